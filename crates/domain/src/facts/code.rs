@@ -1,0 +1,239 @@
+//! Facts about source code: pushes, tags, changes, reviews, branch rules.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Actor, BindRule, Key, Link, Time, ticket_keys};
+
+/// A commit as a push or a checkout lists it. Its dates are author-controlled and never order anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The full object id.
+    pub sha: String,
+    /// The author's account or e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Everyone named in a `Co-authored-by` trailer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub co_authors: Vec<String>,
+    /// The first line of the message.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Work items named anywhere in the message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<String>,
+    /// Parents, where the sender knows them; order as in the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parents: Option<Vec<String>>,
+}
+
+impl Commit {
+    /// Reads title, co-authors and work items out of a message.
+    #[must_use]
+    pub fn from_message(sha: &str, author: Option<String>, message: &str, parents: Option<Vec<String>>) -> Self {
+        let co_authors = message
+            .lines()
+            .filter_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.trim().eq_ignore_ascii_case("co-authored-by").then(|| mail_or_name(value))
+            })
+            .collect();
+        Self {
+            sha: sha.to_ascii_lowercase(),
+            author,
+            co_authors,
+            title: message.lines().next().unwrap_or_default().chars().take(200).collect(),
+            tickets: ticket_keys(message),
+            parents,
+        }
+    }
+}
+
+/// `Ada <ada@example.org>` → `ada@example.org`.
+fn mail_or_name(text: &str) -> String {
+    let inside = text.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(mail, _)| mail);
+    inside.unwrap_or(text).trim().to_lowercase()
+}
+
+/// Commits reached a branch. Order and reachability come from here, times from our clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// `owner/name`.
+    pub repository: String,
+    /// The branch.
+    pub branch: String,
+    /// The head before; `None` for a new branch.
+    pub before: Option<String>,
+    /// The head after; `None` where the branch was removed.
+    pub after: Option<String>,
+    /// The new commits, oldest first, as far as the source lists them.
+    pub commits: Vec<Commit>,
+    /// The head before is not an ancestor of the head after.
+    pub forced: bool,
+    /// Who pushed.
+    pub pusher: Option<Actor>,
+}
+
+impl Push {
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.commits.iter().map(|c| Key::commit(&c.sha)).collect();
+        keys.extend(self.after.iter().map(|sha| Key::commit(sha)));
+        keys.push(Key::target(&self.repository, &self.branch));
+        keys
+    }
+
+    pub(super) fn links(&self) -> Vec<Link> {
+        self.commits
+            .iter()
+            .flat_map(|c| c.tickets.iter().map(|t| Link::new(Key::commit(&c.sha), Key::ticket(t), BindRule::Ticket)))
+            .collect()
+    }
+}
+
+/// A tag was made, moved or removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// `owner/name`.
+    pub repository: String,
+    /// The tag's name.
+    pub name: String,
+    /// The commit it points at.
+    pub commit: String,
+    /// The tag was removed.
+    #[serde(default)]
+    pub removed: bool,
+}
+
+/// Where a change stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeState {
+    /// Under way.
+    Open,
+    /// Merged.
+    Merged,
+    /// Closed without merging.
+    Closed,
+}
+
+/// A pull or merge request as it stood at one event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// `owner/name` of the repository it merges into.
+    pub repository: String,
+    /// Its number there.
+    pub number: u64,
+    /// What happened, in the source's word: `opened`, `synchronize`, `closed`.
+    pub action: String,
+    /// Where it stands.
+    pub state: ChangeState,
+    /// Its title.
+    pub title: String,
+    /// Work items named in title, body or branch.
+    #[serde(default)]
+    pub tickets: Vec<String>,
+    /// Who opened it.
+    pub author: Option<Actor>,
+    /// Whoever asked an agent to make it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Actor>,
+    /// Head commit at this event.
+    pub head: String,
+    /// The branch it comes from.
+    pub head_branch: String,
+    /// The branch it goes to.
+    pub target_branch: String,
+    /// Who moved the head with this event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pusher: Option<Actor>,
+    /// The commit that merging made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_commit: Option<String>,
+    /// Who merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_by: Option<Actor>,
+    /// When it merged, by the server's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_at: Option<Time>,
+    /// Where a person reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl Change {
+    pub(super) fn keys(&self) -> Vec<Key> {
+        vec![
+            Key::change(&self.repository, self.number),
+            Key::commit(&self.head),
+            Key::target(&self.repository, &self.target_branch),
+        ]
+    }
+
+    pub(super) fn links(&self) -> Vec<Link> {
+        let change = Key::change(&self.repository, self.number);
+        let mut links = vec![Link::new(change.clone(), Key::commit(&self.head), BindRule::Change)];
+        if self.state == ChangeState::Merged {
+            // Owning what the merge made, or the head itself, is owning the change (rule 4).
+            links.extend(
+                self.merge_commit.iter().map(|sha| Link::new(Key::commit(sha), change.clone(), BindRule::Change)),
+            );
+            links.push(Link::new(Key::commit(&self.head), change.clone(), BindRule::Change));
+        }
+        links.extend(self.tickets.iter().map(|t| Link::new(change.clone(), Key::ticket(t), BindRule::Ticket)));
+        links
+    }
+}
+
+/// What a reviewer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewVerdict {
+    /// Yes.
+    Approved,
+    /// No.
+    ChangesRequested,
+    /// Neither.
+    Commented,
+    /// An earlier review was set aside.
+    Dismissed,
+}
+
+/// A review of one revision of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// `owner/name`.
+    pub repository: String,
+    /// The change's number.
+    pub number: u64,
+    /// Who reviewed.
+    pub reviewer: Option<Actor>,
+    /// What they said.
+    pub verdict: ReviewVerdict,
+    /// The commit they looked at; `None` where the source does not say, and then it covers nothing.
+    pub revision: Option<String>,
+    /// When, by the server's clock.
+    pub submitted_at: Option<Time>,
+    /// The branch the change goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_branch: Option<String>,
+}
+
+/// Branch protection as it stood, or as it was just changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchRule {
+    /// `owner/name`.
+    pub repository: String,
+    /// The branch or pattern it protects.
+    pub pattern: String,
+    /// The rule was removed with this event.
+    #[serde(default)]
+    pub removed: bool,
+    /// Approving reviews required; `None` where the source does not say.
+    pub required_reviews: Option<u64>,
+    /// Approvals fall when the head moves.
+    pub dismiss_stale: Option<bool>,
+    /// Administrators are bound too.
+    pub enforce_admins: Option<bool>,
+    /// The checks it requires.
+    #[serde(default)]
+    pub required_checks: Vec<String>,
+}

@@ -1,0 +1,256 @@
+//! Facts about security: scans, alerts, bills of materials.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Time;
+
+/// What a scan looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanKind {
+    /// Weaknesses in source code.
+    Sast,
+    /// Secrets in source code.
+    Secret,
+    /// Known vulnerabilities in dependencies.
+    Sca,
+    /// Known vulnerabilities in an image.
+    Container,
+    /// Mistakes in infrastructure code.
+    Iac,
+    /// A running application.
+    Dast,
+    /// The report does not say.
+    Unknown,
+}
+
+impl ScanKind {
+    /// The name used in criteria, JSON and on pages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sast => "sast",
+            Self::Secret => "secret",
+            Self::Sca => "sca",
+            Self::Container => "container",
+            Self::Iac => "iac",
+            Self::Dast => "dast",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Sast, Self::Secret, Self::Sca, Self::Container, Self::Iac, Self::Dast]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// CVSS 0.1–3.9.
+    Low,
+    /// CVSS 4.0–6.9.
+    Medium,
+    /// CVSS 7.0–8.9.
+    High,
+    /// CVSS 9.0–10.0.
+    Critical,
+}
+
+impl Level {
+    /// The name used in JSON and on pages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The CVSS v3.1 and v4.0 band of a score (compliance §7.3).
+    #[must_use]
+    pub fn of_score(score: f64) -> Self {
+        match score {
+            s if s >= 9.0 => Self::Critical,
+            s if s >= 7.0 => Self::High,
+            s if s >= 4.0 => Self::Medium,
+            s if s > 0.0 => Self::Low,
+            _ => Self::Info,
+        }
+    }
+}
+
+/// How many findings of each level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Levels {
+    /// Critical ones.
+    pub critical: u64,
+    /// High ones.
+    pub high: u64,
+    /// Medium ones.
+    pub medium: u64,
+    /// Low ones.
+    pub low: u64,
+    /// The rest.
+    pub info: u64,
+}
+
+impl Levels {
+    /// Counts one more of `level`.
+    pub const fn add(&mut self, level: Level) {
+        match level {
+            Level::Critical => self.critical += 1,
+            Level::High => self.high += 1,
+            Level::Medium => self.medium += 1,
+            Level::Low => self.low += 1,
+            Level::Info => self.info += 1,
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.critical + self.high + self.medium + self.low + self.info
+    }
+}
+
+/// One finding as a scan saw it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FindingSeen {
+    /// Stable across scans: the tool's own fingerprint, else rule and place without the line number.
+    pub fingerprint: String,
+    /// The rule or vulnerability.
+    pub rule: String,
+    /// How grave, by the report's own scale.
+    pub level: Level,
+    /// What is broken, in the tool's words.
+    pub title: String,
+    /// Where, `path` or package.
+    pub place: String,
+    /// The report itself marks it as suppressed.
+    #[serde(default)]
+    pub suppressed: bool,
+}
+
+/// A scanner's report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// What it looked for.
+    pub scan: ScanKind,
+    /// The tool.
+    pub tool: String,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_version: Option<String>,
+    /// Whether the tool says that it ran to its end; `None` where it does not say.
+    pub success: Option<bool>,
+    /// Files or packages it looked at; `None` where it does not say.
+    pub looked_at: Option<u64>,
+    /// Rules it ran with, 0 if not listed.
+    #[serde(default)]
+    pub rules: u64,
+    /// Findings by level, suppressed ones left out.
+    pub levels: Levels,
+    /// Findings that the report marks as suppressed.
+    #[serde(default)]
+    pub suppressed: u64,
+    /// The findings, gravest first, at most [`Scan::MAX_FINDINGS`].
+    #[serde(default)]
+    pub findings: Vec<FindingSeen>,
+    /// The commit it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The artefacts it names, `sha256:…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// The date of its vulnerability database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_at: Option<Time>,
+}
+
+impl Scan {
+    /// Findings kept beside the counts; the raw report holds them all.
+    pub const MAX_FINDINGS: usize = 500;
+}
+
+/// A bill of materials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sbom {
+    /// `CycloneDX`.
+    pub format: String,
+    /// Its version.
+    pub spec_version: String,
+    /// Components listed, nested ones included.
+    pub components: u64,
+    /// Vulnerabilities listed inside.
+    pub vulnerabilities: u64,
+    /// What it describes: name and version, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub describes: Option<String>,
+    /// Digests of what it describes, `sha256:…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<String>,
+    /// The tool that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<String>,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
+}
+
+/// Which of a forge's alert feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertSource {
+    /// Static analysis.
+    CodeScanning,
+    /// Known vulnerabilities in dependencies.
+    Dependency,
+    /// Secrets.
+    SecretScanning,
+}
+
+/// A forge's alert about one issue, as it stood at one event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// `owner/name`.
+    pub repository: String,
+    /// The feed.
+    pub source: AlertSource,
+    /// Its number there.
+    pub number: u64,
+    /// What happened, in the source's word.
+    pub action: String,
+    /// Still open.
+    pub open: bool,
+    /// Closed by a person's decision rather than by a fix.
+    pub dismissed: bool,
+    /// The rule, advisory or secret type.
+    pub rule: String,
+    /// How grave; `None` where the source does not say.
+    pub level: Option<Level>,
+    /// What it says.
+    pub title: String,
+    /// When it was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected_at: Option<Time>,
+    /// The commit it was last seen on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Where a person reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}

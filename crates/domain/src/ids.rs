@@ -1,0 +1,80 @@
+//! Identifiers. Each is a prefix that says what it names, then 26 characters of Crockford base 32.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Time;
+
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Encodes a time (48 bits of milliseconds) and ten bytes as 26 sortable characters (ULID layout).
+fn sortable(at: Time, tail: [u8; 10]) -> String {
+    let millis = at.as_micros().max(0) as u128 / 1000;
+    let mut bits = (millis & 0xFFFF_FFFF_FFFF) << 80;
+    for (i, byte) in tail.iter().enumerate() {
+        bits |= u128::from(*byte) << (72 - 8 * i);
+    }
+    (0..26)
+        .rev()
+        .map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]))
+        .collect()
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// What every id of this kind begins with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// Makes an id that sorts by `at`; `tail` is random, or a digest where the id must be deterministic.
+            #[must_use]
+            pub fn new(at: Time, tail: [u8; 10]) -> Self {
+                Self(format!(concat!($prefix, "{}"), sortable(at, tail)))
+            }
+
+            /// Takes an id as it was stored. Nothing is checked: a wrong one finds nothing.
+            #[must_use]
+            pub fn from_stored(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(/** Names a release for ever, whatever its version is called. */ ReleaseId, "rel_");
+id!(/** Names a piece of evidence: a signal as it counts for a release. */ EvidenceId, "ev_");
+id!(/** Names a signed decision. */ DecisionId, "dec_");
+id!(/** Names an exception. */ ExceptionId, "exc_");
+id!(/** Names a person. */ PersonId, "per_");
+id!(/** Names a token or session (never the secret itself). */ TokenId, "tok_");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_ids_sort_after_earlier_ones() {
+        let early = EvidenceId::new(Time::from_micros(1_000_000), [255; 10]);
+        let late = EvidenceId::new(Time::from_micros(2_000_000), [0; 10]);
+        assert!(early < late);
+        assert_eq!(early.as_str().len(), "ev_".len() + 26);
+    }
+}

@@ -1,0 +1,46 @@
+//! The nouns of certrail and their rules.
+//!
+//! Nothing here does I/O, reads a clock or makes a random number: times and ids come in as
+//! arguments. Every other crate may depend on this one; this one depends on none of them.
+//!
+//! Entry points: [`Signal`] (what a source says), [`Facts`] (its normalised content, from which
+//! [`Key`]s and [`Link`]s for binding follow), [`Release`], [`Evaluation`] (verdict per
+//! requirement) and [`sentence`](mod@sentence) (the one way to say how ready a release is).
+//!
+//! Shapes that leave the process derive `serde` here rather than in mirrored structs; the
+//! reasons stand in `docs/adr/0002-serde-in-domain.md`.
+
+mod actor;
+mod binding;
+mod evaluation;
+mod exception;
+pub mod facts;
+mod ids;
+mod key;
+mod marks;
+mod problem;
+mod release;
+mod role;
+pub mod sentence;
+mod signal;
+mod tickets;
+mod time;
+mod verdict;
+mod version;
+
+pub use actor::{Actor, ActorKind};
+pub use binding::{BindRule, Match, decide};
+pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};
+pub use exception::{Exception, ExceptionScope, ExceptionState};
+pub use facts::Facts;
+pub use ids::{DecisionId, EvidenceId, ExceptionId, PersonId, ReleaseId, TokenId};
+pub use key::{Key, Link};
+pub use marks::Mark;
+pub use problem::{Problem, ProblemKind};
+pub use release::{Product, Release, ReleaseState, ReleaseType};
+pub use role::{Action, Role};
+pub use signal::Signal;
+pub use tickets::ticket_keys;
+pub use time::{Interval, Time, TimeError, Truth};
+pub use verdict::{Cause, Verdict};
+pub use version::{normal_version, version_cmp, version_of_tag};

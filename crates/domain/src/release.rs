@@ -1,0 +1,163 @@
+//! A product and its releases.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ReleaseId, Time};
+
+/// What is released. Owns repositories and environments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Its name, as in `/r/{product}/{version}`.
+    pub name: String,
+    /// `owner/name` of each repository, lower case.
+    pub repositories: Vec<String>,
+    /// The branch releases are cut from.
+    pub branch: String,
+    /// How a tag names a version: `v{version}`.
+    pub tag_pattern: String,
+    /// Environments that count as production.
+    pub production: Vec<String>,
+    /// The criteria set that judges it.
+    pub criteria: String,
+}
+
+impl Product {
+    /// A product with the usual habits.
+    #[must_use]
+    pub fn new(name: &str, repository: Option<&str>) -> Self {
+        Self {
+            name: name.to_owned(),
+            repositories: repository.map(str::to_ascii_lowercase).into_iter().collect(),
+            branch: "main".to_owned(),
+            tag_pattern: "v{version}".to_owned(),
+            production: vec!["production".to_owned(), "prod".to_owned()],
+            criteria: "standard".to_owned(),
+        }
+    }
+}
+
+/// ITIL change types side by side with our words (compliance §1.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseType {
+    /// Pre-authorised by a template.
+    Standard,
+    /// The ordinary path.
+    #[default]
+    Normal,
+    /// The abbreviated path; a review is due afterwards.
+    Emergency,
+}
+
+impl ReleaseType {
+    /// The name used in JSON and SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Normal => "normal",
+            Self::Emergency => "emergency",
+        }
+    }
+
+    /// The type of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Standard, Self::Normal, Self::Emergency].into_iter().find(|t| t.name() == name)
+    }
+}
+
+/// Where a release stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseState {
+    /// Collects what is on its way.
+    Open,
+    /// Named and fixed; evidence still arrives.
+    Cut,
+    /// Somebody entitled decided that it meets its criteria.
+    Certified,
+    /// It reached production; sealed.
+    Shipped,
+    /// Decided against.
+    Rejected,
+    /// A later release took its place before it shipped.
+    Superseded,
+    /// It was taken back out of production.
+    RolledBack,
+}
+
+impl ReleaseState {
+    const ALL: [Self; 7] =
+        [Self::Open, Self::Cut, Self::Certified, Self::Shipped, Self::Rejected, Self::Superseded, Self::RolledBack];
+
+    /// The name used in JSON and SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Cut => "cut",
+            Self::Certified => "certified",
+            Self::Shipped => "shipped",
+            Self::Rejected => "rejected",
+            Self::Superseded => "superseded",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// One version of a product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its name for ever.
+    pub id: ReleaseId,
+    /// The product.
+    pub product: String,
+    /// What people call it; `next` while open.
+    pub version: String,
+    /// Its type.
+    pub release_type: ReleaseType,
+    /// Where it stands.
+    pub state: ReleaseState,
+    /// The repository it is cut from.
+    pub repository: Option<String>,
+    /// The branch that feeds it while open.
+    pub branch: Option<String>,
+    /// The commit it is cut at.
+    pub commit: Option<String>,
+    /// The version it follows.
+    pub previous: Option<String>,
+    /// Its artefacts, `sha256:…`, sorted.
+    pub digests: Vec<String>,
+    /// When it was first heard of, by our clock.
+    pub created_at: Time,
+    /// When it was cut, by our clock.
+    pub cut_at: Option<Time>,
+    /// When it was certified.
+    pub certified_at: Option<Time>,
+    /// When it reached production, by the deployment system's clock.
+    pub shipped_at: Option<Time>,
+    /// When it is planned to ship.
+    pub planned_at: Option<Time>,
+    /// The range could not be followed to a known end; a checkout can tell (`certrail release cut`).
+    pub range_partial: bool,
+    /// It reached production without a valid decision.
+    pub ungated: bool,
+}
+
+impl Release {
+    /// What an open release is called until it gets a version.
+    pub const OPEN_VERSION: &'static str = "next";
+
+    /// `payments-api 2.4.1`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.product, self.version)
+    }
+}

@@ -1,0 +1,107 @@
+//! Who may do what. The one matrix; pages, API and commands all ask it.
+
+use serde::{Deserialize, Serialize};
+
+/// A role a person or token holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Reads everything a developer needs.
+    Viewer,
+    /// Sends evidence: the role of a pipeline.
+    Contributor,
+    /// Cuts and certifies releases.
+    ReleaseManager,
+    /// Approves deployments and exceptions.
+    Approver,
+    /// Reads everything, dossiers and log included; changes nothing.
+    Auditor,
+    /// Manages products, people and secrets. Deliberately may not certify or approve.
+    Admin,
+}
+
+/// Something a person or token may want to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Look at releases, evidence, log.
+    Read,
+    /// Send evidence, tickets, deployments.
+    Record,
+    /// Cut a release.
+    Cut,
+    /// Ask a gate.
+    AskGate,
+    /// Decide that a release meets its criteria.
+    Certify,
+    /// Approve a deployment.
+    Approve,
+    /// Ask for an exception.
+    RequestException,
+    /// Grant or end an exception.
+    GrantException,
+    /// Bind or dismiss an unbound signal by hand.
+    Bind,
+    /// Manage products, connectors, people, tokens, criteria.
+    Administer,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] =
+        [Self::Viewer, Self::Contributor, Self::ReleaseManager, Self::Approver, Self::Auditor, Self::Admin];
+
+    /// Whether the role may do that.
+    #[must_use]
+    pub const fn may(self, action: Action) -> bool {
+        use Action::{Administer, Approve, AskGate, Bind, Certify, Cut, GrantException, Read, Record, RequestException};
+        match self {
+            Self::Viewer | Self::Auditor => matches!(action, Read),
+            Self::Contributor => matches!(action, Read | Record | Cut | AskGate),
+            Self::ReleaseManager => {
+                matches!(action, Read | Record | Cut | AskGate | Certify | RequestException | Bind)
+            }
+            Self::Approver => matches!(action, Read | AskGate | Approve | RequestException | GrantException),
+            Self::Admin => matches!(action, Read | Record | Cut | AskGate | RequestException | Bind | Administer),
+        }
+    }
+
+    /// The name used in JSON, SQL, commands and pages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Contributor => "contributor",
+            Self::ReleaseManager => "release-manager",
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_who_writes_policy_certifies_or_approves() {
+        assert!(!Role::Admin.may(Action::Certify));
+        assert!(!Role::Admin.may(Action::Approve));
+        assert!(!Role::ReleaseManager.may(Action::Approve));
+        assert!(!Role::Approver.may(Action::Certify));
+    }
+
+    #[test]
+    fn an_auditor_changes_nothing() {
+        for action in [Action::Record, Action::Cut, Action::Certify, Action::Approve, Action::Bind, Action::Administer] {
+            assert!(!Role::Auditor.may(action));
+            assert!(!Role::Viewer.may(action));
+        }
+    }
+}

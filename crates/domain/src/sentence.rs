@@ -1,0 +1,216 @@
+//! The sentence, the fraction and the order of blockers: one function for every face (law 9).
+
+use crate::{Evaluation, Release, ReleaseState, RequirementResult, Summary, Verdict};
+
+/// Blocking requirements that are not met, worst first, then in the order of the criteria.
+/// Those that are merely not due yet come last.
+#[must_use]
+pub fn open_items(evaluation: &Evaluation) -> Vec<&RequirementResult> {
+    let mut open: Vec<&RequirementResult> =
+        evaluation.requirements.iter().filter(|r| r.blocking && !r.verdict.opens_gate()).collect();
+    open.sort_by_key(|r| (r.pending, std::cmp::Reverse(r.verdict)));
+    open
+}
+
+/// `2.4.1 is 85% certified — missing QA sign-off.`
+///
+/// A percentage never stands alone: what is in the way is named, at most two things and a count.
+#[must_use]
+pub fn sentence(release: &Release, evaluation: &Evaluation) -> String {
+    let s = evaluation.summary;
+    let version = &release.version;
+    if s.counted == 0 {
+        return format!("{version} has no requirements to meet, so nothing can be certified.");
+    }
+    let open = open_items(evaluation);
+    let blocking: Vec<&&RequirementResult> = open.iter().filter(|r| !r.pending).collect();
+    let mut text = if blocking.is_empty() {
+        let exceptions = match s.excepted {
+            0 => String::new(),
+            n => format!(", {n} by exception"),
+        };
+        let waiting = match s.pending {
+            0 => String::new(),
+            _ => format!(" before deployment; {} comes after it", names(&open)),
+        };
+        let ready = match release.state {
+            ReleaseState::Certified | ReleaseState::Shipped => "certified",
+            _ => "ready to certify",
+        };
+        format!("{version} is {ready} — {} of {} requirements met{exceptions}{waiting}.", s.met, s.counted)
+    } else {
+        let owned: Vec<&RequirementResult> = blocking.iter().map(|r| **r).collect();
+        format!("{version} is {}% certified — {}.", s.percent, names(&owned))
+    };
+    if release.ungated {
+        text.push_str(" It reached production without a valid decision.");
+    }
+    text
+}
+
+/// `missing QA sign-off, failed dependency scan and 2 more`.
+fn names(items: &[&RequirementResult]) -> String {
+    let word = |r: &RequirementResult| match (r.pending, r.verdict) {
+        (true, _) => "",
+        (_, Verdict::Failed) => "failed ",
+        (_, Verdict::Indeterminate) => "could not tell ",
+        _ => "missing ",
+    };
+    // One leading word serves the items behind it until the word changes.
+    let mut parts: Vec<String> = Vec::new();
+    let mut last = None;
+    for item in items.iter().take(2) {
+        let lead = word(item);
+        let title = lower_first(&item.title);
+        parts.push(if last == Some(lead) { title } else { format!("{lead}{title}") });
+        last = Some(lead);
+    }
+    match (parts.len(), items.len().saturating_sub(2)) {
+        (2, 0) => parts.join(" and "),
+        (_, 0) => parts.concat(),
+        (_, more) => format!("{} and {more} more", parts.join(", ")),
+    }
+}
+
+/// `Code review` → `code review`, and `QA sign-off` stays as it is.
+fn lower_first(title: &str) -> String {
+    let mut chars = title.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            format!("{}{}", first.to_lowercase(), &title[first.len_utf8()..])
+        }
+        _ => title.to_owned(),
+    }
+}
+
+/// `17 of 20 requirements met (1 by exception) · 1 missing · 1 failed`.
+#[must_use]
+pub fn fraction(s: &Summary) -> String {
+    let mut text = format!("{} of {} requirements met", s.met, s.counted);
+    if s.excepted > 0 {
+        text.push_str(&format!(" ({} by exception)", s.excepted));
+    }
+    for (count, word) in
+        [(s.missing, "missing"), (s.failed, "failed"), (s.indeterminate, "could not tell"), (s.pending, "not due yet")]
+    {
+        if count > 0 {
+            text.push_str(&format!(" · {count} {word}"));
+        }
+    }
+    text
+}
+
+/// The standing printed on the cover of a dossier (compliance §5.1, section 0).
+#[must_use]
+pub const fn standing(release: &Release, conditions: bool) -> &'static str {
+    match release.state {
+        ReleaseState::Certified | ReleaseState::Shipped | ReleaseState::RolledBack if release.certified_at.is_some() => {
+            if conditions { "Certified with exceptions" } else { "Certified" }
+        }
+        ReleaseState::Rejected => "Rejected",
+        _ => "Not certified",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cause, ExceptionId, ReleaseId, ReleaseType, Snapshot, Time};
+
+    fn release() -> Release {
+        Release {
+            id: ReleaseId::from_stored("rel_1"),
+            product: "payments-api".into(),
+            version: "2.4.1".into(),
+            release_type: ReleaseType::Normal,
+            state: ReleaseState::Cut,
+            repository: None,
+            branch: None,
+            commit: None,
+            previous: None,
+            digests: vec![],
+            created_at: Time::default(),
+            cut_at: None,
+            certified_at: None,
+            shipped_at: None,
+            planned_at: None,
+            range_partial: false,
+            ungated: false,
+        }
+    }
+
+    fn evaluation(items: &[(&str, Verdict, bool)]) -> Evaluation {
+        let requirements: Vec<RequirementResult> = items
+            .iter()
+            .map(|(title, verdict, pending)| RequirementResult {
+                id: title.to_lowercase(),
+                title: (*title).to_owned(),
+                verdict: *verdict,
+                cause: Cause::Satisfied,
+                sentence: String::new(),
+                fix: String::new(),
+                blocking: true,
+                pending: *pending,
+                rows: vec![],
+            })
+            .collect();
+        Evaluation {
+            schema: Evaluation::SCHEMA.into(),
+            snapshot: Snapshot {
+                release: ReleaseId::from_stored("rel_1"),
+                log_position: 1,
+                decision_time: Time::default(),
+                criteria: "standard".into(),
+                criteria_version: "1".into(),
+                criteria_digest: String::new(),
+                evaluator: String::new(),
+                exceptions: Vec::<ExceptionId>::new(),
+                evidence_count: 0,
+            },
+            summary: Evaluation::summarise(&requirements),
+            requirements,
+            rules: vec![],
+        }
+    }
+
+    #[test]
+    fn the_sentence_names_what_is_in_the_way() {
+        use Verdict::{Excepted, Failed, Indeterminate, Missing, NotApplicable, Passed};
+        let check = |items: &[(&str, Verdict, bool)], expected: &str| {
+            assert_eq!(sentence(&release(), &evaluation(items)), expected);
+        };
+        check(
+            &[("Tests", Passed, false), ("QA sign-off", Missing, false)],
+            "2.4.1 is 50% certified — missing QA sign-off.",
+        );
+        check(
+            &[("Tests", Passed, false), ("Code review", Missing, false), ("Work items", Failed, false)],
+            "2.4.1 is 33% certified — failed work items and missing code review.",
+        );
+        check(
+            &[("One", Missing, false), ("Two", Missing, false), ("Six", Missing, false), ("Ten", Indeterminate, false)],
+            "2.4.1 is 0% certified — missing one, two and 2 more.",
+        );
+        check(
+            &[("Tests", Passed, false), ("Dast", Excepted, false), ("Iac", NotApplicable, false)],
+            "2.4.1 is ready to certify — 2 of 2 requirements met, 1 by exception.",
+        );
+        check(
+            &[("Tests", Passed, false), ("Check after deployment", Missing, true)],
+            "2.4.1 is ready to certify — 1 of 2 requirements met before deployment; check after deployment comes after it.",
+        );
+        check(&[], "2.4.1 has no requirements to meet, so nothing can be certified.");
+    }
+
+    #[test]
+    fn percent_is_rounded_down_and_full_only_when_all_is_met() {
+        let mut items = vec![("Tests", Verdict::Passed, false); 199];
+        items.push(("Last", Verdict::Missing, false));
+        assert_eq!(evaluation(&items).summary.percent, 99);
+    }
+
+    #[test]
+    fn an_evaluation_without_requirements_opens_nothing() {
+        assert!(!evaluation(&[]).opens(true));
+    }
+}

@@ -1,0 +1,56 @@
+//! One normalised event from a source.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Actor, Facts, Key, Link, Time};
+
+/// What a source said, in our words. The raw bytes stay beside it as a blob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Where it comes from: `github:acme/payments`, `cli:payments-api`.
+    pub source: String,
+    /// When it happened, by the source's clock. `None` where the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Time>,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// What it says.
+    pub facts: Facts,
+    /// Keys the sender named beyond those that follow from the facts (`--commit`, `--digest`, `--release`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<Key>,
+    /// What a reader or mapper wants a person to know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl Signal {
+    /// Every key this signal is about, sorted, without repetition.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        let mut keys = self.facts.keys();
+        keys.extend(self.named.iter().cloned());
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// What follows from this signal for whoever owns one of its keys.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        let mut links = self.facts.links();
+        // An artefact named together with the commit it was built from belongs to the release cut
+        // at that commit, not to every release whose range merely contains the commit.
+        let commits = self.named.iter().filter(|k| k.parts().0 == "commit");
+        for commit in commits {
+            let cut = Key::cut(commit.parts().1);
+            for digest in self.named.iter().filter(|k| k.parts().0 == "digest") {
+                links.push(Link::new(cut.clone(), digest.clone(), crate::BindRule::Digest));
+            }
+        }
+        links.sort();
+        links.dedup();
+        links
+    }
+}

@@ -1,0 +1,63 @@
+//! Version strings: `v2.4.1` is `2.4.1`, and 2.10 comes after 2.9.
+
+use std::cmp::Ordering;
+
+/// The version a person means: surrounding blanks and one leading `v` before a digit are dropped.
+#[must_use]
+pub fn normal_version(text: &str) -> &str {
+    let text = text.trim();
+    match text.strip_prefix(['v', 'V']) {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,
+        _ => text,
+    }
+}
+
+/// The version that a tag names under `pattern` (`v{version}`, `payments-{version}`), if it names one.
+///
+/// A version begins with a digit, so that `latest` or `nightly` never cuts a release.
+#[must_use]
+pub fn version_of_tag<'a>(pattern: &str, tag: &'a str) -> Option<&'a str> {
+    let (before, after) = pattern.split_once("{version}")?;
+    let version = tag.strip_prefix(before)?.strip_suffix(after)?;
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+}
+
+/// Orders versions the way people expect: SemVer where both are SemVer, else number by number.
+#[must_use]
+pub fn version_cmp(a: &str, b: &str) -> Ordering {
+    match (semver::Version::parse(a), semver::Version::parse(b)) {
+        (Ok(a), Ok(b)) => a.cmp(&b),
+        _ => chunks(a).cmp(&chunks(b)).then_with(|| a.cmp(b)),
+    }
+}
+
+fn chunks(text: &str) -> Vec<(u64, String)> {
+    text.split(['.', '-', '+', '_'])
+        .map(|part| {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            (part[..digits].parse().unwrap_or(0), part[digits..].to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_what_people_expect() {
+        let mut versions = vec!["2.10.0", "2.9.0", "2.10.0-rc1", "2026.3", "2026.12"];
+        versions.sort_by(|a, b| version_cmp(a, b));
+        assert_eq!(versions, ["2.9.0", "2.10.0-rc1", "2.10.0", "2026.3", "2026.12"]);
+    }
+
+    #[test]
+    fn tags_name_versions_only_by_their_pattern() {
+        assert_eq!(version_of_tag("v{version}", "v2.4.1"), Some("2.4.1"));
+        assert_eq!(version_of_tag("v{version}", "vnext"), None);
+        assert_eq!(version_of_tag("pay-{version}", "v2.4.1"), None);
+        assert_eq!(version_of_tag("broken", "v2.4.1"), None);
+        assert_eq!(normal_version(" v2.4.1 "), "2.4.1");
+        assert_eq!(normal_version("vnext"), "vnext");
+    }
+}
