@@ -1,0 +1,20 @@
+//! Everything certrail remembers: SQL, migrations, blobs.
+//!
+//! Synchronous on purpose (ADR 0001): callers on async threads go through `spawn_blocking`.
+//! One writer connection, several readers. Each SQL statement stands here, once, as a constant
+//! text; values are bound, never pasted. Rows are mapped here and leave as values of `domain` or
+//! of this crate.
+//!
+//! The layer is shaped so that PostgreSQL can join behind [`Tx`] without a second copy of any
+//! statement: portable column types, `$n` placeholders, no database-specific functions.
+
+mod blobs;
+mod db;
+mod migrate;
+pub mod tables;
+
+pub use blobs::{BlobFiles, BlobPlace};
+pub use db::{Row, Store, StoreError, Tx, Val, Writer};
+
+/// What store functions return.
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,261 @@
+-- Version 1. Portable text: {bytes} becomes BLOB or BYTEA, {keyed} becomes WITHOUT ROWID or nothing.
+-- Times are microseconds since the Unix epoch, UTC. Never edit a released migration; add the next one.
+
+-- The log: one row, the only hot one.
+CREATE TABLE log (
+  id BIGINT PRIMARY KEY,
+  origin TEXT NOT NULL,
+  epoch BIGINT NOT NULL,
+  size BIGINT NOT NULL,
+  roots {bytes} NOT NULL,
+  checkpoint TEXT NOT NULL,
+  received BIGINT NOT NULL
+);
+
+-- One row per commit: its leaves, each with two bytes of length before it.
+CREATE TABLE batch (
+  first_index BIGINT PRIMARY KEY,
+  leaves {bytes} NOT NULL
+);
+
+-- One row per commit: its small bodies, one after the other.
+CREATE TABLE pack (
+  id BIGINT PRIMARY KEY,
+  bytes {bytes} NOT NULL
+);
+
+-- Full tiles only; partial ones follow from the last leaves.
+CREATE TABLE tile (
+  level BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  hashes {bytes} NOT NULL,
+  PRIMARY KEY (level, number)
+) {keyed};
+
+-- Every checkpoint that ever left the process: they are what others hold.
+CREATE TABLE checkpoint (
+  size BIGINT PRIMARY KEY,
+  note TEXT NOT NULL
+);
+
+-- Which delivery became which entry, with the digest it had.
+CREATE TABLE delivery (
+  key {bytes} PRIMARY KEY,
+  log_index BIGINT NOT NULL
+) {keyed};
+
+-- Where the bytes of a digest are: in a pack, or in a file of the blob folder (pack is null).
+CREATE TABLE blob (
+  digest {bytes} PRIMARY KEY,
+  pack BIGINT,
+  start BIGINT NOT NULL,
+  size BIGINT NOT NULL,
+  log_index BIGINT NOT NULL
+) {keyed};
+
+CREATE TABLE signal (
+  log_index BIGINT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  connector TEXT NOT NULL,
+  source TEXT NOT NULL,
+  delivery TEXT NOT NULL,
+  name TEXT NOT NULL,
+  media TEXT NOT NULL,
+  auth_how TEXT NOT NULL,
+  auth_key TEXT NOT NULL,
+  occurred BIGINT,
+  received BIGINT NOT NULL,
+  body {bytes} NOT NULL,
+  salt {bytes},
+  normalised TEXT NOT NULL,
+  mapper TEXT NOT NULL,
+  duplicate_of BIGINT
+);
+
+-- Every other entry of the log: its document, as it was committed to.
+CREATE TABLE act (
+  log_index BIGINT PRIMARY KEY,
+  act TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  received BIGINT NOT NULL,
+  salt {bytes},
+  document TEXT NOT NULL
+);
+
+CREATE TABLE product (
+  name TEXT PRIMARY KEY,
+  document TEXT NOT NULL,
+  log_index BIGINT NOT NULL
+);
+
+CREATE TABLE product_repository (
+  repository TEXT NOT NULL,
+  product TEXT NOT NULL,
+  PRIMARY KEY (repository, product)
+) {keyed};
+
+CREATE TABLE release (
+  seq BIGINT PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  product TEXT NOT NULL,
+  version TEXT NOT NULL,
+  state TEXT NOT NULL,
+  document TEXT NOT NULL,
+  label_key {bytes} NOT NULL,
+  created BIGINT NOT NULL,
+  UNIQUE (product, version)
+);
+CREATE INDEX release_by_created ON release (product, created, seq);
+
+-- Names a release used to have.
+CREATE TABLE release_alias (
+  product TEXT NOT NULL,
+  version TEXT NOT NULL,
+  release BIGINT NOT NULL,
+  PRIMARY KEY (product, version)
+) {keyed};
+
+-- Which release is cut at which commit.
+CREATE TABLE cut (
+  commit_id TEXT NOT NULL,
+  release BIGINT NOT NULL,
+  PRIMARY KEY (commit_id, release)
+) {keyed};
+
+-- What a commit follows: in the order of a push, or its exact parents where a checkout told us.
+CREATE TABLE edge (
+  child TEXT PRIMARY KEY,
+  parents TEXT NOT NULL,
+  exact BIGINT NOT NULL
+) {keyed};
+
+-- Which commits reached which branch.
+CREATE TABLE pushed (
+  commit_id TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  branch TEXT NOT NULL,
+  PRIMARY KEY (commit_id, repository, branch)
+) {keyed};
+
+-- Releases whose range ends at a commit we know nothing of yet.
+CREATE TABLE frontier (
+  commit_id TEXT NOT NULL,
+  release BIGINT NOT NULL,
+  PRIMARY KEY (commit_id, release)
+) {keyed};
+
+-- What a signal is about.
+CREATE TABLE subject (
+  key TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  PRIMARY KEY (key, log_index)
+) {keyed};
+
+-- Whoever owns `source` owns `target`.
+CREATE TABLE link (
+  source TEXT NOT NULL,
+  target TEXT NOT NULL,
+  rule BIGINT NOT NULL,
+  PRIMARY KEY (source, target)
+) {keyed};
+
+-- What a release owns: base keys, and what links reach from them.
+CREATE TABLE member (
+  key TEXT NOT NULL,
+  release BIGINT NOT NULL,
+  rule BIGINT NOT NULL,
+  base BIGINT NOT NULL,
+  PRIMARY KEY (key, release)
+) {keyed};
+CREATE INDEX member_by_release ON member (release);
+
+-- The edge signal to release, valid for log positions from_index <= p < to_index.
+CREATE TABLE binding (
+  release BIGINT NOT NULL,
+  log_index BIGINT NOT NULL,
+  from_index BIGINT NOT NULL,
+  to_index BIGINT,
+  rule BIGINT NOT NULL,
+  key TEXT NOT NULL,
+  also TEXT NOT NULL,
+  PRIMARY KEY (release, log_index, from_index)
+) {keyed};
+CREATE INDEX binding_by_signal ON binding (log_index);
+
+CREATE TABLE unbound (
+  log_index BIGINT PRIMARY KEY,
+  reason TEXT NOT NULL
+);
+
+CREATE TABLE exception (
+  id TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  to_index BIGINT,
+  release TEXT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, log_index)
+) {keyed};
+CREATE INDEX exception_by_release ON exception (release);
+
+CREATE TABLE decision (
+  id TEXT PRIMARY KEY,
+  log_index BIGINT NOT NULL,
+  release TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  result TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  decided BIGINT NOT NULL,
+  envelope TEXT NOT NULL,
+  world {bytes} NOT NULL
+);
+CREATE INDEX decision_by_release ON decision (release, log_index);
+
+CREATE TABLE gate_ask (
+  log_index BIGINT PRIMARY KEY,
+  release TEXT NOT NULL,
+  gate TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  asked BIGINT NOT NULL,
+  evaluation {bytes} NOT NULL
+);
+CREATE INDEX gate_ask_by_release ON gate_ask (release, log_index);
+
+CREATE TABLE dossier (
+  release TEXT NOT NULL,
+  number BIGINT NOT NULL,
+  log_index BIGINT NOT NULL,
+  made BIGINT NOT NULL,
+  digest {bytes} NOT NULL,
+  PRIMARY KEY (release, number)
+) {keyed};
+
+CREATE TABLE person (
+  id TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  to_index BIGINT,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, log_index)
+) {keyed};
+
+-- Tokens, sessions and set-up links; only the digest of the secret is kept.
+CREATE TABLE token (
+  digest {bytes} PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  person TEXT,
+  role TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  expires BIGINT NOT NULL,
+  last_used BIGINT,
+  revoked BIGINT
+) {keyed};
+
+CREATE TABLE criteria (
+  digest {bytes} PRIMARY KEY,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  text TEXT NOT NULL,
+  log_index BIGINT NOT NULL
+) {keyed};

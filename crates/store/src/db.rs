@@ -1,0 +1,405 @@
+//! Connections and transactions.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params_from_iter, types::ValueRef};
+
+use crate::{Result, migrate};
+
+/// Something went wrong below the rules.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database said no.
+    #[error("database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The file system said no.
+    #[error("{what}: {cause}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What came back.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A stored value does not have the shape it was written with.
+    #[error("stored value is damaged: {0}")]
+    Damaged(String),
+    /// Another process has the folder open.
+    #[error("{0} is in use by another certrail; stop it first, or name another folder with --data")]
+    InUse(PathBuf),
+    /// The data was written by a newer certrail.
+    #[error("the data has schema {found}, this certrail knows {known}; use the newer program")]
+    Newer {
+        /// The schema found.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(what: impl Into<String>, cause: std::io::Error) -> Self {
+        Self::Io { what: what.into(), cause }
+    }
+}
+
+/// A value to bind.
+#[derive(Clone, Copy, Debug)]
+pub enum Val<'a> {
+    /// NULL.
+    Null,
+    /// A number.
+    Int(i64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> From<&'a str> for Val<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Val<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Val<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Val<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<i64> for Val<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u64> for Val<'_> {
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl<'a, T: Into<Val<'a>>> From<Option<T>> for Val<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl rusqlite::ToSql for Val<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(rusqlite::types::ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(n) => ValueRef::Integer(*n),
+            Self::Text(t) => ValueRef::Text(t.as_bytes()),
+            Self::Bytes(b) => ValueRef::Blob(b),
+        }))
+    }
+}
+
+/// A row of a result.
+pub struct Row<'a>(&'a rusqlite::Row<'a>);
+
+impl Row<'_> {
+    /// Column `i` as a number.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn int(&self, i: usize) -> Result<i64> {
+        Ok(self.0.get(i)?)
+    }
+
+    /// Column `i` as a count or index.
+    ///
+    /// # Errors
+    /// When it is no number; a negative one counts as damage.
+    pub fn uint(&self, i: usize) -> Result<u64> {
+        let n: i64 = self.0.get(i)?;
+        u64::try_from(n).map_err(|_| StoreError::Damaged(format!("negative number {n}")))
+    }
+
+    /// Column `i` as a number, if there is one.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn opt_int(&self, i: usize) -> Result<Option<i64>> {
+        Ok(self.0.get(i)?)
+    }
+
+    /// Column `i` as text.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn text(&self, i: usize) -> Result<String> {
+        Ok(self.0.get(i)?)
+    }
+
+    /// Column `i` as text, if there is any.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn opt_text(&self, i: usize) -> Result<Option<String>> {
+        Ok(self.0.get(i)?)
+    }
+
+    /// Column `i` as bytes.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn bytes(&self, i: usize) -> Result<Vec<u8>> {
+        Ok(self.0.get(i)?)
+    }
+
+    /// Column `i` as bytes, if there are any.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn opt_bytes(&self, i: usize) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.get(i)?)
+    }
+
+    /// Column `i` as 32 bytes.
+    ///
+    /// # Errors
+    /// When it has another length.
+    pub fn hash(&self, i: usize) -> Result<[u8; 32]> {
+        self.bytes(i)?.try_into().map_err(|_| StoreError::Damaged("a digest of another length".into()))
+    }
+
+    /// Column `i` read as JSON.
+    ///
+    /// # Errors
+    /// When it does not have that shape.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, i: usize) -> Result<T> {
+        serde_json::from_str(&self.text(i)?).map_err(|e| StoreError::Damaged(e.to_string()))
+    }
+}
+
+/// An open transaction: the one way to run SQL.
+pub struct Tx<'a> {
+    connection: &'a Connection,
+}
+
+impl Tx<'_> {
+    /// Runs a statement; returns how many rows it touched.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn exec(&self, sql: &'static str, values: &[Val<'_>]) -> Result<usize> {
+        Ok(self.connection.prepare_cached(sql)?.execute(params_from_iter(values))?)
+    }
+
+    /// Runs a query and maps every row.
+    ///
+    /// # Errors
+    /// When the database refuses or a row cannot be mapped.
+    pub fn query<T>(
+        &self,
+        sql: &'static str,
+        values: &[Val<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            out.push(map(&Row(row))?);
+        }
+        Ok(out)
+    }
+
+    /// Runs a query and maps its first row, if there is one.
+    ///
+    /// # Errors
+    /// When the database refuses or the row cannot be mapped.
+    pub fn first<T>(
+        &self,
+        sql: &'static str,
+        values: &[Val<'_>],
+        map: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_row(params_from_iter(values), |row| Ok(map(&Row(row)))).optional()?;
+        found.transpose()
+    }
+
+    /// Opens a savepoint: what follows can be undone alone.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn savepoint(&self) -> Result<()> {
+        self.exec("SAVEPOINT work", &[]).map(drop)
+    }
+
+    /// Keeps what happened since the savepoint.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn keep(&self) -> Result<()> {
+        self.exec("RELEASE work", &[]).map(drop)
+    }
+
+    /// Undoes what happened since the savepoint.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn undo(&self) -> Result<()> {
+        self.exec("ROLLBACK TO work", &[])?;
+        self.exec("RELEASE work", &[]).map(drop)
+    }
+}
+
+/// The one connection that writes.
+pub struct Writer {
+    connection: Connection,
+}
+
+impl Writer {
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Begins a transaction that holds the write lock, runs `f`, and commits if it succeeds.
+    /// When this returns `Ok`, the data is on disk (`synchronous=FULL`).
+    ///
+    /// # Errors
+    /// When `f` fails, or the commit does. After a failed commit the process must not go on.
+    pub fn transaction<T>(&mut self, f: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let outcome = f(&Tx { connection: &self.connection });
+        match outcome {
+            Ok(value) => {
+                self.connection.prepare_cached("COMMIT")?.execute([])?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.connection.execute_batch("ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Moves the write-ahead log into the database file, as far as readers allow.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+/// The reading side: a small pool of connections, each sees one consistent state per call.
+pub struct Store {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    _lock: fs::File,
+}
+
+impl Store {
+    /// The database's file name inside the data folder.
+    pub const FILE: &'static str = "certrail.db";
+
+    /// Opens the data folder, making it and bringing its schema up to date as needed.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, another process writes to it, or it is newer than this program.
+    pub fn open(folder: &Path) -> Result<(Self, Writer)> {
+        fs::create_dir_all(folder).map_err(|e| StoreError::io(format!("make folder {}", folder.display()), e))?;
+        restrict(folder, 0o700)?;
+        let lock = lock(folder)?;
+        let file = folder.join(Self::FILE);
+        let connection = Connection::open(&file)?;
+        restrict(&file, 0o600)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
+             PRAGMA foreign_keys = ON;
+             PRAGMA cache_size = -65536;
+             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA busy_timeout = 5000;
+             PRAGMA temp_store = MEMORY;",
+        )?;
+        connection.set_prepared_statement_cache_capacity(256);
+        let mut writer = Writer { connection };
+        migrate::run(&mut writer)?;
+        Ok((Self { file, idle: Mutex::default(), _lock: lock }, writer))
+    }
+
+    /// The bytes on disk of database and write-ahead log.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        let wal = self.file.with_extension("db-wal");
+        [&self.file, &wal].into_iter().filter_map(|f| fs::metadata(f).ok()).map(|m| m.len()).sum()
+    }
+
+    /// Runs `f` on one consistent state of the data.
+    ///
+    /// # Errors
+    /// When `f` fails or no connection can be opened.
+    pub fn read<T>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        let pooled = self.pool().pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let outcome = f(&Tx { connection: &connection });
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+        let mut pool = self.pool();
+        if pool.len() < 8 {
+            pool.push(connection);
+        }
+        outcome
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.file, flags)?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA busy_timeout = 5000;")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    }
+}
+
+/// One process per data folder: two writers would both believe to hold the head of the log.
+fn lock(folder: &Path) -> Result<fs::File> {
+    let path = folder.join("lock");
+    let file = fs::File::create(&path).map_err(|e| StoreError::io(format!("make {}", path.display()), e))?;
+    file.try_lock().map_err(|_| StoreError::InUse(folder.to_owned()))?;
+    Ok(file)
+}
+
+/// Only the owner may read evidence and keys.
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(|e| StoreError::io(format!("restrict {}", path.display()), e))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! The log: its head, leaves, tiles, checkpoints, and the documents of entries that are no signals.
+
+use crate::{Result, StoreError, Tx};
+
+/// The stored head of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The log's name.
+    pub origin: String,
+    /// Which life of the log; a restored log starts a new one.
+    pub epoch: i64,
+    /// How many leaves.
+    pub size: u64,
+    /// The subtree roots, 32 bytes each.
+    pub roots: Vec<u8>,
+    /// The signed checkpoint.
+    pub checkpoint: String,
+    /// When the newest entry was received; time never goes back behind it.
+    pub received: i64,
+}
+
+/// The head, if the log exists.
+///
+/// # Errors
+/// When the database fails.
+pub fn head(tx: &Tx<'_>) -> Result<Option<Head>> {
+    tx.first("SELECT origin, epoch, size, roots, checkpoint, received FROM log WHERE id = 1", &[], |r| {
+        Ok(Head {
+            origin: r.text(0)?,
+            epoch: r.int(1)?,
+            size: r.uint(2)?,
+            roots: r.bytes(3)?,
+            checkpoint: r.text(4)?,
+            received: r.int(5)?,
+        })
+    })
+}
+
+/// Starts the log.
+///
+/// # Errors
+/// When it exists already.
+pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
+    tx.exec(
+        "INSERT INTO log (id, origin, epoch, size, roots, checkpoint, received) VALUES (1, $1, $2, $3, $4, $5, $6)",
+        &[
+            (&head.origin).into(),
+            head.epoch.into(),
+            head.size.into(),
+            head.roots.as_slice().into(),
+            (&head.checkpoint).into(),
+            head.received.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Moves the head from `old` to `new`: the fence that no second writer passes.
+///
+/// # Errors
+/// When the head is not `old` any more.
+pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
+    let touched = tx.exec(
+        "UPDATE log SET size = $1, roots = $2, checkpoint = $3, received = $4
+         WHERE id = 1 AND size = $5 AND epoch = $6",
+        &[
+            new.size.into(),
+            new.roots.as_slice().into(),
+            (&new.checkpoint).into(),
+            new.received.into(),
+            old.size.into(),
+            old.epoch.into(),
+        ],
+    )?;
+    if touched == 1 { Ok(()) } else { Err(StoreError::Damaged("the head of the log moved under us".into())) }
+}
+
+/// Stores the leaves of one commit.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> {
+    tx.exec("INSERT INTO batch (first_index, leaves) VALUES ($1, $2)", &[first_index.into(), leaves.into()])?;
+    Ok(())
+}
+
+/// The batches that hold the leaves `from..to`, in order: first index and bytes.
+///
+/// # Errors
+/// When the database fails.
+pub fn batches(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
+    tx.query(
+        "SELECT first_index, leaves FROM batch
+         WHERE first_index >= COALESCE((SELECT MAX(first_index) FROM batch WHERE first_index <= $1), 0)
+           AND first_index < $2
+         ORDER BY first_index",
+        &[from.into(), to.into()],
+        |r| Ok((r.uint(0)?, r.bytes(1)?)),
+    )
+}
+
+/// Stores the small bodies of one commit.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_pack(tx: &Tx<'_>, id: u64, bytes: &[u8]) -> Result<()> {
+    tx.exec("INSERT INTO pack (id, bytes) VALUES ($1, $2)", &[id.into(), bytes.into()])?;
+    Ok(())
+}
+
+/// A slice of a pack.
+///
+/// # Errors
+/// When the database fails.
+pub fn pack_slice(tx: &Tx<'_>, id: i64, start: u64, size: u64) -> Result<Option<Vec<u8>>> {
+    tx.first(
+        "SELECT substr(bytes, $2, $3) FROM pack WHERE id = $1",
+        &[id.into(), (start + 1).into(), size.into()],
+        |r| r.bytes(0),
+    )
+}
+
+/// Stores a completed tile.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_tile(tx: &Tx<'_>, level: u8, number: u64, hashes: &[u8]) -> Result<()> {
+    tx.exec(
+        "INSERT INTO tile (level, number, hashes) VALUES ($1, $2, $3)",
+        &[i64::from(level).into(), number.into(), hashes.into()],
+    )?;
+    Ok(())
+}
+
+/// A full tile.
+///
+/// # Errors
+/// When the database fails.
+pub fn tile(tx: &Tx<'_>, level: u8, number: u64) -> Result<Option<Vec<u8>>> {
+    tx.first(
+        "SELECT hashes FROM tile WHERE level = $1 AND number = $2",
+        &[i64::from(level).into(), number.into()],
+        |r| r.bytes(0),
+    )
+}
+
+/// Keeps a checkpoint.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_checkpoint(tx: &Tx<'_>, size: u64, note: &str) -> Result<()> {
+    tx.exec("INSERT INTO checkpoint (size, note) VALUES ($1, $2)", &[size.into(), note.into()])?;
+    Ok(())
+}
+
+/// Up to `limit` checkpoints with a size above `after`, smallest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn checkpoints(tx: &Tx<'_>, after: u64, limit: u64) -> Result<Vec<(u64, String)>> {
+    tx.query(
+        "SELECT size, note FROM checkpoint WHERE size > $1 ORDER BY size LIMIT $2",
+        &[after.into(), limit.into()],
+        |r| Ok((r.uint(0)?, r.text(1)?)),
+    )
+}
+
+/// The smallest checkpoint of at least `size` leaves.
+///
+/// # Errors
+/// When the database fails.
+pub fn checkpoint_covering(tx: &Tx<'_>, size: u64) -> Result<Option<(u64, String)>> {
+    tx.first(
+        "SELECT size, note FROM checkpoint WHERE size >= $1 ORDER BY size LIMIT 1",
+        &[size.into()],
+        |r| Ok((r.uint(0)?, r.text(1)?)),
+    )
+}
+
+/// An entry that is no signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// Its index.
+    pub log_index: u64,
+    /// What was done.
+    pub act: String,
+    /// Who did it.
+    pub actor: String,
+    /// When, microseconds.
+    pub received: i64,
+    /// The salt of its commitment; absent for decisions, which are committed to by signature.
+    pub salt: Option<Vec<u8>>,
+    /// Its document.
+    pub document: String,
+}
+
+/// Stores an entry that is no signal.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_act(tx: &Tx<'_>, act: &Act) -> Result<()> {
+    tx.exec(
+        "INSERT INTO act (log_index, act, actor, received, salt, document) VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            act.log_index.into(),
+            (&act.act).into(),
+            (&act.actor).into(),
+            act.received.into(),
+            act.salt.as_deref().into(),
+            (&act.document).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+const ACT: &str = "SELECT log_index, act, actor, received, salt, document FROM act
+                   WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index";
+
+/// The entries `from..to` that are no signals.
+///
+/// # Errors
+/// When the database fails.
+pub fn acts(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<Act>> {
+    tx.query(ACT, &[from.into(), to.into()], |r| {
+        Ok(Act {
+            log_index: r.uint(0)?,
+            act: r.text(1)?,
+            actor: r.text(2)?,
+            received: r.int(3)?,
+            salt: r.opt_bytes(4)?,
+            document: r.text(5)?,
+        })
+    })
+}

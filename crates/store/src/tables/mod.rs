@@ -1,0 +1,13 @@
+//! The statements, one file per group of tables.
+
+pub mod bindings;
+pub mod criteria;
+pub mod decisions;
+pub mod dossiers;
+pub mod exceptions;
+pub mod graph;
+pub mod log;
+pub mod people;
+pub mod products;
+pub mod releases;
+pub mod signals;

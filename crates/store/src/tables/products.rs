@@ -1,0 +1,55 @@
+//! Products and the repositories they own.
+
+use certrail_domain::Product;
+
+use crate::{Result, Tx};
+
+/// Stores a product, new or changed.
+///
+/// # Errors
+/// When the database fails.
+pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
+    let document = serde_json::to_string(product).unwrap_or_default();
+    tx.exec(
+        "INSERT INTO product (name, document, log_index) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET document = excluded.document, log_index = excluded.log_index",
+        &[(&product.name).into(), (&document).into(), log_index.into()],
+    )?;
+    tx.exec("DELETE FROM product_repository WHERE product = $1", &[(&product.name).into()])?;
+    for repository in &product.repositories {
+        tx.exec(
+            "INSERT INTO product_repository (repository, product) VALUES ($1, $2)",
+            &[repository.into(), (&product.name).into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The product of that name.
+///
+/// # Errors
+/// When the database fails.
+pub fn get(tx: &Tx<'_>, name: &str) -> Result<Option<Product>> {
+    tx.first("SELECT document FROM product WHERE name = $1", &[name.into()], |r| r.json(0))
+}
+
+/// Every product, by name.
+///
+/// # Errors
+/// When the database fails.
+pub fn all(tx: &Tx<'_>) -> Result<Vec<Product>> {
+    tx.query("SELECT document FROM product ORDER BY name", &[], |r| r.json(0))
+}
+
+/// The products that own a repository.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_repository(tx: &Tx<'_>, repository: &str) -> Result<Vec<Product>> {
+    tx.query(
+        "SELECT p.document FROM product_repository r JOIN product p ON p.name = r.product
+         WHERE r.repository = $1 ORDER BY p.name",
+        &[repository.into()],
+        |r| r.json(0),
+    )
+}

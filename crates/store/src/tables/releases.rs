@@ -1,0 +1,123 @@
+//! Releases and the names they go by.
+
+use certrail_domain::{Release, Time};
+
+use crate::{Result, Row, Tx};
+
+/// A release with what only the store and the ledger know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRelease {
+    /// Its number, the key of bindings.
+    pub seq: i64,
+    /// The key of its blinded label.
+    pub label_key: [u8; 32],
+    /// The release.
+    pub release: Release,
+}
+
+fn map(r: &Row<'_>) -> Result<StoredRelease> {
+    Ok(StoredRelease { seq: r.int(0)?, label_key: r.hash(1)?, release: r.json(2)? })
+}
+
+/// Stores a new release.
+///
+/// # Errors
+/// When the product has that version already.
+pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32]) -> Result<StoredRelease> {
+    let seq = tx.first("SELECT COALESCE(MAX(seq), 0) + 1 FROM release", &[], |r| r.int(0))?.unwrap_or(1);
+    let document = serde_json::to_string(release).unwrap_or_default();
+    tx.exec(
+        "INSERT INTO release (seq, id, product, version, state, document, label_key, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            seq.into(),
+            release.id.as_str().into(),
+            (&release.product).into(),
+            (&release.version).into(),
+            release.state.name().into(),
+            (&document).into(),
+            label_key.into(),
+            release.created_at.as_micros().into(),
+        ],
+    )?;
+    Ok(StoredRelease { seq, label_key: *label_key, release: release.clone() })
+}
+
+/// Stores a changed release; a changed version leaves its old name as an alias.
+///
+/// # Errors
+/// When the product has the new version already.
+pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str) -> Result<()> {
+    let release = &stored.release;
+    let document = serde_json::to_string(release).unwrap_or_default();
+    tx.exec(
+        "UPDATE release SET version = $2, state = $3, document = $4 WHERE seq = $1",
+        &[stored.seq.into(), (&release.version).into(), release.state.name().into(), (&document).into()],
+    )?;
+    if release.version != old_version && old_version != Release::OPEN_VERSION {
+        tx.exec(
+            "INSERT INTO release_alias (product, version, release) VALUES ($1, $2, $3)
+             ON CONFLICT (product, version) DO UPDATE SET release = excluded.release",
+            &[(&release.product).into(), old_version.into(), stored.seq.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The release with that number.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_seq(tx: &Tx<'_>, seq: i64) -> Result<Option<StoredRelease>> {
+    tx.first("SELECT seq, label_key, document FROM release WHERE seq = $1", &[seq.into()], map)
+}
+
+/// The release with that id.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<StoredRelease>> {
+    tx.first("SELECT seq, label_key, document FROM release WHERE id = $1", &[id.into()], map)
+}
+
+/// The release of a product that has, or had, that version.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_version(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<StoredRelease>> {
+    let found = tx.first(
+        "SELECT seq, label_key, document FROM release WHERE product = $1 AND version = $2",
+        &[product.into(), version.into()],
+        map,
+    )?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let alias = tx.first(
+        "SELECT release FROM release_alias WHERE product = $1 AND version = $2",
+        &[product.into(), version.into()],
+        |r| r.int(0),
+    )?;
+    alias.map_or(Ok(None), |seq| by_seq(tx, seq))
+}
+
+/// Up to `limit` releases of a product created before `(before, seq)`, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_product(tx: &Tx<'_>, product: &str, before: Time, limit: u64) -> Result<Vec<StoredRelease>> {
+    tx.query(
+        "SELECT seq, label_key, document FROM release WHERE product = $1 AND created < $2
+         ORDER BY created DESC, seq DESC LIMIT $3",
+        &[product.into(), before.as_micros().into(), limit.into()],
+        map,
+    )
+}
+
+/// How many releases there are.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(tx: &Tx<'_>) -> Result<u64> {
+    Ok(tx.first("SELECT COUNT(*) FROM release", &[], |r| r.uint(0))?.unwrap_or(0))
+}

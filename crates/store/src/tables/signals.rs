@@ -1,0 +1,287 @@
+//! Signals, their bytes and what they are about.
+
+use certrail_domain::{EvidenceId, Key, Link, Signal, Time};
+
+use crate::{BlobPlace, Result, Row, Tx};
+
+/// A signal as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSignal {
+    /// The entry's index in the log; the signal's primary key.
+    pub log_index: u64,
+    /// The connector it came by: `github`, `cli`.
+    pub connector: String,
+    /// The sender's delivery id.
+    pub delivery: String,
+    /// The event's or file's name as given.
+    pub name: String,
+    /// The media type of the raw bytes.
+    pub media: String,
+    /// How the sender proved who it is.
+    pub auth_how: String,
+    /// The name of the secret or token.
+    pub auth_key: String,
+    /// When we received it.
+    pub received: Time,
+    /// SHA-256 of the raw bytes.
+    pub body: [u8; 32],
+    /// The salt of the commitments; gone once erased.
+    pub salt: Option<Vec<u8>>,
+    /// The mapper or reader that normalised it.
+    pub mapper: String,
+    /// The entry whose content it repeats.
+    pub duplicate_of: Option<u64>,
+    /// What it says.
+    pub signal: Signal,
+}
+
+impl StoredSignal {
+    /// The evidence id: sorts by arrival, and names the entry.
+    #[must_use]
+    pub fn id(&self) -> EvidenceId {
+        evidence_id(self.received, self.log_index, &self.body)
+    }
+}
+
+/// The id of the evidence at `log_index`: time of receipt, index, first bytes of the content digest.
+#[must_use]
+pub fn evidence_id(received: Time, log_index: u64, body: &[u8; 32]) -> EvidenceId {
+    let mut tail = [0; 10];
+    tail[..8].copy_from_slice(&log_index.to_be_bytes());
+    tail[8..].copy_from_slice(&body[..2]);
+    EvidenceId::new(received, tail)
+}
+
+/// The log index inside an evidence id; `None` if the text is no such id.
+#[must_use]
+pub fn index_of(id: &str) -> Option<u64> {
+    let text = id.strip_prefix(EvidenceId::PREFIX)?;
+    if text.len() != 26 {
+        return None;
+    }
+    let mut bits = 0_u128;
+    for c in text.bytes() {
+        let value = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".iter().position(|a| *a == c)?;
+        bits = (bits << 5) | value as u128;
+    }
+    u64::try_from((bits >> 16) & u128::from(u64::MAX)).ok()
+}
+
+const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body,
+    salt, normalised, mapper, duplicate_of FROM signal WHERE log_index = $1";
+
+pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
+    Ok(StoredSignal {
+        log_index: r.uint(0)?,
+        connector: r.text(1)?,
+        delivery: r.text(2)?,
+        name: r.text(3)?,
+        media: r.text(4)?,
+        auth_how: r.text(5)?,
+        auth_key: r.text(6)?,
+        received: Time::from_micros(r.int(7)?),
+        body: r.hash(8)?,
+        salt: r.opt_bytes(9)?,
+        signal: r.json(10)?,
+        mapper: r.text(11)?,
+        duplicate_of: r.opt_int(12)?.and_then(|n| u64::try_from(n).ok()),
+    })
+}
+
+/// Stores a signal; `normalised` is the exact text that was committed to.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert(tx: &Tx<'_>, s: &StoredSignal, normalised: &str) -> Result<()> {
+    tx.exec(
+        "INSERT INTO signal (log_index, kind, connector, source, delivery, name, media, auth_how, auth_key, occurred,
+            received, body, salt, normalised, mapper, duplicate_of)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        &[
+            s.log_index.into(),
+            s.signal.facts.kind().into(),
+            (&s.connector).into(),
+            (&s.signal.source).into(),
+            (&s.delivery).into(),
+            (&s.name).into(),
+            (&s.media).into(),
+            (&s.auth_how).into(),
+            (&s.auth_key).into(),
+            s.signal.occurred_at.map(Time::as_micros).into(),
+            s.received.as_micros().into(),
+            (&s.body).into(),
+            s.salt.as_deref().into(),
+            normalised.into(),
+            (&s.mapper).into(),
+            s.duplicate_of.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The signal at `log_index`.
+///
+/// # Errors
+/// When the database fails or the row is damaged.
+pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredSignal>> {
+    tx.first(COLUMNS_BY_INDEX, &[log_index.into()], map)
+}
+
+/// The normalised text at `log_index`, byte for byte.
+///
+/// # Errors
+/// When the database fails.
+pub fn normalised(tx: &Tx<'_>, log_index: u64) -> Result<Option<String>> {
+    tx.first("SELECT normalised FROM signal WHERE log_index = $1", &[log_index.into()], |r| r.text(0))
+}
+
+/// The signals `from..to`, in order.
+///
+/// # Errors
+/// When the database fails or a row is damaged.
+pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
+    tx.query(
+        "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, salt, normalised,
+            mapper, duplicate_of
+         FROM signal WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
+        &[from.into(), to.into()],
+        map,
+    )
+}
+
+/// The entry that a delivery became.
+///
+/// # Errors
+/// When the database fails.
+pub fn delivery(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<u64>> {
+    tx.first("SELECT log_index FROM delivery WHERE key = $1", &[key.into()], |r| r.uint(0))
+}
+
+/// Remembers a delivery.
+///
+/// # Errors
+/// When it is known already.
+pub fn insert_delivery(tx: &Tx<'_>, key: &[u8; 16], log_index: u64) -> Result<()> {
+    tx.exec("INSERT INTO delivery (key, log_index) VALUES ($1, $2)", &[key.into(), log_index.into()])?;
+    Ok(())
+}
+
+/// Where the bytes of a digest are, and the entry that brought them first.
+///
+/// # Errors
+/// When the database fails.
+pub fn blob(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<(BlobPlace, u64)>> {
+    tx.first("SELECT pack, start, size, log_index FROM blob WHERE digest = $1", &[digest.into()], |r| {
+        let (start, size) = (r.uint(1)?, r.uint(2)?);
+        let place = match r.opt_int(0)? {
+            Some(id) => BlobPlace::Pack { id, start, size },
+            None => BlobPlace::File { size },
+        };
+        Ok((place, r.uint(3)?))
+    })
+}
+
+/// Remembers where the bytes of a digest are.
+///
+/// # Errors
+/// When the digest is known already.
+pub fn insert_blob(tx: &Tx<'_>, digest: &[u8; 32], place: BlobPlace, log_index: u64) -> Result<()> {
+    let (pack, start, size) = match place {
+        BlobPlace::Pack { id, start, size } => (Some(id), start, size),
+        BlobPlace::File { size } => (None, 0, size),
+    };
+    tx.exec(
+        "INSERT INTO blob (digest, pack, start, size, log_index) VALUES ($1, $2, $3, $4, $5)",
+        &[digest.into(), pack.into(), start.into(), size.into(), log_index.into()],
+    )?;
+    Ok(())
+}
+
+/// Remembers what a signal is about.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_subject(tx: &Tx<'_>, key: &Key, log_index: u64) -> Result<()> {
+    tx.exec("INSERT INTO subject (key, log_index) VALUES ($1, $2)", &[key.as_str().into(), log_index.into()])?;
+    Ok(())
+}
+
+/// The signals about `key`, below log position `before`, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn about(tx: &Tx<'_>, key: &Key, before: u64) -> Result<Vec<u64>> {
+    tx.query(
+        "SELECT log_index FROM subject WHERE key = $1 AND log_index < $2 ORDER BY log_index",
+        &[key.as_str().into(), before.into()],
+        |r| r.uint(0),
+    )
+}
+
+/// The signals of one kind about `key`, below log position `before`, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<Vec<StoredSignal>> {
+    tx.query(
+        "SELECT s.log_index, s.connector, s.delivery, s.name, s.media, s.auth_how, s.auth_key, s.received, s.body,
+            s.salt, s.normalised, s.mapper, s.duplicate_of
+         FROM subject k JOIN signal s ON s.log_index = k.log_index
+         WHERE k.key = $1 AND k.log_index < $2 AND s.kind = $3 ORDER BY s.log_index",
+        &[key.as_str().into(), before.into(), kind.into()],
+        map,
+    )
+}
+
+/// Remembers a link. `true` if it is new or stronger than what was known.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_link(tx: &Tx<'_>, link: &Link) -> Result<bool> {
+    let touched = tx.exec(
+        "INSERT INTO link (source, target, rule) VALUES ($1, $2, $3)
+         ON CONFLICT (source, target) DO UPDATE SET rule = excluded.rule WHERE excluded.rule < link.rule",
+        &[link.from.as_str().into(), link.to.as_str().into(), link.rule.rank().into()],
+    )?;
+    Ok(touched > 0)
+}
+
+/// What follows from owning `key`: target and rank of the rule.
+///
+/// # Errors
+/// When the database fails.
+pub fn links_from(tx: &Tx<'_>, key: &Key) -> Result<Vec<(Key, i64)>> {
+    tx.query("SELECT target, rule FROM link WHERE source = $1", &[key.as_str().into()], |r| {
+        Ok((Key::from_stored(r.text(0)?), r.int(1)?))
+    })
+}
+
+/// The newest signals, for the log page: up to `limit` with an index below `before`.
+///
+/// # Errors
+/// When the database fails or a row is damaged.
+pub fn newest(tx: &Tx<'_>, before: u64, limit: u64) -> Result<Vec<StoredSignal>> {
+    tx.query(
+        "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, salt, normalised,
+            mapper, duplicate_of
+         FROM signal WHERE log_index < $1 ORDER BY log_index DESC LIMIT $2",
+        &[before.into(), limit.into()],
+        map,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_evidence_id_names_its_entry() {
+        for index in [0, 1, 255, 1 << 40, i64::MAX as u64] {
+            let id = evidence_id(Time::from_micros(1_700_000_000_000_000), index, &[7; 32]);
+            assert_eq!(index_of(id.as_str()), Some(index));
+        }
+        for wrong in ["", "ev_", "ev_1", "rel_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "ev_01J8ZZZZZZZZZZZZZZZZZZZZZU"] {
+            assert_eq!(index_of(wrong), None, "{wrong}");
+        }
+    }
+}
