@@ -96,11 +96,28 @@ pub struct Tag {
     pub repository: String,
     /// The tag's name.
     pub name: String,
-    /// The commit it points at.
-    pub commit: String,
+    /// The commit it points at; `None` where the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// The tag was removed.
     #[serde(default)]
     pub removed: bool,
+    /// Artefacts published under it, `sha256:…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
+}
+
+impl Tag {
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut keys = vec![Key::tag(&self.repository, &self.name)];
+        keys.extend(self.commit.iter().map(|c| Key::commit(c)));
+        keys
+    }
+
+    pub(super) fn links(&self) -> Vec<Link> {
+        let own = Key::tag(&self.repository, &self.name);
+        self.digests.iter().map(|d| Link::new(own.clone(), Key::digest(d), BindRule::Digest)).collect()
+    }
 }
 
 /// Where a change stands.

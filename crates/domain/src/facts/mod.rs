@@ -137,7 +137,7 @@ impl Facts {
     pub fn keys(&self) -> Vec<Key> {
         match self {
             Self::Push(push) => push.keys(),
-            Self::Tag(tag) => vec![Key::tag(&tag.repository, &tag.name), Key::commit(&tag.commit)],
+            Self::Tag(tag) => tag.keys(),
             Self::Change(change) => change.keys(),
             Self::Review(review) => {
                 let mut keys = vec![Key::change(&review.repository, review.number)];
@@ -182,6 +182,7 @@ impl Facts {
     pub fn links(&self) -> Vec<Link> {
         match self {
             Self::Push(push) => push.links(),
+            Self::Tag(tag) => tag.links(),
             Self::Change(change) => change.links(),
             Self::Check(check) => check
                 .run
