@@ -1,0 +1,22 @@
+//! Facts of a release in, an evaluation out.
+//!
+//! A pure function: same [`Input`], same criteria, same bytes. No I/O, no clock, no randomness;
+//! every collection has an order. One file per rule under `rules/`; criteria sets are YAML under
+//! `sets/`, frameworks under `frameworks/`, both embedded.
+//!
+//! Entry points: [`Criteria::parse`] and [`evaluate`].
+
+mod evaluate;
+mod frameworks;
+mod input;
+mod predicate;
+mod rules;
+mod set;
+mod world;
+
+pub use evaluate::{EVALUATOR, evaluate};
+pub use frameworks::{Control, Framework, frameworks};
+pub use input::{Certification, Evidence, Identities, Input};
+pub use predicate::PredicateError;
+pub use set::{Criteria, CriteriaError, Requirement, STANDARD};
+pub use world::{ChangeView, World, spans};

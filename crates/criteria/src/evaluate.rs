@@ -1,0 +1,179 @@
+//! Judging: every requirement over its subjects, then exceptions, then the sum.
+
+use certrail_domain::{
+    Cause, Evaluation, Exception, Facts, Interval, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject,
+    Time, Truth, Verdict,
+};
+
+use crate::{
+    Criteria, Evidence, Input, Requirement, World,
+    predicate::Predicate,
+    rules::{Found, Scope},
+};
+
+/// The version of the rules. It changes whenever the same inputs could give another output.
+pub const EVALUATOR: &str = "certrail-rules/1";
+
+/// Judges a release. A pure function: the same input and criteria give the same bytes.
+#[must_use]
+pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -> Evaluation {
+    let world = World::new(input);
+    let scope = Scope { input, world: &world };
+    let release = serde_json::to_value(input.release).unwrap_or_default();
+    let mut rules = Vec::new();
+    let requirements: Vec<RequirementResult> = criteria
+        .requirements
+        .iter()
+        .map(|requirement| {
+            let found = match applies(requirement, &release) {
+                Ok(true) => requirement.check.run(&scope),
+                Ok(false) => Found::nothing(Verdict::NotApplicable, Cause::NoSubjects, "It does not apply to this type of release."),
+                Err(why) => Found::nothing(Verdict::Indeterminate, Cause::Error, &format!("Whether it applies could not be computed: {why}.")),
+            };
+            judge(requirement, found, input, &mut rules)
+        })
+        .collect();
+    rules.extend(time_rules(&world, input));
+    rules.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
+    Evaluation {
+        schema: Evaluation::SCHEMA.to_owned(),
+        snapshot: Snapshot {
+            release: input.release.id.clone(),
+            log_position: input.log_position,
+            decision_time: input.decision_time,
+            criteria: criteria.name.clone(),
+            criteria_version: criteria.version.clone(),
+            criteria_digest: criteria_digest.to_owned(),
+            evaluator: EVALUATOR.to_owned(),
+            exceptions: in_force(input).map(|e| e.id.clone()).collect(),
+            evidence_count: input.evidence.len() as u64,
+        },
+        summary: Evaluation::summarise(&requirements),
+        requirements,
+        rules,
+    }
+}
+
+fn in_force<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a Exception> {
+    input.exceptions.iter().filter(|e| e.scope.release == input.release.id && e.in_force(input.decision_time))
+}
+
+fn applies(requirement: &Requirement, release: &serde_json::Value) -> Result<bool, String> {
+    let Some(source) = &requirement.applies else { return Ok(true) };
+    let predicate = Predicate::compile(source).map_err(|e| e.to_string())?;
+    predicate.holds(&serde_json::Value::Null, release).map_err(|e| e.to_string())
+}
+
+fn judge(requirement: &Requirement, found: Found, input: &Input<'_>, rules: &mut Vec<RuleResult>) -> RequirementResult {
+    let Found { mut rows, rules: mut outcomes, fallback, pending } = found;
+    if rows.is_empty() {
+        let (verdict, cause, sentence) = fallback;
+        rows.push(Row {
+            subject: Subject { id: "release".into(), name: input.release.title() },
+            verdict,
+            cause,
+            sentence,
+            inputs: vec![],
+            exception: None,
+        });
+    }
+    for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
+        let covering = in_force(input).find(|e| {
+            e.scope.requirement == requirement.id && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
+        });
+        if let Some(exception) = covering {
+            excuse(row, exception);
+            for outcome in outcomes.iter_mut().filter(|o| o.subject == row.subject.id && o.outcome == RuleOutcome::Fail) {
+                outcome.outcome = RuleOutcome::Excused;
+            }
+        }
+    }
+    rules.append(&mut outcomes);
+    let worst = rows.iter().max_by_key(|r| r.verdict).expect("there is at least one row");
+    let same = rows.iter().filter(|r| r.verdict == worst.verdict).count();
+    let sentence = match (rows.len(), same) {
+        (1, _) | (_, 1) => worst.sentence.clone(),
+        (all, n) if worst.verdict.opens_gate() => format!("{n} of {all}. {}", worst.sentence),
+        (all, n) => format!("{n} of {all} do not meet it. {}", worst.sentence),
+    };
+    RequirementResult {
+        id: requirement.id.clone(),
+        title: requirement.title.clone(),
+        verdict: worst.verdict,
+        cause: worst.cause,
+        sentence,
+        fix: if worst.verdict.opens_gate() { String::new() } else { requirement.fix.clone() },
+        blocking: requirement.blocking,
+        pending: pending && !worst.verdict.opens_gate(),
+        rows,
+    }
+}
+
+/// The rule was not met, and that stays on the record; the exception is named beside it (law 6).
+fn excuse(row: &mut Row, exception: &Exception) {
+    row.verdict = Verdict::Excepted;
+    row.cause = Cause::Excepted;
+    row.exception = Some(exception.id.clone());
+    let approver = exception.approver.as_deref().unwrap_or("somebody");
+    let decided = exception.decided_at.map(Time::date).unwrap_or_default();
+    row.sentence = format!(
+        "The rule was not met ({}) {approver} accepted this on {decided} until {}, because: {}",
+        row.sentence,
+        exception.expires_at.date(),
+        exception.reason
+    );
+}
+
+/// How late evidence of a kind may reach us before it is marked (T37): a day.
+const LATENESS: i64 = Time::DAY;
+
+/// Rules about evidence as such: T37, T38, T39.
+fn time_rules(world: &World<'_>, input: &Input<'_>) -> Vec<RuleResult> {
+    let one = |rule: &str, e: &Evidence, outcome: RuleOutcome, sentence: String| RuleResult {
+        rule: rule.to_owned(),
+        subject: e.id.to_string(),
+        outcome,
+        sentence,
+        inputs: vec![e.id.clone()],
+    };
+    let mut out = Vec::new();
+    for e in &world.future {
+        out.push(one(
+            "T39",
+            e,
+            RuleOutcome::Fail,
+            format!("It claims {}, and we received it {} earlier. It counts for nothing.", e.at().human(), Time::span(e.at().since(e.received))),
+        ));
+    }
+    for e in world.after.iter().filter(|e| !matches!(e.facts, Facts::Change(_) | Facts::Push(_) | Facts::Tag(_))) {
+        out.push(one(
+            "T38",
+            e,
+            RuleOutcome::Fail,
+            format!("It was made on {}, after the release began to go to production. It cannot satisfy what had to come before.", e.at().human()),
+        ));
+    }
+    let decided = input.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
+    for e in input.evidence.iter().filter(|e| e.occurred.is_some()) {
+        let delay = e.received.since(e.at());
+        let after_decision = decided.is_some_and(|d| d < e.received && Interval::new(e.at(), 0).before(Interval::new(d, 0)) == Truth::True);
+        if delay > LATENESS || after_decision {
+            let why = if after_decision { "It reached us after the decision and did not count towards it." } else { "It counts, and the delay is on record." };
+            out.push(one("T37", e, RuleOutcome::Fail, format!("It happened on {} and reached us {} later. {why}", e.at().human(), Time::span(delay))));
+        }
+    }
+    for (rule, clean) in [
+        ("T37", "All evidence reached us within a day of happening."),
+        ("T38", "No evidence was made after the fact."),
+        ("T39", "No evidence claims the future."),
+    ] {
+        if !out.iter().any(|r| r.rule == rule) {
+            let (outcome, sentence) = match input.evidence.is_empty() {
+                true => (RuleOutcome::NotApplicable, "We hold no evidence."),
+                false => (RuleOutcome::Pass, clean),
+            };
+            out.push(RuleResult { rule: rule.into(), subject: "release".into(), outcome, sentence: sentence.into(), inputs: vec![] });
+        }
+    }
+    out
+}

@@ -1,0 +1,166 @@
+//! CEL predicates on one subject: small, total, bounded (DESIGN §10).
+//!
+//! Admission refuses what could run long: comprehensions, more than 4 kB, more than 200 nodes,
+//! names outside the schema. A missing field is an error at run time, never `false` and never `true`.
+
+use std::collections::BTreeSet;
+
+use cel::{
+    Context, IdedExpr, Program, Value,
+    common::ast::{EntryExpr, Expr},
+};
+
+/// Why a predicate was not admitted or gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PredicateError {
+    /// It is longer than 4 kB.
+    #[error("the expression is longer than 4096 bytes")]
+    TooLong,
+    /// It does not parse.
+    #[error("the expression does not parse: {0}")]
+    Syntax(String),
+    /// It iterates; iteration is ours.
+    #[error("the expression uses a comprehension (all, exists, map, filter); requirements iterate over subjects instead")]
+    Comprehension,
+    /// It is too large.
+    #[error("the expression has more than 200 parts")]
+    TooLarge,
+    /// It uses a name that subjects do not have.
+    #[error("the expression uses `{0}`, which no subject has; use `facts` or `release`")]
+    UnknownName(String),
+    /// It could not be evaluated on this subject.
+    #[error("the expression gave no answer: {0}")]
+    NoAnswer(String),
+}
+
+/// An admitted predicate.
+pub(crate) struct Predicate {
+    program: Program,
+}
+
+/// The names a predicate may use.
+const NAMES: [&str; 2] = ["facts", "release"];
+
+impl Predicate {
+    pub(crate) fn compile(source: &str) -> Result<Self, PredicateError> {
+        if source.len() > 4096 {
+            return Err(PredicateError::TooLong);
+        }
+        // The Pratt parser of cel 0.15 recurses without a limit and would exhaust the stack.
+        if nests_too_deeply(source) {
+            return Err(PredicateError::TooLarge);
+        }
+        let program = Program::compile(source).map_err(|e| PredicateError::Syntax(e.to_string()))?;
+        let mut names = BTreeSet::new();
+        let mut nodes = 0;
+        walk(program.expression(), &mut names, &mut nodes)?;
+        if let Some(unknown) = names.iter().find(|n| !NAMES.contains(&n.as_str())) {
+            return Err(PredicateError::UnknownName(unknown.clone()));
+        }
+        Ok(Self { program })
+    }
+
+    /// Whether it holds; `Err` when it cannot be told.
+    pub(crate) fn holds(&self, facts: &serde_json::Value, release: &serde_json::Value) -> Result<bool, PredicateError> {
+        let mut context = Context::default();
+        for (name, value) in [("facts", facts), ("release", release)] {
+            context.add_variable(name, value).map_err(|e| PredicateError::NoAnswer(e.to_string()))?;
+        }
+        match self.program.execute(&context) {
+            Ok(Value::Bool(answer)) => Ok(answer),
+            Ok(other) => Err(PredicateError::NoAnswer(format!("it is no yes or no but {other:?}"))),
+            Err(e) => Err(PredicateError::NoAnswer(e.to_string())),
+        }
+    }
+}
+
+/// More than 32 open brackets, or more than 64 signs that nest to the right.
+fn nests_too_deeply(source: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut deepest = 0;
+    for c in source.bytes() {
+        match c {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest > 32 || source.bytes().filter(|c| matches!(c, b'!' | b'-' | b'?')).count() > 64
+}
+
+fn walk(e: &IdedExpr, names: &mut BTreeSet<String>, nodes: &mut usize) -> Result<(), PredicateError> {
+    *nodes += 1;
+    if *nodes > 200 {
+        return Err(PredicateError::TooLarge);
+    }
+    match &e.expr {
+        Expr::Unspecified | Expr::Literal(_) => Ok(()),
+        Expr::Ident(name) => {
+            names.insert(name.clone());
+            Ok(())
+        }
+        Expr::Comprehension(_) => Err(PredicateError::Comprehension),
+        Expr::Call(call) => {
+            call.target.iter().map(AsRef::as_ref).chain(&call.args).try_for_each(|part| walk(part, names, nodes))
+        }
+        Expr::List(list) => list.elements.iter().try_for_each(|part| walk(part, names, nodes)),
+        Expr::Select(select) => walk(&select.operand, names, nodes),
+        Expr::Map(map) => entries(map.entries.iter().map(|e| &e.expr), names, nodes),
+        Expr::Struct(s) => entries(s.entries.iter().map(|e| &e.expr), names, nodes),
+    }
+}
+
+fn entries<'a>(
+    all: impl Iterator<Item = &'a EntryExpr>,
+    names: &mut BTreeSet<String>,
+    nodes: &mut usize,
+) -> Result<(), PredicateError> {
+    for entry in all {
+        match entry {
+            EntryExpr::MapEntry(e) => {
+                walk(&e.key, names, nodes)?;
+                walk(&e.value, names, nodes)?;
+            }
+            EntryExpr::StructField(e) => walk(&e.value, names, nodes)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ask(source: &str, facts: &serde_json::Value) -> Result<bool, PredicateError> {
+        Predicate::compile(source)?.holds(facts, &json!({ "type": "normal" }))
+    }
+
+    #[test]
+    fn a_predicate_answers_yes_or_no_or_says_why_not() {
+        let facts = json!({ "impact": "none", "count": 3, "nothing": null });
+        assert_eq!(ask("facts.impact == 'none' && facts.count > 2", &facts), Ok(true));
+        assert_eq!(ask("facts.count > 5", &facts), Ok(false));
+        assert_eq!(ask("has(facts.impact) && facts.impact != ''", &facts), Ok(true));
+        assert_eq!(ask("has(facts.absent)", &facts), Ok(false));
+        assert!(matches!(ask("facts.absent == 1", &facts), Err(PredicateError::NoAnswer(_))));
+        assert!(matches!(ask("facts.impact > 5", &facts), Err(PredicateError::NoAnswer(_))));
+        assert!(matches!(ask("facts.count", &facts), Err(PredicateError::NoAnswer(_))));
+        assert!(matches!(ask("nofunction(facts)", &facts), Err(_)));
+    }
+
+    #[test]
+    fn what_could_run_long_or_means_nothing_is_not_admitted() {
+        let refused = |source: &str| Predicate::compile(source).err();
+        assert_eq!(refused("facts.all.exists(x, x == 1)"), Some(PredicateError::Comprehension));
+        assert_eq!(refused("fcats.count > 1"), Some(PredicateError::UnknownName("fcats".into())));
+        assert_eq!(refused(&"1".repeat(5000)), Some(PredicateError::TooLong));
+        assert_eq!(refused(&vec!["1"; 300].join("+")), Some(PredicateError::TooLarge));
+        assert!(matches!(refused("facts. =="), Some(PredicateError::Syntax(_))));
+        for deep in ["(", "[", "!", "-", "a?"] {
+            assert_eq!(refused(&deep.repeat(2000)), Some(PredicateError::TooLarge), "{deep}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! T23: production got only what was certified before.
+
+use certrail_domain::{Cause, Interval, Row, Subject, Truth, Verdict};
+
+use super::{Found, Scope, rule};
+
+pub(super) fn check(scope: &Scope<'_>) -> Found {
+    let mut rules = Vec::new();
+    let rows: Vec<Row> = scope
+        .world
+        .production()
+        .map(|d| {
+            let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
+            let decided: Vec<Truth> = scope
+                .input
+                .certifications
+                .iter()
+                .filter(|c| c.passed && (d.digests.is_empty() || c.digests.is_empty() || d.digests.iter().all(|x| c.digests.contains(x))))
+                .map(|c| before(c.at))
+                .collect();
+            let truth = [Truth::True, Truth::Unknown].into_iter().find(|t| decided.contains(t)).unwrap_or(Truth::False);
+            let (verdict, cause, sentence) = match truth {
+                Truth::True => (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned()),
+                Truth::Unknown => (Verdict::Indeterminate, Cause::ClockUncertain, "It was certified so close to the deployment that the clocks cannot tell which was first.".to_owned()),
+                Truth::False => (Verdict::Failed, Cause::Absent, format!("It went to {} without a valid decision.", d.newest.environment)),
+            };
+            let id = format!("deployment:{}", d.id);
+            rules.push(rule("T23", &id, truth, sentence.clone(), d.evidence.clone()));
+            let name = format!("deployment to {} on {}", d.newest.environment, d.start.at.human());
+            Row { subject: Subject { id, name }, verdict, cause, sentence, inputs: d.evidence.clone(), exception: None }
+        })
+        .collect();
+    let pending = rows.is_empty();
+    Found { rules, pending, fallback: (Verdict::Missing, Cause::NotYet, "It has not gone to production yet.".into()), ..Found::rows(rows) }
+}

@@ -1,0 +1,33 @@
+//! At least one piece of evidence of a kind fulfils a predicate. What cannot be computed is never a pass.
+
+use certrail_domain::{Cause, Verdict};
+
+use super::{Found, Scope, release_row};
+use crate::predicate::Predicate;
+
+pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
+    let predicate = match Predicate::compile(source) {
+        Ok(predicate) => predicate,
+        Err(e) => return Found::nothing(Verdict::Indeterminate, Cause::Error, &format!("The condition could not be read: {e}.")),
+    };
+    let release = serde_json::to_value(scope.input.release).unwrap_or_default();
+    let (mut refused, mut unclear) = (Vec::new(), None);
+    for e in scope.newest_first().filter(|e| e.facts.kind() == kind) {
+        let facts = serde_json::to_value(&e.facts).unwrap_or_default();
+        match predicate.holds(&facts, &release) {
+            Ok(true) => {
+                return Found::rows(vec![release_row(scope, Verdict::Passed, Cause::Satisfied, "It is on record.", vec![e.id.clone()])]);
+            }
+            Ok(false) => refused.push(e.id.clone()),
+            Err(why) => unclear = unclear.or(Some((e.id.clone(), why))),
+        }
+    }
+    match (unclear, refused.is_empty()) {
+        (Some((id, why)), _) => {
+            let sentence = format!("Whether it holds could not be computed: {why}.");
+            Found::rows(vec![release_row(scope, Verdict::Indeterminate, Cause::Error, sentence, vec![id])])
+        }
+        (None, false) => Found::rows(vec![release_row(scope, Verdict::Missing, Cause::Absent, "None of the records we hold says it.", refused)]),
+        (None, true) => Found::nothing(Verdict::Missing, Cause::Absent, "We hold no such record."),
+    }
+}

@@ -1,0 +1,106 @@
+//! T17: no open finding is past its limit. The clock starts when we first heard of it in this release's evidence.
+
+use std::collections::BTreeMap;
+
+use certrail_domain::{
+    Cause, EvidenceId, Facts, Row, Subject, Time, Verdict,
+    facts::{Alert, Level},
+};
+
+use super::{Found, Scope};
+use crate::Evidence;
+
+struct Open<'a> {
+    title: &'a str,
+    level: Level,
+    since: Time,
+    inputs: Vec<EvidenceId>,
+}
+
+pub(super) fn check(scope: &Scope<'_>, days: [i64; 4]) -> Found {
+    let mut scanned = false;
+    let open = collect(scope, &mut scanned);
+    if !scanned {
+        return Found::nothing(Verdict::Missing, Cause::Absent, "Nothing was scanned, so nothing is known of findings.");
+    }
+    let now = scope.input.decision_time;
+    let total = open.len();
+    let mut rows: Vec<Row> = open
+        .into_iter()
+        .filter_map(|(fingerprint, f)| {
+            let limit_days = match f.level {
+                Level::Info => return None,
+                Level::Low => days[0],
+                Level::Medium => days[1],
+                Level::High => days[2],
+                Level::Critical => days[3],
+            };
+            let due = f.since.plus(limit_days * Time::DAY);
+            (due <= now).then(|| Row {
+                subject: Subject { id: format!("finding:{fingerprint}"), name: f.title.to_owned() },
+                verdict: Verdict::Failed,
+                cause: Cause::Expired,
+                sentence: format!(
+                    "{} ({}) is {} over its {limit_days}-day limit, counted from {}.",
+                    f.title,
+                    f.level.name(),
+                    Time::span(now.since(due)),
+                    f.since.date()
+                ),
+                inputs: f.inputs,
+                exception: None,
+            })
+        })
+        .collect();
+    rows.sort_by(|a, b| a.subject.id.cmp(&b.subject.id));
+    let sentence = match total {
+        0 => "The scans found nothing open.".to_owned(),
+        1 => "1 finding is open and within its limit.".to_owned(),
+        n => format!("{n} findings are open, all within their limits."),
+    };
+    Found { fallback: (Verdict::Passed, Cause::Satisfied, sentence), ..Found::rows(rows) }
+}
+
+/// What is open: the newest scan of each tool on this release tells what it still sees, alerts tell by themselves.
+fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Open<'a>> {
+    let mut first_seen: BTreeMap<String, Time> = BTreeMap::new();
+    let mut newest: BTreeMap<&str, &Evidence> = BTreeMap::new();
+    let mut alerts: BTreeMap<String, (&Evidence, &Alert)> = BTreeMap::new();
+    for e in &scope.world.usable {
+        match &e.facts {
+            Facts::Scan(s) => {
+                *scanned |= super::scan::saw_something(s) == certrail_domain::Truth::True;
+                for f in &s.findings {
+                    let seen = first_seen.entry(f.fingerprint.clone()).or_insert_with(|| e.at());
+                    *seen = (*seen).min(e.at());
+                }
+                let known = newest.entry(s.tool.as_str()).or_insert(e);
+                if (e.at(), e.log_index) >= (known.at(), known.log_index) {
+                    *known = e;
+                }
+            }
+            Facts::Alert(a) => {
+                let id = format!("alert:{:?}:{}#{}", a.source, a.repository, a.number).to_lowercase();
+                let known = alerts.entry(id).or_insert((e, a));
+                if (e.at(), e.log_index) >= (known.0.at(), known.0.log_index) {
+                    *known = (e, a);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut open = BTreeMap::new();
+    for e in newest.into_values() {
+        let Facts::Scan(scan) = &e.facts else { continue };
+        for f in scan.findings.iter().filter(|f| !f.suppressed) {
+            let since = first_seen.get(&f.fingerprint).copied().unwrap_or_else(|| e.at());
+            let entry = open.entry(f.fingerprint.clone()).or_insert(Open { title: &f.title, level: f.level, since, inputs: vec![] });
+            entry.inputs.push(e.id.clone());
+        }
+    }
+    for (id, (e, a)) in alerts.into_iter().filter(|(_, (_, a))| a.open) {
+        let since = a.detected_at.unwrap_or_else(|| e.at());
+        open.insert(id, Open { title: &a.title, level: a.level.unwrap_or(Level::High), since, inputs: vec![e.id.clone()] });
+    }
+    open
+}

@@ -1,0 +1,240 @@
+//! The typed checks of requirements, one file each, and the one that takes an expression.
+//!
+//! A check looks at a [`Scope`] and returns what it [`Found`]: a row per subject, the temporal
+//! rules it applied, and what to say when there was no subject at all.
+
+mod approval;
+mod branch_rule;
+mod certified_first;
+mod coverage;
+mod evidence;
+mod exceptions;
+mod findings;
+mod review;
+mod rollback_target;
+mod sbom;
+mod scan;
+mod sign_off;
+mod tests;
+mod validation;
+mod work_item;
+
+use certrail_domain::{
+    Cause, EvidenceId, Key, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict, facts::ScanKind,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Evidence, Input, World};
+
+/// What a requirement checks, with its thresholds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Rule {
+    /// Each change names a work item that we hold.
+    WorkItem,
+    /// Each change was approved by somebody independent, on its final version, before it was merged.
+    Review {
+        /// How many independent approvals.
+        approvals: u64,
+    },
+    /// Each change went to a branch whose protection was in force.
+    BranchRule {
+        /// How many reviews the forge had to require.
+        reviews: u64,
+        /// How old the newest word about the rule may be at merge.
+        max_gap_days: i64,
+    },
+    /// Suites passed on the release.
+    Tests {
+        /// Suites by name; none named means at least one suite.
+        suites: Vec<String>,
+    },
+    /// Enough lines are covered.
+    Coverage {
+        /// How many in a hundred.
+        lines_percent: u64,
+    },
+    /// A scan of the exact object ran and saw something.
+    Scan {
+        /// The kinds of scan that count.
+        of: Vec<ScanKind>,
+        /// What has to be scanned.
+        target: Object,
+        /// How old it may be at the decision.
+        max_age_days: i64,
+        /// How many findings it may have; unlimited here means that the findings rule judges them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_findings: Option<u64>,
+    },
+    /// No open finding is past its limit.
+    Findings {
+        /// Days for critical ones.
+        critical_days: i64,
+        /// Days for high ones.
+        high_days: i64,
+        /// Days for medium ones.
+        medium_days: i64,
+        /// Days for low ones.
+        low_days: i64,
+    },
+    /// Each artefact has a bill of materials.
+    Sbom,
+    /// Somebody signed exactly this build, with a meaning.
+    SignOff {
+        /// The meaning.
+        meaning: String,
+    },
+    /// It is known what to go back to.
+    RollbackTarget,
+    /// Every exception is in order.
+    Exceptions,
+    /// Somebody separate allowed exactly this to be deployed, beforehand.
+    Approval {
+        /// The environment.
+        environment: String,
+        /// For how long an approval holds.
+        validity_days: i64,
+    },
+    /// Every production deployment came after a certification.
+    CertifiedFirst,
+    /// It was checked after deployment.
+    Validation {
+        /// The environment.
+        environment: String,
+        /// How soon.
+        within_hours: i64,
+    },
+    /// At least one piece of evidence of a kind fulfils a predicate.
+    Evidence {
+        /// The kind.
+        of: String,
+        /// A CEL predicate on `facts` and `release`.
+        r#where: String,
+    },
+}
+
+/// What a check is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Object {
+    /// The commit the release is cut at.
+    Commit,
+    /// Each of its artefacts.
+    Digest,
+}
+
+/// What a check may look at.
+pub(crate) struct Scope<'a> {
+    pub(crate) input: &'a Input<'a>,
+    pub(crate) world: &'a World<'a>,
+}
+
+/// What a check found.
+pub(crate) struct Found {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) rules: Vec<RuleResult>,
+    /// What to say when there are no rows.
+    pub(crate) fallback: (Verdict, Cause, String),
+    /// It is about what comes after deployment, and that has not happened.
+    pub(crate) pending: bool,
+}
+
+impl Found {
+    /// No subject, and what that means.
+    pub(crate) fn nothing(verdict: Verdict, cause: Cause, sentence: &str) -> Self {
+        Self { rows: vec![], rules: vec![], fallback: (verdict, cause, sentence.to_owned()), pending: false }
+    }
+
+    pub(crate) fn rows(rows: Vec<Row>) -> Self {
+        Self { rows, ..Self::nothing(Verdict::Missing, Cause::Absent, "We hold no evidence for this point.") }
+    }
+}
+
+impl Rule {
+    /// The expression in it, if any.
+    pub(crate) fn expression(&self) -> Option<&String> {
+        match self {
+            Self::Evidence { r#where, .. } => Some(r#where),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn run(&self, scope: &Scope<'_>) -> Found {
+        match self {
+            Self::WorkItem => work_item::check(scope),
+            Self::Review { approvals } => review::check(scope, *approvals),
+            Self::BranchRule { reviews, max_gap_days } => branch_rule::check(scope, *reviews, *max_gap_days),
+            Self::Tests { suites } => tests::check(scope, suites),
+            Self::Coverage { lines_percent } => coverage::check(scope, *lines_percent),
+            Self::Scan { of, target, max_age_days, max_findings } => scan::check(scope, of, *target, *max_age_days, *max_findings),
+            Self::Findings { critical_days, high_days, medium_days, low_days } => {
+                findings::check(scope, [*low_days, *medium_days, *high_days, *critical_days])
+            }
+            Self::Sbom => sbom::check(scope),
+            Self::SignOff { meaning } => sign_off::check(scope, meaning),
+            Self::RollbackTarget => rollback_target::check(scope),
+            Self::Exceptions => exceptions::check(scope),
+            Self::Approval { environment, validity_days } => approval::check(scope, environment, *validity_days),
+            Self::CertifiedFirst => certified_first::check(scope),
+            Self::Validation { environment, within_hours } => validation::check(scope, environment, *within_hours),
+            Self::Evidence { of, r#where } => evidence::check(scope, of, r#where),
+        }
+    }
+}
+
+/// A row about the release as a whole.
+pub(crate) fn release_row(scope: &Scope<'_>, verdict: Verdict, cause: Cause, sentence: impl Into<String>, inputs: Vec<EvidenceId>) -> Row {
+    let subject = Subject { id: "release".into(), name: scope.input.release.title() };
+    Row { subject, verdict, cause, sentence: sentence.into(), inputs, exception: None }
+}
+
+/// A temporal rule's result.
+pub(crate) fn rule(name: &str, subject: &str, truth: Truth, sentence: impl Into<String>, inputs: Vec<EvidenceId>) -> RuleResult {
+    let outcome = match truth {
+        Truth::True => RuleOutcome::Pass,
+        Truth::False => RuleOutcome::Fail,
+        Truth::Unknown => RuleOutcome::Indeterminate,
+    };
+    RuleResult { rule: name.into(), subject: subject.into(), outcome, sentence: sentence.into(), inputs }
+}
+
+/// How evidence stands to the release it is bound to (T13, T14): what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// The release itself, or one of its artefacts, or its commit.
+    This,
+    /// Another commit or another build.
+    Other,
+}
+
+impl Scope<'_> {
+    /// Whether evidence is about exactly what is released: named outright, or by cut commit, or by artefact.
+    pub(crate) fn about(&self, e: &Evidence, also: &[Key]) -> About {
+        let release = self.input.release;
+        let is_this = |key: &Key| {
+            let (kind, value) = key.parts();
+            match kind {
+                "commit" => release.commit.as_deref() == Some(value),
+                "digest" => release.digests.iter().any(|d| d == value),
+                "release" => value == format!("{}/{}", release.product, release.version),
+                _ => false,
+            }
+        };
+        let keys: Vec<&Key> = e.named.iter().chain(also).collect();
+        // A digest is the stronger name: evidence that names one must name one of ours.
+        let digests: Vec<&&Key> = keys.iter().filter(|k| k.parts().0 == "digest").collect();
+        let hit = if digests.is_empty() || release.digests.is_empty() {
+            keys.iter().any(|k| is_this(k))
+        } else {
+            digests.iter().any(|k| is_this(k))
+        };
+        if hit { About::This } else { About::Other }
+    }
+
+    /// Evidence that may count, newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Evidence> {
+        let mut all: Vec<&Evidence> = self.world.usable.clone();
+        all.sort_by_key(|e| std::cmp::Reverse((e.at(), e.log_index)));
+        all.into_iter()
+    }
+}

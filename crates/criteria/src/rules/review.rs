@@ -1,0 +1,163 @@
+//! T03–T07: each change was approved before it was merged, on its final version, by somebody who
+//! wrote none of it and did not push last.
+
+use std::collections::BTreeMap;
+
+use certrail_domain::{ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict};
+
+use super::{Found, Scope, rule};
+use crate::world::{ChangeView, ReviewView};
+
+/// What it means that a release has no changes: not that all were reviewed.
+pub(super) fn no_changes() -> (Verdict, Cause, String) {
+    (Verdict::Missing, Cause::NoSubjects, "We know of no change in this release.".to_owned())
+}
+
+pub(super) fn check(scope: &Scope<'_>, approvals: u64) -> Found {
+    let mut rows = Vec::new();
+    let mut rules = Vec::new();
+    for change in &scope.world.changes {
+        let (row, mut results) = one(scope, change, approvals.max(1));
+        rows.push(row);
+        rules.append(&mut results);
+    }
+    Found { rules, fallback: no_changes(), ..Found::rows(rows) }
+}
+
+/// How one approval stands.
+struct Approval<'a> {
+    by: &'a str,
+    at: Time,
+    before_merge: Truth,
+    final_revision: bool,
+    independent: bool,
+    human: bool,
+}
+
+fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<RuleResult>) {
+    let inputs: Vec<_> =
+        change.evidence.iter().cloned().chain(change.reviews.iter().map(|r| r.evidence.id.clone())).collect();
+    let row = |verdict, cause, sentence: String| Row {
+        subject: Subject { id: change.id.clone(), name: change.name.clone() },
+        verdict,
+        cause,
+        sentence,
+        inputs: inputs.clone(),
+        exception: None,
+    };
+    if change.change.is_none() {
+        let sentence = format!("{} went to {} without a change, so nobody reviewed it.", change.name, change.target.1);
+        return (row(Verdict::Failed, Cause::Absent, sentence), vec![]);
+    }
+    let same = |a: &str, b: &str| scope.input.identities.person(a) == scope.input.identities.person(b);
+    let mut latest: BTreeMap<&str, &ReviewView<'_>> = BTreeMap::new();
+    for view in &change.reviews {
+        let Some(reviewer) = &view.review.reviewer else { continue };
+        let after_merge = change.merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
+        // A later review by the same person replaces the earlier one, up to the merge; a comment replaces nothing.
+        if view.review.verdict != ReviewVerdict::Commented && (!after_merge || !latest.contains_key(reviewer.account.as_str())) {
+            latest.insert(&reviewer.account, view);
+        }
+    }
+    let rejecting: Vec<&str> =
+        latest.iter().filter(|(_, v)| v.review.verdict == ReviewVerdict::ChangesRequested).map(|(a, _)| *a).collect();
+    let given: Vec<Approval<'_>> = latest
+        .iter()
+        .filter(|(_, v)| v.review.verdict == ReviewVerdict::Approved)
+        .map(|(account, v)| Approval {
+            by: account,
+            at: v.evidence.at(),
+            before_merge: change.merged.map_or(Truth::True, |m| v.evidence.interval().before(m)),
+            final_revision: v.review.revision.is_some() && v.review.revision == change.head,
+            independent: !change.authors.iter().any(|a| same(a, account)),
+            human: v.review.reviewer.as_ref().is_some_and(|r| r.kind == ActorKind::Human),
+        })
+        .collect();
+    let good: Vec<&Approval<'_>> = given
+        .iter()
+        .filter(|a| a.final_revision && a.independent && a.human && a.before_merge == Truth::True)
+        .collect();
+    let not_pusher: Vec<&&Approval<'_>> =
+        good.iter().filter(|a| change.last_pusher.as_ref().is_some_and(|p| !same(p, a.by))).collect();
+    let results = results(change, &given, &inputs);
+    let enough = good.len() as u64 >= needed;
+    let row = if let Some(by) = rejecting.first() {
+        row(Verdict::Failed, Cause::Negative, format!("{by} asked for changes in {} and did not take that back.", change.name))
+    } else if enough && !not_pusher.is_empty() {
+        let first = not_pusher[0];
+        let when = change.merged.map_or_else(
+            || "it is not merged yet".to_owned(),
+            |m| format!("{} before it was merged", crate::spans(first.at, m.at)),
+        );
+        row(Verdict::Passed, Cause::Satisfied, format!("{} approved the final version of {}; {when}.", first.by, change.name))
+    } else if enough && change.last_pusher.is_none() {
+        row(Verdict::Indeterminate, Cause::Error, format!("Nobody told us who pushed the final version of {}.", change.name))
+    } else if enough {
+        row(Verdict::Failed, Cause::NotIndependent, format!("The only one who approved {} also pushed to it last.", change.name))
+    } else {
+        shortfall(change, &given, &good, needed, row)
+    };
+    (row, results)
+}
+
+/// Why the approvals that are there do not suffice: the most telling reason.
+fn shortfall(
+    change: &ChangeView<'_>,
+    given: &[Approval<'_>],
+    good: &[&Approval<'_>],
+    needed: u64,
+    row: impl Fn(Verdict, Cause, String) -> Row,
+) -> Row {
+    let name = &change.name;
+    if let Some(a) = given.iter().find(|a| a.final_revision && a.independent && a.human && a.before_merge == Truth::Unknown) {
+        let sentence = format!("{} approved {name} so close to the merge that the clocks cannot tell which came first.", a.by);
+        return row(Verdict::Indeterminate, Cause::ClockUncertain, sentence);
+    }
+    if let Some(a) = given.iter().find(|a| a.before_merge == Truth::False) {
+        return row(Verdict::Failed, Cause::TooLate, format!("{} approved {name} only after it was merged.", a.by));
+    }
+    if let Some(a) = given.iter().find(|a| !a.final_revision) {
+        return row(Verdict::Failed, Cause::Stale, format!("{} approved {name} before its last commit; nobody approved the final version.", a.by));
+    }
+    if let Some(a) = given.iter().find(|a| !a.human) {
+        return row(Verdict::Failed, Cause::NotIndependent, format!("{} approved {name}, and is not known to be a person.", a.by));
+    }
+    if let Some(a) = given.iter().find(|a| !a.independent) {
+        return row(Verdict::Failed, Cause::NotIndependent, format!("{} approved {name} and is one of its authors.", a.by));
+    }
+    if !good.is_empty() {
+        return row(Verdict::Failed, Cause::BelowThreshold, format!("{} of {needed} people approved {name}.", good.len()));
+    }
+    row(Verdict::Missing, Cause::Absent, format!("We hold no approval of {name}."))
+}
+
+/// T03, T04, T05 and T07 for the approvals of one change: each holds if some approval fulfils it.
+fn results(change: &ChangeView<'_>, given: &[Approval<'_>], inputs: &[certrail_domain::EvidenceId]) -> Vec<RuleResult> {
+    if given.is_empty() {
+        let sentence = format!("No approval of {} was recorded.", change.name);
+        return vec![rule("T03", &change.id, Truth::False, sentence, inputs.to_vec())];
+    }
+    let best = |truths: Vec<Truth>| {
+        [Truth::True, Truth::Unknown].into_iter().find(|t| truths.contains(t)).unwrap_or(Truth::False)
+    };
+    let of = |holds: bool| if holds { Truth::True } else { Truth::False };
+    let before = best(given.iter().map(|a| a.before_merge).collect());
+    let fresh = of(given.iter().any(|a| a.final_revision));
+    let separate = match &change.last_pusher {
+        None => Truth::Unknown,
+        Some(pusher) => of(given.iter().any(|a| a.by != pusher)),
+    };
+    let independent = of(given.iter().any(|a| a.independent && a.human));
+    let name = &change.name;
+    let yes_no = |truth: Truth, yes: &str, no: &str, unknown: &str| match truth {
+        Truth::True => format!("{name}: {yes}"),
+        Truth::False => format!("{name}: {no}"),
+        Truth::Unknown => format!("{name}: {unknown}"),
+    };
+    vec![
+        rule("T03", &change.id, before, yes_no(before, "approved before it was merged.", "approved only after it was merged.", "approved so close to the merge that the clocks cannot tell."), inputs.to_vec()),
+        rule("T04", &change.id, fresh, yes_no(fresh, "the approval is of the final version.", "the approval is of an earlier version.", ""), inputs.to_vec()),
+        rule("T05", &change.id, separate, yes_no(separate, "somebody other than the last pusher approved.", "only the last pusher approved.", "nobody told us who pushed last."), inputs.to_vec()),
+        rule("T07", &change.id, independent, yes_no(independent, "somebody who wrote none of it approved.", "only authors or programs approved.", ""), inputs.to_vec()),
+    ]
+}

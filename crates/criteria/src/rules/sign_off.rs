@@ -1,0 +1,36 @@
+//! Somebody signed exactly this build, with a stated meaning (21 CFR 11.50).
+
+use certrail_domain::{Cause, Facts, Verdict, facts::ApprovalVerdict};
+
+use super::{Found, Scope, approval::same_object, release_row};
+
+pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
+    let mut stale = None;
+    for e in scope.newest_first() {
+        let Facts::Approval(a) = &e.facts else { continue };
+        if a.meaning != meaning {
+            continue;
+        }
+        let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
+        let inputs = vec![e.id.clone()];
+        if !same_object(scope, a, None) {
+            stale = stale.or(Some((who, inputs)));
+            continue;
+        }
+        let row = match a.verdict {
+            ApprovalVerdict::Approved => {
+                release_row(scope, Verdict::Passed, Cause::Satisfied, format!("{who} signed exactly this build on {}.", e.at().human()), inputs)
+            }
+            ApprovalVerdict::Rejected => release_row(scope, Verdict::Failed, Cause::Negative, format!("{who} looked at this build and said no."), inputs),
+            ApprovalVerdict::Withdrawn => release_row(scope, Verdict::Missing, Cause::Absent, format!("{who} took the sign-off back."), inputs),
+        };
+        return Found::rows(vec![row]);
+    }
+    match stale {
+        Some((who, inputs)) => {
+            let sentence = format!("{who} signed another build than this one; it has to be asked for again.");
+            Found::rows(vec![release_row(scope, Verdict::Failed, Cause::Stale, sentence, inputs)])
+        }
+        None => Found::nothing(Verdict::Missing, Cause::Absent, "Nobody has signed this build yet."),
+    }
+}

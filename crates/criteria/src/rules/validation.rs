@@ -1,0 +1,48 @@
+//! T32: it was checked after deployment, soon, in the same place.
+
+use certrail_domain::{Cause, Facts, Row, Subject, Time, Truth, Verdict};
+
+use super::{Found, Scope};
+
+pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> Found {
+    let within = within_hours * 3600 * Time::SECOND;
+    let now = scope.input.decision_time;
+    let mut pending = true;
+    let rows: Vec<Row> = scope
+        .world
+        .deployments
+        .iter()
+        .filter(|d| d.newest.environment == environment)
+        .filter_map(|d| d.succeeded.map(|end| (d, end)))
+        .map(|(d, end)| {
+            let checks: Vec<_> = scope
+                .world
+                .usable
+                .iter()
+                .filter_map(|e| match &e.facts {
+                    Facts::Validation(v) if v.environment == environment => Some((*e, v)),
+                    _ => None,
+                })
+                .filter(|(e, _)| end.before(e.interval()) != Truth::False && e.at().since(end.at) <= within)
+                .collect();
+            let failed = checks.iter().find(|(_, v)| !v.passed);
+            let overdue = now.since(end.at) > within;
+            let (verdict, cause, sentence) = match (checks.first(), failed) {
+                (_, Some((_, v))) => (Verdict::Failed, Cause::Negative, format!("{} did not hold after the deployment.", v.name)),
+                (Some((e, v)), None) => (Verdict::Passed, Cause::Satisfied, format!("{} held {} after the deployment.", v.name, crate::spans(end.at, e.at()))),
+                (None, None) if overdue => (Verdict::Missing, Cause::Absent, format!("Nobody checked within {within_hours} hours of the deployment.")),
+                (None, None) => (Verdict::Missing, Cause::NotYet, format!("A check is due within {within_hours} hours of the deployment.")),
+            };
+            pending &= cause == Cause::NotYet;
+            Row {
+                subject: Subject { id: format!("deployment:{}", d.id), name: format!("deployment to {environment} on {}", end.at.human()) },
+                verdict,
+                cause,
+                sentence,
+                inputs: checks.iter().map(|(e, _)| e.id.clone()).collect(),
+                exception: None,
+            }
+        })
+        .collect();
+    Found { pending, fallback: (Verdict::Missing, Cause::NotYet, format!("It is not deployed to {environment} yet.")), ..Found::rows(rows) }
+}

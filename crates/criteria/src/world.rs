@@ -1,0 +1,302 @@
+//! The release as its evidence tells it: changes with their authors and reviews, deployments,
+//! and which evidence may count at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::{
+    ActorKind, EvidenceId, Facts, Interval, Time, Truth,
+    facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review},
+};
+
+use crate::{Evidence, Input};
+
+/// A review with the evidence that tells of it.
+#[derive(Clone, Debug)]
+pub struct ReviewView<'a> {
+    /// The evidence.
+    pub evidence: &'a Evidence,
+    /// What it says.
+    pub review: &'a Review,
+}
+
+/// A change of the release, put together from its events.
+#[derive(Clone, Debug)]
+pub struct ChangeView<'a> {
+    /// `change:acme/pay#12`, or `push:<sha>` for commits that came without a change.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The newest event that tells of it; `None` for a direct push.
+    pub change: Option<&'a Change>,
+    /// `owner/name` and branch it went to.
+    pub target: (String, String),
+    /// When it reached that branch.
+    pub merged: Option<Interval>,
+    /// The commit to be reviewed: the head at merge, else the newest head.
+    pub head: Option<String>,
+    /// Who moved the head to that commit, if anybody said.
+    pub last_pusher: Option<String>,
+    /// Everybody who wrote any of it, co-authors and the human behind an agent included.
+    pub authors: BTreeSet<String>,
+    /// Work items it names.
+    pub tickets: BTreeSet<String>,
+    /// Reviews in order.
+    pub reviews: Vec<ReviewView<'a>>,
+    /// Commits it brought.
+    pub commits: Vec<&'a Commit>,
+    /// The evidence that tells of it, reviews left out.
+    pub evidence: Vec<EvidenceId>,
+}
+
+/// A deployment, put together from its events.
+#[derive(Clone, Debug)]
+pub struct DeploymentView<'a> {
+    /// `github:acme/pay/123`.
+    pub id: String,
+    /// Its newest event.
+    pub newest: &'a Deployment,
+    /// When it began: the first event that says it is under way, else the first of all.
+    pub start: Interval,
+    /// When it succeeded.
+    pub succeeded: Option<Interval>,
+    /// The artefacts it deployed, from all its events.
+    pub digests: BTreeSet<String>,
+    /// The evidence that tells of it.
+    pub evidence: Vec<EvidenceId>,
+}
+
+/// The release as its evidence tells it.
+#[derive(Debug)]
+pub struct World<'a> {
+    /// Evidence that may count, in order of arrival.
+    pub usable: Vec<&'a Evidence>,
+    /// Evidence that claims the future (T39); it counts for nothing.
+    pub future: Vec<&'a Evidence>,
+    /// Evidence made after the release began to go to production (T38); it cannot satisfy what had to come before.
+    pub after: Vec<&'a Evidence>,
+    /// Its changes, in order of merging.
+    pub changes: Vec<ChangeView<'a>>,
+    /// Its deployments, in order.
+    pub deployments: Vec<DeploymentView<'a>>,
+}
+
+/// Kinds that speak of what comes with or after deployment, and so are never too late.
+fn follows_deployment(facts: &Facts) -> bool {
+    matches!(facts, Facts::Deployment(_) | Facts::Validation(_))
+}
+
+impl<'a> World<'a> {
+    /// Puts the release together.
+    #[must_use]
+    pub fn new(input: &Input<'a>) -> Self {
+        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = input.evidence.iter().partition(|e| claims_future(e));
+        let deployments = deployments(&present);
+        let begun = deployments
+            .iter()
+            .filter(|d| d.newest.production && d.succeeded.is_some())
+            .map(|d| d.start)
+            .min_by_key(|i| i.at);
+        let too_late = |e: &&Evidence| {
+            begun.is_some_and(|start| !follows_deployment(&e.facts) && start.before(e.interval()) == Truth::True)
+        };
+        let (after, usable): (Vec<&Evidence>, Vec<&Evidence>) = present.into_iter().partition(too_late);
+        let changes = changes(input, &usable, &after);
+        Self { usable, future, after, changes, deployments }
+    }
+
+    /// Everybody who wrote any part of the release.
+    #[must_use]
+    pub fn authors(&self) -> BTreeSet<&str> {
+        self.changes.iter().flat_map(|c| c.authors.iter().map(String::as_str)).collect()
+    }
+
+    /// Successful deployments to production, in order.
+    pub fn production(&self) -> impl Iterator<Item = &DeploymentView<'a>> {
+        self.deployments.iter().filter(|d| d.newest.production && d.succeeded.is_some())
+    }
+}
+
+/// T39: it claims to have happened after we received it, beyond what the clocks can explain.
+fn claims_future(e: &Evidence) -> bool {
+    e.occurred.is_some() && Interval::new(e.received, Interval::SERVER).before(e.interval()) == Truth::True && e.at() > e.received
+}
+
+fn deployments<'a>(evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
+    let mut by_id: BTreeMap<String, Vec<(&'a Evidence, &'a Deployment)>> = BTreeMap::new();
+    for e in evidence {
+        if let Facts::Deployment(d) = &e.facts {
+            by_id.entry(format!("{}/{}", d.system, d.id)).or_default().push((e, d));
+        }
+    }
+    let mut views: Vec<DeploymentView<'a>> = by_id
+        .into_iter()
+        .filter_map(|(id, mut events)| {
+            events.sort_by_key(|(e, _)| (e.at(), e.log_index));
+            let (_, newest) = *events.last()?;
+            let first = |state: DeploymentState| events.iter().find(|(_, d)| d.state == state).map(|(e, _)| e.interval());
+            let succeeded = first(DeploymentState::Succeeded);
+            // A forge makes the record before people approve; the start is when it is under way.
+            let start = first(DeploymentState::Started).or(succeeded).or_else(|| events.first().map(|(e, _)| e.interval()))?;
+            Some(DeploymentView {
+                id,
+                newest,
+                start,
+                succeeded,
+                digests: events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect(),
+                evidence: events.iter().map(|(e, _)| e.id.clone()).collect(),
+            })
+        })
+        .collect();
+    views.sort_by(|a, b| (a.start.at, &a.id).cmp(&(b.start.at, &b.id)));
+    views
+}
+
+fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence]) -> Vec<ChangeView<'a>> {
+    // Changes and pushes are history, not claims about the release: when they were told does not matter.
+    let mut events: BTreeMap<(String, u64), Vec<(&'a Evidence, &'a Change)>> = BTreeMap::new();
+    let mut pushes: Vec<(&'a Evidence, &'a Push)> = Vec::new();
+    let mut reviews: BTreeMap<(String, u64), Vec<ReviewView<'a>>> = BTreeMap::new();
+    let mut range: Vec<(&'a Evidence, &'a Commit)> = Vec::new();
+    for e in usable.iter().chain(after) {
+        match &e.facts {
+            Facts::Change(c) => events.entry((c.repository.clone(), c.number)).or_default().push((e, c)),
+            Facts::Push(p) => pushes.push((e, p)),
+            Facts::Review(r) => {
+                let view = ReviewView { evidence: e, review: r };
+                reviews.entry((r.repository.clone(), r.number)).or_default().push(view);
+            }
+            Facts::Manifest(m) => range.extend(m.range.iter().flatten().map(|c| (*e, c))),
+            _ => {}
+        }
+    }
+    let mut covered: BTreeSet<&str> = BTreeSet::new();
+    let mut views: Vec<ChangeView<'a>> = Vec::new();
+    for (key, mut told) in events {
+        told.sort_by_key(|(e, _)| (e.at(), e.log_index));
+        let view = one_change(&key, &told, &pushes, reviews.remove(&key).unwrap_or_default(), &mut covered);
+        // What was closed without merging is not part of anything.
+        if view.change.is_none_or(|c| c.state != ChangeState::Closed) {
+            views.push(view);
+        }
+    }
+    views.extend(direct_pushes(input, &pushes, &range, &covered));
+    views.sort_by(|a, b| {
+        let at = |v: &ChangeView<'_>| v.merged.map_or(Time::from_micros(i64::MAX), |m| m.at);
+        (at(a), &a.id).cmp(&(at(b), &b.id))
+    });
+    views
+}
+
+fn one_change<'a>(
+    key: &(String, u64),
+    told: &[(&'a Evidence, &'a Change)],
+    pushes: &[(&'a Evidence, &'a Push)],
+    mut reviews: Vec<ReviewView<'a>>,
+    covered: &mut BTreeSet<&'a str>,
+) -> ChangeView<'a> {
+    let merged = told.iter().rev().find(|(_, c)| c.state == ChangeState::Merged);
+    let (newest_evidence, newest) = merged.or_else(|| told.last()).copied().expect("a change has an event");
+    let head = newest.head.as_str();
+    let heads: BTreeSet<&str> = told.iter().map(|(_, c)| c.head.as_str()).collect();
+    let last_pusher = told
+        .iter()
+        .rev()
+        .find(|(_, c)| c.head == head && c.pusher.is_some())
+        .and_then(|(_, c)| c.pusher.as_ref())
+        .map(|a| a.account.clone());
+    let mut authors: BTreeSet<String> = BTreeSet::new();
+    let mut tickets: BTreeSet<String> = BTreeSet::new();
+    for (_, change) in told {
+        let bot = change.author.as_ref().is_some_and(|a| a.kind == ActorKind::Bot);
+        authors.extend(change.author.iter().chain(&change.principal).map(|a| a.account.clone()));
+        // Whoever pushed to it wrote some of it, unless a program did in somebody's name.
+        authors.extend(change.pusher.iter().filter(|_| !bot).map(|a| a.account.clone()));
+        tickets.extend(change.tickets.iter().cloned());
+    }
+    let merge_commit = newest.merge_commit.as_deref();
+    let mut commits: Vec<&Commit> = Vec::new();
+    for (_, push) in pushes {
+        let own = push.after.as_deref().is_some_and(|after| heads.contains(after) || merge_commit == Some(after));
+        if own {
+            covered.extend(push.after.as_deref());
+            covered.extend(push.commits.iter().map(|c| c.sha.as_str()));
+            commits.extend(&push.commits);
+        }
+    }
+    covered.extend(heads);
+    covered.extend(merge_commit);
+    for commit in &commits {
+        // The forge itself signs merge commits; it is nobody's author.
+        authors.extend(commit.author.iter().chain(&commit.co_authors).filter(|a| *a != "web-flow").cloned());
+        tickets.extend(commit.tickets.iter().cloned());
+    }
+    reviews.sort_by_key(|r| (r.evidence.at(), r.evidence.log_index));
+    let at = newest.merged_at.map(|at| Interval::new(at, newest_evidence.interval().epsilon));
+    ChangeView {
+        id: format!("change:{}#{}", key.0, key.1),
+        name: if newest.title.is_empty() { format!("#{}", key.1) } else { format!("#{} {}", key.1, newest.title) },
+        change: Some(newest),
+        target: (newest.repository.clone(), newest.target_branch.clone()),
+        merged: merged.and(at.or(Some(newest_evidence.interval()))),
+        head: Some(head.to_owned()),
+        last_pusher,
+        authors,
+        tickets,
+        reviews,
+        commits,
+        evidence: told.iter().map(|(e, _)| e.id.clone()).collect(),
+    }
+}
+
+/// Commits that reached the branch, or are in the range, and belong to no change.
+fn direct_pushes<'a>(
+    input: &Input<'a>,
+    pushes: &[(&'a Evidence, &'a Push)],
+    range: &[(&'a Evidence, &'a Commit)],
+    covered: &BTreeSet<&str>,
+) -> Vec<ChangeView<'a>> {
+    let mut views = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let branch = input.release.branch.as_deref();
+    let mut view = |evidence: &'a Evidence, sha: &str, commits: Vec<&'a Commit>, target: (String, String), pusher: Option<String>| {
+        let authors = commits.iter().flat_map(|c| c.author.iter().chain(&c.co_authors)).cloned().collect();
+        let tickets = commits.iter().flat_map(|c| c.tickets.iter()).cloned().collect();
+        let short: String = sha.chars().take(7).collect();
+        let title = commits.last().map_or("", |c| c.title.as_str());
+        views.push(ChangeView {
+            id: format!("push:{sha}"),
+            name: format!("direct push {short} {title}").trim_end().to_owned(),
+            change: None,
+            target,
+            merged: Some(evidence.interval()),
+            head: Some(sha.to_owned()),
+            last_pusher: pusher,
+            authors,
+            tickets,
+            reviews: Vec::new(),
+            commits,
+            evidence: vec![evidence.id.clone()],
+        });
+    };
+    for (e, push) in pushes.iter().filter(|(_, p)| branch.is_none_or(|b| b == p.branch)) {
+        let uncovered: Vec<&Commit> = push.commits.iter().filter(|c| !covered.contains(c.sha.as_str())).collect();
+        let Some(after) = push.after.as_deref().filter(|_| !uncovered.is_empty()) else { continue };
+        seen.extend(push.commits.iter().map(|c| c.sha.as_str()));
+        let pusher = push.pusher.as_ref().map(|a| a.account.clone());
+        view(e, after, uncovered, (push.repository.clone(), push.branch.clone()), pusher);
+    }
+    for (e, commit) in range {
+        let merge = commit.parents.as_ref().is_some_and(|p| p.len() > 1);
+        if !merge && !covered.contains(commit.sha.as_str()) && seen.insert(&commit.sha) {
+            let repository = input.release.repository.clone().unwrap_or_default();
+            view(e, &commit.sha, vec![*commit], (repository, branch.unwrap_or_default().to_owned()), None);
+        }
+    }
+    views
+}
+
+/// The sentence part for how long after `earlier` something happened: `3 h 12 min before`.
+#[must_use]
+pub fn spans(earlier: Time, later: Time) -> String {
+    Time::span(later.since(earlier))
+}
