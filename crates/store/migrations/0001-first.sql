@@ -88,6 +88,14 @@ CREATE TABLE product (
   log_index BIGINT NOT NULL
 );
 
+-- Each state a product ever had, from a log position on.
+CREATE TABLE product_version (
+  name TEXT NOT NULL,
+  from_index BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (name, from_index)
+) {keyed};
+
 CREATE TABLE product_repository (
   repository TEXT NOT NULL,
   product TEXT NOT NULL,
@@ -106,6 +114,14 @@ CREATE TABLE release (
   UNIQUE (product, version)
 );
 CREATE INDEX release_by_created ON release (product, created, seq);
+
+-- Each state a release ever had, from a log position on: what a past evaluation is run on again.
+CREATE TABLE release_version (
+  release BIGINT NOT NULL,
+  from_index BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (release, from_index)
+) {keyed};
 
 -- Names a release used to have.
 CREATE TABLE release_alias (

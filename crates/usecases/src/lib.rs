@@ -1,0 +1,54 @@
+//! What the system does, one file per thing. The only crate that knows all the others.
+//!
+//! A use case reads and writes through [`Engine`]; leaves compute. Nothing is acknowledged before it
+//! is committed: [`Engine::write`] resolves after the commit that holds body, signal, bindings,
+//! log entry and signed checkpoint.
+
+mod access;
+mod accept;
+mod add_evidence;
+mod ask_gate;
+mod bind;
+mod bind_by_hand;
+mod certify;
+mod deliver_webhook;
+mod engine;
+mod fsck;
+mod grant_exception;
+mod judge;
+mod look;
+mod make_dossier;
+mod people;
+mod products;
+mod prove;
+mod record_fact;
+mod verify_dossier;
+
+pub use accept::{Ack, Placed};
+pub use access::{Caller, allow};
+pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence};
+pub use ask_gate::{Gate, GateAnswer, ask_gate};
+pub use bind_by_hand::bind_by_hand;
+pub use certify::{CertifyReceipt, FrozenWorld, certify};
+pub use deliver_webhook::{Delivery, deliver_webhook};
+pub use engine::{Batch, Clock, Engine, Fault, Keys, LogHead, system_clock};
+pub use fsck::{FsckReport, fsck};
+pub use grant_exception::{NewException, decide_exception, request_exception};
+pub use judge::{Judged, evaluation_at, judge, judge_at};
+pub use look::{
+    EvidenceView, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products, list_releases,
+    release_view, unbound_queue, log_entries, LogLine,
+};
+pub use make_dossier::{DossierFile, Renderer, make_dossier};
+pub use certrail_dossier as dossier;
+pub use people::{NewToken, Session, create_token, list_people, list_tokens, redeem_setup, revoke_token, setup_link, sign_in, put_person, is_set_up};
+pub use products::{put_criteria, put_product};
+pub use prove::{consistency, receipt, tile_bytes};
+pub use record_fact::{FactInput, record_fact};
+pub use verify_dossier::{Check, Verification, verify_dossier};
+
+pub use certrail_criteria::{Framework, frameworks};
+pub use certrail_store::tables::people::{Person, Token};
+pub use people::session_for;
+
+pub(crate) use engine::leaves as engine_leaves;

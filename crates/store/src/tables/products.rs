@@ -15,6 +15,10 @@ pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
          ON CONFLICT (name) DO UPDATE SET document = excluded.document, log_index = excluded.log_index",
         &[(&product.name).into(), (&document).into(), log_index.into()],
     )?;
+    tx.exec(
+        "INSERT INTO product_version (name, from_index, document) VALUES ($1, $2, $3)",
+        &[(&product.name).into(), log_index.into(), (&document).into()],
+    )?;
     tx.exec("DELETE FROM product_repository WHERE product = $1", &[(&product.name).into()])?;
     for repository in &product.repositories {
         tx.exec(
@@ -31,6 +35,18 @@ pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
 /// When the database fails.
 pub fn get(tx: &Tx<'_>, name: &str) -> Result<Option<Product>> {
     tx.first("SELECT document FROM product WHERE name = $1", &[name.into()], |r| r.json(0))
+}
+
+/// The product of that name as it was known at log position `position`.
+///
+/// # Errors
+/// When the database fails.
+pub fn at(tx: &Tx<'_>, name: &str, position: u64) -> Result<Option<Product>> {
+    tx.first(
+        "SELECT document FROM product_version WHERE name = $1 AND from_index < $2 ORDER BY from_index DESC LIMIT 1",
+        &[name.into(), position.into()],
+        |r| r.json(0),
+    )
 }
 
 /// Every product, by name.

@@ -23,7 +23,7 @@ fn map(r: &Row<'_>) -> Result<StoredRelease> {
 ///
 /// # Errors
 /// When the product has that version already.
-pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32]) -> Result<StoredRelease> {
+pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32], from_index: u64) -> Result<StoredRelease> {
     let seq = tx.first("SELECT COALESCE(MAX(seq), 0) + 1 FROM release", &[], |r| r.int(0))?.unwrap_or(1);
     let document = serde_json::to_string(release).unwrap_or_default();
     tx.exec(
@@ -40,20 +40,45 @@ pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32]) -> Result<St
             release.created_at.as_micros().into(),
         ],
     )?;
+    remember(tx, seq, from_index, &document)?;
     Ok(StoredRelease { seq, label_key: *label_key, release: release.clone() })
+}
+
+/// Notes the state of a release from a log position on; the last state of one position counts.
+fn remember(tx: &Tx<'_>, seq: i64, from_index: u64, document: &str) -> Result<()> {
+    tx.exec(
+        "INSERT INTO release_version (release, from_index, document) VALUES ($1, $2, $3)
+         ON CONFLICT (release, from_index) DO UPDATE SET document = excluded.document",
+        &[seq.into(), from_index.into(), document.into()],
+    )?;
+    Ok(())
+}
+
+/// The release as it was known at log position `position`.
+///
+/// # Errors
+/// When the database fails.
+pub fn at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Option<Release>> {
+    tx.first(
+        "SELECT document FROM release_version WHERE release = $1 AND from_index < $2
+         ORDER BY from_index DESC LIMIT 1",
+        &[seq.into(), position.into()],
+        |r| r.json(0),
+    )
 }
 
 /// Stores a changed release; a changed version leaves its old name as an alias.
 ///
 /// # Errors
 /// When the product has the new version already.
-pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str) -> Result<()> {
+pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str, from_index: u64) -> Result<()> {
     let release = &stored.release;
     let document = serde_json::to_string(release).unwrap_or_default();
     tx.exec(
         "UPDATE release SET version = $2, state = $3, document = $4 WHERE seq = $1",
         &[stored.seq.into(), (&release.version).into(), release.state.name().into(), (&document).into()],
     )?;
+    remember(tx, stored.seq, from_index, &document)?;
     if release.version != old_version && old_version != Release::OPEN_VERSION {
         tx.exec(
             "INSERT INTO release_alias (product, version, release) VALUES ($1, $2, $3)

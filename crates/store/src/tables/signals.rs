@@ -206,6 +206,18 @@ pub fn insert_subject(tx: &Tx<'_>, key: &Key, log_index: u64) -> Result<()> {
     Ok(())
 }
 
+/// Gives what a signal is about another index, before the signal itself is stored.
+///
+/// # Errors
+/// When the database fails.
+pub fn move_subject(tx: &Tx<'_>, key: &Key, from: u64, to: u64) -> Result<()> {
+    tx.exec(
+        "UPDATE subject SET log_index = $3 WHERE key = $1 AND log_index = $2",
+        &[key.as_str().into(), from.into(), to.into()],
+    )?;
+    Ok(())
+}
+
 /// The signals about `key`, below log position `before`, oldest first.
 ///
 /// # Errors

@@ -1,0 +1,331 @@
+//! The value. Member order is the order in the file; changes within `/1` only add members.
+
+use certrail_domain::{
+    BindRule, Evaluation, EvidenceId, Exception, Mark, Release, RuleOutcome, Summary, Time, Verdict,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A dossier of one release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dossier {
+    /// `certrail.dossier/1`.
+    pub schema: String,
+    /// Its number among the dossiers of the release, from 1.
+    pub number: u64,
+    /// When it was made.
+    pub made_at: Time,
+    /// The release.
+    pub release: Release,
+    /// `Certified`, `Certified with exceptions`, `Not certified` …
+    pub standing: String,
+    /// The sentence.
+    pub sentence: String,
+    /// The fraction as a sentence.
+    pub fraction: String,
+    /// The fraction.
+    pub summary: Summary,
+    /// At most ten lines that say what matters.
+    pub lines: Vec<String>,
+    /// Section 2 and 3: what was asked for, who reviewed.
+    pub changes: Vec<ChangeRow>,
+    /// Section 4: how it was tested.
+    pub tests: Vec<TestRow>,
+    /// Section 5: security checks.
+    pub security: Vec<SecurityRow>,
+    /// Section 6: who allowed deployment, who signed off.
+    pub approvals: Vec<ApprovalRow>,
+    /// Section 7: what was deployed.
+    pub deployments: Vec<DeploymentRow>,
+    /// Section 7: checks after deployment.
+    pub acceptance: Vec<AcceptanceRow>,
+    /// Section 8: exceptions.
+    pub exceptions: Vec<Exception>,
+    /// Section 9: control matrix.
+    pub controls: Vec<ControlRow>,
+    /// The verdict per requirement and the temporal rules (section 10).
+    pub evaluation: Evaluation,
+    /// Section 10: order of events.
+    pub events: Vec<Event>,
+    /// Decisions with their frozen world.
+    pub decisions: Vec<DecisionRow>,
+    /// Section 11: what integrity rests on.
+    pub integrity: Integrity,
+    /// Annex A: the evidence, each with its proof.
+    pub evidence: Vec<EvidenceRow>,
+}
+
+impl Dossier {
+    /// The name and version of this shape.
+    pub const SCHEMA: &'static str = "certrail.dossier/1";
+}
+
+/// A change of the release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChangeRow {
+    /// `change:acme/pay#12`.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Where a person reads it.
+    pub url: Option<String>,
+    /// Work items it names.
+    pub tickets: Vec<String>,
+    /// Who authorised them.
+    pub authorised_by: Vec<String>,
+    /// Everybody who wrote any of it.
+    pub authors: Vec<String>,
+    /// Who approved, of which version, when: one sentence each.
+    pub reviews: Vec<String>,
+    /// The version to be reviewed.
+    pub head: Option<String>,
+    /// When it was merged.
+    pub merged_at: Option<Time>,
+    /// How its review stands.
+    pub review: Verdict,
+    /// Why, one sentence.
+    pub review_sentence: String,
+}
+
+/// A test or coverage report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TestRow {
+    /// The suite.
+    pub suite: String,
+    /// What it ran on.
+    pub ran_on: String,
+    /// Its counts, as a sentence.
+    pub result: String,
+    /// When.
+    pub at: Time,
+    /// The evidence.
+    pub evidence: EvidenceId,
+}
+
+/// A scan or bill of materials.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecurityRow {
+    /// The kind.
+    pub kind: String,
+    /// Tool and version.
+    pub tool: String,
+    /// The date of its database.
+    pub database_at: Option<Time>,
+    /// What it looked at.
+    pub looked_at: String,
+    /// What it found.
+    pub found: String,
+    /// When.
+    pub at: Time,
+    /// The evidence.
+    pub evidence: EvidenceId,
+}
+
+/// An approval or sign-off.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApprovalRow {
+    /// Who.
+    pub approver: String,
+    /// What the signature means.
+    pub meaning: String,
+    /// The environment, for a deployment.
+    pub environment: String,
+    /// `approved`, `rejected`, `withdrawn`.
+    pub verdict: String,
+    /// When.
+    pub at: Time,
+    /// The exact object.
+    pub object: String,
+    /// What they wrote.
+    pub comment: String,
+    /// The evidence.
+    pub evidence: EvidenceId,
+}
+
+/// A deployment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeploymentRow {
+    /// The environment.
+    pub environment: String,
+    /// What was deployed.
+    pub object: String,
+    /// Whether that is what was released.
+    pub same_object: bool,
+    /// When it began.
+    pub start: Time,
+    /// When it succeeded.
+    pub succeeded: Option<Time>,
+    /// Who deployed.
+    pub deployer: String,
+    /// It is a production environment.
+    pub production: bool,
+    /// The evidence.
+    pub evidence: Vec<EvidenceId>,
+}
+
+/// A check after deployment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AcceptanceRow {
+    /// Where.
+    pub environment: String,
+    /// What was checked.
+    pub name: String,
+    /// Whether it held.
+    pub passed: bool,
+    /// When.
+    pub at: Time,
+    /// The evidence.
+    pub evidence: EvidenceId,
+}
+
+/// A control of a framework, and what supports it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ControlRow {
+    /// The framework.
+    pub framework: String,
+    /// The control's identifier.
+    pub control: String,
+    /// What it asks for, in our words.
+    pub words: String,
+    /// The requirements that serve it.
+    pub requirements: Vec<String>,
+    /// The worst of them.
+    pub verdict: Verdict,
+    /// Evidence that supports it; empty means "no evidence held".
+    pub evidence: Vec<EvidenceId>,
+    /// How far evidence of releases carries.
+    pub strength: String,
+    /// What else is needed, from elsewhere.
+    pub also: String,
+}
+
+/// One moment in the order of events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// When it happened.
+    pub at: Time,
+    /// When we received it.
+    pub received: Time,
+    /// The lane: Plan, Code, Build, Test, Security, Approval, Deploy.
+    pub lane: String,
+    /// What happened, one sentence.
+    pub what: String,
+    /// Marks for people.
+    pub marks: Vec<Mark>,
+    /// The evidence.
+    pub evidence: EvidenceId,
+}
+
+/// An inclusion proof.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Proof {
+    /// The entry's index.
+    pub index: u64,
+    /// The leaf's bytes.
+    pub leaf: String,
+    /// The hashes, hex, nearest sibling first.
+    pub hashes: Vec<String>,
+}
+
+/// A signed statement with its entry in the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecisionEntry {
+    /// The DSSE envelope.
+    pub envelope: Value,
+    /// Its entry.
+    pub proof: Proof,
+}
+
+/// A decision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecisionRow {
+    /// Its id.
+    pub id: String,
+    /// `certification`.
+    pub kind: String,
+    /// `PASSED` or `FAILED`.
+    pub result: String,
+    /// Who decided, as shown.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// SHA-256 of the frozen world, hex.
+    pub world_digest: String,
+    /// The frozen world, byte for byte.
+    pub world: String,
+    /// The evaluation it rests on, byte for byte.
+    pub evaluation: String,
+    /// The signed statements.
+    pub entries: Vec<DecisionEntry>,
+}
+
+/// A signed head of the log and how it relates to the one of this dossier.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogRef {
+    /// The signed checkpoint.
+    pub checkpoint: String,
+    /// The proof that this dossier's checkpoint extends it, hex.
+    pub consistency: Vec<String>,
+}
+
+/// What integrity rests on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Integrity {
+    /// The log's name.
+    pub origin: String,
+    /// The log's public key, C2SP form.
+    pub log_key: String,
+    /// The key that signs certifications: SubjectPublicKeyInfo, hex.
+    pub certifier_key: String,
+    /// The signed checkpoint everything here is proved against.
+    pub checkpoint: String,
+    /// Earlier heads, at the decisions.
+    pub earlier: Vec<LogRef>,
+    /// The key of this release's blinded label, hex: with it, every leaf of the release can be found in the log.
+    pub label_key: String,
+    /// The program that made this.
+    pub tool: String,
+    /// What this dossier cannot show.
+    pub limits: Vec<String>,
+}
+
+/// A piece of evidence with its proof.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EvidenceRow {
+    /// Its id.
+    pub id: EvidenceId,
+    /// Its kind.
+    pub kind: String,
+    /// The name of the event or file.
+    pub name: String,
+    /// The source.
+    pub source: String,
+    /// When it happened.
+    pub occurred_at: Option<Time>,
+    /// When we received it.
+    pub received_at: Time,
+    /// Who did it.
+    pub actor: String,
+    /// The rule that bound it.
+    pub rule: BindRule,
+    /// SHA-256 of the raw bytes, hex.
+    pub sha256: String,
+    /// Their media type.
+    pub media: String,
+    /// The salt of the commitments, hex; absent once erased.
+    pub salt: Option<String>,
+    /// The normalised form, byte for byte.
+    pub normalised: String,
+    /// Marks for people.
+    pub marks: Vec<Mark>,
+    /// Its entry.
+    pub proof: Proof,
+}
+
+impl Dossier {
+    /// The word for a rule's outcome, for faces that print tables.
+    #[must_use]
+    pub const fn outcome_word(outcome: RuleOutcome) -> &'static str {
+        outcome.word()
+    }
+}

@@ -1,0 +1,232 @@
+//! Taking a signal in: bytes, signal, bindings, leaf and follow-ups, all in one commit.
+
+use certrail_domain::{EvidenceId, Facts, Signal};
+use certrail_ledger::{
+    Hash, commitment,
+    leaf::{Authentication, Body, Capture, keyed},
+    sha256,
+};
+use certrail_store::{
+    BlobFiles, StoreError,
+    tables::{
+        bindings, releases,
+        signals::{self, StoredSignal, evidence_id},
+    },
+};
+
+use crate::{
+    bind,
+    engine::{Batch, Engine, Fault, random},
+};
+
+/// Something to take in, already verified and mapped.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// The connector: `github`, `cli`, `api`, `page`.
+    pub(crate) connector: &'static str,
+    /// The sender's delivery id.
+    pub(crate) delivery: String,
+    /// The event's or file's name.
+    pub(crate) name: String,
+    /// The media type.
+    pub(crate) media: String,
+    /// How the sender proved who it is.
+    pub(crate) auth_how: String,
+    /// The secret's or token's name.
+    pub(crate) auth_key: String,
+    /// The mapper or reader.
+    pub(crate) mapper: String,
+    /// The raw bytes.
+    pub(crate) body: Vec<u8>,
+    /// What it says.
+    pub(crate) signal: Signal,
+    /// The signal as it is committed to.
+    pub(crate) normalised: String,
+    /// Digest of the raw bytes.
+    pub(crate) digest: Hash,
+}
+
+impl Incoming {
+    /// Hashes and writes out what can be done outside the commit. Large bodies are on disk when this returns.
+    pub(crate) fn prepare(mut self, blobs: &BlobFiles) -> Result<Self, StoreError> {
+        self.digest = sha256(&self.body);
+        self.normalised = serde_json::to_string(&self.signal).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        if self.body.len() > BlobFiles::SMALL {
+            blobs.put(&certrail_ledger::hex(&self.digest), &self.body)?;
+        }
+        Ok(self)
+    }
+}
+
+/// Where a signal ended up, for the sender.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Placed {
+    /// `payments-api/2.4.1`.
+    pub release: String,
+    /// The rule that bound it.
+    pub rule: &'static str,
+    /// Why, one sentence.
+    pub why: &'static str,
+}
+
+/// The acknowledgement of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Ack {
+    /// Its evidence id.
+    pub id: EvidenceId,
+    /// Its entry in the log.
+    pub index: u64,
+    /// SHA-256 of the raw bytes, hex.
+    pub digest: String,
+    /// This delivery had been recorded before; the entry is the same.
+    pub duplicate: bool,
+    /// The entry whose content it repeats, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u64>,
+    /// The releases it belongs to.
+    pub bound: Vec<Placed>,
+    /// Why it belongs to none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unbound: Option<String>,
+    /// What struck us.
+    pub warnings: Vec<String>,
+}
+
+/// Takes a signal in. The same delivery again is answered with what the first one became (law 2).
+pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, Fault> {
+    let key = keyed(&batch.keys.delivery, format!("{}\n{}", incoming.connector, incoming.delivery).as_bytes());
+    if let Some(index) = signals::delivery(batch.tx, &key)? {
+        return again(batch, incoming, index);
+    }
+    let log_index = batch.next_index();
+    let effects = bind::learn(batch, &incoming.signal, log_index)?;
+    // Learning may have appended entries of its own (a release opened); ours comes after them.
+    let shifted = batch.next_index();
+    let log_index = if shifted == log_index { log_index } else { resubject(batch, &incoming.signal, log_index, shifted)? };
+    let outcome = bind::place(batch, &incoming.signal)?;
+    let repeats = batch.keep_body(&incoming.digest, &incoming.body, log_index)?;
+    let salt: [u8; 32] = random()?;
+    let received = batch.now.to_string();
+    let labels = bind::labels(&outcome);
+    let leaf = Capture {
+        auth: Authentication { how: &incoming.auth_how, key: &incoming.auth_key },
+        body: Body {
+            commitment: commitment(&salt, &incoming.digest),
+            media: &incoming.media,
+            size: incoming.body.len() as u64,
+        },
+        delivery: key,
+        duplicate_of: repeats,
+        labels: &labels,
+        normalised: commitment(&salt, &sha256(incoming.normalised.as_bytes())),
+        mapper: &incoming.mapper,
+        received: &received,
+        source: &incoming.signal.source,
+    };
+    batch.append(leaf.encode());
+    signals::insert_delivery(batch.tx, &key, log_index)?;
+    let stored = StoredSignal {
+        log_index,
+        connector: incoming.connector.to_owned(),
+        delivery: incoming.delivery.clone(),
+        name: incoming.name.clone(),
+        media: incoming.media.clone(),
+        auth_how: incoming.auth_how.clone(),
+        auth_key: incoming.auth_key.clone(),
+        received: batch.now,
+        body: incoming.digest,
+        salt: Some(salt.to_vec()),
+        mapper: incoming.mapper.clone(),
+        duplicate_of: repeats,
+        signal: incoming.signal.clone(),
+    };
+    signals::insert(batch.tx, &stored, &incoming.normalised)?;
+    bind::record(batch, &outcome, log_index)?;
+    let mut effects = effects;
+    if matches!(incoming.signal.facts, Facts::Deployment(_)) {
+        effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
+    }
+    // An artefact that the sender names for a release becomes one of its artefacts.
+    let named: Vec<String> = incoming.signal.named.iter().filter(|k| k.parts().0 == "digest").map(|k| k.parts().1.to_owned()).collect();
+    for (release, m) in &outcome.bound {
+        let exact = m.rule == certrail_domain::BindRule::Explicit
+            || release.release.commit.is_some() && incoming.signal.named.iter().any(|k| k.parts() == ("commit", release.release.commit.as_deref().unwrap_or_default()));
+        if exact && !named.is_empty() && matches!(incoming.signal.facts, Facts::Sbom(_) | Facts::Build(_)) {
+            bind::add_digests(batch, release.seq, &named, &mut effects)?;
+        }
+    }
+    let mut warnings = incoming.signal.warnings.clone();
+    warnings.extend(bind::settle(batch, effects, &log_index.to_string())?);
+    Ok(Ack {
+        id: evidence_id(batch.now, log_index, &incoming.digest),
+        index: log_index,
+        digest: certrail_ledger::hex(&incoming.digest),
+        duplicate: false,
+        repeats,
+        bound: outcome.bound.iter().map(|(s, m)| placed(&s.release, m.rule)).collect(),
+        unbound: outcome.unbound,
+        warnings,
+    })
+}
+
+fn placed(release: &certrail_domain::Release, rule: certrail_domain::BindRule) -> Placed {
+    Placed { release: format!("{}/{}", release.product, release.version), rule: rule.name(), why: rule.sentence() }
+}
+
+/// Learning appended entries, so the signal's index moved; what it is about moves with it.
+fn resubject(batch: &Batch<'_>, signal: &Signal, from: u64, to: u64) -> Result<u64, StoreError> {
+    for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
+        signals::move_subject(batch.tx, key, from, to)?;
+    }
+    Ok(to)
+}
+
+/// The answer to a delivery that is known. Another body under a known id is refused and said aloud (pitfalls T17).
+fn again(batch: &Batch<'_>, incoming: &Incoming, index: u64) -> Result<Ack, Fault> {
+    let stored = signals::get(batch.tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
+    if stored.body != incoming.digest {
+        return Err(Fault::Problem(certrail_domain::Problem::new(
+            certrail_domain::ProblemKind::Conflict,
+            "delivery-changed",
+            "This delivery was not recorded.",
+            format!("Delivery {} was received before with other content (entry {index}).", incoming.delivery),
+            "Send changed content under a new delivery id.",
+        )));
+    }
+    let mut bound = Vec::new();
+    for b in bindings::of_signal(batch.tx, index)? {
+        if let Some(s) = releases::by_seq(batch.tx, b.release)? {
+            bound.push(placed(&s.release, b.rule));
+        }
+    }
+    Ok(Ack {
+        id: stored.id(),
+        index,
+        digest: certrail_ledger::hex(&stored.body),
+        duplicate: true,
+        repeats: stored.duplicate_of,
+        bound,
+        unbound: None,
+        warnings: stored.signal.warnings,
+    })
+}
+
+impl Engine {
+    /// The bytes of a digest.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn body(&self, digest: &Hash) -> Result<Option<Vec<u8>>, certrail_domain::Problem> {
+        let bytes = self.store.read(|tx| body_of(tx, &self.blobs, digest));
+        bytes.map_err(|e| crate::engine::internal(&e))
+    }
+}
+
+pub(crate) fn body_of(tx: &certrail_store::Tx<'_>, blobs: &BlobFiles, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+    use certrail_store::BlobPlace;
+    match signals::blob(tx, digest)? {
+        None => Ok(None),
+        Some((BlobPlace::File { .. }, _)) => blobs.get(&certrail_ledger::hex(digest)),
+        Some((BlobPlace::Pack { id, start, size }, _)) => certrail_store::tables::log::pack_slice(tx, id, start, size),
+    }
+}

@@ -1,0 +1,240 @@
+//! A report file arrives: read it, take it in, say what was parsed and which requirements it met.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use certrail_domain::{Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict, facts::ScanKind, normal_version};
+use certrail_formats::{Format, Hints};
+use certrail_store::tables::{products, releases};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Caller, access::allow,
+    accept::{Ack, Incoming, accept},
+    engine::{Engine, LogHead, internal},
+    judge::judge,
+};
+
+/// A report file with what its sender says about it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceFile {
+    /// The product.
+    pub product: String,
+    /// The file's name.
+    #[serde(default)]
+    pub name: String,
+    /// The release it is about.
+    #[serde(default)]
+    pub release: Option<String>,
+    /// The commit it is about.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The artefacts it is about, `sha256:…`.
+    #[serde(default)]
+    pub digest: Vec<String>,
+    /// The format it must have.
+    #[serde(default)]
+    pub r#type: Option<String>,
+    /// What it is for: the suite of a test report, the kind of a scan.
+    #[serde(default, rename = "for")]
+    pub purpose: Option<String>,
+    /// When it was made, RFC 3339.
+    #[serde(default)]
+    pub occurred_at: Option<Time>,
+    /// Where it was made: `github:acme/pay`.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+/// A requirement that stands differently, or is touched, after the file was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MetRequirement {
+    /// `payments-api/2.4.1`.
+    pub release: String,
+    /// The requirement's id.
+    pub requirement: String,
+    /// How it stands now.
+    pub verdict: Verdict,
+    /// Why, one sentence.
+    pub sentence: String,
+}
+
+/// What the sender of a report gets back.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvidenceReceipt {
+    /// Where it ended up.
+    #[serde(flatten)]
+    pub ack: Ack,
+    /// The format it was read as; `unread` where none fits.
+    pub r#type: String,
+    /// Whether it obeys its standard, as far as checked.
+    pub valid: bool,
+    /// Counts by name.
+    pub parsed: BTreeMap<&'static str, u64>,
+    /// The requirements that rest on it now.
+    pub met: Vec<MetRequirement>,
+}
+
+/// Takes a report. Bytes of no known format are kept, marked unread, and the receipt says so.
+///
+/// # Errors
+/// A role that may not, an unknown product, a malformed name, a format other than demanded, a failed commit.
+pub async fn add_evidence(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    file: EvidenceFile,
+    bytes: Vec<u8>,
+) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
+    allow(caller, Action::Record)?;
+    let named = named_keys(engine, &file)?;
+    let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
+    let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
+    let hints = Hints { suite: file.purpose.clone().filter(|_| scan.is_none()), scan };
+    let reading = certrail_formats::read(&bytes, wanted, &hints);
+    let name = file.name.chars().take(200).collect::<String>();
+    let (facts, r#type, valid, parsed, warnings) = match reading {
+        Ok(r) => (r.facts, r.format.name().to_owned(), r.valid, r.counts, r.warnings),
+        Err(e) if wanted.is_some() => {
+            let looks = e.looks_like.map_or("Leave out --type to keep it unread.".to_owned(), |l| format!("Send it with --type {l}, or without --type."));
+            return Err(Problem::new(ProblemKind::BadInput, "other-format", format!("{name} was not recorded."), e.why, looks));
+        }
+        Err(e) => {
+            let warnings = vec![format!("It is kept and could not be read: {}", e.why)];
+            (Facts::Unread { name: name.clone(), why: e.why }, "unread".to_owned(), false, BTreeMap::new(), warnings)
+        }
+    };
+    let source = file.source.clone().unwrap_or_else(|| format!("cli:{}", file.product));
+    let signal = Signal {
+        source,
+        occurred_at: file.occurred_at,
+        actor: Some(Actor { name: Some(caller.name.clone()), ..caller.actor() }),
+        facts,
+        named,
+        warnings,
+    };
+    // The same bytes about the same thing for the same purpose are one delivery, whoever repeats them.
+    let delivery = {
+        let digest = certrail_ledger::sha256(&bytes);
+        let about: Vec<&str> = signal.named.iter().map(Key::as_str).collect();
+        format!("{} {} {}", certrail_ledger::hex(&digest), about.join(" "), file.purpose.clone().unwrap_or_default())
+    };
+    let incoming = Incoming {
+        connector: "cli",
+        delivery,
+        name,
+        media: media_of(&r#type).into(),
+        auth_how: caller.how.clone(),
+        auth_key: caller.key.clone(),
+        mapper: format!("{type}@1"),
+        body: bytes,
+        signal,
+        normalised: String::new(),
+        digest: [0; 32],
+    };
+    let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;
+    let met = met_by(engine, &ack)?;
+    Ok((EvidenceReceipt { ack, r#type, valid, parsed, met }, head))
+}
+
+fn media_of(format: &str) -> &'static str {
+    match format {
+        "junit" | "cobertura" => "application/xml",
+        "sarif" | "cyclonedx" => "application/json",
+        "lcov" => "text/plain",
+        _ => "application/octet-stream",
+    }
+}
+
+fn bad_type(given: &str) -> Problem {
+    let known: Vec<&str> = Format::ALL.into_iter().map(Format::name).collect();
+    Problem::new(
+        ProblemKind::BadInput,
+        "no-such-format",
+        "The file was not recorded.",
+        format!("There is no format `{}`.", given.chars().take(40).collect::<String>()),
+        format!("Use one of {}, or leave out --type.", known.join(", ")),
+    )
+}
+
+/// The keys a sender names, checked: what is malformed is refused, never guessed.
+pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key>, Problem> {
+    let refuse = |code: &str, why: String, fix: &str| Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix);
+    for (flag, value) in [("--product", Some(&file.product)), ("--release", file.release.as_ref()), ("--commit", file.commit.as_ref()), ("--for", file.purpose.as_ref())] {
+        if value.is_some_and(|v| v.trim().is_empty()) {
+            return Err(refuse("empty-value", format!("`{flag}` got an empty value."), "Is a variable unset? Give a value, or remove the flag."));
+        }
+    }
+    let product = engine.read(|tx| products::get(tx, &file.product))?;
+    if product.is_none() {
+        return Err(no_such_product(engine, &file.product));
+    }
+    let mut keys = Vec::new();
+    if let Some(commit) = &file.commit {
+        let shaped = matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_hexdigit());
+        if !shaped {
+            return Err(refuse("bad-commit", format!("`{}` is not a full commit id.", clip(commit)), "Give all 40 (or 64) hexadecimal digits: `git rev-parse HEAD`."));
+        }
+        keys.push(Key::commit(commit));
+    }
+    for digest in &file.digest {
+        if !is_digest(digest) {
+            return Err(refuse("bad-digest", format!("`{}` is not a digest.", clip(digest)), "Give it as sha256: and 64 hexadecimal digits. A tag is not enough: tags move."));
+        }
+        keys.push(Key::digest(digest));
+    }
+    if let Some(version) = &file.release {
+        let version = normal_version(version);
+        if engine.read(|tx| releases::by_version(tx, &file.product, version))?.is_none() {
+            // Not refused: the release may be cut later. It waits in the unbound queue under its name.
+            tracing::info!(product = file.product, version, "evidence names a release that is not cut yet");
+        }
+        keys.push(Key::release(&file.product, version));
+    }
+    if keys.is_empty() {
+        return Err(refuse("no-subject", "It names no release, commit or artefact.".into(), "Add one of --release, --commit or --digest."));
+    }
+    keys.sort();
+    keys.dedup();
+    Ok(keys)
+}
+
+pub(crate) fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// The problem of an unknown product, with the nearest names.
+pub(crate) fn no_such_product(engine: &Engine, name: &str) -> Problem {
+    let known = engine.read(products::all).unwrap_or_default();
+    let names: Vec<&str> = known.iter().map(|p| p.name.as_str()).take(10).collect();
+    let fix = match names.is_empty() {
+        true => "Make it first: `certrail product add NAME --repository OWNER/NAME`.".to_owned(),
+        false => format!("Known are: {}.", names.join(", ")),
+    };
+    Problem::new(ProblemKind::NotFound, "no-such-product", "Nothing was recorded.", format!("There is no product `{}`.", clip(name)), fix)
+}
+
+/// The requirements that rest on a piece of evidence, in every release it is bound to.
+pub(crate) fn met_by(engine: &Arc<Engine>, ack: &Ack) -> Result<Vec<MetRequirement>, Problem> {
+    let mut met = Vec::new();
+    for placed in &ack.bound {
+        let Some((product, version)) = placed.release.split_once('/') else { continue };
+        let Some(stored) = engine.read(|tx| releases::by_version(tx, product, version))? else { continue };
+        let judged = judge(engine, &stored)?;
+        for requirement in &judged.evaluation.requirements {
+            if requirement.rows.iter().any(|r| r.inputs.contains(&ack.id)) {
+                met.push(MetRequirement {
+                    release: placed.release.clone(),
+                    requirement: requirement.id.clone(),
+                    verdict: requirement.verdict,
+                    sentence: requirement.sentence.clone(),
+                });
+            }
+        }
+    }
+    Ok(met)
+}

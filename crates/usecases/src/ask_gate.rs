@@ -1,0 +1,212 @@
+//! A gate is asked: evaluate at the newest position, answer, log the question with its evaluation.
+
+use std::{fmt, sync::Arc};
+
+use certrail_domain::{Action, Evaluation, Facts, Problem, ProblemKind, Time, sentence};
+use certrail_ledger::{leaf::label, sha256};
+use certrail_store::tables::decisions::{self, GateAsk};
+use serde::Serialize;
+
+use crate::{
+    Caller,
+    access::allow,
+    engine::{Engine, internal},
+    judge::judge_at,
+};
+
+/// A named checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Every blocking requirement has evidence, good or bad.
+    Evidence,
+    /// Tests and findings are good.
+    Quality,
+    /// The release may be certified: nothing blocking is open before deployment.
+    Certification,
+    /// The release may go to an environment: certified, approved, and nothing new against it.
+    Deploy(String),
+}
+
+impl Gate {
+    /// Reads `evidence`, `quality`, `certification`, `deploy:production`; a bare environment means its deploy gate.
+    ///
+    /// # Errors
+    /// When the text is empty.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        match text.trim() {
+            "evidence" => Ok(Self::Evidence),
+            "quality" => Ok(Self::Quality),
+            "certification" => Ok(Self::Certification),
+            other => match other.strip_prefix("deploy:").unwrap_or(other) {
+                "" => Err(Problem::new(
+                    ProblemKind::BadInput,
+                    "no-such-gate",
+                    "The gate was not asked.",
+                    "No gate was named.",
+                    "Name one of evidence, quality, certification, or deploy:ENVIRONMENT.",
+                )),
+                environment => Ok(Self::Deploy(environment.to_owned())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Evidence => f.write_str("evidence"),
+            Self::Quality => f.write_str("quality"),
+            Self::Certification => f.write_str("certification"),
+            Self::Deploy(environment) => write!(f, "deploy:{environment}"),
+        }
+    }
+}
+
+/// Something that keeps a gate closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// The requirement's id, or `certification`, `approval`.
+    pub requirement: String,
+    /// What people call it.
+    pub title: String,
+    /// How it stands.
+    pub verdict: certrail_domain::Verdict,
+    /// Why, one sentence.
+    pub sentence: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// A gate's answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct GateAnswer {
+    /// The gate.
+    pub gate: String,
+    /// `payments-api/2.4.1`.
+    pub release: String,
+    /// Whether it is open.
+    pub allow: bool,
+    /// The sentence.
+    pub sentence: String,
+    /// The fraction.
+    pub fraction: String,
+    /// What keeps it closed, worst first.
+    pub blockers: Vec<Blocker>,
+    /// All entries below this were seen.
+    pub log_position: u64,
+    /// The clock of the answer.
+    pub decided_at: Time,
+    /// SHA-256 of the evaluation it rests on.
+    pub evaluation: String,
+    /// The entry that records this question.
+    pub index: u64,
+}
+
+/// Asks a gate. The question and its answer are on record whatever the answer is.
+///
+/// # Errors
+/// A role that may not, an unknown release, a failed commit. An error is never an answer: it is neither yes nor no.
+pub async fn ask_gate(engine: &Arc<Engine>, caller: &Caller, product: &str, version: &str, gate: Gate) -> Result<GateAnswer, Problem> {
+    allow(caller, Action::AskGate)?;
+    let stored = crate::look::find_release(engine, product, version)?;
+    let (position, now) = (engine.head().size(), engine.now());
+    let judged = judge_at(engine, &stored, position, now)?;
+    let evaluation = &judged.evaluation;
+    let blockers = blockers(&gate, evaluation, &judged.certifications, &judged.evidence, &stored.release);
+    let bytes = serde_json::to_vec(evaluation).map_err(|e| internal(&e))?;
+    let digest = sha256(&bytes);
+    let answer = GateAnswer {
+        gate: gate.to_string(),
+        release: format!("{}/{}", stored.release.product, stored.release.version),
+        allow: blockers.is_empty() && !evaluation.requirements.is_empty(),
+        sentence: sentence::sentence(&stored.release, evaluation),
+        fraction: sentence::fraction(&evaluation.summary),
+        blockers,
+        log_position: position,
+        decided_at: now,
+        evaluation: certrail_ledger::hex(&digest),
+        index: 0,
+    };
+    let mark = label(&stored.label_key, stored.release.id.as_str());
+    let account = caller.account();
+    let ask = GateAsk {
+        log_index: 0,
+        release: stored.release.id.to_string(),
+        gate: answer.gate.clone(),
+        answer: if answer.allow { "allow" } else { "deny" }.to_owned(),
+        actor: account.clone(),
+        asked: now.as_micros(),
+        evaluation: digest,
+    };
+    if bytes.len() > certrail_store::BlobFiles::SMALL {
+        engine.blobs.put(&answer.evaluation, &bytes).map_err(|e| internal(&e))?;
+    }
+    let recorded = answer.clone();
+    let (index, _) = engine
+        .write(move |batch| {
+            let index = batch.control("gate-asked", &account, &[mark], &recorded)?;
+            batch.keep_body(&digest, &bytes, index)?;
+            decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask })?;
+            Ok(index)
+        })
+        .await?;
+    Ok(GateAnswer { index, ..answer })
+}
+
+/// What keeps a gate closed.
+fn blockers(
+    gate: &Gate,
+    evaluation: &Evaluation,
+    certifications: &[certrail_criteria::Certification],
+    evidence: &[certrail_criteria::Evidence],
+    release: &certrail_domain::Release,
+) -> Vec<Blocker> {
+    use certrail_domain::Verdict;
+    let open = sentence::open_items(evaluation).into_iter().filter(|r| !r.pending);
+    let of = |r: &certrail_domain::RequirementResult| Blocker {
+        requirement: r.id.clone(),
+        title: r.title.clone(),
+        verdict: r.verdict,
+        sentence: r.sentence.clone(),
+        fix: r.fix.clone(),
+    };
+    match gate {
+        Gate::Evidence => open.filter(|r| matches!(r.verdict, Verdict::Missing | Verdict::Indeterminate)).map(of).collect(),
+        Gate::Quality => {
+            const QUALITY: [&str; 6] = ["tests", "coverage", "sast", "secret-scan", "dependency-scan", "findings"];
+            open.filter(|r| QUALITY.contains(&r.id.as_str())).map(of).collect()
+        }
+        // The approval of a deployment is given to what is certified; it is asked for at the deploy gate.
+        Gate::Certification => open.filter(|r| r.id != "deployment-approval").map(of).collect(),
+        Gate::Deploy(_) => {
+            let mut all: Vec<Blocker> = open.map(of).collect();
+            if let Some(blocker) = not_certified(certifications, evidence, release) {
+                all.insert(0, blocker);
+            }
+            all
+        }
+    }
+}
+
+/// T23 and T24 at the gate: a yes is on record, and nothing that counts changed the build since.
+fn not_certified(
+    certifications: &[certrail_criteria::Certification],
+    evidence: &[certrail_criteria::Evidence],
+    release: &certrail_domain::Release,
+) -> Option<Blocker> {
+    let blocker = |sentence: String| Blocker {
+        requirement: "certification".into(),
+        title: "Certification".into(),
+        verdict: certrail_domain::Verdict::Missing,
+        sentence,
+        fix: format!("Ask a release manager for `certrail release certify {}`.", release.version),
+    };
+    let Some(newest) = certifications.last().filter(|c| c.passed) else {
+        return Some(blocker(format!("{} is not certified.", release.version)));
+    };
+    let moved = evidence.iter().any(|e| {
+        e.log_index > newest.log_index
+            && matches!(&e.facts, Facts::Tag(t) if t.commit.is_some() && t.commit != release.commit)
+    });
+    moved.then(|| blocker("Its tag was moved after the certification.".into()))
+}

@@ -1,0 +1,465 @@
+//! Binding: which release a signal belongs to, decided inside the transaction that records it.
+//!
+//! A release owns base keys (its name, its artefacts, the commits of its range); links make it own
+//! more. Ownership is what links reach from base keys, so it is a function of the *set* of signals:
+//! the order of arrival cannot matter. When ownership changes, the signals that may be affected
+//! bind again, and one `rebind` entry in the log tells what moved.
+
+mod ownership;
+mod range;
+mod shipping;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::{
+    BindRule, Facts, Key, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal, decide,
+    facts::{Push, ReleaseManifest, Tag},
+    normal_version, version_of_tag,
+};
+use certrail_ledger::leaf::label;
+use certrail_store::{
+    StoreError,
+    tables::{
+        bindings::{self, Binding},
+        graph, products,
+        releases::{self, StoredRelease},
+        signals,
+    },
+};
+use serde::Serialize;
+
+use crate::engine::{Batch, Fault, random};
+
+/// Where a signal ended up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// The bindings that decided.
+    pub(crate) bound: Vec<(StoredRelease, Match)>,
+    /// Matches that did not decide, as text.
+    pub(crate) also: String,
+    /// Why it is unbound, if it is.
+    pub(crate) unbound: Option<String>,
+}
+
+/// Work that one signal causes on others.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Signals whose binding may have changed.
+    pub(crate) touched: BTreeSet<u64>,
+    /// Releases whose deployments have to be looked at again.
+    pub(crate) ship: BTreeSet<i64>,
+    /// What people should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One line of a `rebind` entry.
+#[derive(Serialize)]
+struct Moved {
+    signal: u64,
+    from: Vec<String>,
+    to: Vec<String>,
+}
+
+/// What a signal changes about releases, commits and ownership, before it is bound itself.
+pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal, log_index: u64) -> Result<Effects, Fault> {
+    let mut effects = Effects::default();
+    match &signal.facts {
+        Facts::Push(push) => learn_push(batch, push, &mut effects)?,
+        Facts::Tag(tag) => learn_tag(batch, tag, &mut effects)?,
+        Facts::Manifest(manifest) => learn_manifest(batch, manifest, &mut effects)?,
+        _ => {}
+    }
+    for link in signal.links() {
+        if signals::insert_link(batch.tx, &link)? {
+            ownership::follow(batch.tx, &link.from, &mut effects.touched)?;
+        }
+    }
+    for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
+        signals::insert_subject(batch.tx, key, log_index)?;
+    }
+    effects.touched.remove(&log_index);
+    Ok(effects)
+}
+
+/// Finds the releases of a signal and says which decide.
+pub(crate) fn place(batch: &Batch<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
+    let mut matches = Vec::new();
+    let mut found: BTreeMap<i64, StoredRelease> = BTreeMap::new();
+    let mut ids: BTreeMap<ReleaseId, i64> = BTreeMap::new();
+    for key in signal.keys() {
+        for (seq, rank) in bindings::owners(batch.tx, &key)? {
+            let stored = match found.get(&seq) {
+                Some(stored) => stored,
+                None => {
+                    let stored = releases::by_seq(batch.tx, seq)?
+                        .ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
+                    ids.insert(stored.release.id.clone(), seq);
+                    found.entry(seq).or_insert(stored)
+                }
+            };
+            let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
+            matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
+        }
+    }
+    let deciding = decide(&matches);
+    let also = also(&matches, &deciding);
+    let unbound = deciding.is_empty().then(|| reason(batch, signal)).transpose()?;
+    let bound = deciding.into_iter().filter_map(|m| Some((found.get(ids.get(&m.release)?)?.clone(), m))).collect();
+    Ok(Outcome { bound, also, unbound })
+}
+
+/// The matches that did not decide, sorted, at most twenty.
+fn also(matches: &[Match], deciding: &[Match]) -> String {
+    let mut rest: Vec<String> =
+        matches.iter().filter(|m| !deciding.contains(m)).map(|m| format!("{} {} {}", m.rule.name(), m.release, m.key)).collect();
+    rest.sort();
+    rest.dedup();
+    rest.truncate(20);
+    rest.join("\n")
+}
+
+/// Why nothing matched: the sentence in the unbound queue.
+fn reason(batch: &Batch<'_>, signal: &Signal) -> Result<String, StoreError> {
+    let keys = signal.keys();
+    let repository = signal.source.split_once(':').map(|(_, rest)| rest);
+    if let Some(repository) = repository.filter(|r| r.contains('/')) {
+        if products::of_repository(batch.tx, repository)?.is_empty() {
+            return Ok(format!("No product owns the repository {repository}."));
+        }
+    }
+    if keys.is_empty() {
+        return Ok("It names no commit, artefact, change, run or release.".to_owned());
+    }
+    let shown: Vec<&str> = keys.iter().filter(|k| !k.is_broad()).take(3).map(Key::as_str).collect();
+    Ok(match shown.is_empty() {
+        true => "It concerns a repository or branch without an open release.".to_owned(),
+        false => format!("No release owns {} yet.", shown.join(", ")),
+    })
+}
+
+/// Writes the bindings of a new signal.
+pub(crate) fn record(batch: &Batch<'_>, outcome: &Outcome, log_index: u64) -> Result<(), StoreError> {
+    for (stored, m) in &outcome.bound {
+        bindings::insert(
+            batch.tx,
+            &Binding {
+                release: stored.seq,
+                log_index,
+                rule: m.rule,
+                key: m.key.clone(),
+                also: outcome.also.clone(),
+                from_index: log_index,
+            },
+        )?;
+    }
+    if let Some(reason) = &outcome.unbound {
+        bindings::set_unbound(batch.tx, log_index, reason)?;
+    }
+    Ok(())
+}
+
+/// The blinded labels of the releases in an outcome.
+pub(crate) fn labels(outcome: &Outcome) -> Vec<[u8; 16]> {
+    outcome.bound.iter().map(|(s, _)| label(&s.label_key, s.release.id.as_str())).collect()
+}
+
+/// Binds again what was touched, with one entry in the log that tells what moved; then looks at deployments.
+pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Result<Vec<String>, Fault> {
+    let mut moved = Vec::new();
+    let mut plans = Vec::new();
+    let mut marks: BTreeSet<[u8; 16]> = BTreeSet::new();
+    let mut ship = effects.ship;
+    for index in effects.touched {
+        let Some(stored) = signals::get(batch.tx, index)? else { continue };
+        let now = bindings::of_signal(batch.tx, index)?;
+        let keys = stored.signal.keys();
+        if now.iter().any(|b| !keys.contains(&b.key)) {
+            continue; // bound by hand: a person's word stands
+        }
+        let outcome = place(batch, &stored.signal)?;
+        let same = now.len() == outcome.bound.len()
+            && now.iter().all(|b| outcome.bound.iter().any(|(s, m)| s.seq == b.release && m.rule == b.rule && m.key == b.key));
+        if let (true, Some(reason)) = (same && now.is_empty(), &outcome.unbound) {
+            bindings::set_unbound(batch.tx, index, reason)?;
+        }
+        if same {
+            continue;
+        }
+        let mut names = Vec::new();
+        for b in &now {
+            if let Some(s) = releases::by_seq(batch.tx, b.release)? {
+                marks.insert(label(&s.label_key, s.release.id.as_str()));
+                names.push(format!("{} {}", b.rule.name(), s.release.id));
+            }
+        }
+        marks.extend(labels(&outcome));
+        if matches!(stored.signal.facts, Facts::Deployment(_)) {
+            ship.extend(now.iter().map(|b| b.release));
+            ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
+        }
+        let to = outcome.bound.iter().map(|(s, m)| format!("{} {}", m.rule.name(), s.release.id)).collect();
+        moved.push(Moved { signal: index, from: names, to });
+        plans.push((index, now, outcome));
+    }
+    if !moved.is_empty() {
+        #[derive(Serialize)]
+        struct Rebind<'a> {
+            cause: &'a str,
+            moved: Vec<Moved>,
+        }
+        let marks: Vec<[u8; 16]> = marks.into_iter().collect();
+        let at = batch.control("rebind", "certrail", &marks, &Rebind { cause, moved })?;
+        for (index, now, outcome) in plans {
+            for b in &now {
+                bindings::end(batch.tx, b, at)?;
+            }
+            for (stored, m) in &outcome.bound {
+                bindings::insert(
+                    batch.tx,
+                    &Binding {
+                        release: stored.seq,
+                        log_index: index,
+                        rule: m.rule,
+                        key: m.key.clone(),
+                        also: outcome.also.clone(),
+                        from_index: at,
+                    },
+                )?;
+            }
+            match &outcome.unbound {
+                Some(reason) => bindings::set_unbound(batch.tx, index, reason)?,
+                None => bindings::clear_unbound(batch.tx, index)?,
+            }
+        }
+    }
+    for seq in ship {
+        shipping::refresh(batch, seq)?;
+    }
+    Ok(effects.warnings)
+}
+
+/// Looks again at pushes, tags and manifests among the touched signals: a product that was not known
+/// when they came is known now.
+pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<(), Fault> {
+    for index in effects.touched.clone() {
+        let Some(stored) = signals::get(batch.tx, index)? else { continue };
+        match &stored.signal.facts {
+            Facts::Push(push) => learn_push(batch, push, effects)?,
+            Facts::Tag(tag) => learn_tag(batch, tag, effects)?,
+            Facts::Manifest(manifest) => learn_manifest(batch, manifest, effects)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Commits reached a branch: what follows what, and what is on its way.
+fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Result<(), Fault> {
+    for product in products::of_repository(batch.tx, &push.repository)? {
+        if product.branch != push.branch {
+            continue;
+        }
+        // The push that creates the branch begins its history; after a forced push the way back is not known.
+        let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
+        for commit in &push.commits {
+            if let Some(parents) = parent.replace(commit.sha.clone()) {
+                graph::set_edge(batch.tx, &commit.sha, &parents, false)?;
+            }
+            graph::insert_pushed(batch.tx, &commit.sha, &push.repository, &push.branch)?;
+        }
+        let open = open_release(batch, &product)?;
+        let mut waiting = BTreeSet::new();
+        for commit in &push.commits {
+            waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
+            if !ownership::in_a_cut_release(batch.tx, &product.name, &commit.sha)? {
+                ownership::add_base(batch.tx, open.seq, &Key::commit(&commit.sha), BindRule::OpenRelease, &mut effects.touched)?;
+            }
+        }
+        for seq in waiting {
+            range::recompute(batch, seq, effects)?;
+        }
+    }
+    Ok(())
+}
+
+fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<(), Fault> {
+    let Some(commit) = tag.commit.as_ref().filter(|_| !tag.removed) else { return Ok(()) };
+    for product in products::of_repository(batch.tx, &tag.repository)? {
+        let Some(version) = version_of_tag(&product.tag_pattern, &tag.name) else { continue };
+        let cut = Cut {
+            version: version.to_owned(),
+            commit: commit.clone(),
+            repository: Some(tag.repository.clone()),
+            digests: tag.digests.clone(),
+            ..Cut::default()
+        };
+        cut_release(batch, &product, &cut, effects)?;
+    }
+    Ok(())
+}
+
+fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effects) -> Result<(), Fault> {
+    let Some(product) = products::get(batch.tx, &m.product)? else { return Ok(()) };
+    for commit in m.range.iter().flatten() {
+        if let Some(parents) = &commit.parents {
+            if let Some(other) = graph::set_edge(batch.tx, &commit.sha, &parents.join(" "), true)? {
+                // A push lists commits in a line; a merge has two parents. Only a real contradiction is worth a word.
+                if !parents.iter().any(|p| other.contains(p.as_str())) {
+                    effects.warnings.push(format!(
+                        "The push that brought {} implied another parent than the checkout shows; the checkout counts.",
+                        commit.sha
+                    ));
+                }
+            }
+        }
+    }
+    let cut = Cut {
+        version: normal_version(&m.version).to_owned(),
+        commit: m.commit.clone(),
+        repository: m.repository.clone(),
+        digests: m.digests.clone(),
+        release_type: Some(m.release_type),
+        previous: m.previous.clone(),
+        range: m.range.as_ref().map(|r| r.iter().map(|c| c.sha.clone()).collect()),
+        planned_at: m.planned_at,
+    };
+    cut_release(batch, &product, &cut, effects)
+}
+
+/// A release gets its version and its commit.
+#[derive(Clone, Debug, Default)]
+struct Cut {
+    version: String,
+    commit: String,
+    repository: Option<String>,
+    digests: Vec<String>,
+    release_type: Option<ReleaseType>,
+    previous: Option<String>,
+    range: Option<Vec<String>>,
+    planned_at: Option<certrail_domain::Time>,
+}
+
+fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mut Effects) -> Result<(), Fault> {
+    let existing = releases::by_version(batch.tx, &product.name, &cut.version)?;
+    if let Some(known) = existing.as_ref().and_then(|s| s.release.commit.as_ref()) {
+        if *known != cut.commit {
+            // The first commit stands; what a tag says later is kept as evidence and never moves a release.
+            effects.warnings.push(format!("{} {} is cut at {known}; this names {}.", product.name, cut.version, cut.commit));
+            return Ok(());
+        }
+    }
+    let open = open_release(batch, product)?;
+    let on_its_way = ownership::owns(batch.tx, open.seq, &Key::commit(&cut.commit))?;
+    let mut stored = match existing {
+        Some(stored) => stored,
+        // The release that collected this commit becomes the version: same id, everything already bound stays.
+        None if on_its_way => open.clone(),
+        None => new_release(batch, product, &cut.version)?,
+    };
+    let old_version = stored.release.version.clone();
+    let converts = stored.seq == open.seq;
+    let release = &mut stored.release;
+    cut.version.clone_into(&mut release.version);
+    release.commit = Some(cut.commit.clone());
+    release.repository = release.repository.take().or_else(|| cut.repository.clone()).or_else(|| product.repositories.first().cloned());
+    release.release_type = cut.release_type.unwrap_or(release.release_type);
+    release.previous = cut.previous.clone().or_else(|| release.previous.take());
+    release.planned_at = cut.planned_at.or(release.planned_at);
+    release.digests.extend(cut.digests.iter().cloned());
+    release.digests.sort();
+    release.digests.dedup();
+    release.cut_at = release.cut_at.or(Some(batch.now));
+    if release.state == ReleaseState::Open {
+        release.state = ReleaseState::Cut;
+    }
+    releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
+    graph::insert_cut(batch.tx, &cut.commit, stored.seq)?;
+    let mark = [label(&stored.label_key, stored.release.id.as_str())];
+    batch.control("release-cut", "certrail", &mark, &stored.release)?;
+    let mut collected = Vec::new();
+    if converts {
+        collected = ownership::base_commits(batch.tx, stored.seq)?;
+        ownership::release_all(batch.tx, stored.seq, &mut effects.touched)?;
+        open_release(batch, product)?;
+    }
+    // Later releases may have counted this commit and what leads to it as theirs.
+    let overlapping = ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?;
+    range::set_exact(batch.tx, stored.seq, cut.range.as_deref())?;
+    range::recompute(batch, stored.seq, effects)?;
+    for seq in overlapping.into_iter().filter(|seq| *seq != stored.seq) {
+        range::recompute(batch, seq, effects)?;
+    }
+    range::leftovers(batch, product, &collected, effects)?;
+    effects.ship.insert(stored.seq);
+    Ok(())
+}
+
+/// Names an artefact of a release; what is about it binds.
+pub(crate) fn add_digests(batch: &mut Batch<'_>, seq: i64, digests: &[String], effects: &mut Effects) -> Result<(), Fault> {
+    let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
+    let version = stored.release.version.clone();
+    let before = stored.release.digests.len();
+    stored.release.digests.extend(digests.iter().cloned());
+    stored.release.digests.sort();
+    stored.release.digests.dedup();
+    if stored.release.digests.len() == before {
+        return Ok(());
+    }
+    releases::update(batch.tx, &stored, &version, batch.work_first)?;
+    for digest in digests {
+        ownership::add_base(batch.tx, seq, &Key::digest(digest), BindRule::Digest, &mut effects.touched)?;
+    }
+    Ok(())
+}
+
+/// The open release of a product: there is always one.
+pub(crate) fn open_release(batch: &mut Batch<'_>, product: &Product) -> Result<StoredRelease, Fault> {
+    if let Some(stored) = releases::by_version(batch.tx, &product.name, Release::OPEN_VERSION)? {
+        if stored.release.state == ReleaseState::Open {
+            return Ok(stored);
+        }
+    }
+    let stored = new_release(batch, product, Release::OPEN_VERSION)?;
+    let mut touched = BTreeSet::new();
+    let mut base = vec![Key::release(&product.name, Release::OPEN_VERSION)];
+    for repository in &product.repositories {
+        base.push(Key::target(repository, &product.branch));
+        base.push(Key::repository(repository));
+    }
+    for key in base {
+        ownership::add_base(batch.tx, stored.seq, &key, BindRule::OpenRelease, &mut touched)?;
+    }
+    Ok(stored)
+}
+
+fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Result<StoredRelease, Fault> {
+    let label_key: [u8; 32] = random()?;
+    let release = Release {
+        id: ReleaseId::new(batch.now, random()?),
+        product: product.name.clone(),
+        version: version.to_owned(),
+        release_type: ReleaseType::Normal,
+        state: if version == Release::OPEN_VERSION { ReleaseState::Open } else { ReleaseState::Cut },
+        repository: product.repositories.first().cloned(),
+        branch: Some(product.branch.clone()),
+        commit: None,
+        previous: None,
+        digests: Vec::new(),
+        created_at: batch.now,
+        cut_at: None,
+        certified_at: None,
+        shipped_at: None,
+        planned_at: None,
+        range_partial: false,
+        ungated: false,
+    };
+    let stored = releases::insert(batch.tx, &release, &label_key, batch.work_first)?;
+    let mark = [label(&label_key, release.id.as_str())];
+    #[derive(Serialize)]
+    struct Opened<'a> {
+        release: &'a Release,
+        label_key: String,
+    }
+    batch.control("release-opened", "certrail", &mark, &Opened { release: &release, label_key: certrail_ledger::hex(&label_key) })?;
+    Ok(stored)
+}

@@ -1,0 +1,138 @@
+//! What a release owns: base keys, and what links reach from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::{BindRule, Key, ReleaseState};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{bindings, releases, signals},
+};
+
+const END: u64 = i64::MAX as u64;
+
+/// Notes every signal about a key. Broad keys concern whole histories; what hangs on them is found by release.
+fn touch(tx: &Tx<'_>, key: &Key, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    if !key.is_broad() {
+        touched.extend(signals::about(tx, key, END)?);
+    }
+    Ok(())
+}
+
+/// Makes a release own a base key, and everything that follows from it.
+pub(super) fn add_base(tx: &Tx<'_>, seq: i64, key: &Key, rule: BindRule, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    let known = bindings::owners(tx, key)?.into_iter().find(|(s, _)| *s == seq).map(|(_, rank)| rank);
+    let rank = known.map_or(rule.rank(), |k| k.min(rule.rank()));
+    bindings::set_member(tx, seq, key, rank, true)?;
+    if known != Some(rank) {
+        touch(tx, key, touched)?;
+        spread(tx, seq, key, rank, touched)?;
+    }
+    Ok(())
+}
+
+/// A key gained a link: whoever owns the key owns what it leads to.
+pub(super) fn follow(tx: &Tx<'_>, from: &Key, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    for (seq, rank) in bindings::owners(tx, from)? {
+        spread(tx, seq, from, rank, touched)?;
+    }
+    Ok(())
+}
+
+/// Owns what links reach from `key`. A key reached in two ways is owned by the stronger rule.
+fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    let mut queue = vec![(key.clone(), rank)];
+    while let Some((key, rank)) = queue.pop() {
+        for (target, link_rank) in signals::links_from(tx, &key)? {
+            let reached = rank.max(link_rank);
+            let known = bindings::owners(tx, &target)?.into_iter().find(|(s, _)| *s == seq).map(|(_, r)| r);
+            if known.is_some_and(|k| k <= reached) {
+                continue;
+            }
+            let base = known.is_some() && is_base(tx, seq, &target)?;
+            bindings::set_member(tx, seq, &target, reached, base)?;
+            touch(tx, &target, touched)?;
+            queue.push((target, reached));
+        }
+    }
+    Ok(())
+}
+
+fn is_base(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, StoreError> {
+    Ok(bindings::members(tx, seq)?.into_iter().any(|(k, _, base)| base && k == *key))
+}
+
+/// Whether a release owns a key.
+pub(super) fn owns(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, StoreError> {
+    Ok(bindings::owners(tx, key)?.into_iter().any(|(s, _)| s == seq))
+}
+
+/// The releases of a product that own a commit as part of their range.
+pub(super) fn cut_releases_with(tx: &Tx<'_>, product: &str, commit: &str) -> Result<Vec<i64>, StoreError> {
+    let mut found = Vec::new();
+    for (seq, rank) in bindings::owners(tx, &Key::commit(commit))? {
+        if rank != BindRule::Commit.rank() {
+            continue;
+        }
+        if releases::by_seq(tx, seq)?.is_some_and(|s| s.release.product == product && s.release.state != ReleaseState::Open) {
+            found.push(seq);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a commit is in the range of a release that is cut.
+pub(super) fn in_a_cut_release(tx: &Tx<'_>, product: &str, commit: &str) -> Result<bool, StoreError> {
+    Ok(!cut_releases_with(tx, product, commit)?.is_empty())
+}
+
+/// The commits a release owns as base keys.
+pub(super) fn base_commits(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError> {
+    let all = bindings::members(tx, seq)?;
+    Ok(all.into_iter().filter(|(k, _, b)| *b && k.parts().0 == "commit").map(|(k, ..)| k.parts().1.to_owned()).collect())
+}
+
+/// Drops everything a release owns; what was bound to it will look for a release again.
+pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    touched.extend(bindings::indexes_of_release(tx, seq)?);
+    for (key, ..) in bindings::members(tx, seq)? {
+        bindings::remove_member(tx, seq, &key)?;
+    }
+    Ok(())
+}
+
+/// Makes a release own exactly `base` and what follows from it, and notes every signal this may move.
+pub(super) fn replace(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    let mut wanted = base.clone();
+    let mut queue: Vec<(Key, i64)> = base.iter().map(|(k, r)| (k.clone(), *r)).collect();
+    while let Some((key, rank)) = queue.pop() {
+        if wanted.get(&key).is_some_and(|best| *best < rank) {
+            continue;
+        }
+        for (target, link_rank) in signals::links_from(tx, &key)? {
+            let reached = rank.max(link_rank);
+            if wanted.get(&target).is_none_or(|known| reached < *known) {
+                wanted.insert(target.clone(), reached);
+                queue.push((target, reached));
+            }
+        }
+    }
+    let known: BTreeMap<Key, i64> = bindings::members(tx, seq)?.into_iter().map(|(k, r, _)| (k, r)).collect();
+    for key in known.keys().filter(|k| !wanted.contains_key(*k)) {
+        bindings::remove_member(tx, seq, key)?;
+        touch(tx, key, touched)?;
+    }
+    for (key, rank) in &wanted {
+        bindings::set_member(tx, seq, key, *rank, base.contains_key(key))?;
+        if known.get(key) != Some(rank) {
+            touch(tx, key, touched)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a base key away from a release, with all that followed from it alone.
+pub(super) fn remove_bases(tx: &Tx<'_>, seq: i64, gone: &BTreeSet<Key>, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+    let base: BTreeMap<Key, i64> =
+        bindings::members(tx, seq)?.into_iter().filter(|(k, _, b)| *b && !gone.contains(k)).map(|(k, r, _)| (k, r)).collect();
+    replace(tx, seq, &base, touched)
+}

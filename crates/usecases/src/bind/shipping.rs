@@ -1,0 +1,110 @@
+//! A deployment seals: what reached production, when, and whether a decision allowed it.
+
+use certrail_domain::{
+    Facts, Interval, Key, ReleaseState, Time, Truth,
+    facts::{Deployment, DeploymentState},
+};
+use certrail_ledger::leaf::label;
+use certrail_store::tables::{bindings, decisions, releases};
+use serde::Serialize;
+
+use crate::engine::{Batch, Fault};
+
+#[derive(Serialize)]
+struct Sealed<'a> {
+    release: &'a str,
+    shipped_at: Time,
+    ungated: bool,
+}
+
+/// Looks at the deployments bound to a release and brings its state up to date.
+pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
+    let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
+    if stored.release.commit.is_none() {
+        return Ok(());
+    }
+    let evidence = bindings::evidence_at(batch.tx, seq, u64::MAX >> 1)?;
+    let release = &stored.release;
+    let exact = |d: &Deployment| {
+        let by_digest = !d.digests.is_empty() && !release.digests.is_empty();
+        let named = d.repository.as_ref().zip(d.reference.as_ref()).is_some_and(|(_, r)| {
+            let name = r.strip_prefix("refs/tags/").unwrap_or(r);
+            name.ends_with(release.version.as_str()) && d.commit.is_none()
+        });
+        match by_digest {
+            true => d.digests.iter().any(|x| release.digests.contains(x)),
+            false => d.commit.is_some() && d.commit == release.commit || named,
+        }
+    };
+    let mut shipped: Option<(Time, Time)> = None;
+    let mut rollback = false;
+    for (signal, _, key) in &evidence {
+        let Facts::Deployment(d) = &signal.signal.facts else { continue };
+        let explicit = key.parts().0 == "release" || *key == Key::release(&release.product, &release.version);
+        if !d.production || d.state != DeploymentState::Succeeded || !(explicit || exact(d)) {
+            continue;
+        }
+        let at = signal.signal.occurred_at.unwrap_or(signal.received);
+        let start = started(&evidence, d).unwrap_or(at);
+        if shipped.is_none_or(|(known, _)| at < known) {
+            shipped = Some((at, start));
+        }
+        rollback |= d.rollback;
+    }
+    let Some((at, start)) = shipped else { return Ok(()) };
+    let before = |decided: i64| Interval::new(Time::from_micros(decided), 0).before(Interval::new(start, Interval::SERVER)) != Truth::False;
+    let decided = decisions::of_release(batch.tx, release.id.as_str())?
+        .into_iter()
+        .any(|d| d.kind == "certification" && d.result == "PASSED" && before(d.decided));
+    let state = match release.state {
+        ReleaseState::RolledBack => ReleaseState::RolledBack,
+        _ => ReleaseState::Shipped,
+    };
+    let known = (release.state, release.shipped_at, release.ungated);
+    let version = release.version.clone();
+    stored.release.state = state;
+    stored.release.shipped_at = Some(at);
+    stored.release.ungated = !decided;
+    if known == (state, Some(at), !decided) {
+        return Ok(());
+    }
+    releases::update(batch.tx, &stored, &version, batch.work_first)?;
+    let mark = [label(&stored.label_key, stored.release.id.as_str())];
+    let sealed = Sealed { release: stored.release.id.as_str(), shipped_at: at, ungated: !decided };
+    batch.control(if decided { "release-sealed" } else { "release-ungated" }, "certrail", &mark, &sealed)?;
+    if rollback {
+        mark_rolled_back(batch, &stored, at)?;
+    }
+    Ok(())
+}
+
+/// When the same deployment began.
+fn started(evidence: &[(certrail_store::tables::signals::StoredSignal, certrail_domain::BindRule, Key)], of: &Deployment) -> Option<Time> {
+    evidence
+        .iter()
+        .filter_map(|(s, ..)| match &s.signal.facts {
+            Facts::Deployment(d) if d.id == of.id && d.system == of.system && d.state == DeploymentState::Started => {
+                Some(s.signal.occurred_at.unwrap_or(s.received))
+            }
+            _ => None,
+        })
+        .min()
+}
+
+/// Going back to an earlier release takes the later one out of production.
+fn mark_rolled_back(batch: &mut Batch<'_>, target: &releases::StoredRelease, at: Time) -> Result<(), Fault> {
+    let all = releases::of_product(batch.tx, &target.release.product, Time::from_micros(i64::MAX), 20)?;
+    let newest = all
+        .into_iter()
+        .filter(|s| s.seq != target.seq && s.release.state == ReleaseState::Shipped)
+        .filter(|s| s.release.shipped_at.is_some_and(|t| t <= at))
+        .max_by_key(|s| s.release.shipped_at);
+    if let Some(mut stored) = newest {
+        let version = stored.release.version.clone();
+        stored.release.state = ReleaseState::RolledBack;
+        releases::update(batch.tx, &stored, &version, batch.work_first)?;
+        let mark = [label(&stored.label_key, stored.release.id.as_str())];
+        batch.control("release-rolled-back", "certrail", &mark, &stored.release)?;
+    }
+    Ok(())
+}

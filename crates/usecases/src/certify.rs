@@ -1,0 +1,251 @@
+//! Somebody entitled decides: evaluate, freeze the state of the world, sign, record.
+
+use std::sync::Arc;
+
+use certrail_domain::{
+    Action, DecisionId, EvidenceId, ExceptionId, Facts, Problem, ProblemKind, ReleaseState, Role, Snapshot, Summary, Time, sentence,
+};
+use certrail_ledger::{
+    dsse::Envelope,
+    leaf::{hashedrekord, label},
+    sha256,
+};
+use certrail_store::tables::{
+    decisions::{self, StoredDecision},
+    log, people, releases,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    Caller,
+    access::allow,
+    engine::{Batch, Engine, Fault, LogHead, random},
+    judge::judge_in,
+};
+
+/// The state of the world at a decision (law 8): content-addressed, named by the decision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FrozenWorld {
+    /// `certrail.world/1`.
+    pub schema: String,
+    /// What the evaluation was a function of.
+    pub snapshot: Snapshot,
+    /// SHA-256 of the evaluation's bytes.
+    pub evaluation: String,
+    /// The fraction.
+    pub summary: Summary,
+    /// Every piece of evidence it saw.
+    pub evidence: Vec<EvidenceId>,
+    /// Findings open at that moment: fingerprint and level.
+    pub open_findings: Vec<(String, String)>,
+    /// Covered lines in hundredths of a percent.
+    pub coverage: Option<u64>,
+    /// Exceptions in force.
+    pub exceptions: Vec<ExceptionId>,
+    /// Who held which role.
+    pub roles: Vec<(String, Role)>,
+    /// Who could have decided.
+    pub could_certify: Vec<String>,
+    /// Who could have approved the deployment.
+    pub could_approve: Vec<String>,
+}
+
+/// What whoever decided gets back.
+#[derive(Clone, Debug, Serialize)]
+pub struct CertifyReceipt {
+    /// The decision.
+    pub id: DecisionId,
+    /// Its entry in the log.
+    pub index: u64,
+    /// The sentence at that moment.
+    pub sentence: String,
+    /// The fraction at that moment.
+    pub fraction: String,
+    /// SHA-256 of the frozen state of the world.
+    pub world: String,
+}
+
+/// Certifies a release.
+///
+/// # Errors
+/// A role that may not, open requirements (each named), a release that is not cut or is decided already.
+pub async fn certify(engine: &Arc<Engine>, caller: &Caller, product: &str, version: &str, note: String) -> Result<(CertifyReceipt, Arc<LogHead>), Problem> {
+    allow(caller, Action::Certify)?;
+    if caller.person.is_none() {
+        return Err(refuse("not-a-person", "A certification is a person's signature, and this token belongs to nobody.", "Sign in as a person with the role release-manager."));
+    }
+    let stored = crate::look::find_release(engine, product, version)?;
+    let caller = caller.clone();
+    engine.write(move |batch| decide(batch, &caller, stored.seq, &note)).await
+}
+
+fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem {
+    Problem::new(ProblemKind::Refused, code, "The release was not certified.", why, fix)
+}
+
+fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Result<CertifyReceipt, Fault> {
+    let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| certrail_store::StoreError::Damaged(format!("release {seq}")))?;
+    match stored.release.state {
+        ReleaseState::Cut => {}
+        ReleaseState::Open => {
+            return Err(refuse("not-cut", "It has no version yet, so there is nothing exact to certify.", "Cut it first: `certrail release cut VERSION`.").into());
+        }
+        state => {
+            return Err(refuse("already-decided", format!("It is {} already.", state.name().replace('_', " ")), "Look at its page for the decision.").into());
+        }
+    }
+    let position = batch.next_index();
+    let judged = judge_in(batch.tx, &stored, position, batch.now)?;
+    let evaluation = &judged.evaluation;
+    let open: Vec<String> = sentence::open_items(evaluation)
+        .into_iter()
+        .filter(|r| !r.pending && r.id != "deployment-approval")
+        .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))
+        .collect();
+    if !open.is_empty() {
+        let why = format!("{} requirement{} open: {}", open.len(), if open.len() == 1 { " is" } else { "s are" }, open.join(" · "));
+        return Err(refuse("requirements-open", why, "Meet them, or ask for an exception.").into());
+    }
+    let evaluation_bytes = serde_json::to_vec(evaluation).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+    let people = people::all_at(batch.tx, position)?;
+    let able = |action: Action| people.iter().filter(|p| p.role.may(action)).map(|p| p.id.to_string()).collect();
+    let world = FrozenWorld {
+        schema: "certrail.world/1".into(),
+        snapshot: evaluation.snapshot.clone(),
+        evaluation: certrail_ledger::hex(&sha256(&evaluation_bytes)),
+        summary: evaluation.summary,
+        evidence: judged.evidence.iter().map(|e| e.id.clone()).collect(),
+        open_findings: open_findings(&judged.evidence),
+        coverage: judged.evidence.iter().rev().find_map(|e| match &e.facts {
+            Facts::Coverage(c) => c.line_basis_points(),
+            _ => None,
+        }),
+        exceptions: evaluation.snapshot.exceptions.clone(),
+        roles: people.iter().map(|p| (p.id.to_string(), p.role)).collect(),
+        could_certify: able(Action::Certify),
+        could_approve: able(Action::Approve),
+    };
+    let world_bytes = serde_json::to_vec(&world).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+    let world_digest = sha256(&world_bytes);
+    let id = DecisionId::new(batch.now, random()?);
+    let statements = statements(batch, caller, &stored.release, &world, &world_digest, &id, note);
+    let mark = label(&stored.label_key, stored.release.id.as_str());
+    let mut index = 0;
+    let mut envelopes = Vec::new();
+    for statement in statements {
+        let bytes = serde_json::to_vec(&statement).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        let envelope = Envelope::sign(&bytes, &batch.keys.certifier).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        let leaf = hashedrekord(&envelope, batch.keys.certifier.verifier())
+            .ok_or_else(|| certrail_store::StoreError::Damaged("an envelope without signature".into()))?;
+        index = batch.append(leaf);
+        let document = serde_json::to_string(&envelope).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        log::insert_act(batch.tx, &log::Act { log_index: index, act: "decision".into(), actor: caller.account(), received: batch.now.as_micros(), salt: None, document })?;
+        envelopes.push((index, envelope));
+    }
+    // A hashedrekord leaf has no room for a label; this entry says which release it belongs to.
+    batch.control("certified", &caller.account(), &[mark], &json!({ "decision": id, "entries": envelopes.iter().map(|(i, _)| i).collect::<Vec<_>>(), "world": certrail_ledger::hex(&world_digest) }))?;
+    batch.keep_body(&world_digest, &world_bytes, index)?;
+    batch.keep_body(&sha256(&evaluation_bytes), &evaluation_bytes, index)?;
+    decisions::insert(
+        batch.tx,
+        &StoredDecision {
+            id: id.to_string(),
+            log_index: index,
+            release: stored.release.id.to_string(),
+            kind: "certification".into(),
+            result: "PASSED".into(),
+            actor: caller.account(),
+            decided: batch.now.as_micros(),
+            envelope: serde_json::to_string(&envelopes).unwrap_or_default(),
+            world: world_digest,
+        },
+    )?;
+    let old_version = stored.release.version.clone();
+    stored.release.state = ReleaseState::Certified;
+    stored.release.certified_at = Some(batch.now);
+    releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
+    Ok(CertifyReceipt {
+        id,
+        index,
+        sentence: sentence::sentence(&stored.release, evaluation),
+        fraction: sentence::fraction(&evaluation.summary),
+        world: certrail_ledger::hex(&world_digest),
+    })
+}
+
+fn open_findings(evidence: &[certrail_criteria::Evidence]) -> Vec<(String, String)> {
+    let mut open: Vec<(String, String)> = evidence
+        .iter()
+        .filter_map(|e| match &e.facts {
+            Facts::Scan(s) => Some(s.findings.iter().filter(|f| !f.suppressed)),
+            _ => None,
+        })
+        .flatten()
+        .map(|f| (f.fingerprint.clone(), f.level.name().to_owned()))
+        .collect();
+    open.sort();
+    open.dedup();
+    open
+}
+
+/// Two in-toto statements: a SLSA verification summary that others' tools read, and ours with everything.
+fn statements(
+    batch: &Batch<'_>,
+    caller: &Caller,
+    release: &certrail_domain::Release,
+    world: &FrozenWorld,
+    world_digest: &[u8; 32],
+    id: &DecisionId,
+    note: &str,
+) -> [serde_json::Value; 2] {
+    let mut subjects: Vec<serde_json::Value> = release
+        .digests
+        .iter()
+        .map(|d| json!({ "name": release.title(), "digest": { "sha256": d.trim_start_matches("sha256:") } }))
+        .collect();
+    if let Some(commit) = release.commit.as_ref().filter(|_| subjects.is_empty()) {
+        subjects.push(json!({ "name": release.title(), "digest": { "gitCommit": commit } }));
+    }
+    let at = batch.now.to_string();
+    let world_hex = certrail_ledger::hex(world_digest);
+    let vsa = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects,
+        "predicateType": "https://slsa.dev/verification_summary/v1",
+        "predicate": {
+            "verifier": { "id": format!("https://{}", batch.keys.origin()), "version": { "certrail": env!("CARGO_PKG_VERSION") } },
+            "timeVerified": at,
+            "resourceUri": format!("pkg:generic/{}@{}", release.product, release.version),
+            "policy": { "uri": format!("certrail:criteria/{}@{}", world.snapshot.criteria, world.snapshot.criteria_version), "digest": { "sha256": world.snapshot.criteria_digest } },
+            "inputAttestations": [{ "uri": format!("certrail:world/{world_hex}"), "digest": { "sha256": world_hex } }],
+            "verificationResult": "PASSED",
+            "verifiedLevels": ["CERTRAIL_RELEASE_CERTIFIED"],
+            "slsaVersion": "1.2",
+        },
+    });
+    let own = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects,
+        "predicateType": "https://certrail.dev/attestation/certification/v1",
+        "predicate": {
+            "decision": id,
+            "release": { "id": release.id, "product": release.product, "version": release.version, "type": release.release_type.name() },
+            "decidedBy": { "person": caller.account(), "name": caller.name, "role": caller.role.name() },
+            "decidedAt": at,
+            "meaning": "certification",
+            "note": note.chars().take(2000).collect::<String>(),
+            "logPosition": world.snapshot.log_position,
+            "evaluation": { "sha256": world.evaluation },
+            "world": { "sha256": world_hex },
+            "exceptions": world.exceptions,
+        },
+    });
+    [vsa, own]
+}
+
+/// When a decision was made, for people.
+#[must_use]
+pub(crate) fn decided_at(decision: &StoredDecision) -> Time {
+    Time::from_micros(decision.decided)
+}

@@ -1,0 +1,85 @@
+//! A webhook arrives: verify the sender, map, take in.
+
+use std::sync::Arc;
+
+use certrail_domain::{Problem, ProblemKind};
+use certrail_sources::Refused;
+
+use crate::{
+    accept::{Ack, Incoming, accept},
+    engine::{Engine, LogHead, internal},
+};
+
+/// A delivery as it came over the wire.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The connector in the path.
+    pub connector: String,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: Vec<u8>,
+}
+
+/// Takes a webhook delivery.
+///
+/// # Errors
+/// An unknown connector, a wrong signature, missing headers, another body under a known delivery id, a failed commit.
+pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result<(Ack, Arc<LogHead>), Problem> {
+    let Some(source) = certrail_sources::find(&delivery.connector) else {
+        let known: Vec<&str> = certrail_sources::ALL.iter().map(|s| s.name()).collect();
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            "no-such-connector",
+            "The delivery was not recorded.",
+            format!("There is no connector `{}`.", delivery.connector.chars().take(40).collect::<String>()),
+            format!("Send it to one of: {}.", known.iter().map(|k| format!("/hooks/{k}")).collect::<Vec<_>>().join(", ")),
+        ));
+    };
+    let secrets = engine.keys.secrets(source.name()).map_err(|e| internal(&e))?;
+    let key = source.verify(&delivery.headers, &delivery.body, &secrets).map_err(|e| refused(source.name(), e))?;
+    let (id, event) = source.envelope(&delivery.headers).map_err(|e| refused(source.name(), e))?;
+    let signal = source.map(&event, &delivery.body);
+    let incoming = Incoming {
+        connector: source.name(),
+        delivery: id,
+        name: event,
+        media: "application/json".into(),
+        auth_how: "hmac-sha256".into(),
+        auth_key: key,
+        mapper: source.mapper().into(),
+        body: delivery.body,
+        signal,
+        normalised: String::new(),
+        digest: [0; 32],
+    };
+    let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    engine.write(move |batch| accept(batch, &incoming)).await
+}
+
+fn refused(connector: &str, refusal: Refused) -> Problem {
+    let what = "The delivery was not recorded.";
+    let why = format!("{}.", upper_first(&refusal.to_string()));
+    match refusal {
+        Refused::Unsigned(_) | Refused::WrongSignature => Problem::new(
+            ProblemKind::NotSignedIn,
+            "wrong-signature",
+            what,
+            why,
+            format!("Set the same secret at the sender as here; `certrail admin secret {connector}` makes a new one."),
+        ),
+        Refused::NoSecret => Problem::new(
+            ProblemKind::NotSignedIn,
+            "no-secret",
+            what,
+            why,
+            format!("Make one with `certrail admin secret {connector}` and set it at the sender."),
+        ),
+        Refused::Header(_) => Problem::new(ProblemKind::BadInput, "header-missing", what, why, "Send the delivery as the provider sends it, headers included."),
+    }
+}
+
+fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}

@@ -1,0 +1,113 @@
+//! One commit in the making: what a piece of work may do to it.
+
+use certrail_domain::{Problem, ProblemKind, Time};
+use certrail_ledger::{
+    Hash, commitment,
+    leaf::{Body, Control},
+    sha256,
+};
+use certrail_store::{BlobFiles, BlobPlace, StoreError, Tx, tables::log, tables::signals};
+use serde::Serialize;
+
+use super::{Keys, committer::Fault};
+
+/// A commit in the making.
+pub struct Batch<'a> {
+    /// The transaction.
+    pub tx: &'a Tx<'a>,
+    /// Keys, for signing decisions.
+    pub keys: &'a Keys,
+    /// When everything in this commit was received: never earlier than anything before it.
+    pub now: Time,
+    /// The index at which the current piece of work began: what it changes holds from there on.
+    pub work_first: u64,
+    pub(super) first: u64,
+    pub(super) leaves: Vec<Vec<u8>>,
+    pub(super) pack: Vec<u8>,
+}
+
+impl Batch<'_> {
+    /// The index the next entry will have; also the log position that this work sees.
+    #[must_use]
+    pub fn next_index(&self) -> u64 {
+        self.first + self.leaves.len() as u64
+    }
+
+    /// Appends a leaf; returns its index.
+    pub fn append(&mut self, leaf: Vec<u8>) -> u64 {
+        self.leaves.push(leaf);
+        self.next_index() - 1
+    }
+
+    /// Keeps small bytes in this commit's pack, or notes that large ones are in their file
+    /// (which the caller wrote before). Returns the entry that brought the same bytes first, if any did.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn keep_body(&mut self, digest: &Hash, bytes: &[u8], log_index: u64) -> Result<Option<u64>, StoreError> {
+        if let Some((_, first)) = signals::blob(self.tx, digest)? {
+            return Ok(Some(first));
+        }
+        let place = if bytes.len() > BlobFiles::SMALL {
+            BlobPlace::File { size: bytes.len() as u64 }
+        } else {
+            let start = self.pack.len() as u64;
+            self.pack.extend_from_slice(bytes);
+            BlobPlace::Pack { id: i64::try_from(self.first).unwrap_or(i64::MAX), start, size: bytes.len() as u64 }
+        };
+        signals::insert_blob(self.tx, digest, place, log_index)?;
+        Ok(None)
+    }
+
+    /// Appends an entry that is no signal, with its document; returns its index.
+    ///
+    /// # Errors
+    /// When the store fails or the document does not serialise.
+    pub fn control(
+        &mut self,
+        act: &str,
+        actor: &str,
+        labels: &[[u8; 16]],
+        document: &impl Serialize,
+    ) -> Result<u64, Fault> {
+        let text = serde_json::to_string(document).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        let salt = random()?;
+        let received = self.now.to_string();
+        let body = Body {
+            commitment: commitment(&salt, &sha256(text.as_bytes())),
+            media: "application/json",
+            size: text.len() as u64,
+        };
+        let log_index = self.append(Control { act, actor, body, labels, received: &received }.encode());
+        log::insert_act(
+            self.tx,
+            &log::Act {
+                log_index,
+                act: act.to_owned(),
+                actor: actor.to_owned(),
+                received: self.now.as_micros(),
+                salt: Some(salt.to_vec()),
+                document: text,
+            },
+        )?;
+        Ok(log_index)
+    }
+}
+
+/// `N` random bytes.
+///
+/// # Errors
+/// When the system gives none.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| {
+        Problem::new(
+            ProblemKind::Unavailable,
+            "no-randomness",
+            "The request was not recorded.",
+            "The operating system gave no random bytes.",
+            "Ask again.",
+        )
+    })?;
+    Ok(bytes)
+}

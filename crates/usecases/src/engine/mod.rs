@@ -1,0 +1,152 @@
+//! The running system: store, keys, clock and the one thread that writes.
+
+mod batch;
+mod committer;
+mod head;
+mod secrets;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use certrail_domain::{Problem, ProblemKind, Time};
+use certrail_store::{BlobFiles, Store, StoreError, Tx};
+
+pub use batch::Batch;
+pub use committer::Fault;
+pub use head::LogHead;
+pub(crate) use head::leaves;
+pub use secrets::Keys;
+pub(crate) use batch::random;
+
+/// Where "now" comes from. Passed in, so that tests and the demo can live at other times.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// The clock of this computer.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
+        Time::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    })
+}
+
+/// Everything a use case needs. Cheap to share.
+pub struct Engine {
+    /// The reading side of the store.
+    pub store: Store,
+    /// Large bodies.
+    pub blobs: BlobFiles,
+    /// Keys and webhook secrets.
+    pub keys: Keys,
+    folder: PathBuf,
+    clock: Clock,
+    head: RwLock<Arc<LogHead>>,
+    committer: Mutex<Option<committer::Handle>>,
+    queue: committer::Queue,
+}
+
+impl Engine {
+    /// Opens a data folder and starts the writer. Makes keys, log and schema where there are none.
+    ///
+    /// # Errors
+    /// When the folder is in use, damaged or newer than this program.
+    pub fn open(folder: &Path, origin: &str, clock: Clock) -> Result<Arc<Self>, StoreError> {
+        let (store, mut writer) = Store::open(folder)?;
+        let blobs = BlobFiles::open(folder)?;
+        let keys = Keys::open(folder, origin)?;
+        let head = Arc::new(head::load_or_create(&mut writer, &keys, clock())?);
+        let (queue, inbox) = committer::channel();
+        let engine = Arc::new(Self {
+            store,
+            blobs,
+            keys,
+            folder: folder.to_owned(),
+            clock,
+            head: RwLock::new(head),
+            committer: Mutex::new(None),
+            queue,
+        });
+        let handle = committer::start(Arc::downgrade(&engine), writer, inbox)?;
+        *engine.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        Ok(engine)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Now, by the clock given.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// The newest signed head of the log.
+    #[must_use]
+    pub fn head(&self) -> Arc<LogHead> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_head(&self, head: Arc<LogHead>) {
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    /// Runs `work` in the next commit. Resolves when the commit is durable and covered by a signed
+    /// checkpoint, with that head; then and only then may anything be acknowledged (law 2).
+    ///
+    /// # Errors
+    /// What `work` refuses, or [`ProblemKind::Unavailable`] when the commit failed: nothing of it happened.
+    pub async fn write<T, F>(&self, work: F) -> Result<(T, Arc<LogHead>), Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.queue.submit(work)?.await.unwrap_or_else(|_| Err(committer::not_committed()))
+    }
+
+    /// [`Engine::write`] for callers that are not async.
+    ///
+    /// # Errors
+    /// As [`Engine::write`].
+    pub fn write_blocking<T, F>(&self, work: F) -> Result<(T, Arc<LogHead>), Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.queue.submit(work)?.blocking_recv().unwrap_or_else(|_| Err(committer::not_committed()))
+    }
+
+    /// Reads one consistent state, as it stands after the newest commit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn read<T>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, Problem> {
+        self.store.read(f).map_err(|e| internal(&e))
+    }
+
+    /// Finishes what is queued and stops the writer. Further writes are refused.
+    pub fn close(&self) {
+        let handle = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle {
+            self.queue.close();
+            handle.join();
+        }
+    }
+}
+
+/// A fault of ours as a problem. The cause goes to the log, not to the asker.
+pub(crate) fn internal(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error = %error, "internal fault");
+    Problem::new(
+        ProblemKind::Internal,
+        "internal",
+        "The request could not be answered.",
+        "certrail failed inside; nothing was lost.",
+        "Look at the server's log, or ask again.",
+    )
+}

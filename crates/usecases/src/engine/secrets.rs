@@ -1,0 +1,145 @@
+//! Keys in the data folder, never in the database, readable by the owner only.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use certrail_ledger::keys::{DecisionKey, KeyError, LogKey};
+use certrail_sources::Secret;
+use certrail_store::StoreError;
+use serde::{Deserialize, Serialize};
+
+/// Every key of this installation.
+pub struct Keys {
+    /// Signs checkpoints.
+    pub log: LogKey,
+    /// Signs certifications.
+    pub certifier: DecisionKey,
+    /// Seals dossiers.
+    pub dossier: DecisionKey,
+    /// Blinds delivery ids.
+    pub delivery: [u8; 32],
+    folder: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSecret {
+    name: String,
+    secret: String,
+}
+
+impl Keys {
+    /// Reads the keys of a data folder, making what is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be used or a key is damaged.
+    pub fn open(data: &Path, origin: &str) -> Result<Self, StoreError> {
+        let folder = data.join("keys");
+        fs::create_dir_all(&folder).map_err(|cause| io("make", &folder, cause))?;
+        only_owner(&folder, 0o700)?;
+        let origin = String::from_utf8_lossy(&keep(&folder.join("origin"), || Ok(origin.as_bytes().to_vec()))?).trim().to_owned();
+        let seed = keep(&folder.join("log.ed25519"), random_bytes)?;
+        let decision = |name: &str| -> Result<DecisionKey, StoreError> {
+            let bytes = keep(&folder.join(name), || DecisionKey::generate().map(|(_, bytes)| bytes).map_err(|e| damaged(&e)))?;
+            DecisionKey::from_pkcs8(&bytes).map_err(|e| damaged(&e))
+        };
+        Ok(Self {
+            log: LogKey::from_seed(&origin, &seed).map_err(|e| damaged(&e))?,
+            certifier: decision("certifier.p256")?,
+            dossier: decision("dossier.p256")?,
+            delivery: keep(&folder.join("delivery.key"), random_bytes)?
+                .try_into()
+                .map_err(|_| StoreError::Damaged("delivery.key has a wrong length".into()))?,
+            folder,
+        })
+    }
+
+    /// The log's name.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.log.verifier().name()
+    }
+
+    /// The live secrets of a connector, newest last. Read each time, so that a rotation needs no restart.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn secrets(&self, connector: &str) -> Result<Vec<Secret>, StoreError> {
+        let stored = self.stored(connector)?;
+        Ok(stored.into_iter().map(|s| Secret { name: s.name, bytes: s.secret.into_bytes() }).collect())
+    }
+
+    fn path(&self, connector: &str) -> PathBuf {
+        self.folder.join(format!("webhook-{connector}.json"))
+    }
+
+    fn stored(&self, connector: &str) -> Result<Vec<StoredSecret>, StoreError> {
+        let path = self.path(connector);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| StoreError::Damaged(format!("{}: {e}", path.display()))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(cause) => Err(io("read", &path, cause)),
+        }
+    }
+
+    /// Adds a secret; the one before it stays live, older ones end. Returns the name it goes by.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_secret(&self, connector: &str, secret: &str) -> Result<String, StoreError> {
+        let mut all = self.stored(connector)?;
+        let number = all.last().and_then(|s| s.name.rsplit('#').next()?.parse::<u64>().ok()).unwrap_or(0) + 1;
+        let name = format!("{connector}#{number}");
+        all.push(StoredSecret { name: name.clone(), secret: secret.to_owned() });
+        let live = all.split_off(all.len().saturating_sub(2));
+        write(&self.path(connector), &serde_json::to_vec(&live).unwrap_or_default())?;
+        Ok(name)
+    }
+}
+
+fn damaged(error: &KeyError) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}
+
+fn io(what: &str, path: &Path, cause: std::io::Error) -> StoreError {
+    StoreError::Io { what: format!("{what} {}", path.display()), cause }
+}
+
+fn random_bytes() -> Result<Vec<u8>, StoreError> {
+    super::batch::random::<32>().map(|b| b.to_vec()).map_err(|e| StoreError::Damaged(e.to_string()))
+}
+
+/// The bytes of a file, made by `make` where there is none.
+fn keep(path: &Path, make: impl FnOnce() -> Result<Vec<u8>, StoreError>) -> Result<Vec<u8>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let bytes = make()?;
+            write(path, &bytes)?;
+            Ok(bytes)
+        }
+        Err(cause) => Err(io("read", path, cause)),
+    }
+}
+
+/// Writes a file for the owner only, whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(path);
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|cause| io("write", path, cause))?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|cause| io("write", path, cause))?;
+    file.persist(path).map_err(|e| io("write", path, e.error))?;
+    only_owner(path, 0o600)
+}
+
+#[cfg(unix)]
+fn only_owner(path: &Path, mode: u32) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|cause| io("restrict", path, cause))
+}
+
+#[cfg(not(unix))]
+fn only_owner(_: &Path, _: u32) -> Result<(), StoreError> {
+    Ok(())
+}

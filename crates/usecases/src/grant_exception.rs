@@ -1,0 +1,130 @@
+//! Exceptions: asked for by one, decided by another, always with an end.
+
+use std::sync::Arc;
+
+use certrail_domain::{Action, Exception, ExceptionId, ExceptionScope, ExceptionState, Problem, ProblemKind, Time};
+use certrail_ledger::leaf::label;
+use certrail_store::tables::{exceptions, releases};
+use serde::Deserialize;
+
+use crate::{
+    Caller,
+    access::allow,
+    engine::{Engine, Fault, random},
+};
+
+/// What is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewException {
+    /// The product.
+    pub product: String,
+    /// The release.
+    pub release: String,
+    /// The requirement's id.
+    pub requirement: String,
+    /// One subject of it; all of them if absent.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// Why, at least twenty characters.
+    pub reason: String,
+    /// What is done instead.
+    #[serde(default)]
+    pub compensating: String,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
+    Problem::new(ProblemKind::Refused, code, "The exception was not recorded.", why, fix)
+}
+
+/// Asks for an exception. It has no effect until somebody else approves it.
+///
+/// # Errors
+/// A role that may not, an unknown release or requirement, too short a reason, no end or one too far away.
+pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewException) -> Result<Exception, Problem> {
+    allow(caller, Action::RequestException)?;
+    let stored = crate::look::find_release(engine, &new.product, &new.release)?;
+    let judged = crate::judge::judge(engine, &stored)?;
+    let known = judged.evaluation.requirements.iter().find(|r| r.id == new.requirement);
+    let Some(requirement) = known else {
+        let names: Vec<&str> = judged.evaluation.requirements.iter().map(|r| r.id.as_str()).collect();
+        return Err(refuse("no-such-requirement", format!("There is no requirement `{}`.", new.requirement.chars().take(60).collect::<String>()), &format!("Known are: {}.", names.join(", "))));
+    };
+    if let Some(subject) = &new.subject {
+        if !requirement.rows.iter().any(|r| r.subject.id == *subject) {
+            return Err(refuse("no-such-subject", format!("{} has no subject `{subject}`.", requirement.title), "Leave the subject out, or name one shown on the release page."));
+        }
+    }
+    if new.reason.trim().chars().count() < 20 {
+        return Err(refuse("reason-too-short", "The reason has fewer than 20 characters.", "Say why the rule cannot be met, so that an auditor understands it."));
+    }
+    let now = engine.now();
+    if new.expires_at <= now || new.expires_at.since(now) > Exception::MAX_LIFE {
+        return Err(refuse("bad-expiry", "It has to end in the future, at most 180 days from now.", "Give a nearer date; an exception can be asked for again."));
+    }
+    let caller = caller.clone();
+    let (exception, _) = engine
+        .write(move |batch| {
+            let exception = Exception {
+                id: ExceptionId::new(batch.now, random()?),
+                scope: ExceptionScope { release: stored.release.id.clone(), requirement: new.requirement, subject: new.subject },
+                reason: new.reason,
+                compensating: new.compensating,
+                requester: caller.account(),
+                approver: None,
+                state: ExceptionState::Requested,
+                requested_at: batch.now,
+                decided_at: None,
+                expires_at: new.expires_at,
+            };
+            let mark = label(&stored.label_key, stored.release.id.as_str());
+            let index = batch.control("exception-requested", &caller.account(), &[mark], &exception)?;
+            exceptions::record(batch.tx, &exception, index)?;
+            Ok(exception)
+        })
+        .await?;
+    Ok(exception)
+}
+
+/// Approves, rejects or revokes an exception.
+///
+/// # Errors
+/// A role that may not, the requester deciding on their own request, a state that does not allow it.
+pub async fn decide_exception(engine: &Arc<Engine>, caller: &Caller, id: &str, to: ExceptionState) -> Result<Exception, Problem> {
+    allow(caller, Action::GrantException)?;
+    let (caller, id) = (caller.clone(), id.to_owned());
+    let (exception, _) = engine
+        .write(move |batch| {
+            let Some(mut exception) = exceptions::get(batch.tx, &id)? else {
+                return Err(Problem::new(ProblemKind::NotFound, "no-such-exception", "Nothing was changed.", format!("There is no exception `{}`.", id.chars().take(60).collect::<String>()), "Look at the release page for its id.").into());
+            };
+            let allowed = matches!(
+                (exception.state, to),
+                (ExceptionState::Requested, ExceptionState::Approved | ExceptionState::Rejected)
+                    | (ExceptionState::Approved, ExceptionState::Revoked)
+            );
+            if !allowed {
+                return Err(Problem::new(ProblemKind::Conflict, "exception-state", "Nothing was changed.", format!("The exception is {}.", exception.state.name()), "Ask for a new one where this one has ended.").into());
+            }
+            if caller.account() == exception.requester || caller.person.is_none() {
+                return Err(refuse("own-exception", "Whoever asks for an exception cannot approve it.", "Ask another approver.").into());
+            }
+            if to == ExceptionState::Approved && exception.expires_at <= batch.now {
+                return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
+            }
+            exception.state = to;
+            exception.approver = Some(caller.account());
+            exception.decided_at = Some(batch.now);
+            let Some(stored) = releases::by_id(batch.tx, exception.scope.release.as_str())? else {
+                return Err(Fault::Store(certrail_store::StoreError::Damaged("an exception without release".into())));
+            };
+            let mark = label(&stored.label_key, stored.release.id.as_str());
+            let index = batch.control(&format!("exception-{}", to.name()), &caller.account(), &[mark], &exception)?;
+            exceptions::record(batch.tx, &exception, index)?;
+            Ok(exception)
+        })
+        .await?;
+    Ok(exception)
+}

@@ -1,0 +1,319 @@
+//! Looking: what pages, API and commands show. Reads only; cost follows the release, not the history.
+
+use std::sync::Arc;
+
+use certrail_domain::{Evaluation, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        bindings, decisions, log, products,
+        releases::{self, StoredRelease},
+        signals::{self, StoredSignal},
+    },
+};
+use serde::Serialize;
+
+use crate::{
+    engine::Engine,
+    judge::{Judged, judge},
+};
+
+const END: u64 = i64::MAX as u64;
+
+/// A release with its sentence, for lists.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReleaseCard {
+    /// The release.
+    pub release: Release,
+    /// The sentence.
+    pub sentence: String,
+    /// The fraction.
+    pub fraction: String,
+    /// The evaluation.
+    pub evaluation: Evaluation,
+}
+
+/// Every product.
+///
+/// # Errors
+/// When the store fails.
+pub fn list_products(engine: &Engine) -> Result<Vec<Product>, Problem> {
+    engine.read(products::all)
+}
+
+/// The releases of a product, newest first, at most `limit`, each judged as known now.
+///
+/// # Errors
+/// When the store fails.
+pub fn list_releases(engine: &Arc<Engine>, product: &str, limit: u64) -> Result<Vec<ReleaseCard>, Problem> {
+    let stored = engine.read(|tx| releases::of_product(tx, product, Time::from_micros(i64::MAX), limit))?;
+    stored
+        .iter()
+        .map(|s| {
+            let evaluation = judge(engine, s)?.evaluation;
+            Ok(card(s.release.clone(), evaluation))
+        })
+        .collect()
+}
+
+fn card(release: Release, evaluation: Evaluation) -> ReleaseCard {
+    ReleaseCard {
+        sentence: sentence::sentence(&release, &evaluation),
+        fraction: sentence::fraction(&evaluation.summary),
+        release,
+        evaluation,
+    }
+}
+
+/// The release a person names; `v2.4.1` is `2.4.1`, `latest` the newest cut one. Names the nearest if there is none.
+///
+/// # Errors
+/// When there is no such product or release.
+pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<StoredRelease, Problem> {
+    let (known, found, near) = engine.read(|tx| {
+        let known = products::get(tx, product)?.is_some();
+        let found = find_in(tx, product, version)?;
+        let near = if found.is_none() { releases::of_product(tx, product, Time::from_micros(i64::MAX), 200)? } else { vec![] };
+        Ok::<_, StoreError>((known, found, near))
+    })?;
+    if let Some(stored) = found {
+        return Ok(stored);
+    }
+    let shown: String = version.chars().take(60).collect();
+    if !known {
+        return Err(crate::add_evidence::no_such_product(engine, product));
+    }
+    let mut versions: Vec<String> = near.into_iter().map(|s| s.release.version).collect();
+    versions.sort_by(|a, b| version_cmp(b, a));
+    versions.truncate(5);
+    Err(Problem::new(
+        ProblemKind::NotFound,
+        "no-such-release",
+        format!("There is no release {shown} of {product}."),
+        if versions.is_empty() { "It has no release yet.".to_owned() } else { format!("Nearest: {}.", versions.join(", ")) },
+        "Cut it with `certrail release cut VERSION`, or name one of those.",
+    ))
+}
+
+fn find_in(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<StoredRelease>, StoreError> {
+    if version == "latest" {
+        let all = releases::of_product(tx, product, Time::from_micros(i64::MAX), 200)?;
+        return Ok(all
+            .into_iter()
+            .filter(|s| s.release.commit.is_some())
+            .max_by(|a, b| version_cmp(&a.release.version, &b.release.version)));
+    }
+    if version.starts_with("rel_") {
+        return Ok(releases::by_id(tx, version)?.filter(|s| s.release.product == product));
+    }
+    releases::by_version(tx, product, normal_version(version))
+}
+
+/// Everything the release page shows besides the dossier.
+#[derive(Clone, Debug)]
+pub struct ReleaseView {
+    /// The dossier value, unnumbered and unsealed.
+    pub dossier: certrail_dossier::Dossier,
+    /// The last times its gates were asked: gate, answer, who, when.
+    pub asks: Vec<(String, String, String, Time)>,
+}
+
+/// The release page.
+///
+/// # Errors
+/// When there is no such release, or the store fails.
+pub fn release_view(engine: &Arc<Engine>, product: &str, version: &str) -> Result<ReleaseView, Problem> {
+    let stored = find_release(engine, product, version)?;
+    let dossier = crate::make_dossier::assemble(engine, &stored, 0, false)?;
+    let asks = engine.read(|tx| decisions::asks(tx, stored.release.id.as_str(), 10))?;
+    let asks = asks.into_iter().map(|a| (a.gate, a.answer, a.actor, Time::from_micros(a.asked))).collect();
+    Ok(ReleaseView { dossier, asks })
+}
+
+/// A piece of evidence with everything around it.
+#[derive(Clone, Debug)]
+pub struct EvidenceView {
+    /// As stored.
+    pub signal: StoredSignal,
+    /// Whether its bytes match their fingerprint; `None` when they are gone.
+    pub genuine: Option<bool>,
+    /// How many bytes.
+    pub size: u64,
+    /// The first of them, as text.
+    pub preview: String,
+    /// Where it is bound now: product, version, rule, key.
+    pub bound: Vec<(String, String, &'static str, String)>,
+    /// Every binding it ever had: release, rule, from entry, to entry.
+    pub history: Vec<(String, &'static str, u64, Option<u64>)>,
+    /// The receipt.
+    pub receipt: certrail_ledger::receipt::Receipt,
+}
+
+/// The evidence page.
+///
+/// # Errors
+/// When there is no such evidence.
+pub fn evidence_view(engine: &Arc<Engine>, id: &str) -> Result<EvidenceView, Problem> {
+    let missing = || {
+        Problem::new(ProblemKind::NotFound, "no-such-evidence", "There is no such evidence.", format!("We hold nothing under `{}`.", id.chars().take(60).collect::<String>()), "Follow a link on a release page, or search by fingerprint.")
+    };
+    let index = signals::index_of(id).ok_or_else(missing)?;
+    let head = engine.head();
+    let found = engine.read(|tx| {
+        let Some(signal) = signals::get(tx, index)? else { return Ok(None) };
+        let name = |seq: i64| releases::by_seq(tx, seq).map(|s| s.map(|s| (s.release.product, s.release.version)));
+        let mut bound = Vec::new();
+        for b in bindings::of_signal(tx, index)? {
+            if let Some((product, version)) = name(b.release)? {
+                bound.push((product, version, b.rule.name(), b.key.to_string()));
+            }
+        }
+        let mut history = Vec::new();
+        for (seq, rule, _, from, to) in bindings::history(tx, index)? {
+            if let Some((product, version)) = name(seq)? {
+                history.push((format!("{product} {version}"), rule.name(), from, to));
+            }
+        }
+        let receipt = crate::prove::receipt_in(tx, &head, index)?;
+        Ok::<_, StoreError>(Some((signal, bound, history, receipt)))
+    })?;
+    let (signal, bound, history, receipt) = found.filter(|(s, ..)| s.id().as_str() == id).ok_or_else(missing)?;
+    let body = engine.body(&signal.body)?;
+    let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body);
+    let preview = body.as_deref().map(|b| String::from_utf8_lossy(&b[..b.len().min(4000)]).into_owned()).unwrap_or_default();
+    Ok(EvidenceView { genuine, size: body.map_or(0, |b| b.len() as u64), preview, signal, bound, history, receipt })
+}
+
+/// A line of the unbound queue.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnboundView {
+    /// Its evidence id.
+    pub id: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The name of the event or file.
+    pub name: String,
+    /// The source.
+    pub source: String,
+    /// When we received it.
+    pub received_at: Time,
+    /// Why no rule could bind it.
+    pub reason: String,
+    /// The nearest releases: `payments-api/2.4.1`.
+    pub candidates: Vec<String>,
+}
+
+/// The unbound queue, newest first, with how many there are in all.
+///
+/// # Errors
+/// When the store fails.
+pub fn unbound_queue(engine: &Engine, limit: u64) -> Result<(Vec<UnboundView>, u64), Problem> {
+    engine.read(|tx| {
+        let total = bindings::unbound_count(tx)?;
+        let mut lines = Vec::new();
+        for (index, reason) in bindings::unbound(tx, END, limit)? {
+            let Some(signal) = signals::get(tx, index)? else { continue };
+            let candidates = candidates(tx, &signal)?;
+            lines.push(UnboundView {
+                id: signal.id().to_string(),
+                kind: signal.signal.facts.kind(),
+                name: signal.name,
+                source: signal.signal.source,
+                received_at: signal.received,
+                reason,
+                candidates,
+            });
+        }
+        Ok((lines, total))
+    })
+}
+
+/// The newest releases of the products that the signal's source or name points to.
+fn candidates(tx: &Tx<'_>, signal: &StoredSignal) -> Result<Vec<String>, StoreError> {
+    let rest = signal.signal.source.split_once(':').map_or("", |(_, rest)| rest);
+    let mut near: Vec<Product> = products::of_repository(tx, rest)?;
+    near.extend(products::get(tx, rest)?);
+    if near.is_empty() {
+        near = products::all(tx)?;
+        near.truncate(2);
+    }
+    let mut out = Vec::new();
+    for product in near {
+        for stored in releases::of_product(tx, &product.name, Time::from_micros(i64::MAX), 2)? {
+            out.push(format!("{}/{}", stored.release.product, stored.release.version));
+        }
+    }
+    out.truncate(4);
+    Ok(out)
+}
+
+/// A line of the log page.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogLine {
+    /// The entry.
+    pub index: u64,
+    /// What it is.
+    pub what: String,
+    /// Who.
+    pub actor: String,
+    /// When we received it.
+    pub received_at: Time,
+    /// The evidence id, for signals.
+    pub evidence: Option<String>,
+}
+
+/// The newest entries of the log below `before`, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<Vec<LogLine>, Problem> {
+    let to = before.unwrap_or(engine.head().size()).min(engine.head().size());
+    let from = to.saturating_sub(limit);
+    engine.read(|tx| {
+        let mut lines: Vec<LogLine> = signals::range(tx, from, to)?
+            .into_iter()
+            .map(|s| LogLine {
+                index: s.log_index,
+                what: format!("{} {}", s.signal.facts.kind(), s.name),
+                actor: s.signal.actor.as_ref().map_or_else(|| s.signal.source.clone(), |a| a.shown().to_owned()),
+                received_at: s.received,
+                evidence: Some(s.id().to_string()),
+            })
+            .collect();
+        lines.extend(log::acts(tx, from, to)?.into_iter().map(|a| LogLine {
+            index: a.log_index,
+            what: a.act,
+            actor: a.actor,
+            received_at: Time::from_micros(a.received),
+            evidence: None,
+        }));
+        lines.sort_by_key(|l| std::cmp::Reverse(l.index));
+        Ok(lines)
+    })
+}
+
+/// The marks of each piece of evidence, in its order.
+pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
+    let e = &judged.evidence[index];
+    let mut marks = Vec::new();
+    let by_rule = |rule: &str| judged.evaluation.rules.iter().any(|r| r.rule == rule && r.subject == e.id.as_str());
+    if matches!(e.facts, certrail_domain::Facts::Unread { .. }) {
+        marks.push(Mark::Unread);
+    }
+    if by_rule("T38") {
+        marks.push(Mark::Late);
+    }
+    if by_rule("T37") {
+        let decided = judged.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
+        marks.push(if decided.is_some_and(|d| d < e.received) { Mark::Late } else { Mark::RecordedLate });
+    }
+    if by_rule("T39") {
+        marks.push(Mark::Clock);
+    }
+    if e.duplicate_of.is_some() {
+        marks.push(Mark::Repeat);
+    }
+    marks.sort();
+    marks.dedup();
+    marks
+}

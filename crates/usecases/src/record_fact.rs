@@ -1,0 +1,335 @@
+//! What no webhook brings: a cut, a ticket, an approval, a deployment, told by a person or a pipeline.
+
+use std::sync::Arc;
+
+use certrail_domain::{
+    Action, Facts, Key, Problem, ProblemKind, Signal, Time,
+    facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
+    normal_version,
+};
+use certrail_store::tables::products;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Caller, access::allow,
+    accept::{Ack, Incoming, accept},
+    add_evidence::{MetRequirement, is_digest, met_by, no_such_product},
+    engine::{Engine, LogHead, internal},
+};
+
+/// A fact as it is sent. The sender's role decides which kinds it may tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum FactInput {
+    /// A release is cut.
+    #[serde(rename = "release.manifest")]
+    Manifest(ReleaseManifest),
+    /// A work item.
+    #[serde(rename = "requirement.ticket")]
+    Ticket(TicketInput),
+    /// An approval or sign-off of a release.
+    #[serde(rename = "deployment.approval")]
+    Approval(ApprovalInput),
+    /// A deployment.
+    #[serde(rename = "deployment.event")]
+    Deployment(DeploymentInput),
+    /// A check after deployment.
+    #[serde(rename = "deployment.validation")]
+    Validation(ValidationInput),
+    /// What to go back to.
+    #[serde(rename = "deployment.rollback_target")]
+    RollbackTarget(RollbackInput),
+}
+
+/// A work item of a product.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TicketInput {
+    /// The product it is for.
+    pub product: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub ticket: Ticket,
+    /// When it last changed.
+    #[serde(default)]
+    pub occurred_at: Option<Time>,
+}
+
+/// An approval or sign-off. Who signs is whoever sends it; what is signed is the release's exact build.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalInput {
+    /// The product.
+    pub product: String,
+    /// The release.
+    pub release: String,
+    /// The environment; for a sign-off, empty.
+    #[serde(default)]
+    pub environment: String,
+    /// What the signature means; `approval` for a deployment.
+    pub meaning: String,
+    /// `approved`, `rejected` or `withdrawn`.
+    pub verdict: certrail_domain::facts::ApprovalVerdict,
+    /// What they wrote beside it.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// A deployment of a release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeploymentInput {
+    /// The product.
+    pub product: String,
+    /// The release.
+    pub release: String,
+    /// Its number in the deployment system.
+    pub id: String,
+    /// The environment.
+    pub environment: String,
+    /// Where it stands.
+    pub state: certrail_domain::facts::DeploymentState,
+    /// The artefacts; those of the release where none are named.
+    #[serde(default)]
+    pub digests: Vec<String>,
+    /// It goes back to this release.
+    #[serde(default)]
+    pub rollback: bool,
+    /// When.
+    #[serde(default)]
+    pub occurred_at: Option<Time>,
+}
+
+/// A check after deployment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationInput {
+    /// The product.
+    pub product: String,
+    /// The release.
+    pub release: String,
+    /// Where.
+    pub environment: String,
+    /// What was checked.
+    pub name: String,
+    /// Whether it held.
+    pub passed: bool,
+    /// When.
+    #[serde(default)]
+    pub occurred_at: Option<Time>,
+}
+
+/// What to go back to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackInput {
+    /// The product.
+    pub product: String,
+    /// The release.
+    pub release: String,
+    /// The release to go back to.
+    pub to: String,
+    /// The steps, or where they are written.
+    pub plan: String,
+}
+
+/// Takes a fact.
+///
+/// # Errors
+/// A role that may not, an unknown product or release, an empty or malformed value, a failed commit.
+pub async fn record_fact(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    input: FactInput,
+    body: Vec<u8>,
+    connector: &'static str,
+) -> Result<(Ack, Vec<MetRequirement>, Arc<LogHead>), Problem> {
+    let (action, product) = match &input {
+        FactInput::Manifest(m) => (Action::Cut, &m.product),
+        FactInput::Ticket(t) => (Action::Record, &t.product),
+        FactInput::Approval(a) => (if a.meaning == "approval" { Action::Approve } else { Action::Certify }, &a.product),
+        FactInput::Deployment(d) => (Action::Record, &d.product),
+        FactInput::Validation(v) => (Action::Record, &v.product),
+        FactInput::RollbackTarget(r) => (Action::Record, &r.product),
+    };
+    // A sign-off is a person's word, whichever of the two deciding roles they hold.
+    let may_sign = matches!(&input, FactInput::Approval(a) if a.meaning != "approval") && caller.role.may(Action::Approve);
+    if !may_sign {
+        allow(caller, action)?;
+    }
+    let product = product.clone();
+    if engine.read(|tx| products::get(tx, &product))?.is_none() {
+        return Err(no_such_product(engine, &product));
+    }
+    let signal = to_signal(engine, caller, input)?;
+    let delivery = delivery_id(&signal, &body, caller);
+    let incoming = Incoming {
+        connector,
+        delivery,
+        name: signal.facts.kind().to_owned(),
+        media: "application/json".into(),
+        auth_how: caller.how.clone(),
+        auth_key: caller.key.clone(),
+        mapper: "fact@1".into(),
+        body,
+        signal,
+        normalised: String::new(),
+        digest: [0; 32],
+    };
+    let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;
+    let met = met_by(engine, &ack)?;
+    Ok((ack, met, head))
+}
+
+/// Repeating the same words is one delivery, except for approvals: saying yes again after saying no is a new act.
+fn delivery_id(signal: &Signal, body: &[u8], caller: &Caller) -> String {
+    let digest = certrail_ledger::hex(&certrail_ledger::sha256(body));
+    match &signal.facts {
+        Facts::Approval(_) => format!("{digest} {} {}", caller.key, signal.occurred_at.unwrap_or_default()),
+        _ => digest,
+    }
+}
+
+fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
+    Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix)
+}
+
+fn required(value: &str, name: &str) -> Result<(), Problem> {
+    if value.trim().is_empty() {
+        return Err(refuse("empty-value", format!("`{name}` is empty."), "Is a variable unset? Give a value, or remove the flag."));
+    }
+    Ok(())
+}
+
+fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<Signal, Problem> {
+    let now = engine.now();
+    let (facts, named, occurred_at, product) = match input {
+        FactInput::Manifest(mut m) => {
+            m.version = normal_version(&m.version).to_owned();
+            m.commit = m.commit.to_ascii_lowercase();
+            m.repository = m.repository.map(|r| r.to_ascii_lowercase());
+            check_manifest(&m)?;
+            let product = m.product.clone();
+            (Facts::Manifest(m), vec![], Some(now), product)
+        }
+        FactInput::Ticket(t) => {
+            required(&t.ticket.key, "key")?;
+            required(&t.ticket.title, "title")?;
+            let mut ticket = t.ticket;
+            ticket.key = ticket.key.to_ascii_uppercase();
+            (Facts::Ticket(ticket), vec![], t.occurred_at, t.product)
+        }
+        FactInput::Approval(a) => {
+            required(&a.meaning, "meaning")?;
+            if a.meaning == "approval" {
+                required(&a.environment, "environment")?;
+            }
+            if caller.person.is_none() {
+                return Err(refuse("not-a-person", "An approval is a person's signature, and this token belongs to nobody.", "Sign in as a person, or use a token that a person made for themselves."));
+            }
+            let release = release_of(engine, &a.product, &a.release)?;
+            let approval = Approval {
+                environment: a.environment,
+                approver: Some(caller.actor()),
+                verdict: a.verdict,
+                // The exact build, as it stands now. If it changes, this goes stale.
+                digests: release.digests.clone(),
+                commit: release.commit.clone(),
+                meaning: a.meaning,
+                comment: a.comment,
+                repository: None,
+                run: None,
+            };
+            (Facts::Approval(approval), vec![Key::release(&a.product, &release.version)], Some(now), a.product)
+        }
+        FactInput::Deployment(d) => {
+            required(&d.id, "id")?;
+            required(&d.environment, "environment")?;
+            for digest in &d.digests {
+                if !is_digest(digest) {
+                    return Err(refuse("bad-digest", format!("`{digest}` is not a digest."), "Give it as sha256: and 64 hexadecimal digits."));
+                }
+            }
+            let release = release_of(engine, &d.product, &d.release)?;
+            let known = engine.read(|tx| products::get(tx, &d.product))?;
+            let production = known.is_some_and(|p| p.production.contains(&d.environment));
+            let deployment = Deployment {
+                system: format!("cli:{}", d.product),
+                id: d.id,
+                environment: d.environment,
+                production,
+                state: d.state,
+                commit: release.commit.clone(),
+                digests: if d.digests.is_empty() { release.digests.clone() } else { d.digests },
+                reference: None,
+                deployer: Some(caller.actor()),
+                at: d.occurred_at,
+                rollback: d.rollback,
+                repository: None,
+                run: None,
+            };
+            (Facts::Deployment(deployment), vec![Key::release(&d.product, &release.version)], d.occurred_at.or(Some(now)), d.product)
+        }
+        FactInput::Validation(v) => {
+            required(&v.environment, "environment")?;
+            required(&v.name, "name")?;
+            let release = release_of(engine, &v.product, &v.release)?;
+            let facts = Facts::Validation(Validation { environment: v.environment, name: v.name, passed: v.passed });
+            (facts, vec![Key::release(&v.product, &release.version)], v.occurred_at.or(Some(now)), v.product)
+        }
+        FactInput::RollbackTarget(r) => {
+            required(&r.to, "to")?;
+            required(&r.plan, "plan")?;
+            let release = release_of(engine, &r.product, &r.release)?;
+            let target = RollbackTarget { version: normal_version(&r.to).to_owned(), digest: None, plan: r.plan };
+            (Facts::RollbackTarget(target), vec![Key::release(&r.product, &release.version)], Some(now), r.product)
+        }
+    };
+    Ok(Signal {
+        source: format!("{}:{product}", if caller.how == "session" { "page" } else { "cli" }),
+        occurred_at,
+        actor: Some(caller.actor()),
+        facts,
+        named,
+        warnings: vec![],
+    })
+}
+
+fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
+    required(&m.version, "version")?;
+    if m.version == certrail_domain::Release::OPEN_VERSION || m.version.len() > 100 || m.version.contains(['/', '\n', '\0']) {
+        return Err(refuse("bad-version", format!("`{}` cannot be a version.", m.version.chars().take(40).collect::<String>()), "Use a version like 2.4.1, without slashes."));
+    }
+    let full = |sha: &str| matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
+    let commits = m.range.iter().flatten();
+    if !full(&m.commit) || commits.clone().any(|c| !full(&c.sha)) {
+        return Err(refuse("bad-commit", "A commit id is not complete.", "Give all 40 (or 64) hexadecimal digits."));
+    }
+    if commits.count() > 100_000 {
+        return Err(refuse("range-too-large", "The range holds more than 100,000 commits.", "Name the previous release with --previous."));
+    }
+    if let Some(bad) = m.digests.iter().find(|d| !is_digest(d)) {
+        return Err(refuse("bad-digest", format!("`{bad}` is not a digest."), "Give it as sha256: and 64 hexadecimal digits."));
+    }
+    Ok(())
+}
+
+/// The release a sender names; the nearest ones if there is none.
+pub(crate) fn release_of(engine: &Engine, product: &str, version: &str) -> Result<certrail_domain::Release, Problem> {
+    required(version, "release")?;
+    crate::look::find_release(engine, product, version).map(|s| s.release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_its_own_shape_and_nothing_else() {
+        let good = r#"{"kind":"deployment.validation","product":"p","release":"1","environment":"production","name":"smoke","passed":true}"#;
+        assert!(serde_json::from_str::<FactInput>(good).is_ok());
+        for bad in [r#"{"kind":"nothing"}"#, r#"{"kind":"deployment.validation","product":"p"}"#, "{}", "[]"] {
+            assert!(serde_json::from_str::<FactInput>(bad).is_err(), "{bad}");
+        }
+    }
+}

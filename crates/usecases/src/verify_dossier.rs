@@ -1,0 +1,228 @@
+//! Verifying a dossier offline: the file alone, and the public keys somebody holds.
+
+use certrail_dossier::Dossier;
+use certrail_ledger::{
+    commitment,
+    dsse::Envelope,
+    keys::{DecisionVerifier, VerifierKey},
+    leaf::{self, Read},
+    note::Checkpoint,
+    receipt::verify_entry,
+    seal, sha256, tree, unhex,
+};
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+
+/// One thing that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub what: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// Why not, or how many.
+    pub detail: String,
+}
+
+/// The outcome of a verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Everything that was checked, in order.
+    pub checks: Vec<Check>,
+    /// What the dossier says, if it could be read.
+    pub sentence: Option<String>,
+    /// The log's public key, to be compared with the copy somebody holds.
+    pub log_key: Option<String>,
+    /// The key that sealed the file: base64 of the SHA-256 of its SubjectPublicKeyInfo.
+    pub seal_key: Option<String>,
+}
+
+impl Verification {
+    /// Whether everything holds, and something was checked at all.
+    #[must_use]
+    pub fn genuine(&self) -> bool {
+        !self.checks.is_empty() && self.checks.iter().all(|c| c.holds)
+    }
+
+    fn note(&mut self, what: &str, outcome: Result<String, String>) -> bool {
+        let holds = outcome.is_ok();
+        let detail = outcome.unwrap_or_else(|why| why);
+        self.checks.push(Check { what: what.into(), holds, detail });
+        holds
+    }
+}
+
+/// Verifies a dossier file, JSON or PDF. `trusted` is the log key somebody holds; without it the key
+/// inside is used, and has to be compared by eye.
+#[must_use]
+pub fn verify_dossier(file: &[u8], trusted: Option<&str>) -> Verification {
+    let mut v = Verification::default();
+    let json = if file.starts_with(b"%PDF-") {
+        let Some(json) = open_pdf(file, &mut v) else { return v };
+        json
+    } else {
+        file.to_vec()
+    };
+    let Some((bytes, seal)) = seal::open_json(&json) else {
+        v.note("seal of the dossier", Err("the file carries no seal in the form certrail writes".into()));
+        return v;
+    };
+    let key = seal.verify(&bytes);
+    v.seal_key = key.as_ref().map(DecisionVerifier::key_id);
+    if !v.note("seal of the dossier", key.map(|k| format!("key {}", k.key_id())).ok_or_else(|| "the bytes were changed after sealing".into())) {
+        return v;
+    }
+    let dossier: Dossier = match serde_json::from_slice(&bytes) {
+        Ok(dossier) => dossier,
+        Err(e) => {
+            v.note("form of the dossier", Err(format!("it does not read: {e}")));
+            return v;
+        }
+    };
+    v.sentence = Some(dossier.sentence.clone());
+    v.log_key = Some(dossier.integrity.log_key.clone());
+    contents(&dossier, trusted, &mut v);
+    v
+}
+
+/// The seal over the PDF, and the JSON attached inside.
+fn open_pdf(file: &[u8], v: &mut Verification) -> Option<Vec<u8>> {
+    let opened = seal::open_pdf(file);
+    let holds = opened.as_ref().and_then(|(bytes, seal)| seal.verify(bytes)).map(|k| format!("key {}", k.key_id()));
+    if !v.note("seal of the PDF", holds.ok_or_else(|| "the PDF was changed after sealing, or was never sealed".into())) {
+        return None;
+    }
+    let (bytes, _) = opened?;
+    let json = attachment(&bytes);
+    v.note("dossier attached to the PDF", json.as_ref().map(|j| format!("{} bytes", j.len())).ok_or_else(|| "no dossier.json is attached".into()));
+    json
+}
+
+/// Finds the attached JSON: the stream of the embedded file, deflated or plain (ISO 32000-2 §7.11.4).
+fn attachment(pdf: &[u8]) -> Option<Vec<u8>> {
+    let find = |haystack: &[u8], needle: &[u8]| haystack.windows(needle.len()).position(|w| w == needle);
+    let mut from = 0;
+    while let Some(at) = find(&pdf[from..], b"stream") {
+        let start = from + at + b"stream".len();
+        from = start;
+        if pdf[..start - 6].ends_with(b"end") {
+            continue;
+        }
+        let body = pdf[start..].strip_prefix(b"\r\n").or_else(|| pdf[start..].strip_prefix(b"\n"))?;
+        let end = find(body, b"endstream")?;
+        let body = &body[..end];
+        from = start + end;
+        let inflated = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(body, 512 * 1024 * 1024).ok();
+        for candidate in [inflated.as_deref(), Some(body)].into_iter().flatten() {
+            let candidate = candidate.strip_suffix(b"\n").unwrap_or(candidate);
+            if candidate.starts_with(b"{\"schema\":\"certrail.dossier/") {
+                return Some(candidate.to_vec());
+            }
+        }
+    }
+    None
+}
+
+fn contents(d: &Dossier, trusted: Option<&str>, v: &mut Verification) {
+    let Some(key) = VerifierKey::parse(&d.integrity.log_key) else {
+        v.note("key of the log", Err("it is malformed".into()));
+        return;
+    };
+    if let Some(trusted) = trusted {
+        let same = trusted.trim() == d.integrity.log_key;
+        v.note("key of the log is the one you hold", if same { Ok(key.name().to_owned()) } else { Err("it is another key".into()) });
+    }
+    let checkpoint = match Checkpoint::verify(&d.integrity.checkpoint, &key) {
+        Ok(checkpoint) => checkpoint,
+        Err(e) => {
+            v.note("signed head of the log", Err(e.to_string()));
+            return;
+        }
+    };
+    v.note("signed head of the log", Ok(format!("{} entries", checkpoint.size)));
+    v.note("consistency with the heads at the decisions", consistency(d, &key, &checkpoint));
+    v.note("evidence is in the log, unchanged", evidence(d, &checkpoint));
+    v.note("decisions are signed and in the log", decisions(d, &checkpoint));
+    v.note("labels of the release", labels(d));
+}
+
+fn consistency(d: &Dossier, key: &VerifierKey, head: &Checkpoint) -> Result<String, String> {
+    for earlier in &d.integrity.earlier {
+        let old = Checkpoint::verify(&earlier.checkpoint, key).map_err(|e| e.to_string())?;
+        let proof: Option<Vec<_>> = earlier.consistency.iter().map(|h| unhex(h)).collect();
+        let proof = proof.ok_or("a proof is malformed")?;
+        tree::verify_consistency(old.size, head.size, &proof, &old.root, &head.root)
+            .map_err(|e| format!("the head at {} entries is not a prefix: {e}", old.size))?;
+    }
+    Ok(format!("{} earlier heads", d.integrity.earlier.len()))
+}
+
+fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
+    for row in &d.evidence {
+        let fail = |why: &str| format!("{}: {why}", row.id);
+        verify_entry(row.proof.index, row.proof.leaf.as_bytes(), &row.proof.hashes, head).map_err(|e| fail(&e.to_string()))?;
+        let Some(Read::Capture { body, normalised, received, source, .. }) = leaf::read(row.proof.leaf.as_bytes()) else {
+            return Err(fail("its entry is of another kind"));
+        };
+        if received != row.received_at.to_string() || source != row.source {
+            return Err(fail("time of receipt or source differ from the entry"));
+        }
+        let Some(salt) = &row.salt else { continue };
+        let salt = unhex(salt).ok_or_else(|| fail("its salt is malformed"))?;
+        let digest = unhex(&row.sha256).ok_or_else(|| fail("its fingerprint is malformed"))?;
+        if commitment(&salt, &digest) != body {
+            return Err(fail("its fingerprint is not the one recorded"));
+        }
+        if commitment(&salt, &sha256(row.normalised.as_bytes())) != normalised {
+            return Err(fail("its content is not the one recorded"));
+        }
+        let signal: certrail_domain::Signal = serde_json::from_str(&row.normalised).map_err(|e| fail(&e.to_string()))?;
+        if signal.facts.kind() != row.kind || signal.occurred_at != row.occurred_at {
+            return Err(fail("kind or time differ from the recorded content"));
+        }
+    }
+    Ok(format!("{} records", d.evidence.len()))
+}
+
+fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
+    let key = HEXLOWER.decode(d.integrity.certifier_key.as_bytes()).ok().and_then(|b| DecisionVerifier::from_spki(&b)).ok_or("the certifier's key is malformed")?;
+    for decision in &d.decisions {
+        let fail = |why: &str| format!("{}: {why}", decision.id);
+        if certrail_ledger::hex(&sha256(decision.world.as_bytes())) != decision.world_digest {
+            return Err(fail("the frozen state of the world was changed"));
+        }
+        let world: crate::certify::FrozenWorld = serde_json::from_str(&decision.world).map_err(|e| fail(&e.to_string()))?;
+        if certrail_ledger::hex(&sha256(decision.evaluation.as_bytes())) != world.evaluation {
+            return Err(fail("the evaluation it rests on was changed"));
+        }
+        if decision.entries.is_empty() {
+            return Err(fail("it has no signed statement"));
+        }
+        for entry in &decision.entries {
+            let envelope: Envelope = serde_json::from_value(entry.envelope.clone()).map_err(|e| fail(&e.to_string()))?;
+            let payload = envelope.verify(&key).ok_or_else(|| fail("its signature does not hold"))?;
+            let statement: serde_json::Value = serde_json::from_slice(&payload).map_err(|e| fail(&e.to_string()))?;
+            let named = statement.pointer("/predicate/world/sha256").or_else(|| statement.pointer("/predicate/inputAttestations/0/digest/sha256"));
+            if named.and_then(|n| n.as_str()) != Some(decision.world_digest.as_str()) {
+                return Err(fail("a statement names another state of the world"));
+            }
+            verify_entry(entry.proof.index, entry.proof.leaf.as_bytes(), &entry.proof.hashes, head).map_err(|e| fail(&e.to_string()))?;
+            let Some(Read::Decision { digest, signature, spki }) = leaf::read(entry.proof.leaf.as_bytes()) else {
+                return Err(fail("its entry is of another kind"));
+            };
+            let same = envelope.signed_digest().is_some_and(|own| own.as_slice() == digest) && envelope.signature() == Some(signature) && spki == key.spki();
+            if !same {
+                return Err(fail("its entry holds another signature"));
+            }
+        }
+    }
+    Ok(format!("{} decisions", d.decisions.len()))
+}
+
+/// Evidence that was bound on arrival carries the blinded label of this release or of none we can name.
+fn labels(d: &Dossier) -> Result<String, String> {
+    let key = unhex(&d.integrity.label_key).ok_or("the label key is malformed")?;
+    let own = certrail_ledger::hex(&leaf::label(&key, d.release.id.as_str()));
+    let labelled = d.evidence.iter().filter(|row| matches!(leaf::read(row.proof.leaf.as_bytes()), Some(Read::Capture { labels, .. }) if labels.contains(&own))).count();
+    Ok(format!("{labelled} of {} records were bound to it on arrival, the others later", d.evidence.len()))
+}
