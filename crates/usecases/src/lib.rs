@@ -48,6 +48,7 @@ pub use record_fact::{FactInput, record_fact};
 pub use verify_dossier::{Check, Verification, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};
+pub use certrail_ledger::receipt::Receipt as LogReceipt;
 pub use certrail_store::tables::people::{Person, Token};
 pub use people::session_for;
 

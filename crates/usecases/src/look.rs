@@ -149,6 +149,14 @@ pub struct EvidenceView {
     pub receipt: certrail_ledger::receipt::Receipt,
 }
 
+impl EvidenceView {
+    /// SHA-256 of the raw bytes, hex.
+    #[must_use]
+    pub fn receipt_digest(&self) -> String {
+        certrail_ledger::hex(&self.signal.body)
+    }
+}
+
 /// The evidence page.
 ///
 /// # Errors

@@ -35,7 +35,6 @@ pub struct Session {
 
 /// What a new token may do, and for how long.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What its owner calls it.
     pub name: String,

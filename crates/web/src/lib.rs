@@ -1,0 +1,17 @@
+//! The edge: webhooks, API, pages, sign-in. Knows use cases and nouns, nothing below them.
+//!
+//! Every answer to a machine is JSON, every refusal `application/problem+json` (RFC 9457) or a page
+//! with the same words. Pages are HTML from the server and work without script.
+
+mod api;
+mod app;
+mod blocking;
+mod caller;
+mod hooks;
+mod log_routes;
+mod ops;
+mod pages;
+mod refusal;
+mod svg;
+
+pub use app::{App, Settings, router};

@@ -1,0 +1,71 @@
+//! Gates, certification, exceptions, binding by hand.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use certrail_domain::{Exception, ExceptionState, Problem, ProblemKind};
+use certrail_usecases::{
+    CertifyReceipt, Gate, GateAnswer, NewException, ask_gate, bind_by_hand, certify as certify_release, decide_exception,
+    request_exception as ask_for,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Body};
+use crate::{App, caller::SignedIn};
+
+pub(crate) async fn gate(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version, gate)): Path<(String, String, String)>,
+) -> Answer<GateAnswer> {
+    let answer = ask_gate(&app.engine, &caller, &product, &version, Gate::parse(&gate)?).await?;
+    metrics::counter!("certrail_gate_asks_total", "answer" => if answer.allow { "allow" } else { "deny" }).increment(1);
+    Ok(Json(answer))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Note {
+    #[serde(default)]
+    note: String,
+}
+
+pub(crate) async fn certify(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+    body: Body<Note>,
+) -> Answer<CertifyReceipt> {
+    let (receipt, _) = certify_release(&app.engine, &caller, &product, &version, body.value.note).await?;
+    Ok(Json(receipt))
+}
+
+pub(crate) async fn request_exception(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<NewException>) -> Answer<Exception> {
+    Ok(Json(ask_for(&app.engine, &caller, body.value).await?))
+}
+
+pub(crate) async fn exception(State(app): State<App>, SignedIn(caller): SignedIn, Path((id, verb)): Path<(String, String)>) -> Answer<Exception> {
+    let to = match verb.as_str() {
+        "approve" => ExceptionState::Approved,
+        "reject" => ExceptionState::Rejected,
+        "revoke" => ExceptionState::Revoked,
+        _ => {
+            return Err(Problem::new(ProblemKind::NotFound, "no-such-verb", "Nothing was changed.", "An exception can be approved, rejected or revoked.", "Use approve, reject or revoke.").into());
+        }
+    };
+    Ok(Json(decide_exception(&app.engine, &caller, &id, to).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    product: String,
+    release: String,
+}
+
+pub(crate) async fn bind(State(app): State<App>, SignedIn(caller): SignedIn, Path(id): Path<String>, body: Body<Target>) -> Answer<Value> {
+    bind_by_hand(&app.engine, &caller, &id, &body.value.product, &body.value.release).await?;
+    Ok(Json(json!({ "bound": id })))
+}

@@ -1,0 +1,75 @@
+//! The router: which address is answered where.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    routing::get,
+};
+use certrail_domain::Role;
+use certrail_usecases::{Engine, Renderer};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer,
+    timeout::TimeoutLayer,
+};
+
+use crate::{api, hooks, log_routes, ops, pages};
+
+/// What the edge is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The commit and version of this program.
+    pub version: String,
+    /// How PDFs are rendered.
+    pub renderer: Renderer,
+    /// In the demo: the session of each sample person by role. Anybody who comes acts as one of them.
+    pub demo: Option<BTreeMap<Role, String>>,
+}
+
+/// Shared by every request.
+#[derive(Clone)]
+pub struct App {
+    /// The system.
+    pub engine: Arc<Engine>,
+    /// What the edge was told.
+    pub settings: Arc<Settings>,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+}
+
+/// The largest body any route takes; each route has its own limit below it.
+pub(crate) const MAX_BODY: usize = 256 * 1024 * 1024;
+const REQUEST_SECONDS: u64 = 120;
+
+/// Everything that is served.
+pub fn router(app: App) -> Router {
+    let fixed = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    // What a browser sends with a session is guarded against other sites; machines carry tokens.
+    let browser = pages::routes().layer(CsrfLayer::new());
+    Router::new()
+        .merge(browser)
+        .nest("/api/v1", api::routes())
+        .merge(log_routes::routes())
+        .merge(hooks::routes())
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .route("/version", get(ops::version))
+        .fallback(pages::not_found)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_SECONDS)))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
+        .layer(fixed(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ))
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}

@@ -1,0 +1,53 @@
+//! `POST /hooks/{connector}`: deliveries of forges and trackers.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use certrail_domain::ProblemKind;
+use certrail_usecases::{Delivery, deliver_webhook};
+
+use crate::{App, refusal::{Refusal, read_body}};
+
+/// GitHub caps payloads at 25 MB.
+const MAX_DELIVERY: usize = 25 * 1024 * 1024;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/hooks/{connector}", post(receive))
+}
+
+async fn receive(State(app): State<App>, Path(connector): Path<String>, headers: HeaderMap, body: Body) -> Response {
+    // The label is one of ours, never what a stranger typed.
+    let label = if connector == "github" { "github" } else { "other" };
+    match take(&app, connector, &headers, body).await {
+        Ok(response) => {
+            metrics::counter!("certrail_deliveries_total", "connector" => label, "outcome" => "recorded").increment(1);
+            response
+        }
+        Err(refusal) => {
+            let outcome = match refusal.0.kind {
+                ProblemKind::NotSignedIn => "wrong_signature",
+                ProblemKind::Internal | ProblemKind::Unavailable => "failed",
+                _ => "refused",
+            };
+            metrics::counter!("certrail_deliveries_total", "connector" => label, "outcome" => outcome).increment(1);
+            refusal.into_response()
+        }
+    }
+}
+
+async fn take(app: &App, connector: String, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
+    let body = read_body(body, MAX_DELIVERY).await?;
+    let headers = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let (ack, head) = deliver_webhook(&app.engine, Delivery { connector, headers, body }).await?;
+    let status = if ack.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let receipt = format!("/api/v1/receipts/{}", ack.index);
+    Ok((status, Json(serde_json::json!({ "ack": ack, "checkpoint": head.checkpoint, "receipt": receipt }))).into_response())
+}

@@ -1,0 +1,36 @@
+//! The log as C2SP tlog-tiles: leaves hold commitments only, so anybody may read it.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use certrail_domain::{Problem, ProblemKind};
+use certrail_usecases::tile_bytes;
+
+use crate::{App, blocking::blocking, refusal::Refusal};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/log/checkpoint", get(checkpoint))
+        .route("/log/key", get(key))
+        .route("/log/tile/{*path}", get(tile))
+}
+
+async fn checkpoint(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], app.engine.head().checkpoint.clone()).into_response()
+}
+
+async fn key(State(app): State<App>) -> String {
+    app.engine.keys.log.verifier().vkey()
+}
+
+async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Response, Refusal> {
+    let bytes = blocking(move || tile_bytes(&app.engine, &path)).await?.ok_or_else(|| {
+        Problem::new(ProblemKind::NotFound, "no-such-tile", "There is no such tile.", "The path is malformed, or the log is not that large yet.", "Read /log/checkpoint for the size.")
+    })?;
+    // Tiles never change once they exist.
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")], bytes).into_response())
+}

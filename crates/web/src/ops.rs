@@ -1,0 +1,35 @@
+//! For operators: is it alive, can it work, how does it fare, what is it.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use certrail_usecases::unbound_queue;
+use serde_json::json;
+
+use crate::{App, blocking::blocking};
+
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready when the database answers and the log's head is there.
+pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    let engine = app.engine.clone();
+    match blocking(move || unbound_queue(&engine, 1)).await {
+        Ok(_) => (StatusCode::OK, Json(json!({ "ready": true, "log_size": app.engine.head().size() }))).into_response(),
+        Err(problem) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": problem.why }))).into_response(),
+    }
+}
+
+pub(crate) async fn metrics(State(app): State<App>) -> Response {
+    metrics::gauge!("certrail_log_entries").set(app.engine.head().size() as f64);
+    metrics::gauge!("certrail_build_info", "version" => app.settings.version.clone()).set(1.0);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
+}
+
+pub(crate) async fn version(State(app): State<App>) -> Json<serde_json::Value> {
+    Json(json!({ "name": "certrail", "version": app.settings.version }))
+}

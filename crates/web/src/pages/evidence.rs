@@ -1,0 +1,73 @@
+//! Evidence: what is this, and is it genuine?
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use certrail_usecases::evidence_view;
+use maud::html;
+
+use super::{Page, PageRefusal, layout, reader, show};
+use crate::{App, blocking::blocking};
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Page {
+    let caller = reader(&app, &headers, &format!("/e/{}", layout::encode(&id))).await?;
+    let engine = app.engine.clone();
+    let view = blocking(move || evidence_view(&engine, &id)).await?;
+    let s = &view.signal;
+    let facts = serde_json::to_string_pretty(&s.signal.facts).unwrap_or_default();
+    let body = html! {
+        p.crumbs { "Evidence / " (s.id()) }
+        h1 { (s.signal.facts.kind()) " " (s.name) }
+        @match view.genuine {
+            Some(true) => p.good { "✓ Genuine: it is what was received, and the log holds it as entry " (s.log_index) "." },
+            Some(false) => p.alarm role="alert" { "✕ It does not match its fingerprint. Do not rely on it." },
+            None => p.note { "The file is gone; its fingerprint is kept." },
+        }
+        @for warning in &s.signal.warnings { p.note { (warning) } }
+        dl {
+            dt { "Happened" } dd { @match s.signal.occurred_at { Some(at) => (layout::time(at)), None => "the source does not say" } }
+            dt { "Received" } dd { (layout::time(s.received)) }
+            dt { "From" } dd { (s.signal.source) " by " (s.connector) ", proved by " (s.auth_how) " (" (s.auth_key) ")" }
+            @if let Some(actor) = &s.signal.actor { dt { "By" } dd { (actor.shown()) } }
+            dt { "Fingerprint" } dd { code { "sha256:" (view.receipt_digest()) } }
+            dt { "Size" } dd { (view.size) " bytes, " (s.media) }
+            dt { "Read by" } dd { (s.mapper) }
+            @if let Some(first) = s.duplicate_of { dt { "Repeats" } dd { "entry " (first) } }
+            dt { "Belongs to" }
+            dd {
+                @if view.bound.is_empty() { "no release; it waits in the " a href="/unbound" { "unbound queue" } }
+                @for (product, version, rule, key) in &view.bound {
+                    a href=(format!("/r/{}/{}", layout::encode(product), layout::encode(version))) { (product) " " (version) } " by rule " (rule) " (" code { (key) } ") "
+                }
+            }
+        }
+        @if view.history.len() > 1 {
+            h2 { "It was bound before" }
+            ul { @for (release, rule, from, to) in &view.history { li { (release) " by " (rule) ", from entry " (from) @if let Some(to) = to { " to " (to) } } } }
+        }
+        h2 { "What it says" }
+        pre tabindex="0" { (facts) }
+        h2 { "As received" }
+        p { a.button href=(format!("/e/{}/raw", s.id())) { "Download the original" } }
+        pre tabindex="0" { (view.preview) @if view.size > 4000 { "\n…" } }
+        h2 { "Proof" }
+        p { "Its entry in the log, the path to the signed head, and that head. Keep it: it verifies without us." }
+        pre tabindex="0" { (serde_json::to_string_pretty(&view.receipt).unwrap_or_default()) }
+    };
+    Ok(show(&app, &caller, s.signal.facts.kind(), "", &body))
+}
+
+/// The original, as a download: it is never rendered as a page of ours.
+pub(super) async fn raw(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, PageRefusal> {
+    reader(&app, &headers, "/").await?;
+    let engine = app.engine.clone();
+    let (name, bytes) = blocking(move || {
+        let view = evidence_view(&engine, &id)?;
+        Ok((view.signal.id().to_string(), engine.body(&view.signal.body)?.unwrap_or_default()))
+    })
+    .await?;
+    let disposition = format!("attachment; filename=\"{name}\"");
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response())
+}

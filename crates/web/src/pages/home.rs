@@ -1,0 +1,48 @@
+//! Home: what needs me?
+
+use axum::{extract::State, http::HeaderMap};
+use certrail_domain::{ReleaseState, sentence};
+use certrail_usecases::{list_products, list_releases, unbound_queue};
+use maud::html;
+
+use super::{Page, layout, reader, show};
+use crate::{App, blocking::blocking, svg};
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
+    let caller = reader(&app, &headers, "/").await?;
+    let engine = app.engine.clone();
+    let (cards, unbound) = blocking(move || {
+        let mut cards = Vec::new();
+        for product in list_products(&engine)? {
+            cards.extend(list_releases(&engine, &product.name, 6)?);
+        }
+        let (_, unbound) = unbound_queue(&engine, 1)?;
+        Ok((cards, unbound))
+    })
+    .await?;
+    let waiting: Vec<_> = cards.iter().filter(|c| matches!(c.release.state, ReleaseState::Cut | ReleaseState::Certified)).take(7).collect();
+    let ungated: Vec<_> = cards.iter().filter(|c| c.release.ungated).collect();
+    let body = html! {
+        h1 { "Waiting for you" }
+        @if waiting.is_empty() && ungated.is_empty() { p { "Nothing is waiting for you." } }
+        ul.cards {
+            @for card in &waiting {
+                @let href = format!("/r/{}/{}", layout::encode(&card.release.product), layout::encode(&card.release.version));
+                li {
+                    a.card href=(href) {
+                        strong { (card.release.title()) }
+                        span { (card.sentence) }
+                        (svg::bar(&card.evaluation.summary))
+                        @if let Some(first) = sentence::open_items(&card.evaluation).first() { span.meta { (first.sentence) } }
+                    }
+                }
+            }
+        }
+        @if !ungated.is_empty() {
+            h2 { "In production without a valid decision" }
+            ul { @for card in &ungated { li { a href=(format!("/r/{}/{}", layout::encode(&card.release.product), layout::encode(&card.release.version))) { (card.release.title()) } } } }
+        }
+        @if unbound > 0 { p { a href="/unbound" { (unbound) " signal" @if unbound != 1 { "s" } " bound to no release" } } }
+    };
+    Ok(show(&app, &caller, "Home", "/", &body))
+}

@@ -1,0 +1,48 @@
+//! The log: who did what, when. Append-only.
+
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+};
+use certrail_usecases::log_entries;
+use maud::html;
+use serde::Deserialize;
+
+use super::{Page, layout, reader, show};
+use crate::{App, blocking::blocking};
+
+#[derive(Deserialize)]
+pub(super) struct From {
+    before: Option<u64>,
+}
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(from): Query<From>) -> Page {
+    let caller = reader(&app, &headers, "/log").await?;
+    let engine = app.engine.clone();
+    let lines = blocking(move || log_entries(&engine, from.before, 100)).await?;
+    let head = app.engine.head();
+    let last = lines.last().map(|l| l.index);
+    let body = html! {
+        h1 { "Log" }
+        p { (head.size()) " entries. Nothing here is ever changed or removed." }
+        details { summary { "Signed head" } pre { (head.checkpoint) } p.meta { "Public key: " code { (app.engine.keys.log.verifier().vkey()) } " · " a href="/log/checkpoint" { "checkpoint" } } }
+        div.scroll tabindex="0" {
+            table {
+                caption { "Entries, newest first" }
+                thead { tr { th scope="col" { "Entry" } th scope="col" { "Received" } th scope="col" { "What" } th scope="col" { "Who" } } }
+                tbody {
+                    @for line in &lines {
+                        tr {
+                            td.number { (line.index) }
+                            td { (layout::time(line.received_at)) }
+                            td { @match &line.evidence { Some(id) => a href=(format!("/e/{id}")) { (line.what) }, None => (line.what) } }
+                            td { (line.actor) }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(last) = last.filter(|l| *l > 0) { p { a href=(format!("/log?before={last}")) { "Older entries" } } }
+    };
+    Ok(show(&app, &caller, "Log", "/log", &body))
+}

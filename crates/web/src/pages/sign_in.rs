@@ -1,0 +1,124 @@
+//! Signing in: by token, or by the one-time set-up link. No passwords, no default credentials.
+
+use axum::{
+    Form,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use certrail_domain::{Problem, ProblemKind, Role};
+use certrail_usecases::{redeem_setup, revoke_token, sign_in};
+use maud::html;
+use serde::Deserialize;
+
+use super::{PageRefusal, layout};
+use crate::{
+    App,
+    blocking::blocking,
+    caller::{COOKIE, identify},
+};
+
+#[derive(Deserialize)]
+pub(super) struct Target {
+    #[serde(default)]
+    to: String,
+}
+
+/// Only addresses of our own.
+fn safe(to: &str) -> &str {
+    if to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') { to } else { "/" }
+}
+
+pub(super) async fn form(Query(target): Query<Target>) -> Html<String> {
+    page(&target.to, None)
+}
+
+fn page(to: &str, error: Option<&Problem>) -> Html<String> {
+    let body = html! {
+        h1 { "Sign in" }
+        @if let Some(p) = error { p.alarm role="alert" { (p.what) " " (p.why) " " (p.fix) } }
+        form method="post" action="/sign-in" {
+            input type="hidden" name="to" value=(safe(to));
+            label for="token" { "Token" }
+            input #token name="token" type="password" autocomplete="current-password" required autofocus;
+            button type="submit" { "Sign in" }
+        }
+        p.meta { "An admin makes tokens. On a new installation, open the set-up link that the server printed at its start." }
+    };
+    Html(layout::bare(if error.is_some() { "Error: Sign in" } else { "Sign in" }, &body).into_string())
+}
+
+#[derive(Deserialize)]
+pub(super) struct TokenForm {
+    token: String,
+    #[serde(default)]
+    to: String,
+}
+
+fn with_cookie(secret: &str, to: &str, seconds: i64) -> Response {
+    let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+    let mut response = Redirect::to(safe(to)).into_response();
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) -> Response {
+    let (engine, token) = (app.engine.clone(), form.token.trim().to_owned());
+    match blocking(move || sign_in(&engine, &token)).await {
+        Ok(_) => with_cookie(form.token.trim(), &form.to, 12 * 3600),
+        Err(problem) => (crate::refusal::status(problem.kind), page(&form.to, Some(&problem))).into_response(),
+    }
+}
+
+pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageRefusal> {
+    let (own, given) = (app.clone(), headers);
+    if let Ok(caller) = blocking(move || identify(&own, &given)).await {
+        if caller.how == "session" {
+            revoke_token(&app.engine, &caller, caller.key.clone()).await?;
+        }
+    }
+    Ok(with_cookie("", "/sign-in", 0))
+}
+
+pub(super) async fn setup_form(Path(_): Path<String>) -> Html<String> {
+    let body = html! {
+        h1 { "Set up certrail" }
+        p { "You become its first person, with the role admin. This link works once." }
+        form method="post" {
+            label for="name" { "Your name, as it should stand in the record" }
+            input #name name="name" required maxlength="200" autofocus;
+            label for="account" { "Your account at the code host, or your e-mail address" }
+            input #account name="account" maxlength="200";
+            button type="submit" { "Begin" }
+        }
+    };
+    Html(layout::bare("Set up", &body).into_string())
+}
+
+#[derive(Deserialize)]
+pub(super) struct SetupForm {
+    name: String,
+    #[serde(default)]
+    account: String,
+}
+
+pub(super) async fn setup(State(app): State<App>, Path(link): Path<String>, Form(form): Form<SetupForm>) -> Response {
+    match redeem_setup(&app.engine, &link, form.name, form.account).await {
+        Ok((_, session)) => with_cookie(&session.secret, "/", 12 * 3600),
+        Err(p) => {
+            let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
+            (crate::refusal::status(p.kind), Html(layout::bare("Error: Set up", &body).into_string())).into_response()
+        }
+    }
+}
+
+/// In the demo only: go on as another sample person.
+pub(super) async fn demo_role(State(app): State<App>, Path(role): Path<String>) -> Result<Response, PageRefusal> {
+    let secret = app.settings.demo.as_ref().zip(Role::from_name(&role)).and_then(|(d, r)| d.get(&r).cloned());
+    match secret {
+        Some(secret) => Ok(with_cookie(&secret, "/", 12 * 3600)),
+        None => Err(Problem::new(ProblemKind::NotFound, "no-such-page", "There is no such page.", "Roles are switched in the demo only.", "Sign in with another token.").into()),
+    }
+}

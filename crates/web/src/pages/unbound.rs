@@ -1,0 +1,55 @@
+//! The unbound queue: what belongs to no release, why, and where it might.
+
+use axum::{
+    Form,
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Redirect,
+};
+use certrail_domain::Action;
+use certrail_usecases::{bind_by_hand, unbound_queue};
+use maud::html;
+use serde::Deserialize;
+
+use super::{Page, PageRefusal, layout, reader, show};
+use crate::{App, blocking::blocking};
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
+    let caller = reader(&app, &headers, "/unbound").await?;
+    let engine = app.engine.clone();
+    let (lines, total) = blocking(move || unbound_queue(&engine, 100)).await?;
+    let may = caller.role.may(Action::Bind);
+    let body = html! {
+        h1 { "Unbound (" (total) ")" }
+        p { "Signals we keep and could not bind to a release. A later fact (the tag, the push, the product) binds them by itself." }
+        @if lines.is_empty() { p { "Everything is bound." } }
+        ul.cards {
+            @for line in &lines {
+                li.card {
+                    strong { a href=(format!("/e/{}", line.id)) { (line.kind) " " (line.name) } }
+                    span { (line.reason) }
+                    span.meta { "from " (line.source) ", received " (layout::time(line.received_at)) }
+                    @if may && !line.candidates.is_empty() {
+                        form.inline method="post" action=(format!("/unbound/{}/bind", line.id)) {
+                            label { "Bind to " select name="release" { @for c in &line.candidates { option value=(c) { (c) } } } }
+                            button type="submit" { "Bind" }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(show(&app, &caller, "Unbound", "/unbound", &body))
+}
+
+#[derive(Deserialize)]
+pub(super) struct BindForm {
+    release: String,
+}
+
+pub(super) async fn bind(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<BindForm>) -> Result<Redirect, PageRefusal> {
+    let caller = reader(&app, &headers, "/unbound").await?;
+    let (product, version) = form.release.split_once('/').unwrap_or((&form.release, ""));
+    bind_by_hand(&app.engine, &caller, &id, product, version).await?;
+    Ok(Redirect::to("/unbound"))
+}

@@ -1,0 +1,120 @@
+//! Pictures, drawn by the server: each has a title, a description and a sentence beside it.
+
+use certrail_domain::{Summary, Time, Verdict, sentence};
+use certrail_usecases::dossier::Event;
+use maud::{Markup, html};
+
+/// The order in which segments stand, worst last (ux §2.2).
+fn segments(s: &Summary) -> [(u64, &'static str); 6] {
+    [
+        (s.met - s.excepted.min(s.met), "passed"),
+        (s.excepted, "excepted"),
+        (s.pending, "pending"),
+        (s.indeterminate, "indeterminate"),
+        (s.missing, "missing"),
+        (s.failed, "failed"),
+    ]
+}
+
+/// The readiness ring.
+pub(crate) fn ring(s: &Summary) -> Markup {
+    let radius = 40.0_f64;
+    let around = 2.0 * std::f64::consts::PI * radius;
+    let total = s.counted.max(1) as f64;
+    let mut from = 0.0;
+    let arcs: Vec<(f64, f64, &str)> = segments(s)
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, class)| {
+            let length = around * n as f64 / total;
+            let start = from;
+            from += length;
+            (start, (length - 2.0).max(1.0), class)
+        })
+        .collect();
+    html! {
+        svg.ring viewBox="0 0 96 96" width="96" height="96" role="img" aria-labelledby="ring-title ring-desc" {
+            title #ring-title { "Readiness" }
+            desc #ring-desc { (sentence::fraction(s)) }
+            @for (start, length, class) in arcs {
+                circle class=(format!("seg {class}")) cx="48" cy="48" r=(radius) fill="none" stroke-width="10"
+                    stroke-dasharray=(format!("{length:.2} {:.2}", around - length))
+                    stroke-dashoffset=(format!("{:.2}", around / 4.0 - start)) {}
+            }
+            text x="48" y="54" text-anchor="middle" { (s.percent) "%" }
+        }
+    }
+}
+
+/// The readiness bar, for lists.
+pub(crate) fn bar(s: &Summary) -> Markup {
+    let total = s.counted.max(1) as f64;
+    let mut x = 0.0;
+    let parts: Vec<(f64, f64, &str)> = segments(s)
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, class)| {
+            let width = 160.0 * n as f64 / total;
+            let at = x;
+            x += width;
+            (at, (width - 1.5).max(1.0), class)
+        })
+        .collect();
+    html! {
+        svg.bar viewBox="0 0 160 10" width="160" height="10" role="img" aria-label=(sentence::fraction(s)) {
+            @for (at, width, class) in parts {
+                rect class=(format!("fill {class}")) x=(format!("{at:.1}")) y="1" width=(format!("{width:.1}")) height="8" rx="1" {}
+            }
+        }
+    }
+}
+
+const LANES: [&str; 7] = ["Plan", "Code", "Build", "Test", "Security", "Approval", "Deploy"];
+
+/// The evidence timeline: each mark at the time it happened, with a tail to when we received it.
+pub(crate) fn timeline(events: &[Event], cut: Option<Time>, certified: Option<Time>, shipped: Option<Time>) -> Markup {
+    let times = events.iter().flat_map(|e| [e.at, e.received]).chain(cut).chain(certified).chain(shipped);
+    let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
+        return html! {};
+    };
+    let span = last.since(first).max(1) as f64;
+    let x = |t: Time| 90.0 + 690.0 * t.since(first) as f64 / span;
+    let y = |lane: usize| 24.0 + 26.0 * lane as f64;
+    let lines = [(cut, "cut"), (certified, "certified"), (shipped, "shipped")];
+    html! {
+        svg.timeline viewBox="0 0 800 230" role="img" aria-labelledby="tl-title tl-desc" {
+            title #tl-title { "Evidence over time" }
+            desc #tl-desc { (events.len()) " pieces of evidence from " (first.human()) " to " (last.human()) ". The table below holds the same." }
+            @for (i, lane) in LANES.iter().enumerate() {
+                text.lane x="4" y=(format!("{:.0}", y(i) + 4.0)) { (lane) }
+                line.track x1="90" x2="790" y1=(format!("{:.0}", y(i))) y2=(format!("{:.0}", y(i))) {}
+            }
+            @for (at, word) in lines.iter().filter_map(|(t, w)| t.map(|t| (t, *w))) {
+                line.when x1=(format!("{:.1}", x(at))) x2=(format!("{:.1}", x(at))) y1="10" y2="196" {}
+                text.when x=(format!("{:.1}", x(at).min(750.0) + 2.0)) y="208" { (word) }
+            }
+            @for e in events {
+                @if let Some(lane) = LANES.iter().position(|l| *l == e.lane) {
+                    @if e.received.since(e.at).abs() > 60 * Time::SECOND {
+                        line.tail x1=(format!("{:.1}", x(e.at))) x2=(format!("{:.1}", x(e.received))) y1=(format!("{:.0}", y(lane))) y2=(format!("{:.0}", y(lane))) {}
+                    }
+                    circle class=(if e.marks.is_empty() { "mark" } else { "mark look" }) cx=(format!("{:.1}", x(e.at))) cy=(format!("{:.0}", y(lane))) r="4" {
+                        title { (e.what) " — " (e.at.human()) }
+                    }
+                }
+            }
+            text.when x="90" y="224" { (first.date()) }
+            text.when x="790" y="224" text-anchor="end" { (last.date()) }
+        }
+    }
+}
+
+/// A status tag: word and glyph, never colour alone.
+pub(crate) fn tag(verdict: Verdict) -> Markup {
+    html! { span class=(format!("tag {}", verdict.name())) { span aria-hidden="true" { (verdict.glyph()) } " " (verdict.word()) } }
+}
+
+/// The tag of something that is not due yet.
+pub(crate) fn pending() -> Markup {
+    html! { span.tag.pending { span aria-hidden="true" { "…" } " Not due yet" } }
+}
