@@ -1,1 +1,40 @@
-fn main() {}
+//! The one binary: server and command line.
+//!
+//! Standard output carries the answer, standard error everything else. Exit codes are documented in
+//! `docs/reference/exit-codes.md`: 0 yes, 1 no, 2 wrong usage, 3 not signed in or not allowed,
+//! 4 could not tell, 5 not found.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod bench;
+mod ci;
+mod client;
+mod commands;
+mod config;
+mod demo;
+mod failure;
+mod git;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // One provider for all TLS; a second call is harmless.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let cli = commands::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// `0.1.0 (1b7d0aa4c2)`.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CERTRAIL_COMMIT"), ")");
+
+/// The version as owned text.
+pub(crate) fn version() -> String {
+    VERSION.to_owned()
+}

@@ -6,7 +6,7 @@
 //! of this crate.
 //!
 //! The layer is shaped so that PostgreSQL can join behind [`Tx`] without a second copy of any
-//! statement: portable column types, `$n` placeholders, no database-specific functions.
+//! statement: portable column types, `?n` placeholders (numbered; a driver that wants `$n` rewrites the sigil), no database-specific functions.
 
 mod blobs;
 mod db;

@@ -33,7 +33,7 @@ fn rule(rank: i64) -> Result<BindRule> {
 pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
     tx.query(
         "SELECT release, rule, key, also, from_index FROM binding
-         WHERE log_index = $1 AND to_index IS NULL ORDER BY release",
+         WHERE log_index = ?1 AND to_index IS NULL ORDER BY release",
         &[log_index.into()],
         |r| {
             Ok(Binding {
@@ -54,7 +54,7 @@ pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
 /// When the database fails.
 pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<(i64, BindRule, Key, u64, Option<u64>)>> {
     tx.query(
-        "SELECT release, rule, key, from_index, to_index FROM binding WHERE log_index = $1 ORDER BY from_index, release",
+        "SELECT release, rule, key, from_index, to_index FROM binding WHERE log_index = ?1 ORDER BY from_index, release",
         &[log_index.into()],
         |r| {
             let to = r.opt_int(4)?.and_then(|n| u64::try_from(n).ok());
@@ -70,7 +70,7 @@ pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<(i64, BindRule, Key, u
 pub fn insert(tx: &Tx<'_>, b: &Binding) -> Result<()> {
     tx.exec(
         "INSERT INTO binding (release, log_index, from_index, to_index, rule, key, also)
-         VALUES ($1, $2, $3, NULL, $4, $5, $6)",
+         VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6)",
         &[
             b.release.into(),
             b.log_index.into(),
@@ -89,7 +89,7 @@ pub fn insert(tx: &Tx<'_>, b: &Binding) -> Result<()> {
 /// When the database fails.
 pub fn end(tx: &Tx<'_>, b: &Binding, to_index: u64) -> Result<()> {
     tx.exec(
-        "UPDATE binding SET to_index = $4 WHERE release = $1 AND log_index = $2 AND from_index = $3",
+        "UPDATE binding SET to_index = ?4 WHERE release = ?1 AND log_index = ?2 AND from_index = ?3",
         &[b.release.into(), b.log_index.into(), b.from_index.into(), to_index.into()],
     )?;
     Ok(())
@@ -101,7 +101,7 @@ pub fn end(tx: &Tx<'_>, b: &Binding, to_index: u64) -> Result<()> {
 /// When the database fails.
 pub fn indexes_of_release(tx: &Tx<'_>, release: i64) -> Result<Vec<u64>> {
     tx.query(
-        "SELECT log_index FROM binding WHERE release = $1 AND to_index IS NULL ORDER BY log_index",
+        "SELECT log_index FROM binding WHERE release = ?1 AND to_index IS NULL ORDER BY log_index",
         &[release.into()],
         |r| r.uint(0),
     )
@@ -116,7 +116,7 @@ pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(Stor
         "SELECT s.log_index, s.connector, s.delivery, s.name, s.media, s.auth_how, s.auth_key, s.received, s.body,
             s.salt, s.normalised, s.mapper, s.duplicate_of, b.rule, b.key
          FROM binding b JOIN signal s ON s.log_index = b.log_index
-         WHERE b.release = $1 AND b.log_index < $2 AND b.from_index < $2 AND (b.to_index IS NULL OR b.to_index >= $2)
+         WHERE b.release = ?1 AND b.log_index < ?2 AND b.from_index < ?2 AND (b.to_index IS NULL OR b.to_index >= ?2)
          ORDER BY s.log_index",
         &[release.into(), position.into()],
         |r| Ok((signals::map(r)?, rule(r.int(13)?)?, Key::from_stored(r.text(14)?))),
@@ -129,7 +129,7 @@ pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(Stor
 /// When the database fails.
 pub fn set_unbound(tx: &Tx<'_>, log_index: u64, reason: &str) -> Result<()> {
     tx.exec(
-        "INSERT INTO unbound (log_index, reason) VALUES ($1, $2)
+        "INSERT INTO unbound (log_index, reason) VALUES (?1, ?2)
          ON CONFLICT (log_index) DO UPDATE SET reason = excluded.reason",
         &[log_index.into(), reason.into()],
     )?;
@@ -141,7 +141,7 @@ pub fn set_unbound(tx: &Tx<'_>, log_index: u64, reason: &str) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn clear_unbound(tx: &Tx<'_>, log_index: u64) -> Result<()> {
-    tx.exec("DELETE FROM unbound WHERE log_index = $1", &[log_index.into()]).map(drop)
+    tx.exec("DELETE FROM unbound WHERE log_index = ?1", &[log_index.into()]).map(drop)
 }
 
 /// Up to `limit` unbound signals with an index below `before`, newest first, with the reason.
@@ -150,7 +150,7 @@ pub fn clear_unbound(tx: &Tx<'_>, log_index: u64) -> Result<()> {
 /// When the database fails.
 pub fn unbound(tx: &Tx<'_>, before: u64, limit: u64) -> Result<Vec<(u64, String)>> {
     tx.query(
-        "SELECT log_index, reason FROM unbound WHERE log_index < $1 ORDER BY log_index DESC LIMIT $2",
+        "SELECT log_index, reason FROM unbound WHERE log_index < ?1 ORDER BY log_index DESC LIMIT ?2",
         &[before.into(), limit.into()],
         |r| Ok((r.uint(0)?, r.text(1)?)),
     )
@@ -169,7 +169,7 @@ pub fn unbound_count(tx: &Tx<'_>) -> Result<u64> {
 /// # Errors
 /// When the database fails.
 pub fn owners(tx: &Tx<'_>, key: &Key) -> Result<Vec<(i64, i64)>> {
-    tx.query("SELECT release, rule FROM member WHERE key = $1 ORDER BY release", &[key.as_str().into()], |r| {
+    tx.query("SELECT release, rule FROM member WHERE key = ?1 ORDER BY release", &[key.as_str().into()], |r| {
         Ok((r.int(0)?, r.int(1)?))
     })
 }
@@ -180,7 +180,7 @@ pub fn owners(tx: &Tx<'_>, key: &Key) -> Result<Vec<(i64, i64)>> {
 /// When the database fails.
 pub fn set_member(tx: &Tx<'_>, release: i64, key: &Key, rank: i64, base: bool) -> Result<()> {
     tx.exec(
-        "INSERT INTO member (key, release, rule, base) VALUES ($1, $2, $3, $4)
+        "INSERT INTO member (key, release, rule, base) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (key, release) DO UPDATE SET rule = excluded.rule, base = excluded.base",
         &[key.as_str().into(), release.into(), rank.into(), i64::from(base).into()],
     )?;
@@ -192,7 +192,7 @@ pub fn set_member(tx: &Tx<'_>, release: i64, key: &Key, rank: i64, base: bool) -
 /// # Errors
 /// When the database fails.
 pub fn remove_member(tx: &Tx<'_>, release: i64, key: &Key) -> Result<()> {
-    tx.exec("DELETE FROM member WHERE key = $1 AND release = $2", &[key.as_str().into(), release.into()]).map(drop)
+    tx.exec("DELETE FROM member WHERE key = ?1 AND release = ?2", &[key.as_str().into(), release.into()]).map(drop)
 }
 
 /// Everything a release owns: key, rank of the rule, whether it is a base key.
@@ -200,7 +200,7 @@ pub fn remove_member(tx: &Tx<'_>, release: i64, key: &Key) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn members(tx: &Tx<'_>, release: i64) -> Result<Vec<(Key, i64, bool)>> {
-    tx.query("SELECT key, rule, base FROM member WHERE release = $1", &[release.into()], |r| {
+    tx.query("SELECT key, rule, base FROM member WHERE release = ?1", &[release.into()], |r| {
         Ok((Key::from_stored(r.text(0)?), r.int(1)?, r.int(2)? != 0))
     })
 }

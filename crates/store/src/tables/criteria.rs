@@ -23,7 +23,7 @@ pub struct StoredCriteria {
 /// When the database fails.
 pub fn insert(tx: &Tx<'_>, c: &StoredCriteria) -> Result<()> {
     tx.exec(
-        "INSERT INTO criteria (digest, name, version, text, log_index) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO criteria (digest, name, version, text, log_index) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (digest) DO NOTHING",
         &[(&c.digest).into(), (&c.name).into(), (&c.version).into(), (&c.text).into(), c.log_index.into()],
     )?;
@@ -37,7 +37,7 @@ pub fn insert(tx: &Tx<'_>, c: &StoredCriteria) -> Result<()> {
 pub fn in_force(tx: &Tx<'_>, name: &str, position: u64) -> Result<Option<StoredCriteria>> {
     tx.first(
         "SELECT digest, name, version, text, log_index FROM criteria
-         WHERE name = $1 AND log_index < $2 ORDER BY log_index DESC LIMIT 1",
+         WHERE name = ?1 AND log_index < ?2 ORDER BY log_index DESC LIMIT 1",
         &[name.into(), position.into()],
         |r| {
             Ok(StoredCriteria {

@@ -46,7 +46,7 @@ fn map(r: &Row<'_>) -> Result<StoredDecision> {
 pub fn insert(tx: &Tx<'_>, d: &StoredDecision) -> Result<()> {
     tx.exec(
         "INSERT INTO decision (id, log_index, release, kind, result, actor, decided, envelope, world)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         &[
             (&d.id).into(),
             d.log_index.into(),
@@ -69,7 +69,7 @@ pub fn insert(tx: &Tx<'_>, d: &StoredDecision) -> Result<()> {
 pub fn of_release(tx: &Tx<'_>, release: &str) -> Result<Vec<StoredDecision>> {
     tx.query(
         "SELECT id, log_index, release, kind, result, actor, decided, envelope, world
-         FROM decision WHERE release = $1 ORDER BY log_index",
+         FROM decision WHERE release = ?1 ORDER BY log_index",
         &[release.into()],
         map,
     )
@@ -101,7 +101,7 @@ pub struct GateAsk {
 pub fn insert_ask(tx: &Tx<'_>, a: &GateAsk) -> Result<()> {
     tx.exec(
         "INSERT INTO gate_ask (log_index, release, gate, answer, actor, asked, evaluation)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &[
             a.log_index.into(),
             (&a.release).into(),
@@ -122,7 +122,7 @@ pub fn insert_ask(tx: &Tx<'_>, a: &GateAsk) -> Result<()> {
 pub fn asks(tx: &Tx<'_>, release: &str, limit: u64) -> Result<Vec<GateAsk>> {
     tx.query(
         "SELECT log_index, release, gate, answer, actor, asked, evaluation
-         FROM gate_ask WHERE release = $1 ORDER BY log_index DESC LIMIT $2",
+         FROM gate_ask WHERE release = ?1 ORDER BY log_index DESC LIMIT ?2",
         &[release.into(), limit.into()],
         |r| {
             Ok(GateAsk {

@@ -21,7 +21,7 @@ pub struct StoredDossier {
 /// When the number is taken.
 pub fn insert(tx: &Tx<'_>, release: &str, d: &StoredDossier) -> Result<()> {
     tx.exec(
-        "INSERT INTO dossier (release, number, log_index, made, digest) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO dossier (release, number, log_index, made, digest) VALUES (?1, ?2, ?3, ?4, ?5)",
         &[release.into(), d.number.into(), d.log_index.into(), d.made.into(), (&d.digest).into()],
     )?;
     Ok(())
@@ -33,7 +33,7 @@ pub fn insert(tx: &Tx<'_>, release: &str, d: &StoredDossier) -> Result<()> {
 /// When the database fails.
 pub fn of_release(tx: &Tx<'_>, release: &str) -> Result<Vec<StoredDossier>> {
     tx.query(
-        "SELECT number, log_index, made, digest FROM dossier WHERE release = $1 ORDER BY number",
+        "SELECT number, log_index, made, digest FROM dossier WHERE release = ?1 ORDER BY number",
         &[release.into()],
         |r| Ok(StoredDossier { number: r.uint(0)?, log_index: r.uint(1)?, made: r.int(2)?, digest: r.hash(3)? }),
     )

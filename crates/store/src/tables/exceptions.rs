@@ -10,12 +10,12 @@ use crate::{Result, Tx};
 /// When the database fails.
 pub fn record(tx: &Tx<'_>, exception: &Exception, log_index: u64) -> Result<()> {
     tx.exec(
-        "UPDATE exception SET to_index = $2 WHERE id = $1 AND to_index IS NULL",
+        "UPDATE exception SET to_index = ?2 WHERE id = ?1 AND to_index IS NULL",
         &[exception.id.as_str().into(), log_index.into()],
     )?;
     let document = serde_json::to_string(exception).unwrap_or_default();
     tx.exec(
-        "INSERT INTO exception (id, log_index, to_index, release, document) VALUES ($1, $2, NULL, $3, $4)",
+        "INSERT INTO exception (id, log_index, to_index, release, document) VALUES (?1, ?2, NULL, ?3, ?4)",
         &[
             exception.id.as_str().into(),
             log_index.into(),
@@ -31,7 +31,7 @@ pub fn record(tx: &Tx<'_>, exception: &Exception, log_index: u64) -> Result<()> 
 /// # Errors
 /// When the database fails.
 pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Exception>> {
-    tx.first("SELECT document FROM exception WHERE id = $1 AND to_index IS NULL", &[id.into()], |r| r.json(0))
+    tx.first("SELECT document FROM exception WHERE id = ?1 AND to_index IS NULL", &[id.into()], |r| r.json(0))
 }
 
 /// The exceptions of a release as the log stood at `position`, by id.
@@ -41,7 +41,7 @@ pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Exception>> {
 pub fn of_release_at(tx: &Tx<'_>, release: &str, position: u64) -> Result<Vec<Exception>> {
     tx.query(
         "SELECT document FROM exception
-         WHERE release = $1 AND log_index < $2 AND (to_index IS NULL OR to_index >= $2) ORDER BY id",
+         WHERE release = ?1 AND log_index < ?2 AND (to_index IS NULL OR to_index >= ?2) ORDER BY id",
         &[release.into(), position.into()],
         |r| r.json(0),
     )
@@ -53,7 +53,7 @@ pub fn of_release_at(tx: &Tx<'_>, release: &str, position: u64) -> Result<Vec<Ex
 /// When the database fails.
 pub fn all_current(tx: &Tx<'_>, limit: u64) -> Result<Vec<Exception>> {
     tx.query(
-        "SELECT document FROM exception WHERE to_index IS NULL ORDER BY id DESC LIMIT $1",
+        "SELECT document FROM exception WHERE to_index IS NULL ORDER BY id DESC LIMIT ?1",
         &[limit.into()],
         |r| r.json(0),
     )

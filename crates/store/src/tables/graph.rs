@@ -9,10 +9,10 @@ use crate::{Result, Tx};
 /// When the database fails.
 pub fn set_edge(tx: &Tx<'_>, child: &str, parents: &str, exact: bool) -> Result<Option<String>> {
     let known =
-        tx.first("SELECT parents, exact FROM edge WHERE child = $1", &[child.into()], |r| Ok((r.text(0)?, r.int(1)?)))?;
+        tx.first("SELECT parents, exact FROM edge WHERE child = ?1", &[child.into()], |r| Ok((r.text(0)?, r.int(1)?)))?;
     if known.as_ref().is_none_or(|(_, known_exact)| exact && *known_exact == 0) {
         tx.exec(
-            "INSERT INTO edge (child, parents, exact) VALUES ($1, $2, $3)
+            "INSERT INTO edge (child, parents, exact) VALUES (?1, ?2, ?3)
              ON CONFLICT (child) DO UPDATE SET parents = excluded.parents, exact = excluded.exact",
             &[child.into(), parents.into(), i64::from(exact).into()],
         )?;
@@ -25,7 +25,7 @@ pub fn set_edge(tx: &Tx<'_>, child: &str, parents: &str, exact: bool) -> Result<
 /// # Errors
 /// When the database fails.
 pub fn parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
-    tx.first("SELECT parents FROM edge WHERE child = $1", &[child.into()], |r| {
+    tx.first("SELECT parents FROM edge WHERE child = ?1", &[child.into()], |r| {
         Ok(r.text(0)?.split_whitespace().map(str::to_owned).collect())
     })
 }
@@ -36,7 +36,7 @@ pub fn parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
 /// When the database fails.
 pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str) -> Result<()> {
     tx.exec(
-        "INSERT INTO pushed (commit_id, repository, branch) VALUES ($1, $2, $3)
+        "INSERT INTO pushed (commit_id, repository, branch) VALUES (?1, ?2, ?3)
          ON CONFLICT (commit_id, repository, branch) DO NOTHING",
         &[commit.into(), repository.into(), branch.into()],
     )?;
@@ -48,7 +48,7 @@ pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str) 
 /// # Errors
 /// When the database fails.
 pub fn pushed_to(tx: &Tx<'_>, commit: &str) -> Result<Vec<(String, String)>> {
-    tx.query("SELECT repository, branch FROM pushed WHERE commit_id = $1", &[commit.into()], |r| {
+    tx.query("SELECT repository, branch FROM pushed WHERE commit_id = ?1", &[commit.into()], |r| {
         Ok((r.text(0)?, r.text(1)?))
     })
 }
@@ -59,7 +59,7 @@ pub fn pushed_to(tx: &Tx<'_>, commit: &str) -> Result<Vec<(String, String)>> {
 /// When the database fails.
 pub fn insert_cut(tx: &Tx<'_>, commit: &str, release: i64) -> Result<()> {
     tx.exec(
-        "INSERT INTO cut (commit_id, release) VALUES ($1, $2) ON CONFLICT (commit_id, release) DO NOTHING",
+        "INSERT INTO cut (commit_id, release) VALUES (?1, ?2) ON CONFLICT (commit_id, release) DO NOTHING",
         &[commit.into(), release.into()],
     )?;
     Ok(())
@@ -70,7 +70,7 @@ pub fn insert_cut(tx: &Tx<'_>, commit: &str, release: i64) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn cut_at(tx: &Tx<'_>, commit: &str) -> Result<Vec<i64>> {
-    tx.query("SELECT release FROM cut WHERE commit_id = $1", &[commit.into()], |r| r.int(0))
+    tx.query("SELECT release FROM cut WHERE commit_id = ?1", &[commit.into()], |r| r.int(0))
 }
 
 /// Replaces the commits at which the range of a release ends in the dark.
@@ -79,11 +79,11 @@ pub fn cut_at(tx: &Tx<'_>, commit: &str) -> Result<Vec<i64>> {
 /// When the database fails.
 pub fn set_frontier(tx: &Tx<'_>, release: i64, commits: &[String], before: &[String]) -> Result<()> {
     for commit in before.iter().filter(|c| !commits.contains(c)) {
-        tx.exec("DELETE FROM frontier WHERE commit_id = $1 AND release = $2", &[commit.into(), release.into()])?;
+        tx.exec("DELETE FROM frontier WHERE commit_id = ?1 AND release = ?2", &[commit.into(), release.into()])?;
     }
     for commit in commits {
         tx.exec(
-            "INSERT INTO frontier (commit_id, release) VALUES ($1, $2) ON CONFLICT (commit_id, release) DO NOTHING",
+            "INSERT INTO frontier (commit_id, release) VALUES (?1, ?2) ON CONFLICT (commit_id, release) DO NOTHING",
             &[commit.into(), release.into()],
         )?;
     }
@@ -95,5 +95,5 @@ pub fn set_frontier(tx: &Tx<'_>, release: i64, commits: &[String], before: &[Str
 /// # Errors
 /// When the database fails.
 pub fn waiting_for(tx: &Tx<'_>, commit: &str) -> Result<Vec<i64>> {
-    tx.query("SELECT release FROM frontier WHERE commit_id = $1", &[commit.into()], |r| r.int(0))
+    tx.query("SELECT release FROM frontier WHERE commit_id = ?1", &[commit.into()], |r| r.int(0))
 }

@@ -42,7 +42,7 @@ pub fn head(tx: &Tx<'_>) -> Result<Option<Head>> {
 /// When it exists already.
 pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
     tx.exec(
-        "INSERT INTO log (id, origin, epoch, size, roots, checkpoint, received) VALUES (1, $1, $2, $3, $4, $5, $6)",
+        "INSERT INTO log (id, origin, epoch, size, roots, checkpoint, received) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
         &[
             (&head.origin).into(),
             head.epoch.into(),
@@ -61,8 +61,8 @@ pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
 /// When the head is not `old` any more.
 pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
     let touched = tx.exec(
-        "UPDATE log SET size = $1, roots = $2, checkpoint = $3, received = $4
-         WHERE id = 1 AND size = $5 AND epoch = $6",
+        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4
+         WHERE id = 1 AND size = ?5 AND epoch = ?6",
         &[
             new.size.into(),
             new.roots.as_slice().into(),
@@ -80,7 +80,7 @@ pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> {
-    tx.exec("INSERT INTO batch (first_index, leaves) VALUES ($1, $2)", &[first_index.into(), leaves.into()])?;
+    tx.exec("INSERT INTO batch (first_index, leaves) VALUES (?1, ?2)", &[first_index.into(), leaves.into()])?;
     Ok(())
 }
 
@@ -91,8 +91,8 @@ pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> 
 pub fn batches(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
     tx.query(
         "SELECT first_index, leaves FROM batch
-         WHERE first_index >= COALESCE((SELECT MAX(first_index) FROM batch WHERE first_index <= $1), 0)
-           AND first_index < $2
+         WHERE first_index >= COALESCE((SELECT MAX(first_index) FROM batch WHERE first_index <= ?1), 0)
+           AND first_index < ?2
          ORDER BY first_index",
         &[from.into(), to.into()],
         |r| Ok((r.uint(0)?, r.bytes(1)?)),
@@ -104,7 +104,7 @@ pub fn batches(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
 /// # Errors
 /// When the database fails.
 pub fn insert_pack(tx: &Tx<'_>, id: u64, bytes: &[u8]) -> Result<()> {
-    tx.exec("INSERT INTO pack (id, bytes) VALUES ($1, $2)", &[id.into(), bytes.into()])?;
+    tx.exec("INSERT INTO pack (id, bytes) VALUES (?1, ?2)", &[id.into(), bytes.into()])?;
     Ok(())
 }
 
@@ -114,7 +114,7 @@ pub fn insert_pack(tx: &Tx<'_>, id: u64, bytes: &[u8]) -> Result<()> {
 /// When the database fails.
 pub fn pack_slice(tx: &Tx<'_>, id: i64, start: u64, size: u64) -> Result<Option<Vec<u8>>> {
     tx.first(
-        "SELECT substr(bytes, $2, $3) FROM pack WHERE id = $1",
+        "SELECT substr(bytes, ?2, ?3) FROM pack WHERE id = ?1",
         &[id.into(), (start + 1).into(), size.into()],
         |r| r.bytes(0),
     )
@@ -126,7 +126,7 @@ pub fn pack_slice(tx: &Tx<'_>, id: i64, start: u64, size: u64) -> Result<Option<
 /// When the database fails.
 pub fn insert_tile(tx: &Tx<'_>, level: u8, number: u64, hashes: &[u8]) -> Result<()> {
     tx.exec(
-        "INSERT INTO tile (level, number, hashes) VALUES ($1, $2, $3)",
+        "INSERT INTO tile (level, number, hashes) VALUES (?1, ?2, ?3)",
         &[i64::from(level).into(), number.into(), hashes.into()],
     )?;
     Ok(())
@@ -138,7 +138,7 @@ pub fn insert_tile(tx: &Tx<'_>, level: u8, number: u64, hashes: &[u8]) -> Result
 /// When the database fails.
 pub fn tile(tx: &Tx<'_>, level: u8, number: u64) -> Result<Option<Vec<u8>>> {
     tx.first(
-        "SELECT hashes FROM tile WHERE level = $1 AND number = $2",
+        "SELECT hashes FROM tile WHERE level = ?1 AND number = ?2",
         &[i64::from(level).into(), number.into()],
         |r| r.bytes(0),
     )
@@ -149,7 +149,7 @@ pub fn tile(tx: &Tx<'_>, level: u8, number: u64) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// When the database fails.
 pub fn insert_checkpoint(tx: &Tx<'_>, size: u64, note: &str) -> Result<()> {
-    tx.exec("INSERT INTO checkpoint (size, note) VALUES ($1, $2)", &[size.into(), note.into()])?;
+    tx.exec("INSERT INTO checkpoint (size, note) VALUES (?1, ?2)", &[size.into(), note.into()])?;
     Ok(())
 }
 
@@ -159,7 +159,7 @@ pub fn insert_checkpoint(tx: &Tx<'_>, size: u64, note: &str) -> Result<()> {
 /// When the database fails.
 pub fn checkpoints(tx: &Tx<'_>, after: u64, limit: u64) -> Result<Vec<(u64, String)>> {
     tx.query(
-        "SELECT size, note FROM checkpoint WHERE size > $1 ORDER BY size LIMIT $2",
+        "SELECT size, note FROM checkpoint WHERE size > ?1 ORDER BY size LIMIT ?2",
         &[after.into(), limit.into()],
         |r| Ok((r.uint(0)?, r.text(1)?)),
     )
@@ -171,7 +171,7 @@ pub fn checkpoints(tx: &Tx<'_>, after: u64, limit: u64) -> Result<Vec<(u64, Stri
 /// When the database fails.
 pub fn checkpoint_covering(tx: &Tx<'_>, size: u64) -> Result<Option<(u64, String)>> {
     tx.first(
-        "SELECT size, note FROM checkpoint WHERE size >= $1 ORDER BY size LIMIT 1",
+        "SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1",
         &[size.into()],
         |r| Ok((r.uint(0)?, r.text(1)?)),
     )
@@ -200,7 +200,7 @@ pub struct Act {
 /// When the database fails.
 pub fn insert_act(tx: &Tx<'_>, act: &Act) -> Result<()> {
     tx.exec(
-        "INSERT INTO act (log_index, act, actor, received, salt, document) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO act (log_index, act, actor, received, salt, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         &[
             act.log_index.into(),
             (&act.act).into(),
@@ -214,7 +214,7 @@ pub fn insert_act(tx: &Tx<'_>, act: &Act) -> Result<()> {
 }
 
 const ACT: &str = "SELECT log_index, act, actor, received, salt, document FROM act
-                   WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index";
+                   WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index";
 
 /// The entries `from..to` that are no signals.
 ///

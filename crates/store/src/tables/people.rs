@@ -24,12 +24,12 @@ pub struct Person {
 /// When the database fails.
 pub fn record(tx: &Tx<'_>, person: &Person, log_index: u64) -> Result<()> {
     tx.exec(
-        "UPDATE person SET to_index = $2 WHERE id = $1 AND to_index IS NULL",
+        "UPDATE person SET to_index = ?2 WHERE id = ?1 AND to_index IS NULL",
         &[person.id.as_str().into(), log_index.into()],
     )?;
     let document = serde_json::to_string(person).unwrap_or_default();
     tx.exec(
-        "INSERT INTO person (id, log_index, to_index, document) VALUES ($1, $2, NULL, $3)",
+        "INSERT INTO person (id, log_index, to_index, document) VALUES (?1, ?2, NULL, ?3)",
         &[person.id.as_str().into(), log_index.into(), (&document).into()],
     )?;
     Ok(())
@@ -41,7 +41,7 @@ pub fn record(tx: &Tx<'_>, person: &Person, log_index: u64) -> Result<()> {
 /// When the database fails.
 pub fn all_at(tx: &Tx<'_>, position: u64) -> Result<Vec<Person>> {
     tx.query(
-        "SELECT document FROM person WHERE log_index < $1 AND (to_index IS NULL OR to_index >= $1) ORDER BY id",
+        "SELECT document FROM person WHERE log_index < ?1 AND (to_index IS NULL OR to_index >= ?1) ORDER BY id",
         &[position.into()],
         |r| r.json(0),
     )
@@ -77,7 +77,7 @@ pub struct Token {
 pub fn insert_token(tx: &Tx<'_>, digest: &[u8; 32], t: &Token) -> Result<()> {
     tx.exec(
         "INSERT INTO token (digest, id, kind, name, person, role, created, expires, last_used, revoked)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL)",
         &[
             digest.into(),
             (&t.id).into(),
@@ -113,7 +113,7 @@ fn map(r: &Row<'_>) -> Result<Token> {
 /// When the database fails.
 pub fn token(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<Token>> {
     tx.first(
-        "SELECT id, kind, name, person, role, created, expires, last_used, revoked FROM token WHERE digest = $1",
+        "SELECT id, kind, name, person, role, created, expires, last_used, revoked FROM token WHERE digest = ?1",
         &[digest.into()],
         map,
     )
@@ -138,7 +138,7 @@ pub fn tokens(tx: &Tx<'_>) -> Result<Vec<Token>> {
 /// When the database fails.
 pub fn revoke(tx: &Tx<'_>, id: &str, at: Time) -> Result<bool> {
     let touched = tx.exec(
-        "UPDATE token SET revoked = $2 WHERE id = $1 AND revoked IS NULL",
+        "UPDATE token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL",
         &[id.into(), at.as_micros().into()],
     )?;
     Ok(touched > 0)

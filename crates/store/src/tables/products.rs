@@ -11,18 +11,18 @@ use crate::{Result, Tx};
 pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
     let document = serde_json::to_string(product).unwrap_or_default();
     tx.exec(
-        "INSERT INTO product (name, document, log_index) VALUES ($1, $2, $3)
+        "INSERT INTO product (name, document, log_index) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET document = excluded.document, log_index = excluded.log_index",
         &[(&product.name).into(), (&document).into(), log_index.into()],
     )?;
     tx.exec(
-        "INSERT INTO product_version (name, from_index, document) VALUES ($1, $2, $3)",
+        "INSERT INTO product_version (name, from_index, document) VALUES (?1, ?2, ?3)",
         &[(&product.name).into(), log_index.into(), (&document).into()],
     )?;
-    tx.exec("DELETE FROM product_repository WHERE product = $1", &[(&product.name).into()])?;
+    tx.exec("DELETE FROM product_repository WHERE product = ?1", &[(&product.name).into()])?;
     for repository in &product.repositories {
         tx.exec(
-            "INSERT INTO product_repository (repository, product) VALUES ($1, $2)",
+            "INSERT INTO product_repository (repository, product) VALUES (?1, ?2)",
             &[repository.into(), (&product.name).into()],
         )?;
     }
@@ -34,7 +34,7 @@ pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn get(tx: &Tx<'_>, name: &str) -> Result<Option<Product>> {
-    tx.first("SELECT document FROM product WHERE name = $1", &[name.into()], |r| r.json(0))
+    tx.first("SELECT document FROM product WHERE name = ?1", &[name.into()], |r| r.json(0))
 }
 
 /// The product of that name as it was known at log position `position`.
@@ -43,7 +43,7 @@ pub fn get(tx: &Tx<'_>, name: &str) -> Result<Option<Product>> {
 /// When the database fails.
 pub fn at(tx: &Tx<'_>, name: &str, position: u64) -> Result<Option<Product>> {
     tx.first(
-        "SELECT document FROM product_version WHERE name = $1 AND from_index < $2 ORDER BY from_index DESC LIMIT 1",
+        "SELECT document FROM product_version WHERE name = ?1 AND from_index < ?2 ORDER BY from_index DESC LIMIT 1",
         &[name.into(), position.into()],
         |r| r.json(0),
     )
@@ -64,7 +64,7 @@ pub fn all(tx: &Tx<'_>) -> Result<Vec<Product>> {
 pub fn of_repository(tx: &Tx<'_>, repository: &str) -> Result<Vec<Product>> {
     tx.query(
         "SELECT p.document FROM product_repository r JOIN product p ON p.name = r.product
-         WHERE r.repository = $1 ORDER BY p.name",
+         WHERE r.repository = ?1 ORDER BY p.name",
         &[repository.into()],
         |r| r.json(0),
     )

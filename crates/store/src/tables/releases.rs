@@ -28,7 +28,7 @@ pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32], from_index: 
     let document = serde_json::to_string(release).unwrap_or_default();
     tx.exec(
         "INSERT INTO release (seq, id, product, version, state, document, label_key, created)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         &[
             seq.into(),
             release.id.as_str().into(),
@@ -47,7 +47,7 @@ pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32], from_index: 
 /// Notes the state of a release from a log position on; the last state of one position counts.
 fn remember(tx: &Tx<'_>, seq: i64, from_index: u64, document: &str) -> Result<()> {
     tx.exec(
-        "INSERT INTO release_version (release, from_index, document) VALUES ($1, $2, $3)
+        "INSERT INTO release_version (release, from_index, document) VALUES (?1, ?2, ?3)
          ON CONFLICT (release, from_index) DO UPDATE SET document = excluded.document",
         &[seq.into(), from_index.into(), document.into()],
     )?;
@@ -60,7 +60,7 @@ fn remember(tx: &Tx<'_>, seq: i64, from_index: u64, document: &str) -> Result<()
 /// When the database fails.
 pub fn at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Option<Release>> {
     tx.first(
-        "SELECT document FROM release_version WHERE release = $1 AND from_index < $2
+        "SELECT document FROM release_version WHERE release = ?1 AND from_index < ?2
          ORDER BY from_index DESC LIMIT 1",
         &[seq.into(), position.into()],
         |r| r.json(0),
@@ -75,13 +75,13 @@ pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str, from_index
     let release = &stored.release;
     let document = serde_json::to_string(release).unwrap_or_default();
     tx.exec(
-        "UPDATE release SET version = $2, state = $3, document = $4 WHERE seq = $1",
+        "UPDATE release SET version = ?2, state = ?3, document = ?4 WHERE seq = ?1",
         &[stored.seq.into(), (&release.version).into(), release.state.name().into(), (&document).into()],
     )?;
     remember(tx, stored.seq, from_index, &document)?;
     if release.version != old_version && old_version != Release::OPEN_VERSION {
         tx.exec(
-            "INSERT INTO release_alias (product, version, release) VALUES ($1, $2, $3)
+            "INSERT INTO release_alias (product, version, release) VALUES (?1, ?2, ?3)
              ON CONFLICT (product, version) DO UPDATE SET release = excluded.release",
             &[(&release.product).into(), old_version.into(), stored.seq.into()],
         )?;
@@ -94,7 +94,7 @@ pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str, from_index
 /// # Errors
 /// When the database fails.
 pub fn by_seq(tx: &Tx<'_>, seq: i64) -> Result<Option<StoredRelease>> {
-    tx.first("SELECT seq, label_key, document FROM release WHERE seq = $1", &[seq.into()], map)
+    tx.first("SELECT seq, label_key, document FROM release WHERE seq = ?1", &[seq.into()], map)
 }
 
 /// The release with that id.
@@ -102,7 +102,7 @@ pub fn by_seq(tx: &Tx<'_>, seq: i64) -> Result<Option<StoredRelease>> {
 /// # Errors
 /// When the database fails.
 pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<StoredRelease>> {
-    tx.first("SELECT seq, label_key, document FROM release WHERE id = $1", &[id.into()], map)
+    tx.first("SELECT seq, label_key, document FROM release WHERE id = ?1", &[id.into()], map)
 }
 
 /// The release of a product that has, or had, that version.
@@ -111,7 +111,7 @@ pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<StoredRelease>> {
 /// When the database fails.
 pub fn by_version(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<StoredRelease>> {
     let found = tx.first(
-        "SELECT seq, label_key, document FROM release WHERE product = $1 AND version = $2",
+        "SELECT seq, label_key, document FROM release WHERE product = ?1 AND version = ?2",
         &[product.into(), version.into()],
         map,
     )?;
@@ -119,7 +119,7 @@ pub fn by_version(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<St
         return Ok(found);
     }
     let alias = tx.first(
-        "SELECT release FROM release_alias WHERE product = $1 AND version = $2",
+        "SELECT release FROM release_alias WHERE product = ?1 AND version = ?2",
         &[product.into(), version.into()],
         |r| r.int(0),
     )?;
@@ -132,8 +132,8 @@ pub fn by_version(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<St
 /// When the database fails.
 pub fn of_product(tx: &Tx<'_>, product: &str, before: Time, limit: u64) -> Result<Vec<StoredRelease>> {
     tx.query(
-        "SELECT seq, label_key, document FROM release WHERE product = $1 AND created < $2
-         ORDER BY created DESC, seq DESC LIMIT $3",
+        "SELECT seq, label_key, document FROM release WHERE product = ?1 AND created < ?2
+         ORDER BY created DESC, seq DESC LIMIT ?3",
         &[product.into(), before.as_micros().into(), limit.into()],
         map,
     )

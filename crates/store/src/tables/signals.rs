@@ -68,7 +68,7 @@ pub fn index_of(id: &str) -> Option<u64> {
 }
 
 const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body,
-    salt, normalised, mapper, duplicate_of FROM signal WHERE log_index = $1";
+    salt, normalised, mapper, duplicate_of FROM signal WHERE log_index = ?1";
 
 pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
     Ok(StoredSignal {
@@ -96,7 +96,7 @@ pub fn insert(tx: &Tx<'_>, s: &StoredSignal, normalised: &str) -> Result<()> {
     tx.exec(
         "INSERT INTO signal (log_index, kind, connector, source, delivery, name, media, auth_how, auth_key, occurred,
             received, body, salt, normalised, mapper, duplicate_of)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         &[
             s.log_index.into(),
             s.signal.facts.kind().into(),
@@ -132,7 +132,7 @@ pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredSignal>> {
 /// # Errors
 /// When the database fails.
 pub fn normalised(tx: &Tx<'_>, log_index: u64) -> Result<Option<String>> {
-    tx.first("SELECT normalised FROM signal WHERE log_index = $1", &[log_index.into()], |r| r.text(0))
+    tx.first("SELECT normalised FROM signal WHERE log_index = ?1", &[log_index.into()], |r| r.text(0))
 }
 
 /// The signals `from..to`, in order.
@@ -143,7 +143,7 @@ pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
     tx.query(
         "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, salt, normalised,
             mapper, duplicate_of
-         FROM signal WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
+         FROM signal WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index",
         &[from.into(), to.into()],
         map,
     )
@@ -154,7 +154,7 @@ pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
 /// # Errors
 /// When the database fails.
 pub fn delivery(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<u64>> {
-    tx.first("SELECT log_index FROM delivery WHERE key = $1", &[key.into()], |r| r.uint(0))
+    tx.first("SELECT log_index FROM delivery WHERE key = ?1", &[key.into()], |r| r.uint(0))
 }
 
 /// Remembers a delivery.
@@ -162,7 +162,7 @@ pub fn delivery(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<u64>> {
 /// # Errors
 /// When it is known already.
 pub fn insert_delivery(tx: &Tx<'_>, key: &[u8; 16], log_index: u64) -> Result<()> {
-    tx.exec("INSERT INTO delivery (key, log_index) VALUES ($1, $2)", &[key.into(), log_index.into()])?;
+    tx.exec("INSERT INTO delivery (key, log_index) VALUES (?1, ?2)", &[key.into(), log_index.into()])?;
     Ok(())
 }
 
@@ -171,7 +171,7 @@ pub fn insert_delivery(tx: &Tx<'_>, key: &[u8; 16], log_index: u64) -> Result<()
 /// # Errors
 /// When the database fails.
 pub fn blob(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<(BlobPlace, u64)>> {
-    tx.first("SELECT pack, start, size, log_index FROM blob WHERE digest = $1", &[digest.into()], |r| {
+    tx.first("SELECT pack, start, size, log_index FROM blob WHERE digest = ?1", &[digest.into()], |r| {
         let (start, size) = (r.uint(1)?, r.uint(2)?);
         let place = match r.opt_int(0)? {
             Some(id) => BlobPlace::Pack { id, start, size },
@@ -191,7 +191,7 @@ pub fn insert_blob(tx: &Tx<'_>, digest: &[u8; 32], place: BlobPlace, log_index: 
         BlobPlace::File { size } => (None, 0, size),
     };
     tx.exec(
-        "INSERT INTO blob (digest, pack, start, size, log_index) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO blob (digest, pack, start, size, log_index) VALUES (?1, ?2, ?3, ?4, ?5)",
         &[digest.into(), pack.into(), start.into(), size.into(), log_index.into()],
     )?;
     Ok(())
@@ -202,7 +202,7 @@ pub fn insert_blob(tx: &Tx<'_>, digest: &[u8; 32], place: BlobPlace, log_index: 
 /// # Errors
 /// When the database fails.
 pub fn insert_subject(tx: &Tx<'_>, key: &Key, log_index: u64) -> Result<()> {
-    tx.exec("INSERT INTO subject (key, log_index) VALUES ($1, $2)", &[key.as_str().into(), log_index.into()])?;
+    tx.exec("INSERT INTO subject (key, log_index) VALUES (?1, ?2)", &[key.as_str().into(), log_index.into()])?;
     Ok(())
 }
 
@@ -212,7 +212,7 @@ pub fn insert_subject(tx: &Tx<'_>, key: &Key, log_index: u64) -> Result<()> {
 /// When the database fails.
 pub fn move_subject(tx: &Tx<'_>, key: &Key, from: u64, to: u64) -> Result<()> {
     tx.exec(
-        "UPDATE subject SET log_index = $3 WHERE key = $1 AND log_index = $2",
+        "UPDATE subject SET log_index = ?3 WHERE key = ?1 AND log_index = ?2",
         &[key.as_str().into(), from.into(), to.into()],
     )?;
     Ok(())
@@ -224,7 +224,7 @@ pub fn move_subject(tx: &Tx<'_>, key: &Key, from: u64, to: u64) -> Result<()> {
 /// When the database fails.
 pub fn about(tx: &Tx<'_>, key: &Key, before: u64) -> Result<Vec<u64>> {
     tx.query(
-        "SELECT log_index FROM subject WHERE key = $1 AND log_index < $2 ORDER BY log_index",
+        "SELECT log_index FROM subject WHERE key = ?1 AND log_index < ?2 ORDER BY log_index",
         &[key.as_str().into(), before.into()],
         |r| r.uint(0),
     )
@@ -239,7 +239,7 @@ pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<
         "SELECT s.log_index, s.connector, s.delivery, s.name, s.media, s.auth_how, s.auth_key, s.received, s.body,
             s.salt, s.normalised, s.mapper, s.duplicate_of
          FROM subject k JOIN signal s ON s.log_index = k.log_index
-         WHERE k.key = $1 AND k.log_index < $2 AND s.kind = $3 ORDER BY s.log_index",
+         WHERE k.key = ?1 AND k.log_index < ?2 AND s.kind = ?3 ORDER BY s.log_index",
         &[key.as_str().into(), before.into(), kind.into()],
         map,
     )
@@ -251,7 +251,7 @@ pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<
 /// When the database fails.
 pub fn insert_link(tx: &Tx<'_>, link: &Link) -> Result<bool> {
     let touched = tx.exec(
-        "INSERT INTO link (source, target, rule) VALUES ($1, $2, $3)
+        "INSERT INTO link (source, target, rule) VALUES (?1, ?2, ?3)
          ON CONFLICT (source, target) DO UPDATE SET rule = excluded.rule WHERE excluded.rule < link.rule",
         &[link.from.as_str().into(), link.to.as_str().into(), link.rule.rank().into()],
     )?;
@@ -263,7 +263,7 @@ pub fn insert_link(tx: &Tx<'_>, link: &Link) -> Result<bool> {
 /// # Errors
 /// When the database fails.
 pub fn links_from(tx: &Tx<'_>, key: &Key) -> Result<Vec<(Key, i64)>> {
-    tx.query("SELECT target, rule FROM link WHERE source = $1", &[key.as_str().into()], |r| {
+    tx.query("SELECT target, rule FROM link WHERE source = ?1", &[key.as_str().into()], |r| {
         Ok((Key::from_stored(r.text(0)?), r.int(1)?))
     })
 }
@@ -276,7 +276,7 @@ pub fn newest(tx: &Tx<'_>, before: u64, limit: u64) -> Result<Vec<StoredSignal>>
     tx.query(
         "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, salt, normalised,
             mapper, duplicate_of
-         FROM signal WHERE log_index < $1 ORDER BY log_index DESC LIMIT $2",
+         FROM signal WHERE log_index < ?1 ORDER BY log_index DESC LIMIT ?2",
         &[before.into(), limit.into()],
         map,
     )

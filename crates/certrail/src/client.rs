@@ -1,0 +1,129 @@
+//! Talking to the server.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, blocking};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    commands::Global,
+    config,
+    failure::{Failure, NO, NOT_FOUND, SIGN_IN, UNKNOWN, USAGE},
+};
+
+/// The server as the command line sees it.
+pub(crate) struct Client {
+    http: blocking::Client,
+    base: String,
+    token: Option<String>,
+}
+
+const TRIES: u32 = 3;
+
+impl Client {
+    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+        let (file, _) = config::file()?;
+        let base = config::setting(global.server.as_deref(), "server", file.server.as_deref(), Some("http://127.0.0.1:8787"))?;
+        let token = config::setting(None, "token", None, None)?.map(|t| t.value);
+        let base = base.map(|b| b.value).unwrap_or_default();
+        let url = url::Url::parse(&base).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
+        if url.is_none() {
+            return Err(Failure::new(SIGN_IN, "The server was not asked.", format!("`{base}` is not an http address."), "Give --server or CERTRAIL_SERVER like https://certrail.example.com."));
+        }
+        let http = blocking::Client::builder()
+            .timeout(Duration::from_secs(global.timeout))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(format!("certrail/{}", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| anyhow::anyhow!(e))?;
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// The address of a path.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn ask(&self, method: &Method, path: &str, query: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let mut request = self.http.request(method.clone(), self.address(path)).query(query);
+            if let Some(token) = &self.token {
+                request = request.bearer_auth(token);
+            }
+            if *method != Method::GET {
+                request = request.body(body.to_vec());
+            }
+            match request.send() {
+                Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE && tried < TRIES => {}
+                Ok(response) => {
+                    let status = response.status();
+                    let bytes = response.bytes().map_err(|e| unreachable(&self.base, &e.to_string(), tried))?;
+                    return if status.is_success() { Ok(bytes.to_vec()) } else { Err(refused(status, &bytes)) };
+                }
+                Err(e) if tried >= TRIES => return Err(unreachable(&self.base, &root_cause(&e), tried)),
+                Err(_) => {}
+            }
+            std::thread::sleep(Duration::from_millis(400 * u64::from(tried)));
+        }
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Failure> {
+        read(&self.ask(&Method::GET, path, query, &[])?)
+    }
+
+    pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.ask(&Method::GET, path, &[], &[])
+    }
+
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)], body: &[u8]) -> Result<T, Failure> {
+        read(&self.ask(&Method::POST, path, query, body)?)
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, method: &Method, path: &str, body: &Value) -> Result<T, Failure> {
+        read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default())?)
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        Failure::new(UNKNOWN, "The server's answer could not be read.", format!("{e}."), "Is --server really a certrail server?")
+    })
+}
+
+fn unreachable(base: &str, why: &str, tries: u32) -> Failure {
+    Failure::new(UNKNOWN, "Could not tell: the server did not answer.", format!("{base}: {why} ({tries} tries)."), "Check --server and the network, and run it again: repeated deliveries are recorded once.")
+}
+
+fn root_cause(e: &dyn std::error::Error) -> String {
+    let mut cause = e;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// A problem of the server in our pattern.
+fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
+    let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let exit = match status.as_u16() {
+        401 | 403 => SIGN_IN,
+        404 => NOT_FOUND,
+        409 | 422 => NO,
+        400..500 => USAGE,
+        _ => UNKNOWN,
+    };
+    let what = match text("title") {
+        empty if empty.is_empty() => format!("The server answered {status}."),
+        title => title,
+    };
+    Failure::new(exit, what, text("detail"), text("fix"))
+}
+
+/// Percent-encodes one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}

@@ -1,0 +1,249 @@
+//! `certrail release`: cut, list, show, compare, certify, export.
+
+use std::path::PathBuf;
+
+use certrail_domain::{ReleaseType, Time, facts::ReleaseManifest};
+use serde_json::{Value, json};
+
+use super::{Global, print_json};
+use crate::{
+    client::{Client, segment},
+    config,
+    failure::{Failure, NO, USAGE},
+    git,
+};
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Name a version; in a checkout the exact commit range goes with it.
+    Cut(Cut),
+    /// List releases, newest first.
+    List(Of),
+    /// Show a release: the sentence, then what is open.
+    Show(One),
+    /// Compare two releases, requirement by requirement.
+    Compare(Compare),
+    /// Decide that a release meets its criteria.
+    Certify(Certify),
+    /// Write the dossier files.
+    Export(Export),
+}
+
+/// Name a version.
+#[derive(clap::Args)]
+pub(crate) struct Cut {
+    /// The version, like 2.4.1.
+    version: String,
+    /// The product (also CERTRAIL_PRODUCT, certrail.toml).
+    #[arg(long)]
+    product: Option<String>,
+    /// The commit, tag or branch to cut at.
+    #[arg(long, default_value = "HEAD")]
+    at: String,
+    /// The release before it; found by tags if absent.
+    #[arg(long)]
+    previous: Option<String>,
+    /// An artefact, sha256:…; may be repeated.
+    #[arg(long)]
+    digest: Vec<String>,
+    /// Its type.
+    #[arg(long = "type", default_value = "normal", value_parser = ["standard", "normal", "emergency"])]
+    release_type: String,
+    /// When it is planned to ship, RFC 3339.
+    #[arg(long)]
+    planned: Option<String>,
+    /// The checkout.
+    #[arg(short = 'C', default_value = ".")]
+    folder: PathBuf,
+}
+
+/// Releases of a product.
+#[derive(clap::Args)]
+pub(crate) struct Of {
+    /// The product.
+    #[arg(long)]
+    product: Option<String>,
+}
+
+/// One release.
+#[derive(clap::Args)]
+pub(crate) struct One {
+    /// The version, or `latest`.
+    version: String,
+    /// The product.
+    #[arg(long)]
+    product: Option<String>,
+}
+
+/// Two releases.
+#[derive(clap::Args)]
+pub(crate) struct Compare {
+    /// The earlier version.
+    from: String,
+    /// The later version.
+    to: String,
+    /// The product.
+    #[arg(long)]
+    product: Option<String>,
+}
+
+/// Decide.
+#[derive(clap::Args)]
+pub(crate) struct Certify {
+    #[command(flatten)]
+    one: One,
+    /// What you want to say beside your signature.
+    #[arg(long, default_value = "")]
+    note: String,
+}
+
+/// Write the dossier files.
+#[derive(clap::Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    one: One,
+    /// Where to.
+    #[arg(long, default_value = ".")]
+    to: PathBuf,
+}
+
+pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Cut(args) => cut(global, &args),
+        Command::List(args) => list(global, &args),
+        Command::Show(args) => show(global, &args),
+        Command::Compare(args) => compare(global, &args),
+        Command::Certify(args) => certify(global, &args),
+        Command::Export(args) => export(global, &args),
+    }
+}
+
+/// The API path of a release.
+pub(super) fn path(product: &str, version: &str) -> String {
+    format!("/api/v1/products/{}/releases/{}", segment(product), segment(version))
+}
+
+fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
+    let product = config::product(args.product.as_deref())?;
+    let range = git::range(&args.folder, &args.at, args.previous.as_deref())?;
+    let planned_at = match &args.planned {
+        Some(text) => Some(Time::parse(text).map_err(|e| Failure::new(USAGE, "Nothing was cut.", format!("{e}."), "Write it like 2026-03-15T14:00:00Z."))?),
+        None => None,
+    };
+    let manifest = ReleaseManifest {
+        product: product.clone(),
+        version: args.version.clone(),
+        release_type: ReleaseType::from_name(&args.release_type).unwrap_or_default(),
+        repository: range.repository,
+        commit: range.commit.clone(),
+        previous: range.previous.clone(),
+        range: Some(range.commits),
+        digests: args.digest.clone(),
+        planned_at,
+    };
+    let mut body = serde_json::to_value(&manifest).unwrap_or_default();
+    body["kind"] = json!("release.manifest");
+    let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;
+    if global.json() {
+        print_json(&answer);
+        return Ok(0);
+    }
+    let count = manifest.range.as_ref().map_or(0, Vec::len);
+    println!("{product} {} is cut at {} with {count} commit{} since {}.", args.version, &range.commit[..10.min(range.commit.len())], if count == 1 { "" } else { "s" }, range.previous.as_deref().unwrap_or("the beginning"));
+    for warning in answer["ack"]["warnings"].as_array().into_iter().flatten() {
+        println!("  note: {}", warning.as_str().unwrap_or(""));
+    }
+    println!("Next: certrail release show {} --product {product}", args.version);
+    Ok(0)
+}
+
+fn list(global: &Global, args: &Of) -> Result<u8, Failure> {
+    let product = config::product(args.product.as_deref())?;
+    let answer: Value = Client::new(global)?.get(&format!("/api/v1/products/{}/releases", segment(&product)), &[])?;
+    if global.json() {
+        print_json(&answer);
+        return Ok(0);
+    }
+    for card in answer.as_array().into_iter().flatten() {
+        println!("{:<12} {:<10} {}", card["release"]["version"].as_str().unwrap_or("?"), card["release"]["state"].as_str().unwrap_or("?"), card["sentence"].as_str().unwrap_or(""));
+    }
+    Ok(0)
+}
+
+fn show(global: &Global, args: &One) -> Result<u8, Failure> {
+    let product = config::product(args.product.as_deref())?;
+    let client = Client::new(global)?;
+    let answer: Value = client.get(&path(&product, &args.version), &[])?;
+    if global.json() {
+        print_json(&answer);
+        return Ok(0);
+    }
+    println!("{}", answer["sentence"].as_str().unwrap_or("?"));
+    println!("{}", answer["fraction"].as_str().unwrap_or(""));
+    for r in answer["evaluation"]["requirements"].as_array().into_iter().flatten() {
+        let verdict = r["verdict"].as_str().unwrap_or("?");
+        let word = if r["pending"] == true { "not due" } else { verdict };
+        println!("  {word:<14} {:<28} {}", r["title"].as_str().unwrap_or("?"), r["sentence"].as_str().unwrap_or(""));
+    }
+    println!("{}", client.address(&format!("/r/{product}/{}", args.version)));
+    Ok(0)
+}
+
+fn compare(global: &Global, args: &Compare) -> Result<u8, Failure> {
+    let product = config::product(args.product.as_deref())?;
+    let client = Client::new(global)?;
+    let one: Value = client.get(&path(&product, &args.from), &[])?;
+    let two: Value = client.get(&path(&product, &args.to), &[])?;
+    let verdicts = |v: &Value| -> std::collections::BTreeMap<String, String> {
+        let all = v["evaluation"]["requirements"].as_array().cloned().unwrap_or_default();
+        all.iter().map(|r| (r["title"].as_str().unwrap_or("?").to_owned(), r["verdict"].as_str().unwrap_or("?").to_owned())).collect()
+    };
+    let (before, after) = (verdicts(&one), verdicts(&two));
+    let titles: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let differing: Vec<Value> = titles
+        .into_iter()
+        .filter(|t| before.get(*t) != after.get(*t))
+        .map(|t| json!({ "requirement": t, "from": before.get(t), "to": after.get(t) }))
+        .collect();
+    if global.json() {
+        print_json(&json!({ "from": args.from, "to": args.to, "differing": differing }));
+        return Ok(0);
+    }
+    println!("{}\n{}", one["sentence"].as_str().unwrap_or("?"), two["sentence"].as_str().unwrap_or("?"));
+    if differing.is_empty() {
+        println!("The same on all {} requirements.", after.len());
+    }
+    for d in differing {
+        let word = |v: &Value| v.as_str().unwrap_or("not asked").to_owned();
+        println!("  {:<28} {} → {}", d["requirement"].as_str().unwrap_or("?"), word(&d["from"]), word(&d["to"]));
+    }
+    Ok(0)
+}
+
+fn certify(global: &Global, args: &Certify) -> Result<u8, Failure> {
+    let product = config::product(args.one.product.as_deref())?;
+    let client = Client::new(global)?;
+    let answer: Value = client.json(&reqwest::Method::POST, &format!("{}/certify", path(&product, &args.one.version)), &json!({ "note": args.note }))?;
+    if global.json() {
+        print_json(&answer);
+    } else {
+        println!("{product} {} is certified (decision {}, entry {}).", args.one.version, answer["id"].as_str().unwrap_or("?"), answer["index"]);
+        println!("{}", answer["fraction"].as_str().unwrap_or(""));
+    }
+    Ok(0)
+}
+
+fn export(global: &Global, args: &Export) -> Result<u8, Failure> {
+    let product = config::product(args.one.product.as_deref())?;
+    let client = Client::new(global)?;
+    let base = path(&product, &args.one.version);
+    std::fs::create_dir_all(&args.to)?;
+    for (name, address) in [("dossier.json", "dossier.json"), ("dossier.pdf", "dossier.pdf")] {
+        let bytes = client.bytes(&format!("{base}/{address}"))?;
+        let file = args.to.join(name);
+        std::fs::write(&file, &bytes).map_err(|e| Failure::new(NO, format!("{} was not written.", file.display()), format!("{e}."), "Check the folder given with --to."))?;
+        println!("{} ({} bytes)", file.display(), bytes.len());
+    }
+    println!("Next: certrail verify {}", args.to.join("dossier.pdf").display());
+    Ok(0)
+}

@@ -1,0 +1,151 @@
+//! `certrail serve`: the server.
+
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::Context;
+use certrail_domain::{Role, Time};
+use certrail_usecases::{Caller, Clock, Engine, Renderer, is_set_up, put_criteria, setup_link, system_clock};
+use certrail_web::{App, Settings, router};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::failure::{Failure, SIGN_IN};
+
+/// Run the server.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where everything is kept.
+    #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
+    data: PathBuf,
+    /// The address to listen on. Anything but this computer needs a proxy with TLS in front.
+    #[arg(long, env = "CERTRAIL_LISTEN", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// The log's name, fixed at the first start; a name nobody else uses, like certrail.example.com/log.
+    #[arg(long, env = "CERTRAIL_ORIGIN", default_value = "certrail.local/log")]
+    origin: String,
+    /// Write logs as JSON.
+    #[arg(long, env = "CERTRAIL_LOG_JSON")]
+    log_json: bool,
+}
+
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    logs(args.log_json);
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let engine = open(&args.data, &args.origin, system_clock())?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|e| {
+            Failure::new(SIGN_IN, "The server did not start.", format!("{}: {e}.", args.listen), "Give another address with --listen.")
+        })?;
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            eprintln!("Listening beyond this computer, without TLS: put a proxy with TLS in front.");
+        }
+        let own = engine.clone();
+        if !tokio::task::spawn_blocking(move || is_set_up(&own)).await.map_err(anyhow::Error::from)?? {
+            let own = engine.clone();
+            let link = tokio::task::spawn_blocking(move || setup_link(&own)).await.map_err(anyhow::Error::from)??;
+            println!("Set up   http://{address}/setup/{}   (works once, for 24 hours)", link.secret);
+        }
+        if engine.keys.secrets("github")?.is_empty() {
+            println!("Webhooks `certrail admin secret github --data {}` makes the secret for /hooks/github", args.data.display());
+        }
+        println!("Ready    http://{address}   certrail {}, data {}, {} entries, ready in {:.1} s", crate::version(), args.data.display(), engine.head().size(), begun.elapsed().as_secs_f64());
+        let app = app(engine.clone(), None)?;
+        axum::serve(listener, router(app)).with_graceful_shutdown(stop()).await?;
+        let own = engine.clone();
+        tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
+        println!("Stopped. Everything acknowledged is on disk.");
+        Ok(0)
+    })
+}
+
+/// Opens a data folder and makes sure that the built-in criteria are on record.
+pub(crate) fn open(data: &std::path::Path, origin: &str, clock: Clock) -> Result<Arc<Engine>, Failure> {
+    let engine = Engine::open(data, origin, clock)?;
+    let own = engine.clone();
+    let system = Caller { role: Role::Admin, person: None, name: "certrail".into(), how: "internal".into(), key: "certrail".into() };
+    let done = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(put_criteria(&own, &system, certrail_criteria::STANDARD.to_owned())).map_err(anyhow::Error::from)
+    });
+    done.join().map_err(|_| anyhow::anyhow!("recording the criteria ended early"))??;
+    Ok(engine)
+}
+
+/// What the edge needs.
+pub(crate) fn app(engine: Arc<Engine>, demo: Option<std::collections::BTreeMap<Role, String>>) -> Result<App, Failure> {
+    let program = std::env::current_exe().context("find this program")?;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // A second server in one process (tests) keeps the first recorder.
+    let _ = metrics::set_global_recorder(recorder);
+    let settings = Settings { version: crate::version(), renderer: Renderer::Child(program), demo };
+    Ok(App { engine, settings: Arc::new(settings), metrics: handle })
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+pub(crate) async fn stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => signal,
+            Err(_) => return drop(interrupt.await),
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+}
+
+/// Structured logs on standard error; `RUST_LOG` sets the level.
+pub(crate) fn logs(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        let _ = builder.json().try_init();
+    } else {
+        let _ = builder.try_init();
+    }
+}
+
+/// Memory a rendering may take.
+const RENDER_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// The bounded child: a dossier in, its PDF out.
+pub(crate) fn render_pdf() -> Result<u8, Failure> {
+    bound_memory();
+    let mut json = Vec::new();
+    std::io::stdin().read_to_end(&mut json)?;
+    // The dossier arrives sealed; the attachment must carry the seal, the reader ignores it.
+    let pdf = certrail_dossier::render(&json).map_err(anyhow::Error::from)?;
+    std::io::stdout().write_all(&pdf)?;
+    Ok(0)
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "setrlimit has no safe form in std; both arguments are plain values")]
+fn bound_memory() {
+    let limit = libc::rlimit { rlim_cur: RENDER_BYTES, rlim_max: RENDER_BYTES };
+    // SAFETY: the pointer is to a live local, and the call only reads it.
+    if unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) } != 0 {
+        eprintln!("the renderer's memory could not be bounded");
+    }
+}
+
+#[cfg(not(unix))]
+fn bound_memory() {}
+
+/// Now, for commands that print it.
+pub(crate) fn now() -> Time {
+    system_clock()()
+}

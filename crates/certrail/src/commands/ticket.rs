@@ -1,0 +1,58 @@
+//! `certrail ticket`: a work item that no webhook brings.
+
+use serde_json::{Value, json};
+
+use super::{Global, print_json};
+use crate::{client::Client, config, failure::{Failure, USAGE}};
+
+/// Record a work item.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Its key, like PAY-123.
+    key: String,
+    /// The product.
+    #[arg(long)]
+    product: Option<String>,
+    /// Its title.
+    #[arg(long)]
+    title: String,
+    /// Its state in the tracker.
+    #[arg(long, default_value = "open")]
+    status: String,
+    /// Why it is wanted.
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// Who authorised the work.
+    #[arg(long)]
+    authorised_by: Option<String>,
+    /// What it means for security and customers.
+    #[arg(long)]
+    impact: Option<String>,
+    /// Where a person reads it.
+    #[arg(long)]
+    url: Option<String>,
+}
+
+pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
+    for (flag, value) in [("--authorised-by", &args.authorised_by), ("--impact", &args.impact), ("--url", &args.url)] {
+        if value.as_ref().is_some_and(|v| v.trim().is_empty()) {
+            return Err(Failure::new(USAGE, "Nothing was recorded.", format!("`{flag}` got an empty value."), "Is a variable unset? Give a value, or remove the flag."));
+        }
+    }
+    let product = config::product(args.product.as_deref())?;
+    let authorised = args.authorised_by.map(|a| json!({ "account": a.to_lowercase(), "name": a, "kind": "human" }));
+    let body = json!({
+        "kind": "requirement.ticket", "product": product, "key": args.key, "title": args.title, "status": args.status,
+        "reason": args.reason, "authorised_by": authorised, "impact": args.impact, "url": args.url,
+    });
+    let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;
+    if global.json() {
+        print_json(&answer);
+    } else {
+        println!("Recorded: {} {}, entry {}.", args.key, args.title, answer["ack"]["index"]);
+        if let Some(reason) = answer["ack"]["unbound"].as_str() {
+            println!("  not bound yet: {reason}");
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,74 @@
+//! What a command says when it did not work: what, why, fix; and the exit code a pipeline reads.
+
+use certrail_domain::{Problem, ProblemKind};
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) exit: u8,
+    what: String,
+    why: String,
+    fix: String,
+}
+
+/// The answer is no.
+pub(crate) const NO: u8 = 1;
+/// Wrong usage.
+pub(crate) const USAGE: u8 = 2;
+/// Not signed in, not allowed, bad configuration.
+pub(crate) const SIGN_IN: u8 = 3;
+/// Could not tell.
+pub(crate) const UNKNOWN: u8 = 4;
+/// Not found.
+pub(crate) const NOT_FOUND: u8 = 5;
+
+impl Failure {
+    pub(crate) fn new(exit: u8, what: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), why: why.into(), fix: fix.into() }
+    }
+
+    /// Three lines, the most important last.
+    pub(crate) fn print(&self) {
+        eprintln!("{}", self.what);
+        if !self.why.is_empty() {
+            eprintln!("  Why   {}", self.why);
+        }
+        if !self.fix.is_empty() {
+            eprintln!("  Fix   {}", self.fix);
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(p: Problem) -> Self {
+        let exit = match p.kind {
+            ProblemKind::BadInput | ProblemKind::TooLarge => USAGE,
+            ProblemKind::NotSignedIn | ProblemKind::NotAllowed => SIGN_IN,
+            ProblemKind::NotFound => NOT_FOUND,
+            ProblemKind::Refused | ProblemKind::Conflict => NO,
+            ProblemKind::Internal | ProblemKind::Unavailable => UNKNOWN,
+        };
+        Self::new(exit, p.what, p.why, p.fix)
+    }
+}
+
+impl From<certrail_store::StoreError> for Failure {
+    fn from(e: certrail_store::StoreError) -> Self {
+        use certrail_store::StoreError as E;
+        let exit = if matches!(e, E::InUse(_) | E::Newer { .. }) { SIGN_IN } else { UNKNOWN };
+        Self::new(exit, "The data folder could not be opened.", format!("{e}."), "Check the path given with --data.")
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(e: anyhow::Error) -> Self {
+        Self::new(UNKNOWN, "The command did not finish.", format!("{:#}", e).trim_end_matches('.').to_owned() + ".", "")
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Self {
+        anyhow::Error::from(e).into()
+    }
+}

@@ -1,0 +1,109 @@
+//! The commit range of a release, exact parents included, read from the checkout.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use certrail_domain::{facts::Commit, normal_version, version_cmp};
+use gix::{ObjectId, Repository};
+
+/// What a checkout says about a release.
+#[derive(Debug)]
+pub(crate) struct Range {
+    /// The commit it is cut at.
+    pub(crate) commit: String,
+    /// The release before it on the line, if a tag names one.
+    pub(crate) previous: Option<String>,
+    /// The commits between, newest first.
+    pub(crate) commits: Vec<Commit>,
+    /// `owner/name` of the remote, without credentials.
+    pub(crate) repository: Option<String>,
+}
+
+/// Reads the range that ends at `at` (a tag, commit or `HEAD`).
+///
+/// The previous release is the one named, else the nearest tagged version that `at` descends from.
+pub(crate) fn range(folder: &Path, at: &str, previous: Option<&str>) -> anyhow::Result<Range> {
+    let repo = gix::discover(folder).context("find the git checkout")?;
+    let tip = resolve(&repo, at)?;
+    let tags = version_tags(&repo)?;
+    let before = match previous {
+        Some(name) => Some((normal_version(name).to_owned(), resolve_version(&repo, &tags, name)?)),
+        None => nearest(&repo, tip, &tags)?,
+    };
+    let walk = repo.rev_walk([tip]);
+    let walk = match &before {
+        Some((_, id)) => walk.with_hidden([*id]),
+        None => walk,
+    };
+    let mut commits = Vec::new();
+    for info in walk.all().context("walk the commits")? {
+        let info = info.context("walk the commits; is the clone shallow? `git fetch --unshallow` helps")?;
+        let commit = info.object()?;
+        let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
+        let author = commit.author()?.email.to_string().to_lowercase();
+        let parents = commit.parent_ids().map(|p| p.to_string()).collect();
+        commits.push(Commit::from_message(&info.id.to_string(), Some(author), &message, Some(parents)));
+        if commits.len() > 100_000 {
+            bail!("the range holds more than 100,000 commits; name the release before with --previous");
+        }
+    }
+    Ok(Range { commit: tip.to_string(), previous: before.map(|(v, _)| v), commits, repository: remote(&repo) })
+}
+
+/// The full commit id that `at` names.
+pub(crate) fn commit(folder: &Path, at: &str) -> anyhow::Result<String> {
+    Ok(resolve(&gix::discover(folder).context("find the git checkout")?, at)?.to_string())
+}
+
+fn resolve(repo: &Repository, at: &str) -> anyhow::Result<ObjectId> {
+    let id = repo.rev_parse_single(at).with_context(|| format!("find `{at}` in the checkout"))?;
+    Ok(id.object()?.peel_to_kind(gix::object::Kind::Commit).with_context(|| format!("`{at}` is no commit"))?.id)
+}
+
+fn resolve_version(repo: &Repository, tags: &[(String, ObjectId)], name: &str) -> anyhow::Result<ObjectId> {
+    let known = tags.iter().find(|(v, _)| v == normal_version(name)).map(|(_, id)| *id);
+    known.map_or_else(|| resolve(repo, name), Ok)
+}
+
+/// Tags that name versions, with the commits they point at.
+fn version_tags(repo: &Repository) -> anyhow::Result<Vec<(String, ObjectId)>> {
+    let mut tags = Vec::new();
+    for reference in repo.references()?.tags()? {
+        let Ok(mut reference) = reference else { continue };
+        let name = reference.name().shorten().to_string();
+        let version = normal_version(&name).to_owned();
+        if !version.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        if let Ok(commit) = reference.peel_to_commit() {
+            tags.push((version, commit.id));
+        }
+    }
+    tags.sort_by(|a, b| version_cmp(&b.0, &a.0));
+    Ok(tags)
+}
+
+/// The nearest tagged ancestor of `tip`, not `tip` itself.
+fn nearest(repo: &Repository, tip: ObjectId, tags: &[(String, ObjectId)]) -> anyhow::Result<Option<(String, ObjectId)>> {
+    for info in repo.rev_walk([tip]).sorting(gix::revision::walk::Sorting::ByCommitTime(Default::default())).all()? {
+        let Ok(info) = info else { break };
+        if info.id == tip {
+            continue;
+        }
+        if let Some((version, id)) = tags.iter().find(|(_, id)| *id == info.id) {
+            return Ok(Some((version.clone(), *id)));
+        }
+    }
+    Ok(None)
+}
+
+/// `owner/name` of the origin. The address may hold a token, so only the path leaves.
+fn remote(repo: &Repository) -> Option<String> {
+    let remote = repo.find_remote("origin").ok()?;
+    let url = remote.url(gix::remote::Direction::Fetch)?;
+    let path = url.path.to_string();
+    let trimmed = path.trim_matches('/').trim_end_matches(".git");
+    let mut parts = trimmed.rsplit('/');
+    let (name, owner) = (parts.next()?, parts.next()?);
+    Some(format!("{owner}/{name}").to_lowercase())
+}
