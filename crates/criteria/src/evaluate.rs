@@ -30,7 +30,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
                 Ok(false) => Found::nothing(Verdict::NotApplicable, Cause::NoSubjects, "It does not apply to this type of release."),
                 Err(why) => Found::nothing(Verdict::Indeterminate, Cause::Error, &format!("Whether it applies could not be computed: {why}.")),
             };
-            judge(requirement, found, input, &mut rules)
+            judge(requirement, found, input, world.as_of, &mut rules)
         })
         .collect();
     rules.extend(time_rules(&world, input));
@@ -45,7 +45,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
             criteria_version: criteria.version.clone(),
             criteria_digest: criteria_digest.to_owned(),
             evaluator: EVALUATOR.to_owned(),
-            exceptions: in_force(input).map(|e| e.id.clone()).collect(),
+            exceptions: in_force(input, world.as_of).map(|e| e.id.clone()).collect(),
             evidence_count: input.evidence.len() as u64,
         },
         summary: Evaluation::summarise(&requirements),
@@ -54,8 +54,8 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
     }
 }
 
-fn in_force<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a Exception> {
-    input.exceptions.iter().filter(|e| e.scope.release == input.release.id && e.in_force(input.decision_time))
+fn in_force<'a>(input: &'a Input<'_>, at: Time) -> impl Iterator<Item = &'a Exception> {
+    input.exceptions.iter().filter(move |e| e.scope.release == input.release.id && e.in_force(at))
 }
 
 fn applies(requirement: &Requirement, release: &serde_json::Value) -> Result<bool, String> {
@@ -64,7 +64,7 @@ fn applies(requirement: &Requirement, release: &serde_json::Value) -> Result<boo
     predicate.holds(&serde_json::Value::Null, release).map_err(|e| e.to_string())
 }
 
-fn judge(requirement: &Requirement, found: Found, input: &Input<'_>, rules: &mut Vec<RuleResult>) -> RequirementResult {
+fn judge(requirement: &Requirement, found: Found, input: &Input<'_>, at: Time, rules: &mut Vec<RuleResult>) -> RequirementResult {
     let Found { mut rows, rules: mut outcomes, fallback, pending } = found;
     if rows.is_empty() {
         let (verdict, cause, sentence) = fallback;
@@ -78,7 +78,7 @@ fn judge(requirement: &Requirement, found: Found, input: &Input<'_>, rules: &mut
         });
     }
     for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
-        let covering = in_force(input).find(|e| {
+        let covering = in_force(input, at).find(|e| {
             e.scope.requirement == requirement.id && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
         });
         if let Some(exception) = covering {

@@ -78,6 +78,9 @@ pub struct World<'a> {
     pub changes: Vec<ChangeView<'a>>,
     /// Its deployments, in order.
     pub deployments: Vec<DeploymentView<'a>>,
+    /// The moment that counts: when it began to go to production, else the clock of the decision.
+    /// What expires later does not undo what shipped under it.
+    pub as_of: Time,
 }
 
 /// Kinds that speak of what comes with or after deployment, and so are never too late.
@@ -101,7 +104,8 @@ impl<'a> World<'a> {
         };
         let (after, usable): (Vec<&Evidence>, Vec<&Evidence>) = present.into_iter().partition(too_late);
         let changes = changes(input, &usable, &after);
-        Self { usable, future, after, changes, deployments }
+        let as_of = begun.map_or(input.decision_time, |b| b.at.min(input.decision_time));
+        Self { usable, future, after, changes, deployments, as_of }
     }
 
     /// Everybody who wrote any part of the release.

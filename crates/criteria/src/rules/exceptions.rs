@@ -5,7 +5,7 @@ use certrail_domain::{Cause, ExceptionState, Row, Subject, Verdict};
 use super::{Found, Scope};
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
-    let now = scope.input.decision_time;
+    let now = scope.world.as_of;
     let rows: Vec<Row> = scope
         .input
         .exceptions

@@ -23,7 +23,7 @@ pub(super) fn check(scope: &Scope<'_>, days: [i64; 4]) -> Found {
     if !scanned {
         return Found::nothing(Verdict::Missing, Cause::Absent, "Nothing was scanned, so nothing is known of findings.");
     }
-    let now = scope.input.decision_time;
+    let now = scope.world.as_of;
     let total = open.len();
     let mut rows: Vec<Row> = open
         .into_iter()

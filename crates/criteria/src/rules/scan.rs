@@ -69,7 +69,8 @@ fn one(scope: &Scope<'_>, subject: &Subject, scans: &[(&Evidence, &Scan)], limit
     };
     let saw = saw_something(scan);
     let at = scan.finished_at.unwrap_or_else(|| e.at());
-    let age = scope.input.decision_time.since(at);
+    // The scan that was fresh at deployment stays good for what was deployed then.
+    let age = scope.world.as_of.since(at);
     let name = format!("{kinds}:{}", subject.id);
     let results = vec![
         rule("T14", &name, Truth::True, format!("{tool} looked at exactly {}.", subject.name), inputs.clone()),
@@ -79,15 +80,12 @@ fn one(scope: &Scope<'_>, subject: &Subject, scans: &[(&Evidence, &Scan)], limit
             Truth::Unknown => format!("{tool} does not show that it looked at anything."),
         }, inputs.clone()),
     ];
-    // The scan that was fresh at deployment stays good for what was deployed then.
-    let shipped = scope.world.production().next().map(|d| d.start.at);
-    let age_then = shipped.map_or(age, |s| s.since(at)).min(age);
     let total = scan.levels.total();
     let row = match saw {
         Truth::False => row(Verdict::Indeterminate, Cause::Error, format!("{tool} says that it did not run to its end."), inputs),
         Truth::Unknown => row(Verdict::Indeterminate, Cause::Empty, format!("{tool} does not show that it looked at anything."), inputs),
-        Truth::True if age_then > limits.max_age_days * Time::DAY => {
-            let sentence = format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age_then), limits.max_age_days);
+        Truth::True if age > limits.max_age_days * Time::DAY => {
+            let sentence = format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age), limits.max_age_days);
             row(Verdict::Failed, Cause::Expired, sentence, inputs)
         }
         Truth::True => match limits.max_findings.filter(|max| total > *max) {
