@@ -40,13 +40,18 @@ impl Signal {
     #[must_use]
     pub fn links(&self) -> Vec<Link> {
         let mut links = self.facts.links();
-        // An artefact named together with the commit it was built from belongs to the release cut
-        // at that commit, not to every release whose range merely contains the commit.
-        let commits = self.named.iter().filter(|k| k.parts().0 == "commit");
-        for commit in commits {
-            let cut = Key::cut(commit.parts().1);
-            for digest in self.named.iter().filter(|k| k.parts().0 == "digest") {
-                links.push(Link::new(cut.clone(), digest.clone(), crate::BindRule::Digest));
+        // What was built becomes an artefact of the release it is named with. A scan does not: it may
+        // have looked at another build, and saying so must not make that build ours.
+        if matches!(self.facts, Facts::Sbom(_) | Facts::Build(_)) {
+            for owner in &self.named {
+                let from = match owner.parts() {
+                    ("commit", sha) => Key::cut(sha),
+                    ("release", _) => owner.clone(),
+                    _ => continue,
+                };
+                for digest in self.named.iter().filter(|k| k.parts().0 == "digest") {
+                    links.push(Link::new(from.clone(), digest.clone(), crate::BindRule::Digest));
+                }
             }
         }
         links.sort();

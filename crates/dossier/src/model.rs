@@ -277,6 +277,10 @@ pub struct Integrity {
     pub log_key: String,
     /// The key that signs certifications: SubjectPublicKeyInfo, hex.
     pub certifier_key: String,
+    /// The key that seals dossiers: SubjectPublicKeyInfo, hex.
+    pub dossier_key: String,
+    /// The log key's signature over the statement that vouches for both keys above, hex.
+    pub keys_signature: String,
     /// The signed checkpoint everything here is proved against.
     pub checkpoint: String,
     /// Earlier heads, at the decisions.

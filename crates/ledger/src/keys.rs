@@ -93,9 +93,23 @@ impl VerifierKey {
         (*kind == 1 && data_encoding::HEXLOWER.encode(&key.key_id()) == id && key.vkey() == vkey).then_some(key)
     }
 
+    /// Whether `signature` is by this key over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verify(message, signature).is_ok()
+    }
+
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ()> {
         UnparsedPublicKey::new(&signature::ED25519, self.public).verify(message, signature).map_err(|_| ())
     }
+}
+
+/// The statement by which a log's key vouches for the keys that sign decisions and seal dossiers.
+/// Whoever trusts the log's key can follow it to theirs.
+#[must_use]
+pub fn vouching(origin: &str, certifier: &DecisionVerifier, dossier: &DecisionVerifier) -> Vec<u8> {
+    let hex = |key: &DecisionVerifier| data_encoding::HEXLOWER.encode(key.spki());
+    format!("certrail-keys/v1\n{origin}\ncertifier {}\ndossier {}\n", hex(certifier), hex(dossier)).into_bytes()
 }
 
 /// The fixed part of a P-256 SubjectPublicKeyInfo (RFC 5480 §2.1.1.1), before the 65-byte point.

@@ -146,15 +146,6 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
     if matches!(incoming.signal.facts, Facts::Deployment(_)) {
         effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
     }
-    // An artefact that the sender names for a release becomes one of its artefacts.
-    let named: Vec<String> = incoming.signal.named.iter().filter(|k| k.parts().0 == "digest").map(|k| k.parts().1.to_owned()).collect();
-    for (release, m) in &outcome.bound {
-        let exact = m.rule == certrail_domain::BindRule::Explicit
-            || release.release.commit.is_some() && incoming.signal.named.iter().any(|k| k.parts() == ("commit", release.release.commit.as_deref().unwrap_or_default()));
-        if exact && !named.is_empty() && matches!(incoming.signal.facts, Facts::Sbom(_) | Facts::Build(_)) {
-            bind::add_digests(batch, release.seq, &named, &mut effects)?;
-        }
-    }
     let mut warnings = incoming.signal.warnings.clone();
     warnings.extend(bind::settle(batch, effects, &log_index.to_string())?);
     Ok(Ack {

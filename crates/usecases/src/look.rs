@@ -318,7 +318,8 @@ pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
     if by_rule("T39") {
         marks.push(Mark::Clock);
     }
-    if e.duplicate_of.is_some() {
+    // A file about another commit may well have the same bytes; the same event told twice is a replay.
+    if e.duplicate_of.is_some() && e.connector != "cli" {
         marks.push(Mark::Repeat);
     }
     marks.sort();

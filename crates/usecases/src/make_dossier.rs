@@ -8,7 +8,7 @@ use certrail_dossier::{
     AcceptanceRow, ApprovalRow, ChangeRow, ControlRow, DecisionEntry, DecisionRow, DeploymentRow, Dossier, Event,
     EvidenceRow, Integrity, LogRef, Proof, SecurityRow, TestRow,
 };
-use certrail_ledger::{hex, leaf::label, seal, sha256, tree};
+use certrail_ledger::{hex, keys::vouching, leaf::label, seal, sha256, tree};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -573,6 +573,8 @@ fn integrity(engine: &Arc<Engine>, tx: &Tx<'_>, stored: &StoredRelease, head: &L
         origin: engine.keys.origin().to_owned(),
         log_key: engine.keys.log.verifier().vkey(),
         certifier_key: hex(engine.keys.certifier.verifier().spki()),
+        dossier_key: hex(engine.keys.dossier.verifier().spki()),
+        keys_signature: hex(&engine.keys.log.sign(&vouching(engine.keys.origin(), engine.keys.certifier.verifier(), engine.keys.dossier.verifier()))),
         checkpoint: head.checkpoint.clone(),
         earlier,
         label_key: if proofs { hex(&stored.label_key) } else { String::new() },

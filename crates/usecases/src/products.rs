@@ -46,7 +46,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             products::put(batch.tx, &product, index)?;
             bind::open_release(batch, &product)?;
             let mut effects = Effects::default();
-            effects.touched.extend(bindings::unbound(batch.tx, i64::MAX as u64, 10_000)?.into_iter().map(|(i, _)| i));
+            effects.touched.signals.extend(bindings::unbound(batch.tx, i64::MAX as u64, 10_000)?.into_iter().map(|(i, _)| i));
             bind::relearn(batch, &mut effects)?;
             bind::settle(batch, effects, "product")?;
             Ok(product)

@@ -4,7 +4,7 @@ use certrail_dossier::Dossier;
 use certrail_ledger::{
     commitment,
     dsse::Envelope,
-    keys::{DecisionVerifier, VerifierKey},
+    keys::{DecisionVerifier, VerifierKey, vouching},
     leaf::{self, Read},
     note::Checkpoint,
     receipt::verify_entry,
@@ -81,7 +81,7 @@ pub fn verify_dossier(file: &[u8], trusted: Option<&str>) -> Verification {
     };
     v.sentence = Some(dossier.sentence.clone());
     v.log_key = Some(dossier.integrity.log_key.clone());
-    contents(&dossier, trusted, &mut v);
+    contents(&dossier, &seal.key, trusted, &mut v);
     v
 }
 
@@ -123,7 +123,7 @@ fn attachment(pdf: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-fn contents(d: &Dossier, trusted: Option<&str>, v: &mut Verification) {
+fn contents(d: &Dossier, sealed_by: &str, trusted: Option<&str>, v: &mut Verification) {
     let Some(key) = VerifierKey::parse(&d.integrity.log_key) else {
         v.note("key of the log", Err("it is malformed".into()));
         return;
@@ -132,6 +132,7 @@ fn contents(d: &Dossier, trusted: Option<&str>, v: &mut Verification) {
         let same = trusted.trim() == d.integrity.log_key;
         v.note("key of the log is the one you hold", if same { Ok(key.name().to_owned()) } else { Err("it is another key".into()) });
     }
+    v.note("the log's key vouches for the keys that signed and sealed", vouched(d, sealed_by, &key));
     let checkpoint = match Checkpoint::verify(&d.integrity.checkpoint, &key) {
         Ok(checkpoint) => checkpoint,
         Err(e) => {
@@ -144,6 +145,19 @@ fn contents(d: &Dossier, trusted: Option<&str>, v: &mut Verification) {
     v.note("evidence is in the log, unchanged", evidence(d, &checkpoint));
     v.note("decisions are signed and in the log", decisions(d, &checkpoint));
     v.note("labels of the release", labels(d));
+}
+
+/// From the log's key to the certifier's and the sealer's: without this, anybody could seal anything.
+fn vouched(d: &Dossier, sealed_by: &str, key: &VerifierKey) -> Result<String, String> {
+    let parse = |text: &str| HEXLOWER.decode(text.as_bytes()).ok().and_then(|b| DecisionVerifier::from_spki(&b));
+    let certifier = parse(&d.integrity.certifier_key).ok_or("the certifier's key is malformed")?;
+    let dossier = parse(&d.integrity.dossier_key).ok_or("the sealing key is malformed")?;
+    if d.integrity.dossier_key != sealed_by {
+        return Err("the file was sealed by another key".into());
+    }
+    let signature = HEXLOWER.decode(d.integrity.keys_signature.as_bytes()).map_err(|_| "the signature is malformed")?;
+    let good = d.integrity.origin == key.name() && key.verifies(&vouching(&d.integrity.origin, &certifier, &dossier), &signature);
+    if good { Ok("certifier and sealer".into()) } else { Err("the log's key did not sign for these keys".into()) }
 }
 
 fn consistency(d: &Dossier, key: &VerifierKey, head: &Checkpoint) -> Result<String, String> {

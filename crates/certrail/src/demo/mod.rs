@@ -7,6 +7,8 @@ mod company;
 mod forge;
 mod reports;
 mod world;
+#[cfg(test)]
+mod story_tests;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};
 

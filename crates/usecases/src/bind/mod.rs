@@ -12,7 +12,7 @@ mod shipping;
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    BindRule, Facts, Key, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal, decide,
+    BindRule, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal, decide,
     facts::{Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
@@ -27,6 +27,8 @@ use certrail_store::{
     },
 };
 use serde::Serialize;
+
+pub(crate) use ownership::Touched;
 
 use crate::engine::{Batch, Fault, random};
 
@@ -44,8 +46,8 @@ pub(crate) struct Outcome {
 /// Work that one signal causes on others.
 #[derive(Default)]
 pub(crate) struct Effects {
-    /// Signals whose binding may have changed.
-    pub(crate) touched: BTreeSet<u64>,
+    /// What a change of ownership may move.
+    pub(crate) touched: Touched,
     /// Releases whose deployments have to be looked at again.
     pub(crate) ship: BTreeSet<i64>,
     /// What people should know.
@@ -77,7 +79,7 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal, log_index: u64) -> R
     for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
         signals::insert_subject(batch.tx, key, log_index)?;
     }
-    effects.touched.remove(&log_index);
+    effects.touched.signals.remove(&log_index);
     Ok(effects)
 }
 
@@ -169,7 +171,12 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
     let mut plans = Vec::new();
     let mut marks: BTreeSet<[u8; 16]> = BTreeSet::new();
     let mut ship = effects.ship;
-    for index in effects.touched {
+    for seq in effects.touched.artefacts {
+        if refresh_artefacts(batch, seq)? {
+            ship.insert(seq);
+        }
+    }
+    for index in effects.touched.signals {
         let Some(stored) = signals::get(batch.tx, index)? else { continue };
         let now = bindings::of_signal(batch.tx, index)?;
         let keys = stored.signal.keys();
@@ -241,7 +248,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
 /// Looks again at pushes, tags and manifests among the touched signals: a product that was not known
 /// when they came is known now.
 pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<(), Fault> {
-    for index in effects.touched.clone() {
+    for index in effects.touched.signals.clone() {
         let Some(stored) = signals::get(batch.tx, index)? else { continue };
         match &stored.signal.facts {
             Facts::Push(push) => learn_push(batch, push, effects)?,
@@ -365,15 +372,15 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     release.release_type = cut.release_type.unwrap_or(release.release_type);
     release.previous = cut.previous.clone().or_else(|| release.previous.take());
     release.planned_at = cut.planned_at.or(release.planned_at);
-    release.digests.extend(cut.digests.iter().cloned());
-    release.digests.sort();
-    release.digests.dedup();
     release.cut_at = release.cut_at.or(Some(batch.now));
     if release.state == ReleaseState::Open {
         release.state = ReleaseState::Cut;
     }
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
     graph::insert_cut(batch.tx, &cut.commit, stored.seq)?;
+    for digest in &cut.digests {
+        signals::insert_link(batch.tx, &Link::new(Key::cut(&cut.commit), Key::digest(digest), BindRule::Digest))?;
+    }
     let mark = [label(&stored.label_key, stored.release.id.as_str())];
     batch.control("release-cut", "certrail", &mark, &stored.release)?;
     let mut collected = Vec::new();
@@ -394,22 +401,17 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     Ok(())
 }
 
-/// Names an artefact of a release; what is about it binds.
-pub(crate) fn add_digests(batch: &mut Batch<'_>, seq: i64, digests: &[String], effects: &mut Effects) -> Result<(), Fault> {
-    let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
+/// Brings the artefacts in a release's record in line with what it owns. `true` if they changed.
+fn refresh_artefacts(batch: &mut Batch<'_>, seq: i64) -> Result<bool, Fault> {
+    let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(false) };
+    let digests = ownership::artefacts(batch.tx, seq)?;
+    if digests == stored.release.digests || stored.release.state == ReleaseState::Open {
+        return Ok(false);
+    }
     let version = stored.release.version.clone();
-    let before = stored.release.digests.len();
-    stored.release.digests.extend(digests.iter().cloned());
-    stored.release.digests.sort();
-    stored.release.digests.dedup();
-    if stored.release.digests.len() == before {
-        return Ok(());
-    }
+    stored.release.digests = digests;
     releases::update(batch.tx, &stored, &version, batch.work_first)?;
-    for digest in digests {
-        ownership::add_base(batch.tx, seq, &Key::digest(digest), BindRule::Digest, &mut effects.touched)?;
-    }
-    Ok(())
+    Ok(true)
 }
 
 /// The open release of a product: there is always one.
@@ -420,7 +422,7 @@ pub(crate) fn open_release(batch: &mut Batch<'_>, product: &Product) -> Result<S
         }
     }
     let stored = new_release(batch, product, Release::OPEN_VERSION)?;
-    let mut touched = BTreeSet::new();
+    let mut touched = Touched::default();
     let mut base = vec![Key::release(&product.name, Release::OPEN_VERSION)];
     for repository in &product.repositories {
         base.push(Key::target(repository, &product.branch));

@@ -8,30 +8,42 @@ use certrail_store::{
     tables::{bindings, releases, signals},
 };
 
+/// What a change of ownership may move.
+#[derive(Default)]
+pub(crate) struct Touched {
+    /// Signals whose binding may have changed.
+    pub(crate) signals: BTreeSet<u64>,
+    /// Releases whose artefacts may have changed.
+    pub(crate) artefacts: BTreeSet<i64>,
+}
+
 const END: u64 = i64::MAX as u64;
 
 /// Notes every signal about a key. Broad keys concern whole histories; what hangs on them is found by release.
-fn touch(tx: &Tx<'_>, key: &Key, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+fn touch(tx: &Tx<'_>, seq: i64, key: &Key, touched: &mut Touched) -> Result<(), StoreError> {
+    if key.parts().0 == "digest" {
+        touched.artefacts.insert(seq);
+    }
     if !key.is_broad() {
-        touched.extend(signals::about(tx, key, END)?);
+        touched.signals.extend(signals::about(tx, key, END)?);
     }
     Ok(())
 }
 
 /// Makes a release own a base key, and everything that follows from it.
-pub(super) fn add_base(tx: &Tx<'_>, seq: i64, key: &Key, rule: BindRule, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+pub(super) fn add_base(tx: &Tx<'_>, seq: i64, key: &Key, rule: BindRule, touched: &mut Touched) -> Result<(), StoreError> {
     let known = bindings::owners(tx, key)?.into_iter().find(|(s, _)| *s == seq).map(|(_, rank)| rank);
     let rank = known.map_or(rule.rank(), |k| k.min(rule.rank()));
     bindings::set_member(tx, seq, key, rank, true)?;
     if known != Some(rank) {
-        touch(tx, key, touched)?;
+        touch(tx, seq, key, touched)?;
         spread(tx, seq, key, rank, touched)?;
     }
     Ok(())
 }
 
 /// A key gained a link: whoever owns the key owns what it leads to.
-pub(super) fn follow(tx: &Tx<'_>, from: &Key, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+pub(super) fn follow(tx: &Tx<'_>, from: &Key, touched: &mut Touched) -> Result<(), StoreError> {
     for (seq, rank) in bindings::owners(tx, from)? {
         spread(tx, seq, from, rank, touched)?;
     }
@@ -39,7 +51,7 @@ pub(super) fn follow(tx: &Tx<'_>, from: &Key, touched: &mut BTreeSet<u64>) -> Re
 }
 
 /// Owns what links reach from `key`. A key reached in two ways is owned by the stronger rule.
-fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut Touched) -> Result<(), StoreError> {
     let mut queue = vec![(key.clone(), rank)];
     while let Some((key, rank)) = queue.pop() {
         for (target, link_rank) in signals::links_from(tx, &key)? {
@@ -50,7 +62,7 @@ fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut BTreeSet<u6
             }
             let base = known.is_some() && is_base(tx, seq, &target)?;
             bindings::set_member(tx, seq, &target, reached, base)?;
-            touch(tx, &target, touched)?;
+            touch(tx, seq, &target, touched)?;
             queue.push((target, reached));
         }
     }
@@ -59,6 +71,17 @@ fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut BTreeSet<u6
 
 fn is_base(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, StoreError> {
     Ok(bindings::members(tx, seq)?.into_iter().any(|(k, _, base)| base && k == *key))
+}
+
+/// The artefacts a release owns, sorted: digests reached by the digest rule or better.
+pub(super) fn artefacts(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError> {
+    let mut digests: Vec<String> = bindings::members(tx, seq)?
+        .into_iter()
+        .filter(|(key, rank, _)| key.parts().0 == "digest" && *rank <= BindRule::Digest.rank())
+        .map(|(key, ..)| key.parts().1.to_owned())
+        .collect();
+    digests.sort();
+    Ok(digests)
 }
 
 /// Whether a release owns a key.
@@ -92,8 +115,8 @@ pub(super) fn base_commits(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreEr
 }
 
 /// Drops everything a release owns; what was bound to it will look for a release again.
-pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
-    touched.extend(bindings::indexes_of_release(tx, seq)?);
+pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Result<(), StoreError> {
+    touched.signals.extend(bindings::indexes_of_release(tx, seq)?);
     for (key, ..) in bindings::members(tx, seq)? {
         bindings::remove_member(tx, seq, &key)?;
     }
@@ -101,7 +124,7 @@ pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut BTreeSet<u64>) ->
 }
 
 /// Makes a release own exactly `base` and what follows from it, and notes every signal this may move.
-pub(super) fn replace(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+pub(super) fn replace(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>, touched: &mut Touched) -> Result<(), StoreError> {
     let mut wanted = base.clone();
     let mut queue: Vec<(Key, i64)> = base.iter().map(|(k, r)| (k.clone(), *r)).collect();
     while let Some((key, rank)) = queue.pop() {
@@ -119,19 +142,19 @@ pub(super) fn replace(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>, touched:
     let known: BTreeMap<Key, i64> = bindings::members(tx, seq)?.into_iter().map(|(k, r, _)| (k, r)).collect();
     for key in known.keys().filter(|k| !wanted.contains_key(*k)) {
         bindings::remove_member(tx, seq, key)?;
-        touch(tx, key, touched)?;
+        touch(tx, seq, key, touched)?;
     }
     for (key, rank) in &wanted {
         bindings::set_member(tx, seq, key, *rank, base.contains_key(key))?;
         if known.get(key) != Some(rank) {
-            touch(tx, key, touched)?;
+            touch(tx, seq, key, touched)?;
         }
     }
     Ok(())
 }
 
 /// Takes a base key away from a release, with all that followed from it alone.
-pub(super) fn remove_bases(tx: &Tx<'_>, seq: i64, gone: &BTreeSet<Key>, touched: &mut BTreeSet<u64>) -> Result<(), StoreError> {
+pub(super) fn remove_bases(tx: &Tx<'_>, seq: i64, gone: &BTreeSet<Key>, touched: &mut Touched) -> Result<(), StoreError> {
     let base: BTreeMap<Key, i64> =
         bindings::members(tx, seq)?.into_iter().filter(|(k, _, b)| *b && !gone.contains(k)).map(|(k, r, _)| (k, r)).collect();
     replace(tx, seq, &base, touched)

@@ -47,7 +47,6 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
     for repository in &product.repositories {
         base.insert(Key::tag(repository, &product.tag_pattern.replace("{version}", &version)), explicit);
     }
-    base.extend(stored.release.digests.iter().map(|d| (Key::digest(d), BindRule::Digest.rank())));
     base.extend(commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
     let before: BTreeSet<String> = bindings::members(batch.tx, seq)?
         .into_iter()
