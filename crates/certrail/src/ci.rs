@@ -25,7 +25,9 @@ pub(crate) fn detect() -> Option<Ci> {
 fn detect_in(var: &dyn Fn(&str) -> Option<String>, read: &dyn Fn(&str) -> Option<String>) -> Option<Ci> {
     if var("GITHUB_ACTIONS").is_some() {
         // On pull requests GITHUB_SHA is a merge that nobody keeps.
-        let event = var("GITHUB_EVENT_PATH").and_then(|p| read(&p)).and_then(|t| serde_json::from_str::<serde_json::Value>(&t).ok());
+        let event = var("GITHUB_EVENT_PATH")
+            .and_then(|p| read(&p))
+            .and_then(|t| serde_json::from_str::<serde_json::Value>(&t).ok());
         let head = event.as_ref().and_then(|e| e.pointer("/pull_request/head/sha")?.as_str().map(str::to_owned));
         let run_url = match (var("GITHUB_SERVER_URL"), var("GITHUB_REPOSITORY"), var("GITHUB_RUN_ID")) {
             (Some(server), Some(repository), Some(run)) => Some(format!("{server}/{repository}/actions/runs/{run}")),
@@ -57,15 +59,19 @@ mod tests {
     use super::*;
 
     fn with(vars: &[(&str, &str)], file: Option<&str>) -> Option<Ci> {
-        detect_in(
-            &|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
-            &|_| file.map(str::to_owned),
-        )
+        detect_in(&|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()), &|_| {
+            file.map(str::to_owned)
+        })
     }
 
     #[test]
     fn a_pull_request_is_its_head_not_the_test_merge() {
-        let vars = [("GITHUB_ACTIONS", "true"), ("GITHUB_SHA", "merge"), ("GITHUB_EVENT_PATH", "/e.json"), ("GITHUB_REPOSITORY", "a/b")];
+        let vars = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_SHA", "merge"),
+            ("GITHUB_EVENT_PATH", "/e.json"),
+            ("GITHUB_REPOSITORY", "a/b"),
+        ];
         let ci = with(&vars, Some(r#"{"pull_request":{"head":{"sha":"head"}}}"#)).expect("detected");
         assert_eq!(ci.commit.as_deref(), Some("head"));
         assert_eq!(with(&vars, None).and_then(|c| c.commit).as_deref(), Some("merge"));
@@ -73,7 +79,8 @@ mod tests {
 
     #[test]
     fn gitlab_is_known_and_nothing_is_nothing() {
-        let vars = [("GITLAB_CI", "true"), ("CI_PROJECT_PATH", "g/p"), ("CI_COMMIT_SHA", "abc"), ("CI_COMMIT_TAG", "v1.0.0")];
+        let vars =
+            [("GITLAB_CI", "true"), ("CI_PROJECT_PATH", "g/p"), ("CI_COMMIT_SHA", "abc"), ("CI_COMMIT_TAG", "v1.0.0")];
         let ci = with(&vars, None).expect("detected");
         assert_eq!((ci.repository.as_deref(), ci.tag.as_deref()), (Some("g/p"), Some("v1.0.0")));
         assert_eq!(with(&[], None), None);

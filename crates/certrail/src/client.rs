@@ -24,12 +24,18 @@ const TRIES: u32 = 3;
 impl Client {
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
         let (file, _) = config::file()?;
-        let base = config::setting(global.server.as_deref(), "server", file.server.as_deref(), Some("http://127.0.0.1:8787"))?;
+        let base =
+            config::setting(global.server.as_deref(), "server", file.server.as_deref(), Some("http://127.0.0.1:8787"))?;
         let token = config::setting(None, "token", None, None)?.map(|t| t.value);
         let base = base.map(|b| b.value).unwrap_or_default();
         let url = url::Url::parse(&base).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
         if url.is_none() {
-            return Err(Failure::new(SIGN_IN, "The server was not asked.", format!("`{base}` is not an http address."), "Give --server or CERTRAIL_SERVER like https://certrail.example.com."));
+            return Err(Failure::new(
+                SIGN_IN,
+                "The server was not asked.",
+                format!("`{base}` is not an http address."),
+                "Give --server or CERTRAIL_SERVER like https://certrail.example.com.",
+            ));
         }
         let http = blocking::Client::builder()
             .timeout(Duration::from_secs(global.timeout))
@@ -78,7 +84,12 @@ impl Client {
         self.ask(&Method::GET, path, &[], &[])
     }
 
-    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)], body: &[u8]) -> Result<T, Failure> {
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<T, Failure> {
         read(&self.ask(&Method::POST, path, query, body)?)
     }
 
@@ -89,12 +100,22 @@ impl Client {
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|e| {
-        Failure::new(UNKNOWN, "The server's answer could not be read.", format!("{e}."), "Is --server really a certrail server?")
+        Failure::new(
+            UNKNOWN,
+            "The server's answer could not be read.",
+            format!("{e}."),
+            "Is --server really a certrail server?",
+        )
     })
 }
 
 fn unreachable(base: &str, why: &str, tries: u32) -> Failure {
-    Failure::new(UNKNOWN, "Could not tell: the server did not answer.", format!("{base}: {why} ({tries} tries)."), "Check --server and the network, and run it again: repeated deliveries are recorded once.")
+    Failure::new(
+        UNKNOWN,
+        "Could not tell: the server did not answer.",
+        format!("{base}: {why} ({tries} tries)."),
+        "Check --server and the network, and run it again: repeated deliveries are recorded once.",
+    )
 }
 
 fn root_cause(e: &dyn std::error::Error) -> String {

@@ -44,7 +44,12 @@ pub(crate) fn file() -> Result<(File, Option<PathBuf>), Failure> {
 }
 
 /// A setting by its precedence. An empty value anywhere is an error that names flag and source.
-pub(crate) fn setting(flag: Option<&str>, name: &str, from_file: Option<&str>, default: Option<&str>) -> Result<Option<Sourced>, Failure> {
+pub(crate) fn setting(
+    flag: Option<&str>,
+    name: &str,
+    from_file: Option<&str>,
+    default: Option<&str>,
+) -> Result<Option<Sourced>, Failure> {
     let variable = format!("CERTRAIL_{}", name.to_uppercase());
     let from_env = env::var(&variable).ok();
     let candidates = [
@@ -57,7 +62,12 @@ pub(crate) fn setting(flag: Option<&str>, name: &str, from_file: Option<&str>, d
         if let Some(value) = value {
             if value.trim().is_empty() {
                 let fix = "Is a variable unset? Give a value, or remove it.";
-                return Err(Failure::new(crate::failure::USAGE, "Nothing was done.", format!("`{name}` got an empty value from {source}."), fix));
+                return Err(Failure::new(
+                    crate::failure::USAGE,
+                    "Nothing was done.",
+                    format!("`{name}` got an empty value from {source}."),
+                    fix,
+                ));
             }
             return Ok(Some(Sourced { value: value.to_owned(), source }));
         }
@@ -69,6 +79,11 @@ pub(crate) fn setting(flag: Option<&str>, name: &str, from_file: Option<&str>, d
 pub(crate) fn product(flag: Option<&str>) -> Result<String, Failure> {
     let (file, _) = file()?;
     setting(flag, "product", file.product.as_deref(), None)?.map(|s| s.value).ok_or_else(|| {
-        Failure::new(crate::failure::USAGE, "Nothing was done.", "No product was named.", "Give --product, set CERTRAIL_PRODUCT, or write product = \"…\" into certrail.toml.")
+        Failure::new(
+            crate::failure::USAGE,
+            "Nothing was done.",
+            "No product was named.",
+            "Give --product, set CERTRAIL_PRODUCT, or write product = \"…\" into certrail.toml.",
+        )
     })
 }

@@ -84,7 +84,11 @@ fn version_tags(repo: &Repository) -> anyhow::Result<Vec<(String, ObjectId)>> {
 }
 
 /// The nearest tagged ancestor of `tip`, not `tip` itself.
-fn nearest(repo: &Repository, tip: ObjectId, tags: &[(String, ObjectId)]) -> anyhow::Result<Option<(String, ObjectId)>> {
+fn nearest(
+    repo: &Repository,
+    tip: ObjectId,
+    tags: &[(String, ObjectId)],
+) -> anyhow::Result<Option<(String, ObjectId)>> {
     for info in repo.rev_walk([tip]).sorting(gix::revision::walk::Sorting::ByCommitTime(Default::default())).all()? {
         let Ok(info) = info else { break };
         if info.id == tip {

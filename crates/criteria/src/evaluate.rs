@@ -27,8 +27,16 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
         .map(|requirement| {
             let found = match applies(requirement, &release) {
                 Ok(true) => requirement.check.run(&scope),
-                Ok(false) => Found::nothing(Verdict::NotApplicable, Cause::NoSubjects, "It does not apply to this type of release."),
-                Err(why) => Found::nothing(Verdict::Indeterminate, Cause::Error, &format!("Whether it applies could not be computed: {why}.")),
+                Ok(false) => Found::nothing(
+                    Verdict::NotApplicable,
+                    Cause::NoSubjects,
+                    "It does not apply to this type of release.",
+                ),
+                Err(why) => Found::nothing(
+                    Verdict::Indeterminate,
+                    Cause::Error,
+                    &format!("Whether it applies could not be computed: {why}."),
+                ),
             };
             judge(requirement, found, input, world.as_of, &mut rules)
         })
@@ -64,7 +72,13 @@ fn applies(requirement: &Requirement, release: &serde_json::Value) -> Result<boo
     predicate.holds(&serde_json::Value::Null, release).map_err(|e| e.to_string())
 }
 
-fn judge(requirement: &Requirement, found: Found, input: &Input<'_>, at: Time, rules: &mut Vec<RuleResult>) -> RequirementResult {
+fn judge(
+    requirement: &Requirement,
+    found: Found,
+    input: &Input<'_>,
+    at: Time,
+    rules: &mut Vec<RuleResult>,
+) -> RequirementResult {
     let Found { mut rows, rules: mut outcomes, fallback, pending } = found;
     if rows.is_empty() {
         let (verdict, cause, sentence) = fallback;
@@ -83,7 +97,8 @@ fn judge(requirement: &Requirement, found: Found, input: &Input<'_>, at: Time, r
         });
         if let Some(exception) = covering {
             excuse(row, exception);
-            for outcome in outcomes.iter_mut().filter(|o| o.subject == row.subject.id && o.outcome == RuleOutcome::Fail) {
+            for outcome in outcomes.iter_mut().filter(|o| o.subject == row.subject.id && o.outcome == RuleOutcome::Fail)
+            {
                 outcome.outcome = RuleOutcome::Excused;
             }
         }
@@ -142,7 +157,11 @@ fn time_rules(world: &World<'_>, input: &Input<'_>) -> Vec<RuleResult> {
             "T39",
             e,
             RuleOutcome::Fail,
-            format!("It claims {}, and we received it {} earlier. It counts for nothing.", e.at().human(), Time::span(e.at().since(e.received))),
+            format!(
+                "It claims {}, and we received it {} earlier. It counts for nothing.",
+                e.at().human(),
+                Time::span(e.at().since(e.received))
+            ),
         ));
     }
     for e in world.after.iter().filter(|e| !matches!(e.facts, Facts::Change(_) | Facts::Push(_) | Facts::Tag(_))) {
@@ -156,10 +175,20 @@ fn time_rules(world: &World<'_>, input: &Input<'_>) -> Vec<RuleResult> {
     let decided = input.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
     for e in input.evidence.iter().filter(|e| e.occurred.is_some()) {
         let delay = e.received.since(e.at());
-        let after_decision = decided.is_some_and(|d| d < e.received && Interval::new(e.at(), 0).before(Interval::new(d, 0)) == Truth::True);
+        let after_decision = decided
+            .is_some_and(|d| d < e.received && Interval::new(e.at(), 0).before(Interval::new(d, 0)) == Truth::True);
         if delay > LATENESS || after_decision {
-            let why = if after_decision { "It reached us after the decision and did not count towards it." } else { "It counts, and the delay is on record." };
-            out.push(one("T37", e, RuleOutcome::Fail, format!("It happened on {} and reached us {} later. {why}", e.at().human(), Time::span(delay))));
+            let why = if after_decision {
+                "It reached us after the decision and did not count towards it."
+            } else {
+                "It counts, and the delay is on record."
+            };
+            out.push(one(
+                "T37",
+                e,
+                RuleOutcome::Fail,
+                format!("It happened on {} and reached us {} later. {why}", e.at().human(), Time::span(delay)),
+            ));
         }
     }
     for (rule, clean) in [
@@ -172,7 +201,13 @@ fn time_rules(world: &World<'_>, input: &Input<'_>) -> Vec<RuleResult> {
                 true => (RuleOutcome::NotApplicable, "We hold no evidence."),
                 false => (RuleOutcome::Pass, clean),
             };
-            out.push(RuleResult { rule: rule.into(), subject: "release".into(), outcome, sentence: sentence.into(), inputs: vec![] });
+            out.push(RuleResult {
+                rule: rule.into(),
+                subject: "release".into(),
+                outcome,
+                sentence: sentence.into(),
+                inputs: vec![],
+            });
         }
     }
     out

@@ -20,7 +20,9 @@ pub enum PredicateError {
     #[error("the expression does not parse: {0}")]
     Syntax(String),
     /// It iterates; iteration is ours.
-    #[error("the expression uses a comprehension (all, exists, map, filter); requirements iterate over subjects instead")]
+    #[error(
+        "the expression uses a comprehension (all, exists, map, filter); requirements iterate over subjects instead"
+    )]
     Comprehension,
     /// It is too large.
     #[error("the expression has more than 200 parts")]

@@ -122,7 +122,9 @@ impl<'a> World<'a> {
 
 /// T39: it claims to have happened after we received it, beyond what the clocks can explain.
 fn claims_future(e: &Evidence) -> bool {
-    e.occurred.is_some() && Interval::new(e.received, Interval::SERVER).before(e.interval()) == Truth::True && e.at() > e.received
+    e.occurred.is_some()
+        && Interval::new(e.received, Interval::SERVER).before(e.interval()) == Truth::True
+        && e.at() > e.received
 }
 
 fn deployments<'a>(evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
@@ -137,10 +139,12 @@ fn deployments<'a>(evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
         .filter_map(|(id, mut events)| {
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
             let (_, newest) = *events.last()?;
-            let first = |state: DeploymentState| events.iter().find(|(_, d)| d.state == state).map(|(e, _)| e.interval());
+            let first =
+                |state: DeploymentState| events.iter().find(|(_, d)| d.state == state).map(|(e, _)| e.interval());
             let succeeded = first(DeploymentState::Succeeded);
             // A forge makes the record before people approve; the start is when it is under way.
-            let start = first(DeploymentState::Started).or(succeeded).or_else(|| events.first().map(|(e, _)| e.interval()))?;
+            let start =
+                first(DeploymentState::Started).or(succeeded).or_else(|| events.first().map(|(e, _)| e.interval()))?;
             Some(DeploymentView {
                 id,
                 newest,
@@ -262,7 +266,11 @@ fn direct_pushes<'a>(
     let mut views = Vec::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let branch = input.release.branch.as_deref();
-    let mut view = |evidence: &'a Evidence, sha: &str, commits: Vec<&'a Commit>, target: (String, String), pusher: Option<String>| {
+    let mut view = |evidence: &'a Evidence,
+                    sha: &str,
+                    commits: Vec<&'a Commit>,
+                    target: (String, String),
+                    pusher: Option<String>| {
         let authors = commits.iter().flat_map(|c| c.author.iter().chain(&c.co_authors)).cloned().collect();
         let tickets = commits.iter().flat_map(|c| c.tickets.iter()).cloned().collect();
         let short: String = sha.chars().take(7).collect();

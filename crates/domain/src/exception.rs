@@ -100,7 +100,11 @@ mod tests {
         let at = |s: i64| Time::from_micros(s * Time::SECOND);
         let good = Exception {
             id: ExceptionId::from_stored("exc_1"),
-            scope: ExceptionScope { release: ReleaseId::from_stored("rel_1"), requirement: "dast".into(), subject: None },
+            scope: ExceptionScope {
+                release: ReleaseId::from_stored("rel_1"),
+                requirement: "dast".into(),
+                subject: None,
+            },
             reason: "no public surface".into(),
             compensating: String::new(),
             requester: "a".into(),

@@ -15,10 +15,7 @@ fn sortable(at: Time, tail: [u8; 10]) -> String {
     for (i, byte) in tail.iter().enumerate() {
         bits |= u128::from(*byte) << (72 - 8 * i);
     }
-    (0..26)
-        .rev()
-        .map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]))
-        .collect()
+    (0..26).rev().map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize])).collect()
 }
 
 macro_rules! id {

@@ -53,7 +53,9 @@ impl Role {
     /// Whether the role may do that.
     #[must_use]
     pub const fn may(self, action: Action) -> bool {
-        use Action::{Administer, Approve, AskGate, Bind, Certify, Cut, GrantException, Read, Record, RequestException};
+        use Action::{
+            Administer, Approve, AskGate, Bind, Certify, Cut, GrantException, Read, Record, RequestException,
+        };
         match self {
             Self::Viewer | Self::Auditor => matches!(action, Read),
             Self::Contributor => matches!(action, Read | Record | Cut | AskGate),
@@ -99,7 +101,8 @@ mod tests {
 
     #[test]
     fn an_auditor_changes_nothing() {
-        for action in [Action::Record, Action::Cut, Action::Certify, Action::Approve, Action::Bind, Action::Administer] {
+        for action in [Action::Record, Action::Cut, Action::Certify, Action::Approve, Action::Bind, Action::Administer]
+        {
             assert!(!Role::Auditor.may(action));
             assert!(!Role::Viewer.may(action));
         }

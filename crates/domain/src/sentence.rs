@@ -104,8 +104,14 @@ pub fn fraction(s: &Summary) -> String {
 #[must_use]
 pub const fn standing(release: &Release, conditions: bool) -> &'static str {
     match release.state {
-        ReleaseState::Certified | ReleaseState::Shipped | ReleaseState::RolledBack if release.certified_at.is_some() => {
-            if conditions { "Certified with exceptions" } else { "Certified" }
+        ReleaseState::Certified | ReleaseState::Shipped | ReleaseState::RolledBack
+            if release.certified_at.is_some() =>
+        {
+            if conditions {
+                "Certified with exceptions"
+            } else {
+                "Certified"
+            }
         }
         ReleaseState::Rejected => "Rejected",
         _ => "Not certified",

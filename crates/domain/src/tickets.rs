@@ -2,8 +2,8 @@
 
 /// Prefixes that look like a project key and are not one.
 const NOT_PROJECTS: &[&str] = &[
-    "AES", "CAPEC", "CVE", "CWE", "ECMA", "EN", "GHSA", "GPL", "HTTP", "IEC", "IEEE", "ISO", "JSR", "LGPL", "MD", "MIT",
-    "OSV", "PCI", "PEP", "RFC", "RHSA", "RUSTSEC", "SHA", "SOC", "TLS", "USN", "UTF", "WCAG", "X",
+    "AES", "CAPEC", "CVE", "CWE", "ECMA", "EN", "GHSA", "GPL", "HTTP", "IEC", "IEEE", "ISO", "JSR", "LGPL", "MD",
+    "MIT", "OSV", "PCI", "PEP", "RFC", "RHSA", "RUSTSEC", "SHA", "SOC", "TLS", "USN", "UTF", "WCAG", "X",
 ];
 
 /// Finds work item keys in `text`, upper-cased, sorted, without repetition.
@@ -20,7 +20,9 @@ pub fn ticket_keys(text: &str) -> Vec<String> {
         let end = bytes[dash + 1..].iter().position(|b| !b.is_ascii_digit()).map_or(bytes.len(), |i| dash + 1 + i);
         let (project, number) = (&text[start..dash], &text[dash + 1..end]);
         let glued_before = start > 0 && matches!(bytes[start - 1], b'-' | b'.' | b'@');
-        let glued_after = bytes.get(end).is_some_and(|b| is_word(*b) || *b == b'-' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
+        let glued_after = bytes
+            .get(end)
+            .is_some_and(|b| is_word(*b) || *b == b'-' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
         let shaped = (2..=10).contains(&project.len())
             && project.as_bytes()[0].is_ascii_alphabetic()
             && (1..=9).contains(&number.len())

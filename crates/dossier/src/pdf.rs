@@ -34,8 +34,7 @@ struct DossierWorld {
 fn fonts() -> &'static (LazyHash<FontBook>, Vec<Font>) {
     static FONTS: OnceLock<(LazyHash<FontBook>, Vec<Font>)> = OnceLock::new();
     FONTS.get_or_init(|| {
-        let fonts: Vec<Font> =
-            typst_assets::fonts().flat_map(|bytes| Font::iter(Bytes::new(bytes))).collect();
+        let fonts: Vec<Font> = typst_assets::fonts().flat_map(|bytes| Font::iter(Bytes::new(bytes))).collect();
         (LazyHash::new(FontBook::from_fonts(&fonts)), fonts)
     })
 }
@@ -92,7 +91,8 @@ pub fn render(json: &[u8]) -> Result<Vec<u8>, PdfError> {
         PdfError(errors.iter().map(|e| e.message.to_string()).take(3).collect::<Vec<_>>().join("; "))
     };
     let document: PagedDocument = typst::compile(&world).output.map_err(|e| said(&e))?;
-    let standards = PdfStandards::new(&[PdfStandard::A_3b, PdfStandard::Ua_1]).map_err(|e| PdfError(e.message().to_string()))?;
+    let standards =
+        PdfStandards::new(&[PdfStandard::A_3b, PdfStandard::Ua_1]).map_err(|e| PdfError(e.message().to_string()))?;
     let options = PdfOptions {
         ident: Smart::Custom(format!("certrail:{}:{}", dossier.release.id, dossier.number)),
         creator: Smart::Custom(Some(format!("certrail {}", env!("CARGO_PKG_VERSION")))),

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use certrail_domain::{Facts, facts::Coverage};
-use quick_xml::{Reader, events::{BytesStart, Event}};
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
 
 use crate::{Format, NotRead, Reading, xml};
 
@@ -49,7 +52,14 @@ pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
         warnings.push(format!("Its header claims {claimed} lines; {} are listed.", coverage.lines_total));
     }
     let counts = counts(&coverage);
-    Ok(Reading { format: Format::Cobertura, valid, facts: Facts::Coverage(coverage), counts, subjects: vec![], warnings })
+    Ok(Reading {
+        format: Format::Cobertura,
+        valid,
+        facts: Facts::Coverage(coverage),
+        counts,
+        subjects: vec![],
+        warnings,
+    })
 }
 
 fn element(e: &BytesStart<'_>, path: &[String], coverage: &mut Coverage, claimed: &mut Option<u64>) {

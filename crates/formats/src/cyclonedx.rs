@@ -10,8 +10,20 @@ use crate::{Format, NotRead, Reading, clip};
 
 const KNOWN: [&str; 6] = ["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"];
 const COMPONENT_TYPES: [&str; 14] = [
-    "application", "framework", "library", "container", "platform", "operating-system", "device", "device-driver",
-    "firmware", "file", "machine-learning-model", "data", "cryptographic-asset", "",
+    "application",
+    "framework",
+    "library",
+    "container",
+    "platform",
+    "operating-system",
+    "device",
+    "device-driver",
+    "firmware",
+    "file",
+    "machine-learning-model",
+    "data",
+    "cryptographic-asset",
+    "",
 ];
 
 #[derive(Deserialize)]
@@ -67,8 +79,9 @@ struct HashEntry<'a> {
 }
 
 pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
-    let bom: Bom<'_> = serde_json::from_str(text)
-        .map_err(|e| NotRead::new(Some("cyclonedx"), format!("It is CycloneDX, and a member has the wrong type: {e}.")))?;
+    let bom: Bom<'_> = serde_json::from_str(text).map_err(|e| {
+        NotRead::new(Some("cyclonedx"), format!("It is CycloneDX, and a member has the wrong type: {e}."))
+    })?;
     let mut faults = Vec::new();
     if !KNOWN.contains(&bom.spec_version.as_ref()) {
         faults.push(format!("Its specVersion `{}` is not known.", clip(&bom.spec_version)));

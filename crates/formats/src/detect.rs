@@ -89,9 +89,13 @@ fn detect_xml(text: &str) -> Result<Format, NotRead> {
     let has = |name: &str| root.attributes.iter().any(|a| a == name);
     match root.name.as_str() {
         "testsuites" | "testsuite" => Ok(Format::Junit),
-        "coverage" if has("clover") => Err(NotRead::new(Some("clover"), "It is a Clover report; there is no reader for it yet.")),
+        "coverage" if has("clover") => {
+            Err(NotRead::new(Some("clover"), "It is a Clover report; there is no reader for it yet."))
+        }
         "coverage" => Ok(Format::Cobertura),
-        "report" => Err(NotRead::new(Some("jacoco"), "Its root is <report>, as in JaCoCo; there is no reader for it yet.")),
+        "report" => {
+            Err(NotRead::new(Some("jacoco"), "Its root is <report>, as in JaCoCo; there is no reader for it yet."))
+        }
         "bom" => Err(NotRead::new(Some("cyclonedx-xml"), "It is CycloneDX in XML; send the JSON form.")),
         name => Err(NotRead::new(None, format!("Its root element is <{}>, which no reader knows.", crate::clip(name)))),
     }

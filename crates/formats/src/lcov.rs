@@ -32,7 +32,8 @@ pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
             }
             "LF" => claimed = claimed.saturating_add(rest.trim().parse().unwrap_or(0)),
             "end_of_record" => ended += 1,
-            "TN" | "VER" | "FN" | "FNDA" | "FNF" | "FNH" | "FNL" | "FNA" | "BRF" | "BRH" | "LH" | "MCDC" | "MCF" | "MCH" => {}
+            "TN" | "VER" | "FN" | "FNDA" | "FNF" | "FNH" | "FNL" | "FNA" | "BRF" | "BRH" | "LH" | "MCDC" | "MCF"
+            | "MCH" => {}
             _ => odd += 1,
         }
     }

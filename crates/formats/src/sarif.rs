@@ -218,7 +218,9 @@ pub(crate) fn read(text: &str, hints: &Hints) -> Result<Reading, NotRead> {
         warnings.push("The tool says that it did not run to its end.".to_owned());
     }
     if scan.scan == ScanKind::Unknown {
-        warnings.push("What the tool looks for is not known; say it with --for sast|secret|sca|container|iac|dast.".to_owned());
+        warnings.push(
+            "What the tool looks for is not known; say it with --for sast|secret|sca|container|iac|dast.".to_owned(),
+        );
     }
     let counts = BTreeMap::from([
         ("results", results),
@@ -286,10 +288,9 @@ fn read_result(result: &SarifResult<'_>, rules: &[Rule<'_>], by_id: &BTreeMap<&s
         .or_else(|| id.and_then(|id| by_id.get(id).copied()));
     let rule_id = id.or_else(|| rule.map(|r| r.id.as_ref())).unwrap_or("(no rule)");
     let level = level_of(result, rule);
-    let suppressed = result
-        .suppressions
-        .as_ref()
-        .is_some_and(|all| !all.is_empty() && all.iter().all(|s| !matches!(s.status.as_deref(), Some("rejected" | "underReview"))));
+    let suppressed = result.suppressions.as_ref().is_some_and(|all| {
+        !all.is_empty() && all.iter().all(|s| !matches!(s.status.as_deref(), Some("rejected" | "underReview")))
+    });
     if suppressed {
         scan.suppressed += 1;
     } else {
@@ -309,7 +310,14 @@ fn read_result(result: &SarifResult<'_>, rules: &[Rule<'_>], by_id: &BTreeMap<&s
         Some(own) => clip(&format!("{rule_id}:{own}")),
         None => clip(&format!("{rule_id}:{place}:{title}")),
     };
-    scan.findings.push(FindingSeen { fingerprint, rule: clip(rule_id), level, title: clip(title), place: clip(place), suppressed });
+    scan.findings.push(FindingSeen {
+        fingerprint,
+        rule: clip(rule_id),
+        level,
+        title: clip(title),
+        place: clip(place),
+        suppressed,
+    });
 }
 
 /// `security-severity` where the rule has one, else the result's level, the rule's, `warning` (§3.27.10).
@@ -335,13 +343,36 @@ fn kind_of_tool(tool: &str) -> ScanKind {
     let any = |names: &[&str]| names.iter().any(|n| tool.contains(n));
     if any(&["gitleaks", "trufflehog", "detect-secrets", "ggshield"]) {
         ScanKind::Secret
-    } else if any(&["trivy", "grype", "osv-scanner", "dependency-check", "snyk open source", "docker scout", "govulncheck"]) {
+    } else if any(&[
+        "trivy",
+        "grype",
+        "osv-scanner",
+        "dependency-check",
+        "snyk open source",
+        "docker scout",
+        "govulncheck",
+    ]) {
         ScanKind::Sca
     } else if any(&["checkov", "tfsec", "kics", "terrascan", "hadolint"]) {
         ScanKind::Iac
     } else if any(&["zap", "nuclei", "burp"]) {
         ScanKind::Dast
-    } else if any(&["codeql", "semgrep", "bandit", "gosec", "eslint", "sonar", "brakeman", "shellcheck", "clippy", "psalm", "checkmarx", "snyk code", "spotbugs", "pmd"]) {
+    } else if any(&[
+        "codeql",
+        "semgrep",
+        "bandit",
+        "gosec",
+        "eslint",
+        "sonar",
+        "brakeman",
+        "shellcheck",
+        "clippy",
+        "psalm",
+        "checkmarx",
+        "snyk code",
+        "spotbugs",
+        "pmd",
+    ]) {
         ScanKind::Sast
     } else {
         ScanKind::Unknown

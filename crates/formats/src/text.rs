@@ -13,7 +13,11 @@ pub(crate) struct Text<'a> {
 /// UTF-8 as it is; UTF-16 with a mark; anything else as ISO-8859-1, in which every byte is a character.
 pub(crate) fn decode(bytes: &[u8]) -> Text<'_> {
     let utf16 = |big: bool| {
-        let units = bytes[2..].as_chunks::<2>().0.iter().map(|p| if big { u16::from_be_bytes(*p) } else { u16::from_le_bytes(*p) });
+        let units = bytes[2..]
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|p| if big { u16::from_be_bytes(*p) } else { u16::from_le_bytes(*p) });
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
     };
     match bytes {

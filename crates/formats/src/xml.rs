@@ -1,6 +1,9 @@
 //! What the XML readers share. quick-xml never expands entities of a DTD, so entity bombs stay text.
 
-use quick_xml::{Reader, events::{BytesStart, Event}};
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
 
 /// Deeper nesting than any report has.
 pub(crate) const MAX_DEPTH: usize = 256;
@@ -37,7 +40,11 @@ pub(crate) fn local(e: &BytesStart<'_>) -> String {
 /// An attribute's value; unknown entities are left as they are.
 pub(crate) fn attribute(e: &BytesStart<'_>, name: &str) -> Option<String> {
     let found = e.attributes().with_checks(false).flatten().find(|a| a.key.local_name().as_ref() == name)?;
-    Some(found.normalized_value(quick_xml::XmlVersion::Implicit1_0).map_or_else(|_| found.value.to_string(), |v| v.into_owned()))
+    Some(
+        found
+            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+            .map_or_else(|_| found.value.to_string(), |v| v.into_owned()),
+    )
 }
 
 /// An attribute read as a number.

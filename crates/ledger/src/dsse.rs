@@ -89,7 +89,10 @@ mod tests {
 
     #[test]
     fn the_encoding_of_the_specification() {
-        assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
     }
 
     #[test]
@@ -99,7 +102,10 @@ mod tests {
         let envelope = Envelope::sign(b"{}", &key).expect("signs");
         assert_eq!(envelope.verify(key.verifier()), Some(b"{}".to_vec()));
         assert_eq!(envelope.verify(other.verifier()), None);
-        let twice = Envelope { signatures: [envelope.signatures.clone(), envelope.signatures.clone()].concat(), ..envelope.clone() };
+        let twice = Envelope {
+            signatures: [envelope.signatures.clone(), envelope.signatures.clone()].concat(),
+            ..envelope.clone()
+        };
         assert_eq!(twice.verify(key.verifier()), None);
         assert_eq!(Envelope { payload: BASE64.encode(b"{ }"), ..envelope }.verify(key.verifier()), None);
     }

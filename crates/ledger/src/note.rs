@@ -2,7 +2,10 @@
 
 use data_encoding::BASE64;
 
-use crate::{Hash, keys::{LogKey, VerifierKey}};
+use crate::{
+    Hash,
+    keys::{LogKey, VerifierKey},
+};
 
 /// What a checkpoint says: this log, this many leaves, this root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +66,9 @@ impl Checkpoint {
                 .strip_prefix("— ")
                 .and_then(|rest| rest.split_once(' '))
                 .ok_or(NoteError::Form("a signature line is malformed"))?;
-            let bytes = BASE64.decode(signature.as_bytes()).map_err(|_| NoteError::Form("a signature is not base64"))?;
-            let (id, signature) =
-                bytes.split_first_chunk::<4>().ok_or(NoteError::Form("a signature is too short"))?;
+            let bytes =
+                BASE64.decode(signature.as_bytes()).map_err(|_| NoteError::Form("a signature is not base64"))?;
+            let (id, signature) = bytes.split_first_chunk::<4>().ok_or(NoteError::Form("a signature is too short"))?;
             if name == key.name() && id == &key.key_id() {
                 if signed {
                     return Err(NoteError::Form("the key signed twice"));

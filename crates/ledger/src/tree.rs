@@ -66,12 +66,7 @@ impl CompactRange {
     /// The root of the tree; of the empty tree, `SHA256("")` (RFC 6962 §2.1).
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.roots
-            .iter()
-            .rev()
-            .copied()
-            .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(|| sha256(b""))
+        self.roots.iter().rev().copied().reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(|| sha256(b""))
     }
 }
 

@@ -22,7 +22,8 @@ fn recorded_github_payloads_are_understood() {
         }
         let event = name.trim_start_matches("captured.").split('.').next().unwrap().to_owned();
         let signal = github.map(&event, &std::fs::read(&path).unwrap());
-        let known = !matches!(event.as_str(), "merge_group" | "ping" | "workflow_dispatch" | "workflow_job" | "package");
+        let known =
+            !matches!(event.as_str(), "merge_group" | "ping" | "workflow_dispatch" | "workflow_job" | "package");
         match &signal.facts {
             Facts::Unread { why, .. } => assert!(!known, "{name}: {why}"),
             facts => {

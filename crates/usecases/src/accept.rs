@@ -102,7 +102,8 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
     let effects = bind::learn(batch, &incoming.signal, log_index)?;
     // Learning may have appended entries of its own (a release opened); ours comes after them.
     let shifted = batch.next_index();
-    let log_index = if shifted == log_index { log_index } else { resubject(batch, &incoming.signal, log_index, shifted)? };
+    let log_index =
+        if shifted == log_index { log_index } else { resubject(batch, &incoming.signal, log_index, shifted)? };
     let outcome = bind::place(batch, &incoming.signal)?;
     let repeats = batch.keep_body(&incoming.digest, &incoming.body, log_index)?;
     let salt: [u8; 32] = random()?;
@@ -174,7 +175,8 @@ fn resubject(batch: &Batch<'_>, signal: &Signal, from: u64, to: u64) -> Result<u
 
 /// The answer to a delivery that is known. Another body under a known id is refused and said aloud (pitfalls T17).
 fn again(batch: &Batch<'_>, incoming: &Incoming, index: u64) -> Result<Ack, Fault> {
-    let stored = signals::get(batch.tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
+    let stored =
+        signals::get(batch.tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
     if stored.body != incoming.digest {
         return Err(Fault::Problem(certrail_domain::Problem::new(
             certrail_domain::ProblemKind::Conflict,
@@ -213,7 +215,11 @@ impl Engine {
     }
 }
 
-pub(crate) fn body_of(tx: &certrail_store::Tx<'_>, blobs: &BlobFiles, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+pub(crate) fn body_of(
+    tx: &certrail_store::Tx<'_>,
+    blobs: &BlobFiles,
+    digest: &Hash,
+) -> Result<Option<Vec<u8>>, StoreError> {
     use certrail_store::BlobPlace;
     match signals::blob(tx, digest)? {
         None => Ok(None),

@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict, facts::ScanKind, normal_version};
+use certrail_domain::{
+    Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict, facts::ScanKind, normal_version,
+};
 use certrail_formats::{Format, Hints};
 use certrail_store::tables::{products, releases};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Caller, access::allow,
+    Caller,
     accept::{Ack, Incoming, accept},
+    access::allow,
     engine::{Engine, LogHead, internal},
     judge::judge,
 };
@@ -95,8 +98,16 @@ pub async fn add_evidence(
     let (facts, r#type, valid, parsed, warnings) = match reading {
         Ok(r) => (r.facts, r.format.name().to_owned(), r.valid, r.counts, r.warnings),
         Err(e) if wanted.is_some() => {
-            let looks = e.looks_like.map_or("Leave out --type to keep it unread.".to_owned(), |l| format!("Send it with --type {l}, or without --type."));
-            return Err(Problem::new(ProblemKind::BadInput, "other-format", format!("{name} was not recorded."), e.why, looks));
+            let looks = e.looks_like.map_or("Leave out --type to keep it unread.".to_owned(), |l| {
+                format!("Send it with --type {l}, or without --type.")
+            });
+            return Err(Problem::new(
+                ProblemKind::BadInput,
+                "other-format",
+                format!("{name} was not recorded."),
+                e.why,
+                looks,
+            ));
         }
         Err(e) => {
             let warnings = vec![format!("It is kept and could not be read: {}", e.why)];
@@ -159,10 +170,21 @@ fn bad_type(given: &str) -> Problem {
 
 /// The keys a sender names, checked: what is malformed is refused, never guessed.
 pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key>, Problem> {
-    let refuse = |code: &str, why: String, fix: &str| Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix);
-    for (flag, value) in [("--product", Some(&file.product)), ("--release", file.release.as_ref()), ("--commit", file.commit.as_ref()), ("--for", file.purpose.as_ref())] {
+    let refuse = |code: &str, why: String, fix: &str| {
+        Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix)
+    };
+    for (flag, value) in [
+        ("--product", Some(&file.product)),
+        ("--release", file.release.as_ref()),
+        ("--commit", file.commit.as_ref()),
+        ("--for", file.purpose.as_ref()),
+    ] {
         if value.is_some_and(|v| v.trim().is_empty()) {
-            return Err(refuse("empty-value", format!("`{flag}` got an empty value."), "Is a variable unset? Give a value, or remove the flag."));
+            return Err(refuse(
+                "empty-value",
+                format!("`{flag}` got an empty value."),
+                "Is a variable unset? Give a value, or remove the flag.",
+            ));
         }
     }
     let product = engine.read(|tx| products::get(tx, &file.product))?;
@@ -173,13 +195,21 @@ pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key
     if let Some(commit) = &file.commit {
         let shaped = matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_hexdigit());
         if !shaped {
-            return Err(refuse("bad-commit", format!("`{}` is not a full commit id.", clip(commit)), "Give all 40 (or 64) hexadecimal digits: `git rev-parse HEAD`."));
+            return Err(refuse(
+                "bad-commit",
+                format!("`{}` is not a full commit id.", clip(commit)),
+                "Give all 40 (or 64) hexadecimal digits: `git rev-parse HEAD`.",
+            ));
         }
         keys.push(Key::commit(commit));
     }
     for digest in &file.digest {
         if !is_digest(digest) {
-            return Err(refuse("bad-digest", format!("`{}` is not a digest.", clip(digest)), "Give it as sha256: and 64 hexadecimal digits. A tag is not enough: tags move."));
+            return Err(refuse(
+                "bad-digest",
+                format!("`{}` is not a digest.", clip(digest)),
+                "Give it as sha256: and 64 hexadecimal digits. A tag is not enough: tags move.",
+            ));
         }
         keys.push(Key::digest(digest));
     }
@@ -192,7 +222,11 @@ pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key
         keys.push(Key::release(&file.product, version));
     }
     if keys.is_empty() {
-        return Err(refuse("no-subject", "It names no release, commit or artefact.".into(), "Add one of --release, --commit or --digest."));
+        return Err(refuse(
+            "no-subject",
+            "It names no release, commit or artefact.".into(),
+            "Add one of --release, --commit or --digest.",
+        ));
     }
     keys.sort();
     keys.dedup();
@@ -215,7 +249,13 @@ pub(crate) fn no_such_product(engine: &Engine, name: &str) -> Problem {
         true => "Make it first: `certrail product add NAME --repository OWNER/NAME`.".to_owned(),
         false => format!("Known are: {}.", names.join(", ")),
     };
-    Problem::new(ProblemKind::NotFound, "no-such-product", "Nothing was recorded.", format!("There is no product `{}`.", clip(name)), fix)
+    Problem::new(
+        ProblemKind::NotFound,
+        "no-such-product",
+        "Nothing was recorded.",
+        format!("There is no product `{}`.", clip(name)),
+        fix,
+    )
 }
 
 /// The requirements that rest on a piece of evidence, in every release it is bound to.

@@ -106,7 +106,13 @@ pub struct GateAnswer {
 ///
 /// # Errors
 /// A role that may not, an unknown release, a failed commit. An error is never an answer: it is neither yes nor no.
-pub async fn ask_gate(engine: &Arc<Engine>, caller: &Caller, product: &str, version: &str, gate: Gate) -> Result<GateAnswer, Problem> {
+pub async fn ask_gate(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    product: &str,
+    version: &str,
+    gate: Gate,
+) -> Result<GateAnswer, Problem> {
     allow(caller, Action::AskGate)?;
     let stored = crate::look::find_release(engine, product, version)?;
     let (position, now) = (engine.head().size(), engine.now());
@@ -171,7 +177,9 @@ fn blockers(
         fix: r.fix.clone(),
     };
     match gate {
-        Gate::Evidence => open.filter(|r| matches!(r.verdict, Verdict::Missing | Verdict::Indeterminate)).map(of).collect(),
+        Gate::Evidence => {
+            open.filter(|r| matches!(r.verdict, Verdict::Missing | Verdict::Indeterminate)).map(of).collect()
+        }
         Gate::Quality => {
             const QUALITY: [&str; 6] = ["tests", "coverage", "sast", "secret-scan", "dependency-scan", "findings"];
             open.filter(|r| QUALITY.contains(&r.id.as_str())).map(of).collect()

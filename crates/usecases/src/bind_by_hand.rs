@@ -20,28 +20,58 @@ use crate::{
 ///
 /// # Errors
 /// A role that may not, an unknown signal or release, a signal that is bound already.
-pub async fn bind_by_hand(engine: &Arc<Engine>, caller: &Caller, evidence: &str, product: &str, version: &str) -> Result<(), Problem> {
+pub async fn bind_by_hand(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    evidence: &str,
+    product: &str,
+    version: &str,
+) -> Result<(), Problem> {
     allow(caller, Action::Bind)?;
     let stored = crate::look::find_release(engine, product, version)?;
-    let refuse = |kind, code: &str, why: String| Problem::new(kind, code, "Nothing was bound.", why, "Look at the unbound queue for what can be bound.");
-    let index = signals::index_of(evidence).ok_or_else(|| refuse(ProblemKind::NotFound, "no-such-evidence", format!("There is no evidence `{}`.", evidence.chars().take(60).collect::<String>())))?;
+    let refuse = |kind, code: &str, why: String| {
+        Problem::new(kind, code, "Nothing was bound.", why, "Look at the unbound queue for what can be bound.")
+    };
+    let index = signals::index_of(evidence).ok_or_else(|| {
+        refuse(
+            ProblemKind::NotFound,
+            "no-such-evidence",
+            format!("There is no evidence `{}`.", evidence.chars().take(60).collect::<String>()),
+        )
+    })?;
     let (caller, evidence) = (caller.clone(), evidence.to_owned());
     engine
         .write(move |batch| {
             let known = signals::get(batch.tx, index)?.filter(|s| s.id().as_str() == evidence);
             if known.is_none() {
-                return Err(refuse(ProblemKind::NotFound, "no-such-evidence", format!("There is no evidence `{evidence}`.")).into());
+                return Err(refuse(
+                    ProblemKind::NotFound,
+                    "no-such-evidence",
+                    format!("There is no evidence `{evidence}`."),
+                )
+                .into());
             }
             if !bindings::of_signal(batch.tx, index)?.is_empty() {
                 return Err(refuse(ProblemKind::Conflict, "already-bound", "It is bound already.".into()).into());
             }
             let seq = stored.seq;
-            let stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| Fault::Store(certrail_store::StoreError::Damaged(format!("release {seq}"))))?;
+            let stored = releases::by_seq(batch.tx, seq)?
+                .ok_or_else(|| Fault::Store(certrail_store::StoreError::Damaged(format!("release {seq}"))))?;
             let mark = label(&stored.label_key, stored.release.id.as_str());
             let document = json!({ "signal": index, "to": stored.release.id });
             let at = batch.control("bound-by-hand", &caller.account(), &[mark], &document)?;
             let key = Key::release(&stored.release.product, &stored.release.version);
-            bindings::insert(batch.tx, &Binding { release: seq, log_index: index, rule: BindRule::Explicit, key, also: String::new(), from_index: at })?;
+            bindings::insert(
+                batch.tx,
+                &Binding {
+                    release: seq,
+                    log_index: index,
+                    rule: BindRule::Explicit,
+                    key,
+                    also: String::new(),
+                    from_index: at,
+                },
+            )?;
             bindings::clear_unbound(batch.tx, index)?;
             Ok(())
         })

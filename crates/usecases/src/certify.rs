@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Action, DecisionId, EvidenceId, ExceptionId, Facts, Problem, ProblemKind, ReleaseState, Role, Snapshot, Summary, Time, sentence,
+    Action, DecisionId, EvidenceId, ExceptionId, Facts, Problem, ProblemKind, ReleaseState, Role, Snapshot, Summary,
+    Time, sentence,
 };
 use certrail_ledger::{
     dsse::Envelope,
@@ -70,10 +71,20 @@ pub struct CertifyReceipt {
 ///
 /// # Errors
 /// A role that may not, open requirements (each named), a release that is not cut or is decided already.
-pub async fn certify(engine: &Arc<Engine>, caller: &Caller, product: &str, version: &str, note: String) -> Result<(CertifyReceipt, Arc<LogHead>), Problem> {
+pub async fn certify(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    product: &str,
+    version: &str,
+    note: String,
+) -> Result<(CertifyReceipt, Arc<LogHead>), Problem> {
     allow(caller, Action::Certify)?;
     if caller.person.is_none() {
-        return Err(refuse("not-a-person", "A certification is a person's signature, and this token belongs to nobody.", "Sign in as a person with the role release-manager."));
+        return Err(refuse(
+            "not-a-person",
+            "A certification is a person's signature, and this token belongs to nobody.",
+            "Sign in as a person with the role release-manager.",
+        ));
     }
     let stored = crate::look::find_release(engine, product, version)?;
     let caller = caller.clone();
@@ -85,14 +96,25 @@ fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem
 }
 
 fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Result<CertifyReceipt, Fault> {
-    let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| certrail_store::StoreError::Damaged(format!("release {seq}")))?;
+    let mut stored = releases::by_seq(batch.tx, seq)?
+        .ok_or_else(|| certrail_store::StoreError::Damaged(format!("release {seq}")))?;
     match stored.release.state {
         ReleaseState::Cut => {}
         ReleaseState::Open => {
-            return Err(refuse("not-cut", "It has no version yet, so there is nothing exact to certify.", "Cut it first: `certrail release cut VERSION`.").into());
+            return Err(refuse(
+                "not-cut",
+                "It has no version yet, so there is nothing exact to certify.",
+                "Cut it first: `certrail release cut VERSION`.",
+            )
+            .into());
         }
         state => {
-            return Err(refuse("already-decided", format!("It is {} already.", state.name().replace('_', " ")), "Look at its page for the decision.").into());
+            return Err(refuse(
+                "already-decided",
+                format!("It is {} already.", state.name().replace('_', " ")),
+                "Look at its page for the decision.",
+            )
+            .into());
         }
     }
     let position = batch.next_index();
@@ -104,10 +126,16 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))
         .collect();
     if !open.is_empty() {
-        let why = format!("{} requirement{} open: {}", open.len(), if open.len() == 1 { " is" } else { "s are" }, open.join(" · "));
+        let why = format!(
+            "{} requirement{} open: {}",
+            open.len(),
+            if open.len() == 1 { " is" } else { "s are" },
+            open.join(" · ")
+        );
         return Err(refuse("requirements-open", why, "Meet them, or ask for an exception.").into());
     }
-    let evaluation_bytes = serde_json::to_vec(evaluation).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+    let evaluation_bytes =
+        serde_json::to_vec(evaluation).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
     let people = people::all_at(batch.tx, position)?;
     let able = |action: Action| people.iter().filter(|p| p.role.may(action)).map(|p| p.id.to_string()).collect();
     let world = FrozenWorld {
@@ -135,12 +163,24 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     let mut envelopes = Vec::new();
     for statement in statements {
         let bytes = serde_json::to_vec(&statement).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
-        let envelope = Envelope::sign(&bytes, &batch.keys.certifier).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        let envelope = Envelope::sign(&bytes, &batch.keys.certifier)
+            .map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
         let leaf = hashedrekord(&envelope, batch.keys.certifier.verifier())
             .ok_or_else(|| certrail_store::StoreError::Damaged("an envelope without signature".into()))?;
         index = batch.append(leaf);
-        let document = serde_json::to_string(&envelope).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
-        log::insert_act(batch.tx, &log::Act { log_index: index, act: "decision".into(), actor: caller.account(), received: batch.now.as_micros(), salt: None, document })?;
+        let document =
+            serde_json::to_string(&envelope).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        log::insert_act(
+            batch.tx,
+            &log::Act {
+                log_index: index,
+                act: "decision".into(),
+                actor: caller.account(),
+                received: batch.now.as_micros(),
+                salt: None,
+                document,
+            },
+        )?;
         envelopes.push((index, envelope));
     }
     // A hashedrekord leaf has no room for a label; this entry says which release it belongs to.

@@ -33,7 +33,10 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
             "no-such-connector",
             "The delivery was not recorded.",
             format!("There is no connector `{}`.", delivery.connector.chars().take(40).collect::<String>()),
-            format!("Send it to one of: {}.", known.iter().map(|k| format!("/hooks/{k}")).collect::<Vec<_>>().join(", ")),
+            format!(
+                "Send it to one of: {}.",
+                known.iter().map(|k| format!("/hooks/{k}")).collect::<Vec<_>>().join(", ")
+            ),
         ));
     };
     let secrets = engine.keys.secrets(source.name()).map_err(|e| internal(&e))?;
@@ -75,7 +78,13 @@ fn refused(connector: &str, refusal: Refused) -> Problem {
             why,
             format!("Make one with `certrail admin secret {connector}` and set it at the sender."),
         ),
-        Refused::Header(_) => Problem::new(ProblemKind::BadInput, "header-missing", what, why, "Send the delivery as the provider sends it, headers included."),
+        Refused::Header(_) => Problem::new(
+            ProblemKind::BadInput,
+            "header-missing",
+            what,
+            why,
+            "Send the delivery as the provider sends it, headers included.",
+        ),
     }
 }
 

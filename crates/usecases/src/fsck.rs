@@ -81,7 +81,13 @@ fn check(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport) -> Result<(
             if let Some(root) = checkpoints.remove(&(index + 1)) {
                 report.checkpoints += 1;
                 if root != range.root() {
-                    fault(report, format!("The checkpoint over {} entries was signed over another tree than the stored leaves give.", index + 1));
+                    fault(
+                        report,
+                        format!(
+                            "The checkpoint over {} entries was signed over another tree than the stored leaves give.",
+                            index + 1
+                        ),
+                    );
                 }
             }
         }
@@ -92,12 +98,22 @@ fn check(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport) -> Result<(
         fault(report, "The head of the log is not the tree of its leaves.".into());
     }
     for size in checkpoints.into_keys() {
-        fault(report, format!("A checkpoint over {size} entries was signed, and the log has only {}: it was rolled back.", head.size()));
+        fault(
+            report,
+            format!(
+                "A checkpoint over {size} entries was signed, and the log has only {}: it was rolled back.",
+                head.size()
+            ),
+        );
     }
     Ok(())
 }
 
-fn stored_checkpoints(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport) -> Result<BTreeMap<u64, [u8; 32]>, StoreError> {
+fn stored_checkpoints(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    report: &mut FsckReport,
+) -> Result<BTreeMap<u64, [u8; 32]>, StoreError> {
     let mut all = BTreeMap::new();
     let mut after = 0;
     loop {
@@ -114,7 +130,13 @@ fn stored_checkpoints(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport
     }
 }
 
-fn grow(tx: &Tx<'_>, open: &mut Vec<Vec<[u8; 32]>>, hash: [u8; 32], index: u64, report: &mut FsckReport) -> Result<(), StoreError> {
+fn grow(
+    tx: &Tx<'_>,
+    open: &mut Vec<Vec<[u8; 32]>>,
+    hash: [u8; 32],
+    index: u64,
+    report: &mut FsckReport,
+) -> Result<(), StoreError> {
     let (mut hash, mut level, mut position) = (hash, 0_usize, index);
     loop {
         if open.len() <= level {
@@ -143,7 +165,13 @@ fn grow(tx: &Tx<'_>, open: &mut Vec<Vec<[u8; 32]>>, hash: [u8; 32], index: u64, 
 }
 
 /// Bodies and documents of the entries from `from` on against what their leaves commit to.
-fn contents(engine: &Arc<Engine>, tx: &Tx<'_>, from: u64, leaves: &[Vec<u8>], report: &mut FsckReport) -> Result<(), StoreError> {
+fn contents(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    from: u64,
+    leaves: &[Vec<u8>],
+    report: &mut FsckReport,
+) -> Result<(), StoreError> {
     let to = from + leaves.len() as u64;
     let mut stored: BTreeMap<u64, signals::StoredSignal> = BTreeMap::new();
     match signals::range(tx, from, to) {
@@ -161,7 +189,8 @@ fn contents(engine: &Arc<Engine>, tx: &Tx<'_>, from: u64, leaves: &[Vec<u8>], re
             (Some(Read::Control { body, act, .. }), _, Some(stored)) => {
                 report.documents += 1;
                 let salt = stored.salt.as_deref().and_then(|s| s.try_into().ok());
-                let good = salt.is_some_and(|salt: [u8; 32]| commitment(&salt, &sha256(stored.document.as_bytes())) == body);
+                let good =
+                    salt.is_some_and(|salt: [u8; 32]| commitment(&salt, &sha256(stored.document.as_bytes())) == body);
                 if !good || act != stored.act {
                     fault(report, format!("The document of entry {index} ({act}) is not what was recorded."));
                 }
@@ -196,7 +225,9 @@ fn signal_matches(
     };
     match crate::accept::body_of(tx, &engine.blobs, &signal.body)? {
         None => fault(report, format!("The bytes of entry {index} (sha256 {}) are not there.", hex(&signal.body))),
-        Some(bytes) if sha256(&bytes) != signal.body => fault(report, format!("The bytes of entry {index} do not match their fingerprint.")),
+        Some(bytes) if sha256(&bytes) != signal.body => {
+            fault(report, format!("The bytes of entry {index} do not match their fingerprint."))
+        }
         Some(_) => {}
     }
     if commitment(&salt, &signal.body) != *body {

@@ -50,26 +50,46 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
     let known = judged.evaluation.requirements.iter().find(|r| r.id == new.requirement);
     let Some(requirement) = known else {
         let names: Vec<&str> = judged.evaluation.requirements.iter().map(|r| r.id.as_str()).collect();
-        return Err(refuse("no-such-requirement", format!("There is no requirement `{}`.", new.requirement.chars().take(60).collect::<String>()), &format!("Known are: {}.", names.join(", "))));
+        return Err(refuse(
+            "no-such-requirement",
+            format!("There is no requirement `{}`.", new.requirement.chars().take(60).collect::<String>()),
+            &format!("Known are: {}.", names.join(", ")),
+        ));
     };
     if let Some(subject) = &new.subject {
         if !requirement.rows.iter().any(|r| r.subject.id == *subject) {
-            return Err(refuse("no-such-subject", format!("{} has no subject `{subject}`.", requirement.title), "Leave the subject out, or name one shown on the release page."));
+            return Err(refuse(
+                "no-such-subject",
+                format!("{} has no subject `{subject}`.", requirement.title),
+                "Leave the subject out, or name one shown on the release page.",
+            ));
         }
     }
     if new.reason.trim().chars().count() < 20 {
-        return Err(refuse("reason-too-short", "The reason has fewer than 20 characters.", "Say why the rule cannot be met, so that an auditor understands it."));
+        return Err(refuse(
+            "reason-too-short",
+            "The reason has fewer than 20 characters.",
+            "Say why the rule cannot be met, so that an auditor understands it.",
+        ));
     }
     let now = engine.now();
     if new.expires_at <= now || new.expires_at.since(now) > Exception::MAX_LIFE {
-        return Err(refuse("bad-expiry", "It has to end in the future, at most 180 days from now.", "Give a nearer date; an exception can be asked for again."));
+        return Err(refuse(
+            "bad-expiry",
+            "It has to end in the future, at most 180 days from now.",
+            "Give a nearer date; an exception can be asked for again.",
+        ));
     }
     let caller = caller.clone();
     let (exception, _) = engine
         .write(move |batch| {
             let exception = Exception {
                 id: ExceptionId::new(batch.now, random()?),
-                scope: ExceptionScope { release: stored.release.id.clone(), requirement: new.requirement, subject: new.subject },
+                scope: ExceptionScope {
+                    release: stored.release.id.clone(),
+                    requirement: new.requirement,
+                    subject: new.subject,
+                },
                 reason: new.reason,
                 compensating: new.compensating,
                 requester: caller.account(),
@@ -92,13 +112,25 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
 ///
 /// # Errors
 /// A role that may not, the requester deciding on their own request, a state that does not allow it.
-pub async fn decide_exception(engine: &Arc<Engine>, caller: &Caller, id: &str, to: ExceptionState) -> Result<Exception, Problem> {
+pub async fn decide_exception(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    id: &str,
+    to: ExceptionState,
+) -> Result<Exception, Problem> {
     allow(caller, Action::GrantException)?;
     let (caller, id) = (caller.clone(), id.to_owned());
     let (exception, _) = engine
         .write(move |batch| {
             let Some(mut exception) = exceptions::get(batch.tx, &id)? else {
-                return Err(Problem::new(ProblemKind::NotFound, "no-such-exception", "Nothing was changed.", format!("There is no exception `{}`.", id.chars().take(60).collect::<String>()), "Look at the release page for its id.").into());
+                return Err(Problem::new(
+                    ProblemKind::NotFound,
+                    "no-such-exception",
+                    "Nothing was changed.",
+                    format!("There is no exception `{}`.", id.chars().take(60).collect::<String>()),
+                    "Look at the release page for its id.",
+                )
+                .into());
             };
             let allowed = matches!(
                 (exception.state, to),
@@ -106,10 +138,22 @@ pub async fn decide_exception(engine: &Arc<Engine>, caller: &Caller, id: &str, t
                     | (ExceptionState::Approved, ExceptionState::Revoked)
             );
             if !allowed {
-                return Err(Problem::new(ProblemKind::Conflict, "exception-state", "Nothing was changed.", format!("The exception is {}.", exception.state.name()), "Ask for a new one where this one has ended.").into());
+                return Err(Problem::new(
+                    ProblemKind::Conflict,
+                    "exception-state",
+                    "Nothing was changed.",
+                    format!("The exception is {}.", exception.state.name()),
+                    "Ask for a new one where this one has ended.",
+                )
+                .into());
             }
             if caller.account() == exception.requester || caller.person.is_none() {
-                return Err(refuse("own-exception", "Whoever asks for an exception cannot approve it.", "Ask another approver.").into());
+                return Err(refuse(
+                    "own-exception",
+                    "Whoever asks for an exception cannot approve it.",
+                    "Ask another approver.",
+                )
+                .into());
             }
             if to == ExceptionState::Approved && exception.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());

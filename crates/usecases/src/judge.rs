@@ -58,8 +58,9 @@ pub fn judge_at(engine: &Arc<Engine>, stored: &StoredRelease, position: u64, at:
 /// Judges inside a transaction.
 pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
-    let seen = releases::at(tx, stored.seq, position)?
-        .ok_or_else(|| StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id)))?;
+    let seen = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
+        StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
+    })?;
     let release = &seen;
     let bound = bindings::evidence_at(tx, stored.seq, position)?;
     let mut evidence = Vec::with_capacity(bound.len());
@@ -81,17 +82,18 @@ pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: T
     let certifications: Vec<Certification> = decisions::of_release(tx, release.id.as_str())?
         .into_iter()
         .filter(|d| d.log_index < position && d.kind == "certification")
-        .map(|d| Certification { log_index: d.log_index, at: Time::from_micros(d.decided), passed: d.result == "PASSED", digests: release.digests.clone() })
+        .map(|d| Certification {
+            log_index: d.log_index,
+            at: Time::from_micros(d.decided),
+            passed: d.result == "PASSED",
+            digests: release.digests.clone(),
+        })
         .collect();
-    let identities = Identities::new(
-        people::all_at(tx, position)?
-            .into_iter()
-            .flat_map(|p| {
-                let id = p.id.to_string();
-                let own = (id.to_lowercase(), id.clone());
-                p.accounts.into_iter().map(move |a| (a, id.clone())).chain([own])
-            }),
-    );
+    let identities = Identities::new(people::all_at(tx, position)?.into_iter().flat_map(|p| {
+        let id = p.id.to_string();
+        let own = (id.to_lowercase(), id.clone());
+        p.accounts.into_iter().map(move |a| (a, id.clone())).chain([own])
+    }));
     let known_versions = known_versions(tx, release, position)?;
     let (criteria, digest) = criteria_at(tx, &product.criteria, position)?;
     let input = Input {
@@ -106,7 +108,17 @@ pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: T
         decision_time: at,
     };
     let evaluation = evaluate(&criteria, &digest, &input);
-    Ok(Judged { evaluation, evidence, signals, exceptions, criteria, certifications, identities, context, known_versions })
+    Ok(Judged {
+        evaluation,
+        evidence,
+        signals,
+        exceptions,
+        criteria,
+        certifications,
+        identities,
+        context,
+        known_versions,
+    })
 }
 
 /// The criteria of that name in force at a position, with the digest of their text.
@@ -155,7 +167,12 @@ fn known_versions(tx: &Tx<'_>, release: &certrail_domain::Release, position: u64
 ///
 /// # Errors
 /// When the store fails.
-pub fn evaluation_at(engine: &Arc<Engine>, stored: &StoredRelease, position: u64, at: Time) -> Result<Vec<u8>, Problem> {
+pub fn evaluation_at(
+    engine: &Arc<Engine>,
+    stored: &StoredRelease,
+    position: u64,
+    at: Time,
+) -> Result<Vec<u8>, Problem> {
     let judged = judge_at(engine, stored, position, at)?;
     serde_json::to_vec(&judged.evaluation).map_err(|e| internal(&e))
 }

@@ -4,8 +4,8 @@
 //! is committed: [`Engine::write`] resolves after the commit that holds body, signal, bindings,
 //! log entry and signed checkpoint.
 
-mod access;
 mod accept;
+mod access;
 mod add_evidence;
 mod ask_gate;
 mod bind;
@@ -30,18 +30,21 @@ pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_eviden
 pub use ask_gate::{Gate, GateAnswer, ask_gate};
 pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
+pub use certrail_dossier as dossier;
 pub use deliver_webhook::{Delivery, deliver_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LogHead, system_clock};
 pub use fsck::{FsckReport, fsck};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use look::{
-    EvidenceView, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products, list_releases,
-    release_view, unbound_queue, log_entries, LogLine,
+    EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products,
+    list_releases, log_entries, release_view, unbound_queue,
 };
 pub use make_dossier::{DossierFile, Renderer, make_dossier};
-pub use certrail_dossier as dossier;
-pub use people::{NewToken, Session, create_token, list_people, list_tokens, redeem_setup, revoke_token, setup_link, sign_in, put_person, is_set_up};
+pub use people::{
+    NewToken, Session, create_token, is_set_up, list_people, list_tokens, put_person, redeem_setup, revoke_token,
+    setup_link, sign_in,
+};
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{FactInput, record_fact};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{Evaluation, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp};
+use certrail_domain::{
+    Evaluation, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp,
+};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -73,7 +75,8 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
     let (known, found, near) = engine.read(|tx| {
         let known = products::get(tx, product)?.is_some();
         let found = find_in(tx, product, version)?;
-        let near = if found.is_none() { releases::of_product(tx, product, Time::from_micros(i64::MAX), 200)? } else { vec![] };
+        let near =
+            if found.is_none() { releases::of_product(tx, product, Time::from_micros(i64::MAX), 200)? } else { vec![] };
         Ok::<_, StoreError>((known, found, near))
     })?;
     if let Some(stored) = found {
@@ -90,7 +93,11 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
         ProblemKind::NotFound,
         "no-such-release",
         format!("There is no release {shown} of {product}."),
-        if versions.is_empty() { "It has no release yet.".to_owned() } else { format!("Nearest: {}.", versions.join(", ")) },
+        if versions.is_empty() {
+            "It has no release yet.".to_owned()
+        } else {
+            format!("Nearest: {}.", versions.join(", "))
+        },
         "Cut it with `certrail release cut VERSION`, or name one of those.",
     ))
 }
@@ -163,7 +170,13 @@ impl EvidenceView {
 /// When there is no such evidence.
 pub fn evidence_view(engine: &Arc<Engine>, id: &str) -> Result<EvidenceView, Problem> {
     let missing = || {
-        Problem::new(ProblemKind::NotFound, "no-such-evidence", "There is no such evidence.", format!("We hold nothing under `{}`.", id.chars().take(60).collect::<String>()), "Follow a link on a release page, or search by fingerprint.")
+        Problem::new(
+            ProblemKind::NotFound,
+            "no-such-evidence",
+            "There is no such evidence.",
+            format!("We hold nothing under `{}`.", id.chars().take(60).collect::<String>()),
+            "Follow a link on a release page, or search by fingerprint.",
+        )
     };
     let index = signals::index_of(id).ok_or_else(missing)?;
     let head = engine.head();
@@ -188,7 +201,8 @@ pub fn evidence_view(engine: &Arc<Engine>, id: &str) -> Result<EvidenceView, Pro
     let (signal, bound, history, receipt) = found.filter(|(s, ..)| s.id().as_str() == id).ok_or_else(missing)?;
     let body = engine.body(&signal.body)?;
     let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body);
-    let preview = body.as_deref().map(|b| String::from_utf8_lossy(&b[..b.len().min(4000)]).into_owned()).unwrap_or_default();
+    let preview =
+        body.as_deref().map(|b| String::from_utf8_lossy(&b[..b.len().min(4000)]).into_owned()).unwrap_or_default();
     Ok(EvidenceView { genuine, size: body.map_or(0, |b| b.len() as u64), preview, signal, bound, history, receipt })
 }
 

@@ -1,6 +1,12 @@
 //! Making a dossier: one value from one state of the world, numbered, recorded, sealed, in two files.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf, process::{Command, Stdio}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 use certrail_criteria::{Evidence, World, frameworks};
 use certrail_domain::{Facts, Mark, Problem, ProblemKind, Time, Verdict, facts::ReviewVerdict, sentence};
@@ -11,11 +17,7 @@ use certrail_dossier::{
 use certrail_ledger::{hex, keys::vouching, leaf::label, seal, sha256, tree};
 use certrail_store::{
     StoreError, Tx,
-    tables::{
-        bindings, decisions, dossiers, log, people,
-        releases::StoredRelease,
-        signals,
-    },
+    tables::{bindings, decisions, dossiers, log, people, releases::StoredRelease, signals},
 };
 
 use crate::{
@@ -53,12 +55,20 @@ const RENDER_SECONDS: u64 = 60;
 ///
 /// # Errors
 /// When there is no such release, the store fails, or the PDF cannot be rendered.
-pub async fn make_dossier(engine: &Arc<Engine>, product: &str, version: &str, renderer: Renderer) -> Result<DossierFile, Problem> {
+pub async fn make_dossier(
+    engine: &Arc<Engine>,
+    product: &str,
+    version: &str,
+    renderer: Renderer,
+) -> Result<DossierFile, Problem> {
     let stored = look::find_release(engine, product, version)?;
     let made = {
         let (engine, stored) = (engine.clone(), stored.clone());
         tokio::task::spawn_blocking(move || -> Result<(Vec<u8>, u64), Problem> {
-            let number = engine.read(|tx| dossiers::of_release(tx, stored.release.id.as_str()))?.last().map_or(1, |d| d.number + 1);
+            let number = engine
+                .read(|tx| dossiers::of_release(tx, stored.release.id.as_str()))?
+                .last()
+                .map_or(1, |d| d.number + 1);
             let dossier = assemble(&engine, &stored, number, true)?;
             Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
         })
@@ -73,7 +83,11 @@ pub async fn make_dossier(engine: &Arc<Engine>, product: &str, version: &str, re
         .write(move |batch| {
             let document = serde_json::json!({ "release": release, "number": number, "sha256": hex(&digest) });
             let log_index = batch.control("dossier-made", "certrail", &[mark], &document)?;
-            dossiers::insert(batch.tx, &release, &dossiers::StoredDossier { number, log_index, made: batch.now.as_micros(), digest })?;
+            dossiers::insert(
+                batch.tx,
+                &release,
+                &dossiers::StoredDossier { number, log_index, made: batch.now.as_micros(), digest },
+            )?;
             Ok(())
         })
         .await?;
@@ -82,7 +96,8 @@ pub async fn make_dossier(engine: &Arc<Engine>, product: &str, version: &str, re
         Renderer::None => None,
         Renderer::Child(program) => {
             let input = json.clone();
-            let plain = tokio::task::spawn_blocking(move || render(&program, &input)).await.map_err(|e| internal(&e))??;
+            let plain =
+                tokio::task::spawn_blocking(move || render(&program, &input)).await.map_err(|e| internal(&e))??;
             seal::seal_pdf(&plain, &engine.keys.dossier).map_err(|e| internal(&e))?
         }
     };
@@ -92,7 +107,13 @@ pub async fn make_dossier(engine: &Arc<Engine>, product: &str, version: &str, re
 /// Runs the renderer: JSON in, PDF out, bounded in time by us and in memory by the child itself.
 fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, Problem> {
     let failed = |why: String| {
-        Problem::new(ProblemKind::Internal, "no-pdf", "The PDF was not made.", why, "The JSON dossier holds the same; ask again, or look at the server's log.")
+        Problem::new(
+            ProblemKind::Internal,
+            "no-pdf",
+            "The PDF was not made.",
+            why,
+            "The JSON dossier holds the same; ask again, or look at the server's log.",
+        )
     };
     let mut child = Command::new(program)
         .arg("render-pdf")
@@ -119,13 +140,22 @@ fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, Problem> {
     drop(watchdog.join());
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("The renderer ended with {}: {}", output.status, said.lines().last().unwrap_or("no word"))));
+        return Err(failed(format!(
+            "The renderer ended with {}: {}",
+            output.status,
+            said.lines().last().unwrap_or("no word")
+        )));
     }
     Ok(output.stdout)
 }
 
 /// Puts the value together. With `proofs` false, proofs and bodies of decisions are left out: that is what pages need.
-pub(crate) fn assemble(engine: &Arc<Engine>, stored: &StoredRelease, number: u64, proofs: bool) -> Result<Dossier, Problem> {
+pub(crate) fn assemble(
+    engine: &Arc<Engine>,
+    stored: &StoredRelease,
+    number: u64,
+    proofs: bool,
+) -> Result<Dossier, Problem> {
     let (head, now) = (engine.head(), engine.now());
     engine.store.read(|tx| build(engine, tx, stored, &head, now, number, proofs)).map_err(|e| internal(&e))
 }
@@ -141,7 +171,8 @@ fn build(
 ) -> Result<Dossier, StoreError> {
     let position = head.size();
     let judged = judge_in(tx, stored, position, now)?;
-    let release = certrail_store::tables::releases::at(tx, stored.seq, position)?.unwrap_or_else(|| stored.release.clone());
+    let release =
+        certrail_store::tables::releases::at(tx, stored.seq, position)?.unwrap_or_else(|| stored.release.clone());
     let everybody = people::all_at(tx, position)?;
     let names: BTreeMap<String, String> = everybody
         .iter()
@@ -227,7 +258,9 @@ fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String
                 .evidence
                 .iter()
                 .filter_map(|e| match &e.facts {
-                    Facts::Ticket(t) if c.tickets.contains(&t.key) => t.authorised_by.as_ref().map(|a| show(&a.account)),
+                    Facts::Ticket(t) if c.tickets.contains(&t.key) => {
+                        t.authorised_by.as_ref().map(|a| show(&a.account))
+                    }
                     _ => None,
                 })
                 .collect();
@@ -242,14 +275,16 @@ fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String
                     .reviews
                     .iter()
                     .map(|r| {
-                        let who = r.review.reviewer.as_ref().map_or_else(|| "somebody".to_owned(), |a| show(&a.account));
+                        let who =
+                            r.review.reviewer.as_ref().map_or_else(|| "somebody".to_owned(), |a| show(&a.account));
                         let said = match r.review.verdict {
                             ReviewVerdict::Approved => "approved",
                             ReviewVerdict::ChangesRequested => "asked for changes in",
                             ReviewVerdict::Commented => "commented on",
                             ReviewVerdict::Dismissed => "was set aside on",
                         };
-                        let version: String = r.review.revision.as_deref().unwrap_or("an unknown version").chars().take(7).collect();
+                        let version: String =
+                            r.review.revision.as_deref().unwrap_or("an unknown version").chars().take(7).collect();
                         format!("{who} {said} {version} on {}", r.evidence.at().human())
                     })
                     .collect(),
@@ -276,9 +311,18 @@ fn test_rows(world: &World<'_>) -> Vec<TestRow> {
             let (suite, result) = match &e.facts {
                 Facts::TestRun(t) => (
                     t.suite.clone(),
-                    format!("{} of {} passed, {} failed, {} skipped{}", t.passed, t.tests, t.failed + t.errors, t.skipped, if t.complete { "" } else { "; the report breaks off" }),
+                    format!(
+                        "{} of {} passed, {} failed, {} skipped{}",
+                        t.passed,
+                        t.tests,
+                        t.failed + t.errors,
+                        t.skipped,
+                        if t.complete { "" } else { "; the report breaks off" }
+                    ),
                 ),
-                Facts::Coverage(c) => ("coverage".to_owned(), format!("{} of {} lines covered", c.lines_covered, c.lines_total)),
+                Facts::Coverage(c) => {
+                    ("coverage".to_owned(), format!("{} of {} lines covered", c.lines_covered, c.lines_total))
+                }
                 _ => return None,
             };
             Some(TestRow { suite, ran_on: object(e), result, at: e.at(), evidence: e.id.clone() })
@@ -291,12 +335,27 @@ fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
         .usable
         .iter()
         .filter_map(|e| {
-            let row = |kind: &str, tool: String, database_at, looked_at: String, found: String| SecurityRow { kind: kind.into(), tool, database_at, looked_at, found, at: e.at(), evidence: e.id.clone() };
+            let row = |kind: &str, tool: String, database_at, looked_at: String, found: String| SecurityRow {
+                kind: kind.into(),
+                tool,
+                database_at,
+                looked_at,
+                found,
+                at: e.at(),
+                evidence: e.id.clone(),
+            };
             match &e.facts {
                 Facts::Scan(s) => {
                     let l = s.levels;
                     let tool = format!("{} {}", s.tool, s.tool_version.as_deref().unwrap_or("")).trim().to_owned();
-                    let found = format!("{} critical, {} high, {} medium, {} low; {} suppressed by the tool", l.critical, l.high, l.medium, l.low + l.info, s.suppressed);
+                    let found = format!(
+                        "{} critical, {} high, {} medium, {} low; {} suppressed by the tool",
+                        l.critical,
+                        l.high,
+                        l.medium,
+                        l.low + l.info,
+                        s.suppressed
+                    );
                     Some(row(s.scan.name(), tool, s.database_at, object(e), found))
                 }
                 Facts::Sbom(s) => {
@@ -305,7 +364,13 @@ fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
                 }
                 Facts::Alert(a) => {
                     let state = if a.open { "open" } else { "closed" };
-                    Some(row("alert", a.repository.clone(), None, format!("#{}", a.number), format!("{} ({state}): {}", a.level.map_or("level not given", |l| l.name()), a.title)))
+                    Some(row(
+                        "alert",
+                        a.repository.clone(),
+                        None,
+                        format!("#{}", a.number),
+                        format!("{} ({state}): {}", a.level.map_or("level not given", |l| l.name()), a.title),
+                    ))
                 }
                 _ => None,
             }
@@ -329,7 +394,11 @@ fn approval_rows(world: &World<'_>, show: &dyn Fn(&str) -> String) -> Vec<Approv
                 }
                 .into(),
                 at: e.at(),
-                object: a.digests.first().or(a.commit.as_ref()).map_or_else(|| "not named".into(), |o| o.chars().take(26).collect()),
+                object: a
+                    .digests
+                    .first()
+                    .or(a.commit.as_ref())
+                    .map_or_else(|| "not named".into(), |o| o.chars().take(26).collect()),
                 comment: a.comment.clone(),
                 evidence: e.id.clone(),
             }),
@@ -338,7 +407,11 @@ fn approval_rows(world: &World<'_>, show: &dyn Fn(&str) -> String) -> Vec<Approv
         .collect()
 }
 
-fn deployment_rows(world: &World<'_>, release: &certrail_domain::Release, show: &dyn Fn(&str) -> String) -> Vec<DeploymentRow> {
+fn deployment_rows(
+    world: &World<'_>,
+    release: &certrail_domain::Release,
+    show: &dyn Fn(&str) -> String,
+) -> Vec<DeploymentRow> {
     world
         .deployments
         .iter()
@@ -367,7 +440,13 @@ fn acceptance_rows(judged: &Judged) -> Vec<AcceptanceRow> {
         .evidence
         .iter()
         .filter_map(|e| match &e.facts {
-            Facts::Validation(v) => Some(AcceptanceRow { environment: v.environment.clone(), name: v.name.clone(), passed: v.passed, at: e.at(), evidence: e.id.clone() }),
+            Facts::Validation(v) => Some(AcceptanceRow {
+                environment: v.environment.clone(),
+                name: v.name.clone(),
+                passed: v.passed,
+                at: e.at(),
+                evidence: e.id.clone(),
+            }),
             _ => None,
         })
         .collect()
@@ -378,12 +457,28 @@ fn control_rows(judged: &Judged) -> Vec<ControlRow> {
     for framework in frameworks() {
         for control in &framework.controls {
             let name = format!("{}:{}", framework.id, control.id);
-            let serving: Vec<&str> = judged.criteria.requirements.iter().filter(|r| r.controls.contains(&name)).map(|r| r.id.as_str()).collect();
-            let results: Vec<_> = judged.evaluation.requirements.iter().filter(|r| serving.contains(&r.id.as_str()) && !r.pending).collect();
+            let serving: Vec<&str> = judged
+                .criteria
+                .requirements
+                .iter()
+                .filter(|r| r.controls.contains(&name))
+                .map(|r| r.id.as_str())
+                .collect();
+            let results: Vec<_> = judged
+                .evaluation
+                .requirements
+                .iter()
+                .filter(|r| serving.contains(&r.id.as_str()) && !r.pending)
+                .collect();
             if serving.is_empty() {
                 continue;
             }
-            let mut evidence: Vec<_> = results.iter().flat_map(|r| r.rows.iter()).filter(|r| r.verdict.is_met()).flat_map(|r| r.inputs.clone()).collect();
+            let mut evidence: Vec<_> = results
+                .iter()
+                .flat_map(|r| r.rows.iter())
+                .filter(|r| r.verdict.is_met())
+                .flat_map(|r| r.inputs.clone())
+                .collect();
             evidence.sort();
             evidence.dedup();
             rows.push(ControlRow {
@@ -412,7 +507,14 @@ fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Event> {
             if stale.contains(&&e.id) {
                 marks.push(Mark::Stale);
             }
-            Event { at: e.at(), received: e.received, lane: e.facts.lane().into(), what: what(e, show), marks, evidence: e.id.clone() }
+            Event {
+                at: e.at(),
+                received: e.received,
+                lane: e.facts.lane().into(),
+                what: what(e, show),
+                marks,
+                evidence: e.id.clone(),
+            }
         })
         .collect();
     out.sort_by(|a, b| (a.at, &a.evidence).cmp(&(b.at, &b.evidence)));
@@ -447,31 +549,56 @@ fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
 
 /// One sentence on what a piece of evidence says.
 fn what(e: &Evidence, show: &dyn Fn(&str) -> String) -> String {
-    let who = e.actor.as_ref().map_or_else(|| "Somebody".to_owned(), |a| a.name.clone().unwrap_or_else(|| show(&a.account)));
+    let who =
+        e.actor.as_ref().map_or_else(|| "Somebody".to_owned(), |a| a.name.clone().unwrap_or_else(|| show(&a.account)));
     let short = |sha: &str| sha.chars().take(7).collect::<String>();
     match &e.facts {
-        Facts::Push(p) => format!("{who} pushed {} commit{} to {}", p.commits.len(), if p.commits.len() == 1 { "" } else { "s" }, p.branch),
+        Facts::Push(p) => format!(
+            "{who} pushed {} commit{} to {}",
+            p.commits.len(),
+            if p.commits.len() == 1 { "" } else { "s" },
+            p.branch
+        ),
         Facts::Tag(t) => format!("Tag {} {}", t.name, if t.removed { "was removed" } else { "was made" }),
         Facts::Change(c) => format!("Change #{} {}: {}", c.number, c.action.replace('_', " "), c.title),
-        Facts::Review(r) => format!("{} {} change #{}", r.reviewer.as_ref().map_or_else(|| "Somebody".into(), |a| show(&a.account)), match r.verdict {
-            ReviewVerdict::Approved => "approved",
-            ReviewVerdict::ChangesRequested => "asked for changes in",
-            ReviewVerdict::Commented => "commented on",
-            ReviewVerdict::Dismissed => "had a review set aside on",
-        }, r.number),
-        Facts::BranchRule(b) => format!("Protection of {} was {}", b.pattern, if b.removed { "removed" } else { "set" }),
-        Facts::Check(c) => format!("Check {} on {}: {}", c.name, short(&c.commit), format!("{:?}", c.conclusion).to_lowercase()),
+        Facts::Review(r) => format!(
+            "{} {} change #{}",
+            r.reviewer.as_ref().map_or_else(|| "Somebody".into(), |a| show(&a.account)),
+            match r.verdict {
+                ReviewVerdict::Approved => "approved",
+                ReviewVerdict::ChangesRequested => "asked for changes in",
+                ReviewVerdict::Commented => "commented on",
+                ReviewVerdict::Dismissed => "had a review set aside on",
+            },
+            r.number
+        ),
+        Facts::BranchRule(b) => {
+            format!("Protection of {} was {}", b.pattern, if b.removed { "removed" } else { "set" })
+        }
+        Facts::Check(c) => {
+            format!("Check {} on {}: {}", c.name, short(&c.commit), format!("{:?}", c.conclusion).to_lowercase())
+        }
         Facts::TestRun(t) => format!("Suite {}: {} of {} passed", t.suite, t.passed, t.tests),
         Facts::Coverage(c) => format!("Coverage: {} of {} lines", c.lines_covered, c.lines_total),
         Facts::Scan(s) => format!("{} ({}) found {}", s.tool, s.scan.name(), s.levels.total()),
         Facts::Sbom(s) => format!("Bill of materials with {} components", s.components),
         Facts::Alert(a) => format!("Alert #{} {}: {}", a.number, a.action, a.title),
-        Facts::Build(b) => format!("Workflow {} on {}: {}", b.name, short(&b.commit), format!("{:?}", b.conclusion).to_lowercase()),
+        Facts::Build(b) => {
+            format!("Workflow {} on {}: {}", b.name, short(&b.commit), format!("{:?}", b.conclusion).to_lowercase())
+        }
         Facts::Manifest(m) => format!("{who} cut {} at {}", m.version, short(&m.commit)),
         Facts::Ticket(t) => format!("{} {}: {}", t.key, t.status, t.title),
-        Facts::Approval(a) => format!("{} said {} ({}{})", a.approver.as_ref().map_or_else(|| "Somebody".into(), |p| show(&p.account)), format!("{:?}", a.verdict).to_lowercase(), a.meaning, if a.environment.is_empty() { String::new() } else { format!(", {}", a.environment) }),
+        Facts::Approval(a) => format!(
+            "{} said {} ({}{})",
+            a.approver.as_ref().map_or_else(|| "Somebody".into(), |p| show(&p.account)),
+            format!("{:?}", a.verdict).to_lowercase(),
+            a.meaning,
+            if a.environment.is_empty() { String::new() } else { format!(", {}", a.environment) }
+        ),
         Facts::Deployment(d) => format!("Deployment to {} {}", d.environment, format!("{:?}", d.state).to_lowercase()),
-        Facts::Validation(v) => format!("{} in {} {}", v.name, v.environment, if v.passed { "held" } else { "did not hold" }),
+        Facts::Validation(v) => {
+            format!("{} in {} {}", v.name, v.environment, if v.passed { "held" } else { "did not hold" })
+        }
         Facts::RollbackTarget(r) => format!("Rollback target: {}", r.version),
         Facts::Unread { name, .. } => format!("{name} was kept and could not be read"),
     }
@@ -486,7 +613,14 @@ fn no_proof(index: u64) -> Proof {
     Proof { index, leaf: String::new(), hashes: Vec::new() }
 }
 
-fn evidence_rows(tx: &Tx<'_>, judged: &Judged, stored: &StoredRelease, head: &LogHead, show: &dyn Fn(&str) -> String, proofs: bool) -> Result<Vec<EvidenceRow>, StoreError> {
+fn evidence_rows(
+    tx: &Tx<'_>,
+    judged: &Judged,
+    stored: &StoredRelease,
+    head: &LogHead,
+    show: &dyn Fn(&str) -> String,
+    proofs: bool,
+) -> Result<Vec<EvidenceRow>, StoreError> {
     debug_assert_eq!(judged.evidence.len(), judged.signals.len());
     let _ = stored;
     judged
@@ -502,12 +636,19 @@ fn evidence_rows(tx: &Tx<'_>, judged: &Judged, stored: &StoredRelease, head: &Lo
                 source: e.source.clone(),
                 occurred_at: e.occurred,
                 received_at: e.received,
-                actor: e.actor.as_ref().map_or_else(String::new, |a| a.name.clone().unwrap_or_else(|| show(&a.account))),
+                actor: e
+                    .actor
+                    .as_ref()
+                    .map_or_else(String::new, |a| a.name.clone().unwrap_or_else(|| show(&a.account))),
                 rule: e.rule,
                 sha256: hex(&s.body),
                 media: s.media.clone(),
                 salt: s.salt.as_deref().map(hex),
-                normalised: if proofs { signals::normalised(tx, s.log_index)?.unwrap_or_default() } else { String::new() },
+                normalised: if proofs {
+                    signals::normalised(tx, s.log_index)?.unwrap_or_default()
+                } else {
+                    String::new()
+                },
                 marks: look::marks(judged, i),
                 proof: if proofs { proof_of(tx, head, s.log_index)? } else { no_proof(s.log_index) },
             })
@@ -515,7 +656,14 @@ fn evidence_rows(tx: &Tx<'_>, judged: &Judged, stored: &StoredRelease, head: &Lo
         .collect()
 }
 
-fn decision_rows(engine: &Arc<Engine>, tx: &Tx<'_>, stored: &StoredRelease, head: &LogHead, show: &dyn Fn(&str) -> String, proofs: bool) -> Result<Vec<DecisionRow>, StoreError> {
+fn decision_rows(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    head: &LogHead,
+    show: &dyn Fn(&str) -> String,
+    proofs: bool,
+) -> Result<Vec<DecisionRow>, StoreError> {
     decisions::of_release(tx, stored.release.id.as_str())?
         .into_iter()
         .map(|d| {
@@ -549,12 +697,20 @@ fn decision_rows(engine: &Arc<Engine>, tx: &Tx<'_>, stored: &StoredRelease, head
         .collect()
 }
 
-fn integrity(engine: &Arc<Engine>, tx: &Tx<'_>, stored: &StoredRelease, head: &LogHead, decisions: &[DecisionRow], proofs: bool) -> Result<Integrity, StoreError> {
+fn integrity(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    head: &LogHead,
+    decisions: &[DecisionRow],
+    proofs: bool,
+) -> Result<Integrity, StoreError> {
     let mut earlier = Vec::new();
     if proofs {
         for index in decisions.iter().flat_map(|d| d.entries.iter()).map(|e| e.proof.index) {
             let Some((size, checkpoint)) = log::checkpoint_covering(tx, index + 1)? else { continue };
-            let consistency = tree::consistency_proof(&head.tiles(tx), size, head.size())?.iter().map(|h| hex(h)).collect();
+            let consistency =
+                tree::consistency_proof(&head.tiles(tx), size, head.size())?.iter().map(|h| hex(h)).collect();
             let known = earlier.iter().any(|r: &LogRef| r.checkpoint == checkpoint);
             if !known && size < head.size() {
                 earlier.push(LogRef { checkpoint, consistency });
@@ -574,7 +730,11 @@ fn integrity(engine: &Arc<Engine>, tx: &Tx<'_>, stored: &StoredRelease, head: &L
         log_key: engine.keys.log.verifier().vkey(),
         certifier_key: hex(engine.keys.certifier.verifier().spki()),
         dossier_key: hex(engine.keys.dossier.verifier().spki()),
-        keys_signature: hex(&engine.keys.log.sign(&vouching(engine.keys.origin(), engine.keys.certifier.verifier(), engine.keys.dossier.verifier()))),
+        keys_signature: hex(&engine.keys.log.sign(&vouching(
+            engine.keys.origin(),
+            engine.keys.certifier.verifier(),
+            engine.keys.dossier.verifier(),
+        ))),
         checkpoint: head.checkpoint.clone(),
         earlier,
         label_key: if proofs { hex(&stored.label_key) } else { String::new() },

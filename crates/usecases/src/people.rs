@@ -48,7 +48,14 @@ fn secret() -> Result<String, Problem> {
     Ok(format!("{TOKEN_PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&random::<32>()?).to_lowercase()))
 }
 
-fn make(batch: &Batch<'_>, kind: &str, name: &str, person: Option<&PersonId>, role: Role, life: i64) -> Result<Session, Fault> {
+fn make(
+    batch: &Batch<'_>,
+    kind: &str,
+    name: &str,
+    person: Option<&PersonId>,
+    role: Role,
+    life: i64,
+) -> Result<Session, Fault> {
     let secret = secret()?;
     let token = Token {
         id: TokenId::new(batch.now, random()?).to_string(),
@@ -79,9 +86,16 @@ pub fn is_set_up(engine: &Engine) -> Result<bool, Problem> {
 /// When somebody is set up already, or the commit fails.
 pub fn setup_link(engine: &Arc<Engine>) -> Result<Session, Problem> {
     if is_set_up(engine)? {
-        return Err(Problem::new(ProblemKind::Conflict, "set-up", "No link was made.", "Somebody is set up already.", "Ask them for a token."));
+        return Err(Problem::new(
+            ProblemKind::Conflict,
+            "set-up",
+            "No link was made.",
+            "Somebody is set up already.",
+            "Ask them for a token.",
+        ));
     }
-    let (session, _) = engine.write_blocking(|batch| make(batch, "setup", "set-up link", None, Role::Admin, SETUP_LIFE))?;
+    let (session, _) =
+        engine.write_blocking(|batch| make(batch, "setup", "set-up link", None, Role::Admin, SETUP_LIFE))?;
     Ok(session)
 }
 
@@ -89,16 +103,35 @@ pub fn setup_link(engine: &Arc<Engine>) -> Result<Session, Problem> {
 ///
 /// # Errors
 /// A link that is unknown, used or over, or an empty name.
-pub async fn redeem_setup(engine: &Arc<Engine>, link: &str, name: String, account: String) -> Result<(PersonId, Session), Problem> {
+pub async fn redeem_setup(
+    engine: &Arc<Engine>,
+    link: &str,
+    name: String,
+    account: String,
+) -> Result<(PersonId, Session), Problem> {
     let digest = sha256(link.as_bytes());
     if name.trim().is_empty() {
-        return Err(Problem::new(ProblemKind::BadInput, "empty-name", "You were not signed in.", "The name is empty.", "Enter your name as it should stand in the record."));
+        return Err(Problem::new(
+            ProblemKind::BadInput,
+            "empty-name",
+            "You were not signed in.",
+            "The name is empty.",
+            "Enter your name as it should stand in the record.",
+        ));
     }
     let ((person, session), _) = engine
         .write(move |batch| {
-            let token = people::token(batch.tx, &digest)?.filter(|t| t.kind == "setup" && t.revoked.is_none() && t.expires > batch.now);
+            let token = people::token(batch.tx, &digest)?
+                .filter(|t| t.kind == "setup" && t.revoked.is_none() && t.expires > batch.now);
             let Some(token) = token else {
-                return Err(Problem::new(ProblemKind::NotSignedIn, "setup-link", "You were not signed in.", "This link was used already or has ended.", "Start the server again for a new one.").into());
+                return Err(Problem::new(
+                    ProblemKind::NotSignedIn,
+                    "setup-link",
+                    "You were not signed in.",
+                    "This link was used already or has ended.",
+                    "Start the server again for a new one.",
+                )
+                .into());
             };
             people::revoke(batch.tx, &token.id, batch.now)?;
             let person = record_person(batch, None, name.trim(), vec![account], Role::Admin, "set-up link")?;
@@ -109,12 +142,20 @@ pub async fn redeem_setup(engine: &Arc<Engine>, link: &str, name: String, accoun
     Ok((person, session))
 }
 
-fn record_person(batch: &mut Batch<'_>, id: Option<PersonId>, name: &str, accounts: Vec<String>, role: Role, by: &str) -> Result<Person, Fault> {
+fn record_person(
+    batch: &mut Batch<'_>,
+    id: Option<PersonId>,
+    name: &str,
+    accounts: Vec<String>,
+    role: Role,
+    by: &str,
+) -> Result<Person, Fault> {
     let id = match id {
         Some(id) => id,
         None => PersonId::new(batch.now, random()?),
     };
-    let mut accounts: Vec<String> = accounts.into_iter().map(|a| a.trim().to_lowercase()).filter(|a| !a.is_empty()).collect();
+    let mut accounts: Vec<String> =
+        accounts.into_iter().map(|a| a.trim().to_lowercase()).filter(|a| !a.is_empty()).collect();
     accounts.sort();
     accounts.dedup();
     let person = Person { id, name: name.chars().take(200).collect(), accounts, role };
@@ -127,7 +168,13 @@ fn record_person(batch: &mut Batch<'_>, id: Option<PersonId>, name: &str, accoun
 ///
 /// # Errors
 /// A role that may not, an account that is somebody else's, a failed commit.
-pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, name: String, accounts: Vec<String>, role: Role) -> Result<Person, Problem> {
+pub async fn put_person(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    name: String,
+    accounts: Vec<String>,
+    role: Role,
+) -> Result<Person, Problem> {
     allow(caller, Action::Administer)?;
     let caller = caller.clone();
     let (person, _) = engine
@@ -135,8 +182,16 @@ pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, name: String, acc
             let known = people::all_at(batch.tx, i64::MAX as u64)?;
             let wanted: Vec<String> = accounts.iter().map(|a| a.trim().to_lowercase()).collect();
             let same = known.iter().find(|p| p.name == name);
-            if let Some(other) = known.iter().find(|p| p.name != name && p.accounts.iter().any(|a| wanted.contains(a))) {
-                return Err(Problem::new(ProblemKind::Conflict, "account-taken", "The person was not recorded.", format!("One of the accounts belongs to {}.", other.name), "An account stands for one person.").into());
+            if let Some(other) = known.iter().find(|p| p.name != name && p.accounts.iter().any(|a| wanted.contains(a)))
+            {
+                return Err(Problem::new(
+                    ProblemKind::Conflict,
+                    "account-taken",
+                    "The person was not recorded.",
+                    format!("One of the accounts belongs to {}.", other.name),
+                    "An account stands for one person.",
+                )
+                .into());
             }
             record_person(batch, same.map(|p| p.id.clone()), &name, accounts, role, &caller.account())
         })
@@ -157,7 +212,15 @@ pub fn list_people(engine: &Engine) -> Result<Vec<Person>, Problem> {
 /// # Errors
 /// When the secret is unknown, over or revoked.
 pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
-    let refuse = |why: &str| Problem::new(ProblemKind::NotSignedIn, "not-signed-in", "You are not signed in.", why, "Get a token from an admin, and give it as CERTRAIL_TOKEN or on the sign-in page.");
+    let refuse = |why: &str| {
+        Problem::new(
+            ProblemKind::NotSignedIn,
+            "not-signed-in",
+            "You are not signed in.",
+            why,
+            "Get a token from an admin, and give it as CERTRAIL_TOKEN or on the sign-in page.",
+        )
+    };
     let digest = sha256(secret.trim().as_bytes());
     let now = engine.now();
     let found = engine.read(|tx| {
@@ -178,7 +241,13 @@ pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
         (Some(p), "session") => p.role,
         _ => token.role,
     };
-    Ok(Caller { role, name: person.as_ref().map_or_else(|| token.name.clone(), |p| p.name.clone()), person: person.map(|p| p.id), how: token.kind, key: token.id })
+    Ok(Caller {
+        role,
+        name: person.as_ref().map_or_else(|| token.name.clone(), |p| p.name.clone()),
+        person: person.map(|p| p.id),
+        how: token.kind,
+        key: token.id,
+    })
 }
 
 /// Makes a token. An admin makes tokens for pipelines; anybody makes tokens for themselves with their own role.
@@ -186,7 +255,8 @@ pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
 /// # Errors
 /// A role that may not, an unreasonable life, a failed commit.
 pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken, own: bool) -> Result<Session, Problem> {
-    let refuse = |why: &str, fix: &str| Problem::new(ProblemKind::BadInput, "bad-token", "No token was made.", why, fix);
+    let refuse =
+        |why: &str, fix: &str| Problem::new(ProblemKind::BadInput, "bad-token", "No token was made.", why, fix);
     if own {
         if caller.person.is_none() || caller.role != new.role {
             return Err(refuse("A token for yourself has your own role.", "Leave out --role, or ask an admin."));
@@ -195,7 +265,10 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken, 
         allow(caller, Action::Administer)?;
         // What signs for a person must belong to one.
         if matches!(new.role, Role::ReleaseManager | Role::Approver | Role::Admin) {
-            return Err(refuse("A token that belongs to nobody cannot certify, approve or administer.", "Let the person make it: `certrail token create --own`."));
+            return Err(refuse(
+                "A token that belongs to nobody cannot certify, approve or administer.",
+                "Let the person make it: `certrail token create --own`.",
+            ));
         }
     }
     if !(1..=366).contains(&new.days) || new.name.trim().is_empty() {
@@ -206,7 +279,12 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken, 
         .write(move |batch| {
             let person = caller.person.clone().filter(|_| own);
             let session = make(batch, "token", &new.name, person.as_ref(), new.role, new.days * Time::DAY)?;
-            batch.control("token-created", &caller.account(), &[], &json!({ "id": session.id, "name": new.name, "role": new.role, "expires_at": session.expires_at }))?;
+            batch.control(
+                "token-created",
+                &caller.account(),
+                &[],
+                &json!({ "id": session.id, "name": new.name, "role": new.role, "expires_at": session.expires_at }),
+            )?;
             Ok(session)
         })
         .await?;
@@ -234,7 +312,14 @@ pub async fn revoke_token(engine: &Arc<Engine>, caller: &Caller, id: String) -> 
     engine
         .write(move |batch| {
             if !people::revoke(batch.tx, &id, batch.now)? {
-                return Err(Problem::new(ProblemKind::NotFound, "no-such-token", "Nothing was changed.", "There is no live token of that id.", "List them with `certrail token list`.").into());
+                return Err(Problem::new(
+                    ProblemKind::NotFound,
+                    "no-such-token",
+                    "Nothing was changed.",
+                    "There is no live token of that id.",
+                    "List them with `certrail token list`.",
+                )
+                .into());
             }
             batch.control("token-revoked", &caller.account(), &[], &json!({ "id": id }))?;
             Ok(())
@@ -249,6 +334,7 @@ pub async fn revoke_token(engine: &Arc<Engine>, caller: &Caller, id: String) -> 
 /// When the commit fails.
 pub fn session_for(engine: &Arc<Engine>, person: &Person) -> Result<Session, Problem> {
     let (id, role) = (person.id.clone(), person.role);
-    let (session, _) = engine.write_blocking(move |batch| make(batch, "session", "session", Some(&id), role, SESSION_LIFE))?;
+    let (session, _) =
+        engine.write_blocking(move |batch| make(batch, "session", "session", Some(&id), role, SESSION_LIFE))?;
     Ok(session)
 }

@@ -24,15 +24,21 @@ use crate::{
 /// A role that may not, a malformed name, a failed commit.
 pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Product) -> Result<Product, Problem> {
     allow(caller, Action::Administer)?;
-    let refuse = |why: &str, fix: &str| Problem::new(ProblemKind::BadInput, "bad-product", "The product was not recorded.", why, fix);
+    let refuse = |why: &str, fix: &str| {
+        Problem::new(ProblemKind::BadInput, "bad-product", "The product was not recorded.", why, fix)
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if product.name.is_empty() || product.name.len() > 80 || !product.name.chars().all(plain) {
-        return Err(refuse("Its name is empty or has characters that do not fit into an address.", "Use letters, digits, hyphen, underscore and dot."));
+        return Err(refuse(
+            "Its name is empty or has characters that do not fit into an address.",
+            "Use letters, digits, hyphen, underscore and dot.",
+        ));
     }
     if !product.tag_pattern.contains("{version}") {
         return Err(refuse("Its tag pattern does not say where the version is.", "Write it like v{version}."));
     }
-    product.repositories = product.repositories.iter().map(|r| r.trim().to_ascii_lowercase()).filter(|r| !r.is_empty()).collect();
+    product.repositories =
+        product.repositories.iter().map(|r| r.trim().to_ascii_lowercase()).filter(|r| !r.is_empty()).collect();
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();
@@ -46,7 +52,10 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             products::put(batch.tx, &product, index)?;
             bind::open_release(batch, &product)?;
             let mut effects = Effects::default();
-            effects.touched.signals.extend(bindings::unbound(batch.tx, i64::MAX as u64, 10_000)?.into_iter().map(|(i, _)| i));
+            effects
+                .touched
+                .signals
+                .extend(bindings::unbound(batch.tx, i64::MAX as u64, 10_000)?.into_iter().map(|(i, _)| i));
             bind::relearn(batch, &mut effects)?;
             bind::settle(batch, effects, "product")?;
             Ok(product)
@@ -62,7 +71,13 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
 pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -> Result<String, Problem> {
     allow(caller, Action::Administer)?;
     let set = Criteria::parse(&text).map_err(|e| {
-        Problem::new(ProblemKind::BadInput, "bad-criteria", "The criteria were not recorded.", format!("{e}."), "Fix the file and send it again.")
+        Problem::new(
+            ProblemKind::BadInput,
+            "bad-criteria",
+            "The criteria were not recorded.",
+            format!("{e}."),
+            "Fix the file and send it again.",
+        )
     })?;
     let digest = sha256(text.as_bytes());
     let caller = caller.clone();

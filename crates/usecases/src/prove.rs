@@ -26,7 +26,13 @@ pub(crate) fn receipt_in(tx: &Tx<'_>, head: &LogHead, index: u64) -> Result<Rece
 }
 
 fn no_entry(index: u64, size: u64) -> Problem {
-    Problem::new(ProblemKind::NotFound, "no-such-entry", "There is no such entry.", format!("The log has {size} entries; {index} is not among them."), "Entries are numbered from 0.")
+    Problem::new(
+        ProblemKind::NotFound,
+        "no-such-entry",
+        "There is no such entry.",
+        format!("The log has {size} entries; {index} is not among them."),
+        "Entries are numbered from 0.",
+    )
 }
 
 /// The proof that the tree of `old` leaves is a prefix of the tree under `head`.

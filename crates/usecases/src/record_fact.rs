@@ -11,8 +11,9 @@ use certrail_store::tables::products;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Caller, access::allow,
+    Caller,
     accept::{Ack, Incoming, accept},
+    access::allow,
     add_evidence::{MetRequirement, is_digest, met_by, no_such_product},
     engine::{Engine, LogHead, internal},
 };
@@ -152,7 +153,8 @@ pub async fn record_fact(
         FactInput::RollbackTarget(r) => (Action::Record, &r.product),
     };
     // A sign-off is a person's word, whichever of the two deciding roles they hold.
-    let may_sign = matches!(&input, FactInput::Approval(a) if a.meaning != "approval") && caller.role.may(Action::Approve);
+    let may_sign =
+        matches!(&input, FactInput::Approval(a) if a.meaning != "approval") && caller.role.may(Action::Approve);
     if !may_sign {
         allow(caller, action)?;
     }
@@ -196,7 +198,11 @@ fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
 
 fn required(value: &str, name: &str) -> Result<(), Problem> {
     if value.trim().is_empty() {
-        return Err(refuse("empty-value", format!("`{name}` is empty."), "Is a variable unset? Give a value, or remove the flag."));
+        return Err(refuse(
+            "empty-value",
+            format!("`{name}` is empty."),
+            "Is a variable unset? Give a value, or remove the flag.",
+        ));
     }
     Ok(())
 }
@@ -225,7 +231,11 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 required(&a.environment, "environment")?;
             }
             if caller.person.is_none() {
-                return Err(refuse("not-a-person", "An approval is a person's signature, and this token belongs to nobody.", "Sign in as a person, or use a token that a person made for themselves."));
+                return Err(refuse(
+                    "not-a-person",
+                    "An approval is a person's signature, and this token belongs to nobody.",
+                    "Sign in as a person, or use a token that a person made for themselves.",
+                ));
             }
             let release = release_of(engine, &a.product, &a.release)?;
             let approval = Approval {
@@ -247,7 +257,11 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
             required(&d.environment, "environment")?;
             for digest in &d.digests {
                 if !is_digest(digest) {
-                    return Err(refuse("bad-digest", format!("`{digest}` is not a digest."), "Give it as sha256: and 64 hexadecimal digits."));
+                    return Err(refuse(
+                        "bad-digest",
+                        format!("`{digest}` is not a digest."),
+                        "Give it as sha256: and 64 hexadecimal digits.",
+                    ));
                 }
             }
             let release = release_of(engine, &d.product, &d.release)?;
@@ -268,7 +282,12 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 repository: None,
                 run: None,
             };
-            (Facts::Deployment(deployment), vec![Key::release(&d.product, &release.version)], d.occurred_at.or(Some(now)), d.product)
+            (
+                Facts::Deployment(deployment),
+                vec![Key::release(&d.product, &release.version)],
+                d.occurred_at.or(Some(now)),
+                d.product,
+            )
         }
         FactInput::Validation(v) => {
             required(&v.environment, "environment")?;
@@ -297,8 +316,15 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
 
 fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
     required(&m.version, "version")?;
-    if m.version == certrail_domain::Release::OPEN_VERSION || m.version.len() > 100 || m.version.contains(['/', '\n', '\0']) {
-        return Err(refuse("bad-version", format!("`{}` cannot be a version.", m.version.chars().take(40).collect::<String>()), "Use a version like 2.4.1, without slashes."));
+    if m.version == certrail_domain::Release::OPEN_VERSION
+        || m.version.len() > 100
+        || m.version.contains(['/', '\n', '\0'])
+    {
+        return Err(refuse(
+            "bad-version",
+            format!("`{}` cannot be a version.", m.version.chars().take(40).collect::<String>()),
+            "Use a version like 2.4.1, without slashes.",
+        ));
     }
     let full = |sha: &str| matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
     let commits = m.range.iter().flatten();
@@ -306,10 +332,18 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
         return Err(refuse("bad-commit", "A commit id is not complete.", "Give all 40 (or 64) hexadecimal digits."));
     }
     if commits.count() > 100_000 {
-        return Err(refuse("range-too-large", "The range holds more than 100,000 commits.", "Name the previous release with --previous."));
+        return Err(refuse(
+            "range-too-large",
+            "The range holds more than 100,000 commits.",
+            "Name the previous release with --previous.",
+        ));
     }
     if let Some(bad) = m.digests.iter().find(|d| !is_digest(d)) {
-        return Err(refuse("bad-digest", format!("`{bad}` is not a digest."), "Give it as sha256: and 64 hexadecimal digits."));
+        return Err(refuse(
+            "bad-digest",
+            format!("`{bad}` is not a digest."),
+            "Give it as sha256: and 64 hexadecimal digits.",
+        ));
     }
     Ok(())
 }

@@ -69,7 +69,10 @@ pub fn verify_dossier(file: &[u8], trusted: Option<&str>) -> Verification {
     };
     let key = seal.verify(&bytes);
     v.seal_key = key.as_ref().map(DecisionVerifier::key_id);
-    if !v.note("seal of the dossier", key.map(|k| format!("key {}", k.key_id())).ok_or_else(|| "the bytes were changed after sealing".into())) {
+    if !v.note(
+        "seal of the dossier",
+        key.map(|k| format!("key {}", k.key_id())).ok_or_else(|| "the bytes were changed after sealing".into()),
+    ) {
         return v;
     }
     let dossier: Dossier = match serde_json::from_slice(&bytes) {
@@ -89,12 +92,16 @@ pub fn verify_dossier(file: &[u8], trusted: Option<&str>) -> Verification {
 fn open_pdf(file: &[u8], v: &mut Verification) -> Option<Vec<u8>> {
     let opened = seal::open_pdf(file);
     let holds = opened.as_ref().and_then(|(bytes, seal)| seal.verify(bytes)).map(|k| format!("key {}", k.key_id()));
-    if !v.note("seal of the PDF", holds.ok_or_else(|| "the PDF was changed after sealing, or was never sealed".into())) {
+    if !v.note("seal of the PDF", holds.ok_or_else(|| "the PDF was changed after sealing, or was never sealed".into()))
+    {
         return None;
     }
     let (bytes, _) = opened?;
     let json = attachment(&bytes);
-    v.note("dossier attached to the PDF", json.as_ref().map(|j| format!("{} bytes", j.len())).ok_or_else(|| "no dossier.json is attached".into()));
+    v.note(
+        "dossier attached to the PDF",
+        json.as_ref().map(|j| format!("{} bytes", j.len())).ok_or_else(|| "no dossier.json is attached".into()),
+    );
     json
 }
 
@@ -130,7 +137,10 @@ fn contents(d: &Dossier, sealed_by: &str, trusted: Option<&str>, v: &mut Verific
     };
     if let Some(trusted) = trusted {
         let same = trusted.trim() == d.integrity.log_key;
-        v.note("key of the log is the one you hold", if same { Ok(key.name().to_owned()) } else { Err("it is another key".into()) });
+        v.note(
+            "key of the log is the one you hold",
+            if same { Ok(key.name().to_owned()) } else { Err("it is another key".into()) },
+        );
     }
     v.note("the log's key vouches for the keys that signed and sealed", vouched(d, sealed_by, &key));
     let checkpoint = match Checkpoint::verify(&d.integrity.checkpoint, &key) {
@@ -156,7 +166,8 @@ fn vouched(d: &Dossier, sealed_by: &str, key: &VerifierKey) -> Result<String, St
         return Err("the file was sealed by another key".into());
     }
     let signature = HEXLOWER.decode(d.integrity.keys_signature.as_bytes()).map_err(|_| "the signature is malformed")?;
-    let good = d.integrity.origin == key.name() && key.verifies(&vouching(&d.integrity.origin, &certifier, &dossier), &signature);
+    let good = d.integrity.origin == key.name()
+        && key.verifies(&vouching(&d.integrity.origin, &certifier, &dossier), &signature);
     if good { Ok("certifier and sealer".into()) } else { Err("the log's key did not sign for these keys".into()) }
 }
 
@@ -174,8 +185,10 @@ fn consistency(d: &Dossier, key: &VerifierKey, head: &Checkpoint) -> Result<Stri
 fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
     for row in &d.evidence {
         let fail = |why: &str| format!("{}: {why}", row.id);
-        verify_entry(row.proof.index, row.proof.leaf.as_bytes(), &row.proof.hashes, head).map_err(|e| fail(&e.to_string()))?;
-        let Some(Read::Capture { body, normalised, received, source, .. }) = leaf::read(row.proof.leaf.as_bytes()) else {
+        verify_entry(row.proof.index, row.proof.leaf.as_bytes(), &row.proof.hashes, head)
+            .map_err(|e| fail(&e.to_string()))?;
+        let Some(Read::Capture { body, normalised, received, source, .. }) = leaf::read(row.proof.leaf.as_bytes())
+        else {
             return Err(fail("its entry is of another kind"));
         };
         if received != row.received_at.to_string() || source != row.source {
@@ -190,7 +203,8 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         if commitment(&salt, &sha256(row.normalised.as_bytes())) != normalised {
             return Err(fail("its content is not the one recorded"));
         }
-        let signal: certrail_domain::Signal = serde_json::from_str(&row.normalised).map_err(|e| fail(&e.to_string()))?;
+        let signal: certrail_domain::Signal =
+            serde_json::from_str(&row.normalised).map_err(|e| fail(&e.to_string()))?;
         if signal.facts.kind() != row.kind || signal.occurred_at != row.occurred_at {
             return Err(fail("kind or time differ from the recorded content"));
         }
@@ -199,13 +213,18 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
 }
 
 fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
-    let key = HEXLOWER.decode(d.integrity.certifier_key.as_bytes()).ok().and_then(|b| DecisionVerifier::from_spki(&b)).ok_or("the certifier's key is malformed")?;
+    let key = HEXLOWER
+        .decode(d.integrity.certifier_key.as_bytes())
+        .ok()
+        .and_then(|b| DecisionVerifier::from_spki(&b))
+        .ok_or("the certifier's key is malformed")?;
     for decision in &d.decisions {
         let fail = |why: &str| format!("{}: {why}", decision.id);
         if certrail_ledger::hex(&sha256(decision.world.as_bytes())) != decision.world_digest {
             return Err(fail("the frozen state of the world was changed"));
         }
-        let world: crate::certify::FrozenWorld = serde_json::from_str(&decision.world).map_err(|e| fail(&e.to_string()))?;
+        let world: crate::certify::FrozenWorld =
+            serde_json::from_str(&decision.world).map_err(|e| fail(&e.to_string()))?;
         if certrail_ledger::hex(&sha256(decision.evaluation.as_bytes())) != world.evaluation {
             return Err(fail("the evaluation it rests on was changed"));
         }
@@ -213,18 +232,24 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
             return Err(fail("it has no signed statement"));
         }
         for entry in &decision.entries {
-            let envelope: Envelope = serde_json::from_value(entry.envelope.clone()).map_err(|e| fail(&e.to_string()))?;
+            let envelope: Envelope =
+                serde_json::from_value(entry.envelope.clone()).map_err(|e| fail(&e.to_string()))?;
             let payload = envelope.verify(&key).ok_or_else(|| fail("its signature does not hold"))?;
             let statement: serde_json::Value = serde_json::from_slice(&payload).map_err(|e| fail(&e.to_string()))?;
-            let named = statement.pointer("/predicate/world/sha256").or_else(|| statement.pointer("/predicate/inputAttestations/0/digest/sha256"));
+            let named = statement
+                .pointer("/predicate/world/sha256")
+                .or_else(|| statement.pointer("/predicate/inputAttestations/0/digest/sha256"));
             if named.and_then(|n| n.as_str()) != Some(decision.world_digest.as_str()) {
                 return Err(fail("a statement names another state of the world"));
             }
-            verify_entry(entry.proof.index, entry.proof.leaf.as_bytes(), &entry.proof.hashes, head).map_err(|e| fail(&e.to_string()))?;
+            verify_entry(entry.proof.index, entry.proof.leaf.as_bytes(), &entry.proof.hashes, head)
+                .map_err(|e| fail(&e.to_string()))?;
             let Some(Read::Decision { digest, signature, spki }) = leaf::read(entry.proof.leaf.as_bytes()) else {
                 return Err(fail("its entry is of another kind"));
             };
-            let same = envelope.signed_digest().is_some_and(|own| own.as_slice() == digest) && envelope.signature() == Some(signature) && spki == key.spki();
+            let same = envelope.signed_digest().is_some_and(|own| own.as_slice() == digest)
+                && envelope.signature() == Some(signature)
+                && spki == key.spki();
             if !same {
                 return Err(fail("its entry holds another signature"));
             }

@@ -17,7 +17,8 @@ pub(crate) struct SignedIn(pub(crate) Caller);
 
 /// The secret a request carries.
 pub(crate) fn secret(headers: &HeaderMap) -> Option<String> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned));
+    let bearer =
+        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned));
     bearer.or_else(|| {
         headers
             .get_all(header::COOKIE)

@@ -11,7 +11,10 @@ use axum::{
 use certrail_domain::ProblemKind;
 use certrail_usecases::{Delivery, deliver_webhook};
 
-use crate::{App, refusal::{Refusal, read_body}};
+use crate::{
+    App,
+    refusal::{Refusal, read_body},
+};
 
 /// GitHub caps payloads at 25 MB.
 const MAX_DELIVERY: usize = 25 * 1024 * 1024;
@@ -49,5 +52,6 @@ async fn take(app: &App, connector: String, headers: &HeaderMap, body: Body) -> 
     let (ack, head) = deliver_webhook(&app.engine, Delivery { connector, headers, body }).await?;
     let status = if ack.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     let receipt = format!("/api/v1/receipts/{}", ack.index);
-    Ok((status, Json(serde_json::json!({ "ack": ack, "checkpoint": head.checkpoint, "receipt": receipt }))).into_response())
+    Ok((status, Json(serde_json::json!({ "ack": ack, "checkpoint": head.checkpoint, "receipt": receipt })))
+        .into_response())
 }

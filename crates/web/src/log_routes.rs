@@ -20,7 +20,11 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 async fn checkpoint(State(app): State<App>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], app.engine.head().checkpoint.clone()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")],
+        app.engine.head().checkpoint.clone(),
+    )
+        .into_response()
 }
 
 async fn key(State(app): State<App>) -> String {
@@ -29,8 +33,21 @@ async fn key(State(app): State<App>) -> String {
 
 async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Response, Refusal> {
     let bytes = blocking(move || tile_bytes(&app.engine, &path)).await?.ok_or_else(|| {
-        Problem::new(ProblemKind::NotFound, "no-such-tile", "There is no such tile.", "The path is malformed, or the log is not that large yet.", "Read /log/checkpoint for the size.")
+        Problem::new(
+            ProblemKind::NotFound,
+            "no-such-tile",
+            "There is no such tile.",
+            "The path is malformed, or the log is not that large yet.",
+            "Read /log/checkpoint for the size.",
+        )
     })?;
     // Tiles never change once they exist.
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")], bytes).into_response())
+    Ok((
+        [
+            (header::CONTENT_TYPE, "application/octet-stream"),
+            (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        ],
+        bytes,
+    )
+        .into_response())
 }

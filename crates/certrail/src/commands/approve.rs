@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Global, print_json};
-use crate::{client::Client, config, failure::{Failure, USAGE}};
+use crate::{
+    client::Client,
+    config,
+    failure::{Failure, USAGE},
+};
 
 /// Sign a release: a deployment approval (--environment) or a sign-off (--as).
 #[derive(clap::Args)]
@@ -33,7 +37,12 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
     let product = config::product(args.product.as_deref())?;
     if args.environment.is_none() && args.meaning.is_none() {
-        return Err(Failure::new(USAGE, "Nothing was signed.", "It is not said what is signed.", "Give --environment production, or --as qa."));
+        return Err(Failure::new(
+            USAGE,
+            "Nothing was signed.",
+            "It is not said what is signed.",
+            "Give --environment production, or --as qa.",
+        ));
     }
     let verdict = match (args.reject, args.withdraw) {
         (true, _) => "rejected",
@@ -48,7 +57,12 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
     } else {
         println!("Recorded: {verdict} ({meaning}) for {product} {}, entry {}.", args.version, answer["ack"]["index"]);
         for met in answer["met"].as_array().into_iter().flatten() {
-            println!("  {} {}: {}", met["verdict"].as_str().unwrap_or("?"), met["requirement"].as_str().unwrap_or("?"), met["sentence"].as_str().unwrap_or(""));
+            println!(
+                "  {} {}: {}",
+                met["verdict"].as_str().unwrap_or("?"),
+                met["requirement"].as_str().unwrap_or("?"),
+                met["sentence"].as_str().unwrap_or("")
+            );
         }
     }
     Ok(0)

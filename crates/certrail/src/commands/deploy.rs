@@ -79,15 +79,24 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     let (what, body) = match command {
         Command::Record(a) => {
             let product = config::product(a.product.as_deref())?;
-            (format!("Recorded: {product} {} to {} {}", a.version, a.environment, a.result), json!({ "kind": "deployment.event", "product": product, "release": a.version, "id": a.id, "environment": a.environment, "state": a.result, "digests": a.digest, "rollback": a.rollback }))
+            (
+                format!("Recorded: {product} {} to {} {}", a.version, a.environment, a.result),
+                json!({ "kind": "deployment.event", "product": product, "release": a.version, "id": a.id, "environment": a.environment, "state": a.result, "digests": a.digest, "rollback": a.rollback }),
+            )
         }
         Command::Check(a) => {
             let product = config::product(a.product.as_deref())?;
-            (format!("Recorded: {} in {} {}", a.name, a.environment, a.result), json!({ "kind": "deployment.validation", "product": product, "release": a.version, "environment": a.environment, "name": a.name, "passed": a.result == "passed" }))
+            (
+                format!("Recorded: {} in {} {}", a.name, a.environment, a.result),
+                json!({ "kind": "deployment.validation", "product": product, "release": a.version, "environment": a.environment, "name": a.name, "passed": a.result == "passed" }),
+            )
         }
         Command::RollbackTarget(a) => {
             let product = config::product(a.product.as_deref())?;
-            (format!("Recorded: {product} {} can go back to {}", a.version, a.to), json!({ "kind": "deployment.rollback_target", "product": product, "release": a.version, "to": a.to, "plan": a.plan }))
+            (
+                format!("Recorded: {product} {} can go back to {}", a.version, a.to),
+                json!({ "kind": "deployment.rollback_target", "product": product, "release": a.version, "to": a.to, "plan": a.plan }),
+            )
         }
     };
     let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;

@@ -72,20 +72,33 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
 /// A flag whose value is blank: the variable behind it is unset.
 fn not_empty(flag: &str, value: Option<&str>) -> Result<(), Failure> {
     if value.is_some_and(|v| v.trim().is_empty()) {
-        return Err(Failure::new(USAGE, "Nothing was sent.", format!("`{flag}` got an empty value."), "Is a variable unset? Give a value, or remove the flag."));
+        return Err(Failure::new(
+            USAGE,
+            "Nothing was sent.",
+            format!("`{flag}` got an empty value."),
+            "Is a variable unset? Give a value, or remove the flag.",
+        ));
     }
     Ok(())
 }
 
 fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
-    for (flag, value) in [("--release", &args.release), ("--commit", &args.commit), ("--for", &args.purpose), ("--type", &args.format)] {
+    for (flag, value) in
+        [("--release", &args.release), ("--commit", &args.commit), ("--for", &args.purpose), ("--type", &args.format)]
+    {
         not_empty(flag, value.as_deref())?;
     }
     args.digest.iter().try_for_each(|d| not_empty("--digest", Some(d)))?;
     let product = config::product(args.product.as_deref())?;
     let ci = ci::detect();
     if let Some(ci) = &ci {
-        eprintln!("Detected {}: {} @{}{}", ci.system, ci.repository.as_deref().unwrap_or("?"), ci.commit.as_deref().unwrap_or("?").chars().take(7).collect::<String>(), ci.run_url.as_ref().map(|u| format!(", run {u}")).unwrap_or_default());
+        eprintln!(
+            "Detected {}: {} @{}{}",
+            ci.system,
+            ci.repository.as_deref().unwrap_or("?"),
+            ci.commit.as_deref().unwrap_or("?").chars().take(7).collect::<String>(),
+            ci.run_url.as_ref().map(|u| format!(", run {u}")).unwrap_or_default()
+        );
     }
     // Named subjects win; a pipeline's commit comes next; a checkout's HEAD last.
     let named = args.release.is_some() || args.commit.is_some() || !args.digest.is_empty();
@@ -93,17 +106,29 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
         Some(c) if c.len() < 40 => Some(git::commit(&std::env::current_dir()?, c)?),
         Some(c) => Some(c.clone()),
         None if named => None,
-        None => ci.as_ref().and_then(|c| c.commit.clone()).or_else(|| git::commit(&std::env::current_dir().ok()?, "HEAD").ok()),
+        None => ci
+            .as_ref()
+            .and_then(|c| c.commit.clone())
+            .or_else(|| git::commit(&std::env::current_dir().ok()?, "HEAD").ok()),
     };
     let client = Client::new(global)?;
     let mut results = Vec::new();
     for file in &args.files {
-        let bytes = std::fs::read(file).map_err(|e| Failure::new(NOT_FOUND, format!("{} was not recorded.", file.display()), format!("{e}."), "Check the path."))?;
+        let bytes = std::fs::read(file).map_err(|e| {
+            Failure::new(NOT_FOUND, format!("{} was not recorded.", file.display()), format!("{e}."), "Check the path.")
+        })?;
         let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let digests = args.digest.join(",");
         let source = ci.as_ref().and_then(|c| Some(format!("ci:{}", c.repository.as_ref()?)));
         let mut query: Vec<(&str, &str)> = vec![("product", &product), ("name", &name)];
-        let optional = [("release", args.release.as_deref()), ("commit", commit.as_deref()), ("digest", Some(digests.as_str()).filter(|d| !d.is_empty())), ("type", args.format.as_deref()), ("for", args.purpose.as_deref()), ("source", source.as_deref())];
+        let optional = [
+            ("release", args.release.as_deref()),
+            ("commit", commit.as_deref()),
+            ("digest", Some(digests.as_str()).filter(|d| !d.is_empty())),
+            ("type", args.format.as_deref()),
+            ("for", args.purpose.as_deref()),
+            ("source", source.as_deref()),
+        ];
         query.extend(optional.into_iter().filter_map(|(k, v)| Some((k, v?))));
         if args.dry_run {
             println!("POST {} {query:?} ({} bytes)", client.address("/api/v1/evidence"), bytes.len());
@@ -123,8 +148,20 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
 
 /// The receipt for people: what was parsed, what it met, where it is.
 fn say(name: &str, r: &Value, client: &Client) {
-    let counts: Vec<String> = r["parsed"].as_object().into_iter().flatten().filter(|(_, n)| n.as_u64() != Some(0)).map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
-    println!("{name}: {} ({}), entry {}{}", r["type"].as_str().unwrap_or("?"), if counts.is_empty() { "nothing counted".to_owned() } else { counts.join(", ") }, r["index"], if r["duplicate"] == true { ", already recorded" } else { "" });
+    let counts: Vec<String> = r["parsed"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, n)| n.as_u64() != Some(0))
+        .map(|(k, n)| format!("{n} {}", k.replace('_', " ")))
+        .collect();
+    println!(
+        "{name}: {} ({}), entry {}{}",
+        r["type"].as_str().unwrap_or("?"),
+        if counts.is_empty() { "nothing counted".to_owned() } else { counts.join(", ") },
+        r["index"],
+        if r["duplicate"] == true { ", already recorded" } else { "" }
+    );
     for bound in r["bound"].as_array().into_iter().flatten() {
         println!("  bound to {}: {}", bound["release"].as_str().unwrap_or("?"), bound["why"].as_str().unwrap_or("?"));
     }
@@ -132,7 +169,12 @@ fn say(name: &str, r: &Value, client: &Client) {
         println!("  not bound yet: {reason}");
     }
     for met in r["met"].as_array().into_iter().flatten() {
-        println!("  {} {}: {}", met["verdict"].as_str().unwrap_or("?"), met["requirement"].as_str().unwrap_or("?"), met["sentence"].as_str().unwrap_or(""));
+        println!(
+            "  {} {}: {}",
+            met["verdict"].as_str().unwrap_or("?"),
+            met["requirement"].as_str().unwrap_or("?"),
+            met["sentence"].as_str().unwrap_or("")
+        );
     }
     if r["met"].as_array().is_none_or(Vec::is_empty) && r["unbound"].is_null() {
         println!("  no requirement rests on it");
@@ -144,21 +186,36 @@ fn say(name: &str, r: &Value, client: &Client) {
 }
 
 fn inspect(global: &Global, args: &Inspect) -> Result<u8, Failure> {
-    let bytes = std::fs::read(&args.file).map_err(|e| Failure::new(NOT_FOUND, "Nothing was inspected.", format!("{}: {e}.", args.file.display()), "Check the path."))?;
+    let bytes = std::fs::read(&args.file).map_err(|e| {
+        Failure::new(NOT_FOUND, "Nothing was inspected.", format!("{}: {e}.", args.file.display()), "Check the path.")
+    })?;
     let wanted = match &args.format {
         Some(name) => Some(Format::from_name(name).ok_or_else(|| {
             let known: Vec<&str> = Format::ALL.into_iter().map(Format::name).collect();
-            Failure::new(USAGE, "Nothing was inspected.", format!("There is no format `{name}`."), format!("Known are: {}.", known.join(", ")))
+            Failure::new(
+                USAGE,
+                "Nothing was inspected.",
+                format!("There is no format `{name}`."),
+                format!("Known are: {}.", known.join(", ")),
+            )
         })?),
         None => None,
     };
     match certrail_formats::read(&bytes, wanted, &Hints::default()) {
         Ok(reading) => {
             if global.json() {
-                print_json(&json!({ "format": reading.format.name(), "valid": reading.valid, "counts": reading.counts, "subjects": reading.subjects, "warnings": reading.warnings }));
+                print_json(
+                    &json!({ "format": reading.format.name(), "valid": reading.valid, "counts": reading.counts, "subjects": reading.subjects, "warnings": reading.warnings }),
+                );
             } else {
-                let counts: Vec<String> = reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
-                println!("{}: {}, {}", args.file.display(), reading.format.title(), if reading.valid { "valid as far as checked" } else { "not valid" });
+                let counts: Vec<String> =
+                    reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
+                println!(
+                    "{}: {}, {}",
+                    args.file.display(),
+                    reading.format.title(),
+                    if reading.valid { "valid as far as checked" } else { "not valid" }
+                );
                 println!("  {}", counts.join(", "));
                 if let Facts::Scan(scan) = &reading.facts {
                     println!("  {} by {}", scan.scan.name(), scan.tool);
@@ -170,10 +227,17 @@ fn inspect(global: &Global, args: &Inspect) -> Result<u8, Failure> {
         }
         Err(e) => {
             if global.json() {
-                print_json(&json!({ "format": null, "valid": false, "looks_like": e.looks_like, "counts": {}, "subjects": [], "warnings": [e.why] }));
+                print_json(
+                    &json!({ "format": null, "valid": false, "looks_like": e.looks_like, "counts": {}, "subjects": [], "warnings": [e.why] }),
+                );
                 return Ok(NO);
             }
-            Err(Failure::new(NO, format!("{} was not recognised.", args.file.display()), e.why, "Known are: junit, sarif, cyclonedx, cobertura, lcov."))
+            Err(Failure::new(
+                NO,
+                format!("{} was not recognised.", args.file.display()),
+                e.why,
+                "Known are: junit, sarif, cyclonedx, cobertura, lcov.",
+            ))
         }
     }
 }

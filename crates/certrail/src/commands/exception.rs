@@ -4,7 +4,11 @@ use certrail_domain::Time;
 use serde_json::{Value, json};
 
 use super::{Global, print_json, serve::now};
-use crate::{client::{Client, segment}, config, failure::{Failure, USAGE}};
+use crate::{
+    client::{Client, segment},
+    config,
+    failure::{Failure, USAGE},
+};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -55,7 +59,12 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     let answer: Value = match command {
         Command::Request(a) => {
             if !(1..=180).contains(&a.days) {
-                return Err(Failure::new(USAGE, "Nothing was asked for.", "An exception lasts 1 to 180 days.", "Give --days."));
+                return Err(Failure::new(
+                    USAGE,
+                    "Nothing was asked for.",
+                    "An exception lasts 1 to 180 days.",
+                    "Give --days.",
+                ));
             }
             let product = config::product(a.product.as_deref())?;
             let expires = now().plus(a.days * Time::DAY - Time::SECOND);
@@ -69,7 +78,12 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     if global.json() {
         print_json(&answer);
     } else {
-        println!("{} is {} until {}.", answer["id"].as_str().unwrap_or("?"), answer["state"].as_str().unwrap_or("?"), answer["expires_at"].as_str().unwrap_or("?"));
+        println!(
+            "{} is {} until {}.",
+            answer["id"].as_str().unwrap_or("?"),
+            answer["state"].as_str().unwrap_or("?"),
+            answer["expires_at"].as_str().unwrap_or("?")
+        );
     }
     Ok(0)
 }

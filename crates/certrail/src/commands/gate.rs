@@ -35,7 +35,12 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     let Command::Check(args) = command;
     for (flag, value) in [("GATE", &args.gate), ("--release", &args.release)] {
         if value.trim().is_empty() {
-            return Err(Failure::new(USAGE, "No gate was asked.", format!("`{flag}` got an empty value."), "Is a variable unset?"));
+            return Err(Failure::new(
+                USAGE,
+                "No gate was asked.",
+                format!("`{flag}` got an empty value."),
+                "Is a variable unset?",
+            ));
         }
     }
     let product = config::product(args.product.as_deref())?;
@@ -57,10 +62,19 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     } else {
         println!("{} is {} for {product} {}", args.gate, if open { "open" } else { "closed" }, args.release);
         for b in answer["blockers"].as_array().into_iter().flatten() {
-            println!("  {:<14} {:<28} {}", b["verdict"].as_str().unwrap_or("?"), b["title"].as_str().unwrap_or("?"), b["sentence"].as_str().unwrap_or(""));
+            println!(
+                "  {:<14} {:<28} {}",
+                b["verdict"].as_str().unwrap_or("?"),
+                b["title"].as_str().unwrap_or("?"),
+                b["sentence"].as_str().unwrap_or("")
+            );
             println!("  {:<14} {:<28} → {}", "", "", b["fix"].as_str().unwrap_or(""));
         }
-        println!("{}. Details: {}", answer["fraction"].as_str().unwrap_or(""), client.address(&format!("/r/{product}/{}", args.release)));
+        println!(
+            "{}. Details: {}",
+            answer["fraction"].as_str().unwrap_or(""),
+            client.address(&format!("/r/{product}/{}", args.release))
+        );
     }
     Ok(if open { 0 } else { NO })
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Global, print_json};
-use crate::{client::{Client, segment}, failure::Failure};
+use crate::{
+    client::{Client, segment},
+    failure::Failure,
+};
 
 const ROLES: [&str; 6] = ["viewer", "contributor", "release-manager", "approver", "auditor", "admin"];
 
@@ -85,12 +88,15 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
             if let Some(pattern) = tag_pattern {
                 body["tag_pattern"] = json!(pattern);
             }
-            let answer: Value = client.json(&reqwest::Method::PUT, &format!("/api/v1/products/{}", segment(&name)), &body)?;
+            let answer: Value =
+                client.json(&reqwest::Method::PUT, &format!("/api/v1/products/{}", segment(&name)), &body)?;
             say(global, &answer, |a| println!("Product {} is set.", a["name"].as_str().unwrap_or("?")));
         }
         Product::List => {
             let answer: Value = client.get("/api/v1/products", &[])?;
-            say(global, &answer, |a| a.as_array().into_iter().flatten().for_each(|p| println!("{}", p["name"].as_str().unwrap_or("?"))));
+            say(global, &answer, |a| {
+                a.as_array().into_iter().flatten().for_each(|p| println!("{}", p["name"].as_str().unwrap_or("?")))
+            });
         }
     }
     Ok(0)
@@ -100,12 +106,22 @@ pub(crate) fn person(global: &Global, command: Person) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
         Person::Add { name, account, role } => {
-            let answer: Value = client.json(&reqwest::Method::PUT, "/api/v1/people", &json!({ "name": name, "accounts": account, "role": role }))?;
-            say(global, &answer, |a| println!("{} is {}.", a["name"].as_str().unwrap_or("?"), a["role"].as_str().unwrap_or("?")));
+            let answer: Value = client.json(
+                &reqwest::Method::PUT,
+                "/api/v1/people",
+                &json!({ "name": name, "accounts": account, "role": role }),
+            )?;
+            say(global, &answer, |a| {
+                println!("{} is {}.", a["name"].as_str().unwrap_or("?"), a["role"].as_str().unwrap_or("?"))
+            });
         }
         Person::List => {
             let answer: Value = client.get("/api/v1/people", &[])?;
-            say(global, &answer, |a| a.as_array().into_iter().flatten().for_each(|p| println!("{:<24} {}", p["name"].as_str().unwrap_or("?"), p["role"].as_str().unwrap_or("?"))));
+            say(global, &answer, |a| {
+                a.as_array().into_iter().flatten().for_each(|p| {
+                    println!("{:<24} {}", p["name"].as_str().unwrap_or("?"), p["role"].as_str().unwrap_or("?"))
+                })
+            });
         }
     }
     Ok(0)
@@ -115,17 +131,36 @@ pub(crate) fn token(global: &Global, command: Token) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
         Token::Create { name, role, days, own } => {
-            let answer: Value = client.json(&reqwest::Method::POST, "/api/v1/tokens", &json!({ "name": name, "role": role, "days": days, "own": own }))?;
-            say(global, &answer, |a| println!("{}\nShown once. Ends {}. Use it as CERTRAIL_TOKEN.", a["secret"].as_str().unwrap_or("?"), a["expires_at"].as_str().unwrap_or("?")));
+            let answer: Value = client.json(
+                &reqwest::Method::POST,
+                "/api/v1/tokens",
+                &json!({ "name": name, "role": role, "days": days, "own": own }),
+            )?;
+            say(global, &answer, |a| {
+                println!(
+                    "{}\nShown once. Ends {}. Use it as CERTRAIL_TOKEN.",
+                    a["secret"].as_str().unwrap_or("?"),
+                    a["expires_at"].as_str().unwrap_or("?")
+                )
+            });
         }
         Token::List => {
             let answer: Value = client.get("/api/v1/tokens", &[])?;
             say(global, &answer, |a| {
-                a.as_array().into_iter().flatten().for_each(|t| println!("{} {:<8} {:<16} {}", t["id"].as_str().unwrap_or("?"), t["kind"].as_str().unwrap_or("?"), t["role"].as_str().unwrap_or("?"), t["name"].as_str().unwrap_or("")));
+                a.as_array().into_iter().flatten().for_each(|t| {
+                    println!(
+                        "{} {:<8} {:<16} {}",
+                        t["id"].as_str().unwrap_or("?"),
+                        t["kind"].as_str().unwrap_or("?"),
+                        t["role"].as_str().unwrap_or("?"),
+                        t["name"].as_str().unwrap_or("")
+                    )
+                });
             });
         }
         Token::Revoke { id } => {
-            let answer: Value = client.json(&reqwest::Method::DELETE, &format!("/api/v1/tokens/{}", segment(&id)), &json!({}))?;
+            let answer: Value =
+                client.json(&reqwest::Method::DELETE, &format!("/api/v1/tokens/{}", segment(&id)), &json!({}))?;
             say(global, &answer, |_| println!("{id} is revoked."));
         }
     }

@@ -127,7 +127,9 @@ fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
     let product = config::product(args.product.as_deref())?;
     let range = git::range(&args.folder, &args.at, args.previous.as_deref())?;
     let planned_at = match &args.planned {
-        Some(text) => Some(Time::parse(text).map_err(|e| Failure::new(USAGE, "Nothing was cut.", format!("{e}."), "Write it like 2026-03-15T14:00:00Z."))?),
+        Some(text) => Some(Time::parse(text).map_err(|e| {
+            Failure::new(USAGE, "Nothing was cut.", format!("{e}."), "Write it like 2026-03-15T14:00:00Z.")
+        })?),
         None => None,
     };
     let manifest = ReleaseManifest {
@@ -149,7 +151,13 @@ fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
         return Ok(0);
     }
     let count = manifest.range.as_ref().map_or(0, Vec::len);
-    println!("{product} {} is cut at {} with {count} commit{} since {}.", args.version, &range.commit[..10.min(range.commit.len())], if count == 1 { "" } else { "s" }, range.previous.as_deref().unwrap_or("the beginning"));
+    println!(
+        "{product} {} is cut at {} with {count} commit{} since {}.",
+        args.version,
+        &range.commit[..10.min(range.commit.len())],
+        if count == 1 { "" } else { "s" },
+        range.previous.as_deref().unwrap_or("the beginning")
+    );
     for warning in answer["ack"]["warnings"].as_array().into_iter().flatten() {
         println!("  note: {}", warning.as_str().unwrap_or(""));
     }
@@ -165,7 +173,12 @@ fn list(global: &Global, args: &Of) -> Result<u8, Failure> {
         return Ok(0);
     }
     for card in answer.as_array().into_iter().flatten() {
-        println!("{:<12} {:<10} {}", card["release"]["version"].as_str().unwrap_or("?"), card["release"]["state"].as_str().unwrap_or("?"), card["sentence"].as_str().unwrap_or(""));
+        println!(
+            "{:<12} {:<10} {}",
+            card["release"]["version"].as_str().unwrap_or("?"),
+            card["release"]["state"].as_str().unwrap_or("?"),
+            card["sentence"].as_str().unwrap_or("")
+        );
     }
     Ok(0)
 }
@@ -196,7 +209,9 @@ fn compare(global: &Global, args: &Compare) -> Result<u8, Failure> {
     let two: Value = client.get(&path(&product, &args.to), &[])?;
     let verdicts = |v: &Value| -> std::collections::BTreeMap<String, String> {
         let all = v["evaluation"]["requirements"].as_array().cloned().unwrap_or_default();
-        all.iter().map(|r| (r["title"].as_str().unwrap_or("?").to_owned(), r["verdict"].as_str().unwrap_or("?").to_owned())).collect()
+        all.iter()
+            .map(|r| (r["title"].as_str().unwrap_or("?").to_owned(), r["verdict"].as_str().unwrap_or("?").to_owned()))
+            .collect()
     };
     let (before, after) = (verdicts(&one), verdicts(&two));
     let titles: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -223,11 +238,20 @@ fn compare(global: &Global, args: &Compare) -> Result<u8, Failure> {
 fn certify(global: &Global, args: &Certify) -> Result<u8, Failure> {
     let product = config::product(args.one.product.as_deref())?;
     let client = Client::new(global)?;
-    let answer: Value = client.json(&reqwest::Method::POST, &format!("{}/certify", path(&product, &args.one.version)), &json!({ "note": args.note }))?;
+    let answer: Value = client.json(
+        &reqwest::Method::POST,
+        &format!("{}/certify", path(&product, &args.one.version)),
+        &json!({ "note": args.note }),
+    )?;
     if global.json() {
         print_json(&answer);
     } else {
-        println!("{product} {} is certified (decision {}, entry {}).", args.one.version, answer["id"].as_str().unwrap_or("?"), answer["index"]);
+        println!(
+            "{product} {} is certified (decision {}, entry {}).",
+            args.one.version,
+            answer["id"].as_str().unwrap_or("?"),
+            answer["index"]
+        );
         println!("{}", answer["fraction"].as_str().unwrap_or(""));
     }
     Ok(0)
@@ -241,7 +265,14 @@ fn export(global: &Global, args: &Export) -> Result<u8, Failure> {
     for (name, address) in [("dossier.json", "dossier.json"), ("dossier.pdf", "dossier.pdf")] {
         let bytes = client.bytes(&format!("{base}/{address}"))?;
         let file = args.to.join(name);
-        std::fs::write(&file, &bytes).map_err(|e| Failure::new(NO, format!("{} was not written.", file.display()), format!("{e}."), "Check the folder given with --to."))?;
+        std::fs::write(&file, &bytes).map_err(|e| {
+            Failure::new(
+                NO,
+                format!("{} was not written.", file.display()),
+                format!("{e}."),
+                "Check the folder given with --to.",
+            )
+        })?;
         println!("{} ({} bytes)", file.display(), bytes.len());
     }
     println!("Next: certrail verify {}", args.to.join("dossier.pdf").display());

@@ -40,7 +40,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let engine = open(&args.data, &args.origin, system_clock())?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|e| {
-            Failure::new(SIGN_IN, "The server did not start.", format!("{}: {e}.", args.listen), "Give another address with --listen.")
+            Failure::new(
+                SIGN_IN,
+                "The server did not start.",
+                format!("{}: {e}.", args.listen),
+                "Give another address with --listen.",
+            )
         })?;
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
@@ -53,9 +58,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             println!("Set up   http://{address}/setup/{}   (works once, for 24 hours)", link.secret);
         }
         if engine.keys.secrets("github")?.is_empty() {
-            println!("Webhooks `certrail admin secret github --data {}` makes the secret for /hooks/github", args.data.display());
+            println!(
+                "Webhooks `certrail admin secret github --data {}` makes the secret for /hooks/github",
+                args.data.display()
+            );
         }
-        println!("Ready    http://{address}   certrail {}, data {}, {} entries, ready in {:.1} s", crate::version(), args.data.display(), engine.head().size(), begun.elapsed().as_secs_f64());
+        println!(
+            "Ready    http://{address}   certrail {}, data {}, {} entries, ready in {:.1} s",
+            crate::version(),
+            args.data.display(),
+            engine.head().size(),
+            begun.elapsed().as_secs_f64()
+        );
         let app = app(engine.clone(), None)?;
         axum::serve(listener, router(app)).with_graceful_shutdown(stop()).await?;
         let own = engine.clone();
@@ -69,10 +83,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 pub(crate) fn open(data: &std::path::Path, origin: &str, clock: Clock) -> Result<Arc<Engine>, Failure> {
     let engine = Engine::open(data, origin, clock)?;
     let own = engine.clone();
-    let system = Caller { role: Role::Admin, person: None, name: "certrail".into(), how: "internal".into(), key: "certrail".into() };
+    let system = Caller {
+        role: Role::Admin,
+        person: None,
+        name: "certrail".into(),
+        how: "internal".into(),
+        key: "certrail".into(),
+    };
     let done = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(put_criteria(&own, &system, certrail_criteria::STANDARD.to_owned())).map_err(anyhow::Error::from)
+        runtime
+            .block_on(put_criteria(&own, &system, certrail_criteria::STANDARD.to_owned()))
+            .map_err(anyhow::Error::from)
     });
     done.join().map_err(|_| anyhow::anyhow!("recording the criteria ended early"))??;
     Ok(engine)

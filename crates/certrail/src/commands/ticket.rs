@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Global, print_json};
-use crate::{client::Client, config, failure::{Failure, USAGE}};
+use crate::{
+    client::Client,
+    config,
+    failure::{Failure, USAGE},
+};
 
 /// Record a work item.
 #[derive(clap::Args)]
@@ -36,7 +40,12 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
     for (flag, value) in [("--authorised-by", &args.authorised_by), ("--impact", &args.impact), ("--url", &args.url)] {
         if value.as_ref().is_some_and(|v| v.trim().is_empty()) {
-            return Err(Failure::new(USAGE, "Nothing was recorded.", format!("`{flag}` got an empty value."), "Is a variable unset? Give a value, or remove the flag."));
+            return Err(Failure::new(
+                USAGE,
+                "Nothing was recorded.",
+                format!("`{flag}` got an empty value."),
+                "Is a variable unset? Give a value, or remove the flag.",
+            ));
         }
     }
     let product = config::product(args.product.as_deref())?;

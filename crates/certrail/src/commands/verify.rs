@@ -19,7 +19,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
-    let bytes = std::fs::read(&args.file).map_err(|e| Failure::new(NOT_FOUND, "Nothing was verified.", format!("{}: {e}.", args.file.display()), "Name a dossier file."))?;
+    let bytes = std::fs::read(&args.file).map_err(|e| {
+        Failure::new(
+            NOT_FOUND,
+            "Nothing was verified.",
+            format!("{}: {e}.", args.file.display()),
+            "Name a dossier file.",
+        )
+    })?;
     let key = args.key.as_ref().map(|k| std::fs::read_to_string(k).unwrap_or_else(|_| k.clone()));
     let result = verify_dossier(&bytes, key.as_deref());
     if global.json() {

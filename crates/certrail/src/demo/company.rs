@@ -80,11 +80,17 @@ struct Story<'a> {
 }
 
 /// Loads the company. Returns a session by role for the pages.
-pub(super) async fn load(engine: &Arc<Engine>, clock: &StoryClock, now: Time, say: impl Fn(&str)) -> anyhow::Result<BTreeMap<Role, String>> {
+pub(super) async fn load(
+    engine: &Arc<Engine>,
+    clock: &StoryClock,
+    now: Time,
+    say: impl Fn(&str),
+) -> anyhow::Result<BTreeMap<Role, String>> {
     let start = now.plus(-STORY_DAYS * DAY);
     let secret = "northwind-demo-only";
     engine.keys.add_secret("github", secret)?;
-    let app = crate::commands::web_app(engine.clone(), None).map_err(|_| anyhow::anyhow!("the router could not be made"))?;
+    let app =
+        crate::commands::web_app(engine.clone(), None).map_err(|_| anyhow::anyhow!("the router could not be made"))?;
     let sender = Sender::new(certrail_web::router(app), secret.to_owned(), clock.clone());
     let (ci, tokens) = people(engine).await?;
     let mut story = Story { sender: &sender, ci, tokens, heads: BTreeMap::new(), number: 100 };
@@ -92,7 +98,9 @@ pub(super) async fn load(engine: &Arc<Engine>, clock: &StoryClock, now: Time, sa
         let start = start.plus(i as i64 * 10 * MINUTE);
         let repo = format!("northwind/{product}");
         let admin = story.tokens["olaf"].clone();
-        sender.call(start, &admin, "PUT", &format!("/api/v1/products/{product}"), &json!({ "repositories": [repo] })).await?;
+        sender
+            .call(start, &admin, "PUT", &format!("/api/v1/products/{product}"), &json!({ "repositories": [repo] }))
+            .await?;
         sender.github(start.plus(MINUTE), "branch_protection_rule", &forge::branch_rule(&repo, start, 1)).await?;
     }
     let shipped = Odd { certify: true, ship: true, ..Odd::default() };
@@ -119,9 +127,29 @@ pub(super) async fn load(engine: &Arc<Engine>, clock: &StoryClock, now: Time, sa
     }
     // What belongs to nobody we know, and what nobody can read.
     let at = now.plus(-18 * HOUR);
-    sender.github(at, "push", &forge::push("northwind/unknown-service", at, "main", None, &[(sha("x"), "tom".into(), "Mystery".into())], "tom")).await?;
+    sender
+        .github(
+            at,
+            "push",
+            &forge::push(
+                "northwind/unknown-service",
+                at,
+                "main",
+                None,
+                &[(sha("x"), "tom".into(), "Mystery".into())],
+                "tom",
+            ),
+        )
+        .await?;
     sender.github(at.plus(MINUTE), "watch", &json!({ "action": "started", "repository": { "full_name": "northwind/payments-api" }, "sender": forge::user("tom") })).await?;
-    sender.report(at.plus(2 * MINUTE), &story.ci, &format!("product=payments-api&name=notes.bin&commit={}", sha("nobody")), vec![0, 159, 146, 150]).await?;
+    sender
+        .report(
+            at.plus(2 * MINUTE),
+            &story.ci,
+            &format!("product=payments-api&name=notes.bin&commit={}", sha("nobody")),
+            vec![0, 159, 146, 150],
+        )
+        .await?;
     clock.set(now);
     let mut sessions = BTreeMap::new();
     for person in certrail_usecases::list_people(engine)? {
@@ -133,15 +161,20 @@ pub(super) async fn load(engine: &Arc<Engine>, clock: &StoryClock, now: Time, sa
 }
 
 async fn people(engine: &Arc<Engine>) -> anyhow::Result<(String, BTreeMap<&'static str, String>)> {
-    let system = Caller { role: Role::Admin, person: None, name: "certrail".into(), how: "internal".into(), key: "demo".into() };
+    let system =
+        Caller { role: Role::Admin, person: None, name: "certrail".into(), how: "internal".into(), key: "demo".into() };
     let mut tokens = BTreeMap::new();
     for (name, account, role) in PEOPLE {
         let person = put_person(engine, &system, name.into(), vec![account.into()], role).await?;
-        let own = Caller { role, person: Some(person.id), name: name.into(), how: "internal".into(), key: account.into() };
-        let token = create_token(engine, &own, NewToken { name: format!("{name}'s token"), role, days: 366 }, true).await?;
+        let own =
+            Caller { role, person: Some(person.id), name: name.into(), how: "internal".into(), key: account.into() };
+        let token =
+            create_token(engine, &own, NewToken { name: format!("{name}'s token"), role, days: 366 }, true).await?;
         tokens.insert(account, token.secret);
     }
-    let ci = create_token(engine, &system, NewToken { name: "pipeline".into(), role: Role::Contributor, days: 366 }, false).await?;
+    let ci =
+        create_token(engine, &system, NewToken { name: "pipeline".into(), role: Role::Contributor, days: 366 }, false)
+            .await?;
     Ok((ci.secret, tokens))
 }
 
@@ -149,7 +182,9 @@ impl Story<'_> {
     async fn release(&mut self, at: Time, product: &str, version: &str, odd: Odd) -> anyhow::Result<()> {
         let repo = format!("northwind/{product}");
         // The forge tells of its branch rules whenever somebody touches them, and once a week by schedule.
-        self.sender.github(at.plus(-2 * HOUR), "branch_protection_rule", &forge::branch_rule(&repo, at.plus(-2 * HOUR), 1)).await?;
+        self.sender
+            .github(at.plus(-2 * HOUR), "branch_protection_rule", &forge::branch_rule(&repo, at.plus(-2 * HOUR), 1))
+            .await?;
         self.change(&repo, at, version, 0, Odd::default()).await?;
         let commit = self.change(&repo, at.plus(3 * HOUR), version, 1, odd).await?;
         let commit = if odd.direct_push { self.direct_push(&repo, at.plus(5 * HOUR), version).await? } else { commit };
@@ -160,7 +195,13 @@ impl Story<'_> {
         let at = at.plus(6 * HOUR);
         self.sender.github(at, "push", &forge::tag(&repo, at, &format!("v{version}"), &commit, "anna")).await?;
         self.number += 1;
-        self.sender.github(at.plus(5 * MINUTE), "workflow_run", &forge::workflow_run(&repo, at.plus(5 * MINUTE), &commit, self.number, "success")).await?;
+        self.sender
+            .github(
+                at.plus(5 * MINUTE),
+                "workflow_run",
+                &forge::workflow_run(&repo, at.plus(5 * MINUTE), &commit, self.number, "success"),
+            )
+            .await?;
         self.reports(product, version, at.plus(10 * MINUTE), &commit, &image, odd).await?;
         self.decide(product, version, at.plus(HOUR), odd).await?;
         if odd.ship {
@@ -178,29 +219,85 @@ impl Story<'_> {
         let title = format!("{ticket} {}", if which == 0 { "Round half to even" } else { "Retry failed captures" });
         let branch = format!("feature/{}", ticket.to_lowercase());
         let label = format!("{repo} {version} {which}");
-        let (one, two, merge) = (sha(&format!("{label} one")), sha(&format!("{label} two")), sha(&format!("{label} merge")));
+        let (one, two, merge) =
+            (sha(&format!("{label} one")), sha(&format!("{label} two")), sha(&format!("{label} merge")));
         let s = self.sender;
         let known = json!({ "kind": "requirement.ticket", "product": repo.split('/').nth(1), "key": ticket, "title": title, "status": "in progress", "reason": "Customers asked for it.", "authorised_by": { "account": "richard", "name": "Richard Osei", "kind": "human" }, "impact": "No change to how card data is handled." });
         s.call(at.plus(-HOUR), &self.ci, "POST", "/api/v1/facts", &known).await?;
         let mut pull = Pull { repo, number, title: &title, author, branch: &branch, head: &one, merge: None };
-        s.github(at, "push", &forge::push(repo, at, &branch, None, &[(one.clone(), author.into(), title.clone())], author)).await?;
-        s.github(at.plus(MINUTE), "pull_request", &forge::pull_request(at.plus(MINUTE), "opened", &pull, author)).await?;
-        s.github(at.plus(10 * MINUTE), "check_run", &forge::check_run(repo, at.plus(10 * MINUTE), &one, "ci", "success")).await?;
+        s.github(
+            at,
+            "push",
+            &forge::push(repo, at, &branch, None, &[(one.clone(), author.into(), title.clone())], author),
+        )
+        .await?;
+        s.github(at.plus(MINUTE), "pull_request", &forge::pull_request(at.plus(MINUTE), "opened", &pull, author))
+            .await?;
+        s.github(
+            at.plus(10 * MINUTE),
+            "check_run",
+            &forge::check_run(repo, at.plus(10 * MINUTE), &one, "ci", "success"),
+        )
+        .await?;
         // The first approval goes stale with the next commit; usually it is given again.
-        s.github(at.plus(20 * MINUTE), "pull_request_review", &forge::review(at.plus(20 * MINUTE), &pull, reviewer, "approved", &one)).await?;
-        s.github(at.plus(30 * MINUTE), "push", &forge::push(repo, at.plus(30 * MINUTE), &branch, Some(&one), &[(two.clone(), author.into(), "Address review".into())], author)).await?;
+        s.github(
+            at.plus(20 * MINUTE),
+            "pull_request_review",
+            &forge::review(at.plus(20 * MINUTE), &pull, reviewer, "approved", &one),
+        )
+        .await?;
+        s.github(
+            at.plus(30 * MINUTE),
+            "push",
+            &forge::push(
+                repo,
+                at.plus(30 * MINUTE),
+                &branch,
+                Some(&one),
+                &[(two.clone(), author.into(), "Address review".into())],
+                author,
+            ),
+        )
+        .await?;
         pull.head = &two;
-        s.github(at.plus(31 * MINUTE), "pull_request", &forge::pull_request(at.plus(31 * MINUTE), "synchronize", &pull, author)).await?;
-        s.github(at.plus(40 * MINUTE), "check_run", &forge::check_run(repo, at.plus(40 * MINUTE), &two, "ci", "success")).await?;
+        s.github(
+            at.plus(31 * MINUTE),
+            "pull_request",
+            &forge::pull_request(at.plus(31 * MINUTE), "synchronize", &pull, author),
+        )
+        .await?;
+        s.github(
+            at.plus(40 * MINUTE),
+            "check_run",
+            &forge::check_run(repo, at.plus(40 * MINUTE), &two, "ci", "success"),
+        )
+        .await?;
         if !odd.stale_review {
             let by = if odd.self_review { author } else { reviewer };
-            s.github(at.plus(50 * MINUTE), "pull_request_review", &forge::review(at.plus(50 * MINUTE), &pull, by, "approved", &two)).await?;
+            s.github(
+                at.plus(50 * MINUTE),
+                "pull_request_review",
+                &forge::review(at.plus(50 * MINUTE), &pull, by, "approved", &two),
+            )
+            .await?;
         }
         let merged = at.plus(HOUR);
         pull.merge = Some((&merge, "anna"));
         s.github(merged, "pull_request", &forge::pull_request(merged, "closed", &pull, "anna")).await?;
         let before = self.heads.insert(repo.to_owned(), merge.clone());
-        s.github(merged.plus(MINUTE), "push", &forge::push(repo, merged.plus(MINUTE), "main", before.as_deref(), &[(merge.clone(), author.into(), format!("{title} (#{number})"))], "anna")).await?;
+        s.github(
+            merged.plus(MINUTE),
+            "push",
+            &forge::push(
+                repo,
+                merged.plus(MINUTE),
+                "main",
+                before.as_deref(),
+                &[(merge.clone(), author.into(), format!("{title} (#{number})"))],
+                "anna",
+            ),
+        )
+        .await?;
         Ok(merge)
     }
 
@@ -212,23 +309,76 @@ impl Story<'_> {
         Ok(commit)
     }
 
-    async fn reports(&self, product: &str, version: &str, at: Time, commit: &str, image: &str, odd: Odd) -> anyhow::Result<()> {
+    async fn reports(
+        &self,
+        product: &str,
+        version: &str,
+        at: Time,
+        commit: &str,
+        image: &str,
+        odd: Odd,
+    ) -> anyhow::Result<()> {
         let s = self.sender;
         let of_commit = format!("product={product}&commit={commit}");
         let of_image = format!("product={product}&commit={commit}&digest={image}");
         let failed = if odd.failing_test { 2 } else { 0 };
         let junit = if odd.empty_tests { reports::junit("unit", 0, 0) } else { reports::junit("unit", 412, failed) };
         s.report(at, &self.ci, &format!("{of_commit}&name=junit.xml&for=unit"), junit).await?;
-        s.report(at.plus(MINUTE), &self.ci, &format!("{of_commit}&name=coverage.xml"), reports::cobertura(200, if odd.low_coverage { 121 } else { 184 })).await?;
-        s.report(at.plus(2 * MINUTE), &self.ci, &format!("{of_commit}&name=codeql.sarif"), reports::sarif("CodeQL", "2.20.1", &[("rs/log-injection", "warning", "src/audit.rs", "User input reaches the log.")])).await?;
-        s.report(at.plus(3 * MINUTE), &self.ci, &format!("{of_commit}&name=gitleaks.sarif"), reports::sarif("gitleaks", "8.24.0", &[])).await?;
+        s.report(
+            at.plus(MINUTE),
+            &self.ci,
+            &format!("{of_commit}&name=coverage.xml"),
+            reports::cobertura(200, if odd.low_coverage { 121 } else { 184 }),
+        )
+        .await?;
+        s.report(
+            at.plus(2 * MINUTE),
+            &self.ci,
+            &format!("{of_commit}&name=codeql.sarif"),
+            reports::sarif(
+                "CodeQL",
+                "2.20.1",
+                &[("rs/log-injection", "warning", "src/audit.rs", "User input reaches the log.")],
+            ),
+        )
+        .await?;
+        s.report(
+            at.plus(3 * MINUTE),
+            &self.ci,
+            &format!("{of_commit}&name=gitleaks.sarif"),
+            reports::sarif("gitleaks", "8.24.0", &[]),
+        )
+        .await?;
         // The bill of materials names the image, which makes it an artefact of the release.
-        s.report(at.plus(4 * MINUTE), &self.ci, &format!("{of_image}&name=sbom.cdx.json"), reports::cyclonedx(product, version, image)).await?;
+        s.report(
+            at.plus(4 * MINUTE),
+            &self.ci,
+            &format!("{of_image}&name=sbom.cdx.json"),
+            reports::cyclonedx(product, version, image),
+        )
+        .await?;
         let scanned = if odd.other_build { digest(&format!("{product} {version} rebuilt")) } else { image.to_owned() };
-        s.report(at.plus(5 * MINUTE), &self.ci, &format!("product={product}&release={version}&digest={scanned}&name=trivy.sarif"), reports::sarif("Trivy", "0.60.0", &[("CVE-2026-0042", "note", "usr/lib/libssl.so", "openssl: slow parsing")])).await?;
+        s.report(
+            at.plus(5 * MINUTE),
+            &self.ci,
+            &format!("product={product}&release={version}&digest={scanned}&name=trivy.sarif"),
+            reports::sarif(
+                "Trivy",
+                "0.60.0",
+                &[("CVE-2026-0042", "note", "usr/lib/libssl.so", "openssl: slow parsing")],
+            ),
+        )
+        .await?;
         if odd.overdue {
             let repo = format!("northwind/{product}");
-            let mut alert = forge::dependabot(&repo, at, self.number, at.plus(-34 * DAY), "high", "openssl: memory unsafety in certificate parsing");
+            let mut alert = forge::dependabot(
+                &repo,
+                at,
+                self.number,
+                at.plus(-34 * DAY),
+                "high",
+                "openssl: memory unsafety in certificate parsing",
+            );
             alert["alert"]["most_recent_instance"] = json!({ "commit_sha": commit });
             // Code scanning alerts name their commit, so this one binds to exactly this release.
             let mut code = alert.clone();
@@ -237,7 +387,16 @@ impl Story<'_> {
         }
         if odd.future {
             let claim = at.plus(3 * DAY);
-            s.report(at.plus(7 * MINUTE), &self.ci, &format!("{of_commit}&name=load-test.xml&for=load&occurred_at={}", claim.to_string().replace(':', "%3A")), reports::junit("load", 3, 0)).await?;
+            s.report(
+                at.plus(7 * MINUTE),
+                &self.ci,
+                &format!(
+                    "{of_commit}&name=load-test.xml&for=load&occurred_at={}",
+                    claim.to_string().replace(':', "%3A")
+                ),
+                reports::junit("load", 3, 0),
+            )
+            .await?;
         }
         Ok(())
     }
@@ -249,29 +408,57 @@ impl Story<'_> {
             value["release"] = json!(version);
             value
         };
-        let back = fact(json!({ "kind": "deployment.rollback_target", "to": previous(version), "plan": "Deploy the previous image; migrations are additive. Runbook RB-7." }));
+        let back = fact(
+            json!({ "kind": "deployment.rollback_target", "to": previous(version), "plan": "Deploy the previous image; migrations are additive. Runbook RB-7." }),
+        );
         s.call(at, &self.ci, "POST", "/api/v1/facts", &back).await?;
         if !odd.no_qa {
-            let qa = fact(json!({ "kind": "deployment.approval", "meaning": "qa", "verdict": "approved", "comment": "Explored the capture flow, found nothing." }));
+            let qa = fact(
+                json!({ "kind": "deployment.approval", "meaning": "qa", "verdict": "approved", "comment": "Explored the capture flow, found nothing." }),
+            );
             s.call(at.plus(10 * MINUTE), &self.tokens["priya"], "POST", "/api/v1/facts", &qa).await?;
         }
         if odd.excepted {
             let ask = json!({ "product": product, "release": version, "requirement": "findings", "reason": "The vulnerable parser is not reachable: we only parse our own certificates.", "compensating": "Certificates are pinned; the gateway refuses others.", "expires_at": at.plus(60 * DAY).to_string() });
             let asked = s.call(at.plus(12 * MINUTE), &self.tokens["anna"], "POST", "/api/v1/exceptions", &ask).await?;
             let id = asked["id"].as_str().unwrap_or_default().to_owned();
-            s.call(at.plus(20 * MINUTE), &self.tokens["priya"], "POST", &format!("/api/v1/exceptions/{id}/approve"), &Value::Null).await?;
+            s.call(
+                at.plus(20 * MINUTE),
+                &self.tokens["priya"],
+                "POST",
+                &format!("/api/v1/exceptions/{id}/approve"),
+                &Value::Null,
+            )
+            .await?;
         }
         if odd.certify {
             let path = format!("/api/v1/products/{product}/releases/{version}");
             // The very first releases have nothing proven to go back to; that departure is on record too.
             if self.first(product, version) {
                 let ask = json!({ "product": product, "release": version, "requirement": "rollback-target", "reason": "First release under certrail: no earlier version was certified here.", "compensating": "The previous image is kept and was rehearsed.", "expires_at": at.plus(30 * DAY).to_string() });
-                let asked = s.call(at.plus(21 * MINUTE), &self.tokens["anna"], "POST", "/api/v1/exceptions", &ask).await?;
+                let asked =
+                    s.call(at.plus(21 * MINUTE), &self.tokens["anna"], "POST", "/api/v1/exceptions", &ask).await?;
                 let id = asked["id"].as_str().unwrap_or_default().to_owned();
-                s.call(at.plus(22 * MINUTE), &self.tokens["priya"], "POST", &format!("/api/v1/exceptions/{id}/approve"), &Value::Null).await?;
+                s.call(
+                    at.plus(22 * MINUTE),
+                    &self.tokens["priya"],
+                    "POST",
+                    &format!("/api/v1/exceptions/{id}/approve"),
+                    &Value::Null,
+                )
+                .await?;
             }
-            s.call(at.plus(25 * MINUTE), &self.tokens["anna"], "POST", &format!("{path}/certify"), &json!({ "note": "Good to go." })).await?;
-            let yes = fact(json!({ "kind": "deployment.approval", "meaning": "approval", "environment": "production", "verdict": "approved" }));
+            s.call(
+                at.plus(25 * MINUTE),
+                &self.tokens["anna"],
+                "POST",
+                &format!("{path}/certify"),
+                &json!({ "note": "Good to go." }),
+            )
+            .await?;
+            let yes = fact(
+                json!({ "kind": "deployment.approval", "meaning": "approval", "environment": "production", "verdict": "approved" }),
+            );
             s.call(at.plus(30 * MINUTE), &self.tokens["richard"], "POST", "/api/v1/facts", &yes).await?;
         }
         let gate = format!("/api/v1/products/{product}/releases/{version}/gates/deploy:production");
@@ -283,17 +470,42 @@ impl Story<'_> {
         matches!((product, version), ("payments-api", "2.3.0") | ("ledger-core", "1.0.0") | ("web-checkout", "5.0.0"))
     }
 
-    async fn ship(&mut self, repo: &str, product: &str, version: &str, at: Time, commit: &str, image: &str, odd: Odd) -> anyhow::Result<()> {
+    async fn ship(
+        &mut self,
+        repo: &str,
+        product: &str,
+        version: &str,
+        at: Time,
+        commit: &str,
+        image: &str,
+        odd: Odd,
+    ) -> anyhow::Result<()> {
         self.number += 1;
         let (s, id) = (self.sender, self.number);
         s.github(at, "deployment", &forge::deployment(repo, at, id, "production", commit, image, None)).await?;
-        s.github(at.plus(MINUTE), "deployment_status", &forge::deployment(repo, at.plus(MINUTE), id, "production", commit, image, Some("in_progress"))).await?;
-        s.github(at.plus(5 * MINUTE), "deployment_status", &forge::deployment(repo, at.plus(5 * MINUTE), id, "production", commit, image, Some("success"))).await?;
+        s.github(
+            at.plus(MINUTE),
+            "deployment_status",
+            &forge::deployment(repo, at.plus(MINUTE), id, "production", commit, image, Some("in_progress")),
+        )
+        .await?;
+        s.github(
+            at.plus(5 * MINUTE),
+            "deployment_status",
+            &forge::deployment(repo, at.plus(5 * MINUTE), id, "production", commit, image, Some("success")),
+        )
+        .await?;
         let check = json!({ "kind": "deployment.validation", "product": product, "release": version, "environment": "production", "name": "smoke test", "passed": true });
         s.call(at.plus(20 * MINUTE), &self.ci, "POST", "/api/v1/facts", &check).await?;
         if odd.late {
             let claim = at.plus(-3 * HOUR).to_string().replace(':', "%3A");
-            s.report(at.plus(3 * DAY), &self.ci, &format!("product={product}&commit={commit}&name=pentest.xml&for=pentest&occurred_at={claim}"), reports::junit("pentest", 18, 0)).await?;
+            s.report(
+                at.plus(3 * DAY),
+                &self.ci,
+                &format!("product={product}&commit={commit}&name=pentest.xml&for=pentest&occurred_at={claim}"),
+                reports::junit("pentest", 18, 0),
+            )
+            .await?;
         }
         Ok(())
     }

@@ -25,7 +25,14 @@ pub(crate) fn digest(label: &str) -> String {
 }
 
 /// A push of commits (sha, author, message) to a branch.
-pub(crate) fn push(repo: &str, at: Time, branch: &str, before: Option<&str>, commits: &[(String, String, String)], by: &str) -> Value {
+pub(crate) fn push(
+    repo: &str,
+    at: Time,
+    branch: &str,
+    before: Option<&str>,
+    commits: &[(String, String, String)],
+    by: &str,
+) -> Value {
     let zero = "0".repeat(40);
     let list: Vec<Value> = commits
         .iter()
@@ -113,7 +120,15 @@ pub(crate) fn branch_rule(repo: &str, at: Time, reviews: u64) -> Value {
 }
 
 /// A deployment, or one of its states.
-pub(crate) fn deployment(repo: &str, at: Time, id: u64, environment: &str, commit: &str, digest: &str, state: Option<&str>) -> Value {
+pub(crate) fn deployment(
+    repo: &str,
+    at: Time,
+    id: u64,
+    environment: &str,
+    commit: &str,
+    digest: &str,
+    state: Option<&str>,
+) -> Value {
     let mut value = json!({
         "action": "created",
         "deployment": { "id": id, "sha": commit, "ref": commit, "task": "deploy", "environment": environment, "production_environment": environment == "production", "payload": { "digests": [digest] }, "creator": user("deploy-pipeline[bot]"), "created_at": at.to_string() },

@@ -6,16 +6,19 @@
 mod company;
 mod forge;
 mod reports;
-mod world;
 #[cfg(test)]
 mod story_tests;
+mod world;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};
 
 use certrail_domain::Role;
 use certrail_usecases::{Engine, Renderer, list_products, list_releases, make_dossier};
 
-use crate::{commands, failure::{Failure, NO, SIGN_IN}};
+use crate::{
+    commands,
+    failure::{Failure, NO, SIGN_IN},
+};
 
 /// Show certrail with a sample company.
 #[derive(clap::Args)]
@@ -45,7 +48,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         }
     };
     if folder.join("certrail.db").exists() {
-        return Err(Failure::new(NO, "The demo was not loaded.", format!("{} holds data already.", folder.display()), "Name an empty folder, or run it with `certrail serve --data`."));
+        return Err(Failure::new(
+            NO,
+            "The demo was not loaded.",
+            format!("{} holds data already.", folder.display()),
+            "Name an empty folder, or run it with `certrail serve --data`.",
+        ));
     }
     eprintln!("Loading  sample company \"Northwind Pay\" into {}", folder.display());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -65,12 +73,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             }
         }
     }
-    eprintln!("Loaded   {} products, {releases} releases, {} log entries in {:.1} s", products.len(), engine.head().size(), begun.elapsed().as_secs_f64());
+    eprintln!(
+        "Loaded   {} products, {releases} releases, {} log entries in {:.1} s",
+        products.len(),
+        engine.head().size(),
+        begun.elapsed().as_secs_f64()
+    );
     if args.once {
         let renderer = Renderer::Child(std::env::current_exe()?);
         let file = runtime.block_on(make_dossier(&engine, SHOWN.0, SHOWN.1, renderer))?;
         for (name, bytes) in [("dossier.json", Some(file.json)), ("dossier.pdf", file.pdf)] {
-            let bytes = bytes.ok_or_else(|| Failure::new(NO, "The demo is not complete.", format!("{name} was not made."), ""))?;
+            let bytes = bytes
+                .ok_or_else(|| Failure::new(NO, "The demo is not complete.", format!("{name} was not made."), ""))?;
             let path = folder.join(name);
             std::fs::write(&path, bytes)?;
             println!("{}", path.display());
@@ -83,17 +97,39 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn serve(runtime: &tokio::runtime::Runtime, engine: &std::sync::Arc<Engine>, listen: SocketAddr, sessions: BTreeMap<Role, String>, temporary: bool) -> Result<(), Failure> {
+fn serve(
+    runtime: &tokio::runtime::Runtime,
+    engine: &std::sync::Arc<Engine>,
+    listen: SocketAddr,
+    sessions: BTreeMap<Role, String>,
+    temporary: bool,
+) -> Result<(), Failure> {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(|e| {
-            Failure::new(SIGN_IN, "The demo did not start.", format!("{listen}: {e}."), "Give another address with --listen 127.0.0.1:0.")
+            Failure::new(
+                SIGN_IN,
+                "The demo did not start.",
+                format!("{listen}: {e}."),
+                "Give another address with --listen 127.0.0.1:0.",
+            )
         })?;
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
-            return Err(Failure::new(SIGN_IN, "The demo did not start.", "Anybody who reaches it acts as a sample person.", "Listen on 127.0.0.1 only."));
+            return Err(Failure::new(
+                SIGN_IN,
+                "The demo did not start.",
+                "Anybody who reaches it acts as a sample person.",
+                "Listen on 127.0.0.1 only.",
+            ));
         }
-        println!("Started  http://{address}   (this computer only{})", if temporary { "; data in a temporary folder, removed on exit. Keep it: --data ./demo" } else { "" });
-        println!("Open     http://{address}/r/{}/{}   signed in as Release manager (change role: top right)", SHOWN.0, SHOWN.1);
+        println!(
+            "Started  http://{address}   (this computer only{})",
+            if temporary { "; data in a temporary folder, removed on exit. Keep it: --data ./demo" } else { "" }
+        );
+        println!(
+            "Open     http://{address}/r/{}/{}   signed in as Release manager (change role: top right)",
+            SHOWN.0, SHOWN.1
+        );
         println!("         http://{address}/r/payments-api/2.5.0   what a release looks like that is not ready");
         println!("Next     certrail serve   run it for your team");
         println!("Ctrl-C to stop.");

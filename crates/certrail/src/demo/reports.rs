@@ -4,7 +4,9 @@ use serde_json::json;
 
 /// A JUnit report with some failing cases.
 pub(crate) fn junit(suite: &str, tests: u64, failed: u64) -> Vec<u8> {
-    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{suite}\" tests=\"{tests}\" failures=\"{failed}\">\n<testsuite name=\"{suite}\">\n");
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{suite}\" tests=\"{tests}\" failures=\"{failed}\">\n<testsuite name=\"{suite}\">\n"
+    );
     for i in 0..tests {
         if i < failed {
             xml.push_str(&format!("<testcase classname=\"pay.Rounding\" name=\"case {i}\"><failure message=\"expected 2, got 3\"/></testcase>\n"));
@@ -18,7 +20,9 @@ pub(crate) fn junit(suite: &str, tests: u64, failed: u64) -> Vec<u8> {
 
 /// A Cobertura report.
 pub(crate) fn cobertura(lines: u64, covered: u64) -> Vec<u8> {
-    let mut xml = format!("<?xml version=\"1.0\"?>\n<coverage line-rate=\"0.9\" lines-valid=\"{lines}\">\n<packages><package name=\"pay\"><classes><class name=\"rounding\" filename=\"src/rounding.rs\"><lines>\n");
+    let mut xml = format!(
+        "<?xml version=\"1.0\"?>\n<coverage line-rate=\"0.9\" lines-valid=\"{lines}\">\n<packages><package name=\"pay\"><classes><class name=\"rounding\" filename=\"src/rounding.rs\"><lines>\n"
+    );
     for i in 0..lines {
         xml.push_str(&format!("<line number=\"{}\" hits=\"{}\"/>\n", i + 1, u64::from(i < covered)));
     }

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{Role, Time};
-use certrail_usecases::{Caller, Engine, NewToken, create_token, find_release, judge, put_person, release_view, unbound_queue};
+use certrail_usecases::{
+    Caller, Engine, NewToken, create_token, find_release, judge, put_person, release_view, unbound_queue,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -32,21 +34,35 @@ async fn stage() -> Stage {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = StoryClock::default();
     clock.set(at(-600));
-    let engine = crate::commands::open_engine(folder.path(), "test/log", clock.as_clock()).unwrap_or_else(|f| panic!("{f:?}"));
+    let engine =
+        crate::commands::open_engine(folder.path(), "test/log", clock.as_clock()).unwrap_or_else(|f| panic!("{f:?}"));
     engine.keys.add_secret("github", "hush").expect("writes");
     let app = crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
     let sender = Sender::new(certrail_web::router(app), "hush".into(), clock.clone());
-    let system = Caller { role: Role::Admin, person: None, name: "test".into(), how: "internal".into(), key: "test".into() };
+    let system =
+        Caller { role: Role::Admin, person: None, name: "test".into(), how: "internal".into(), key: "test".into() };
     let mut tokens = BTreeMap::new();
-    for (account, role) in [("anna", Role::ReleaseManager), ("priya", Role::Approver), ("olaf", Role::Admin), ("vera", Role::Viewer)] {
+    for (account, role) in
+        [("anna", Role::ReleaseManager), ("priya", Role::Approver), ("olaf", Role::Admin), ("vera", Role::Viewer)]
+    {
         let person = put_person(&engine, &system, account.into(), vec![account.into()], role).await.expect("a person");
-        let own = Caller { role, person: Some(person.id), name: account.into(), how: "internal".into(), key: account.into() };
-        let token = create_token(&engine, &own, NewToken { name: account.into(), role, days: 30 }, true).await.expect("a token");
+        let own =
+            Caller { role, person: Some(person.id), name: account.into(), how: "internal".into(), key: account.into() };
+        let token = create_token(&engine, &own, NewToken { name: account.into(), role, days: 30 }, true)
+            .await
+            .expect("a token");
         tokens.insert(account, token.secret);
     }
-    let ci = create_token(&engine, &system, NewToken { name: "ci".into(), role: Role::Contributor, days: 30 }, false).await.expect("a token").secret;
+    let ci = create_token(&engine, &system, NewToken { name: "ci".into(), role: Role::Contributor, days: 30 }, false)
+        .await
+        .expect("a token")
+        .secret;
     let stage = Stage { engine, sender, ci, tokens, clock, _folder: folder };
-    stage.sender.call(at(-590), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &json!({ "repositories": [REPO] })).await.expect("a product");
+    stage
+        .sender
+        .call(at(-590), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &json!({ "repositories": [REPO] }))
+        .await
+        .expect("a product");
     stage
 }
 
@@ -62,19 +78,36 @@ enum Step {
 fn steps() -> Vec<(i64, Step)> {
     let (one, two, merge, root) = (sha("one"), sha("two"), sha("merge"), sha("root"));
     let image = digest("pay 2.4.1");
-    let mut pull = Pull { repo: REPO, number: 12, title: "PAY-7 Round half to even", author: "dana", branch: "feature/pay-7", head: &one, merge: None };
+    let mut pull = Pull {
+        repo: REPO,
+        number: 12,
+        title: "PAY-7 Round half to even",
+        author: "dana",
+        branch: "feature/pay-7",
+        head: &one,
+        merge: None,
+    };
     let commit = |id: &str, by: &str, text: &str| (id.to_owned(), by.to_owned(), text.to_owned());
     let hook = |minute: i64, event: &'static str, value: Value| (minute, Step::Hook(event, value));
     let mut all = vec![
         hook(-60, "branch_protection_rule", forge::branch_rule(REPO, at(-60), 1)),
         hook(-50, "push", forge::push(REPO, at(-50), "main", None, &[commit(&root, "olaf", "Begin")], "olaf")),
         hook(-45, "push", forge::tag(REPO, at(-45), "v2.4.0", &root, "olaf")),
-        (-40, Step::Fact(json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-7", "title": "Rounding", "status": "open", "impact": "none", "authorised_by": { "account": "richard", "kind": "human" }, "occurred_at": at(-40).to_string() }))),
+        (
+            -40,
+            Step::Fact(
+                json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-7", "title": "Rounding", "status": "open", "impact": "none", "authorised_by": { "account": "richard", "kind": "human" }, "occurred_at": at(-40).to_string() }),
+            ),
+        ),
         hook(0, "push", forge::push(REPO, at(0), "feature/pay-7", None, &[commit(&one, "dana", "Round")], "dana")),
         hook(1, "pull_request", forge::pull_request(at(1), "opened", &pull, "dana")),
         hook(5, "check_run", forge::check_run(REPO, at(5), &one, "ci", "success")),
         hook(10, "pull_request_review", forge::review(at(10), &pull, "tom", "approved", &one)),
-        hook(20, "push", forge::push(REPO, at(20), "feature/pay-7", Some(&one), &[commit(&two, "dana", "More")], "dana")),
+        hook(
+            20,
+            "push",
+            forge::push(REPO, at(20), "feature/pay-7", Some(&one), &[commit(&two, "dana", "More")], "dana"),
+        ),
     ];
     pull.head = &two;
     all.push(hook(21, "pull_request", forge::pull_request(at(21), "synchronize", &pull, "dana")));
@@ -82,16 +115,33 @@ fn steps() -> Vec<(i64, Step)> {
     all.push(hook(30, "pull_request_review", forge::review(at(30), &pull, "tom", "approved", &two)));
     pull.merge = Some((&merge, "anna"));
     all.push(hook(40, "pull_request", forge::pull_request(at(40), "closed", &pull, "anna")));
-    all.push(hook(41, "push", forge::push(REPO, at(41), "main", Some(&root), &[commit(&merge, "dana", "PAY-7 Round half to even (#12)")], "anna")));
+    all.push(hook(
+        41,
+        "push",
+        forge::push(
+            REPO,
+            at(41),
+            "main",
+            Some(&root),
+            &[commit(&merge, "dana", "PAY-7 Round half to even (#12)")],
+            "anna",
+        ),
+    ));
     all.push(hook(60, "push", forge::tag(REPO, at(60), "v2.4.1", &merge, "anna")));
     all.push(hook(65, "workflow_run", forge::workflow_run(REPO, at(65), &merge, 99, "success")));
     let when = |minute: i64| at(minute).to_string().replace(':', "%3A");
-    let report = |minute: i64, about: String, bytes: Vec<u8>| (minute, Step::Report(format!("product=pay&occurred_at={}&{about}", when(minute)), bytes));
+    let report = |minute: i64, about: String, bytes: Vec<u8>| {
+        (minute, Step::Report(format!("product=pay&occurred_at={}&{about}", when(minute)), bytes))
+    };
     all.push(report(70, format!("commit={merge}&name=junit.xml&for=unit"), reports::junit("unit", 20, 0)));
     all.push(report(71, format!("commit={merge}&name=coverage.xml"), reports::cobertura(100, 90)));
     all.push(report(72, format!("commit={merge}&name=codeql.sarif"), reports::sarif("CodeQL", "2", &[])));
     all.push(report(73, format!("commit={merge}&name=gitleaks.sarif"), reports::sarif("gitleaks", "8", &[])));
-    all.push(report(74, format!("release=2.4.1&digest={image}&name=sbom.json"), reports::cyclonedx("pay", "2.4.1", &image)));
+    all.push(report(
+        74,
+        format!("release=2.4.1&digest={image}&name=sbom.json"),
+        reports::cyclonedx("pay", "2.4.1", &image),
+    ));
     all.push(report(75, format!("digest={image}&name=trivy.sarif"), reports::sarif("Trivy", "1", &[])));
     all
 }
@@ -118,8 +168,15 @@ async fn decide(stage: &Stage) {
     };
     let ask = json!({ "product": "pay", "release": "2.4.1", "requirement": "rollback-target", "reason": "First release: nothing to go back to.", "expires_at": at(60 * 24 * 20).to_string() });
     let asked = post(2_000, "anna", "/api/v1/exceptions", ask).await;
-    post(2_001, "priya", &format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().expect("an id")), Value::Null).await;
-    post(2_002, "priya", "/api/v1/facts", fact(json!({ "kind": "deployment.approval", "meaning": "qa", "verdict": "approved" }))).await;
+    post(2_001, "priya", &format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().expect("an id")), Value::Null)
+        .await;
+    post(
+        2_002,
+        "priya",
+        "/api/v1/facts",
+        fact(json!({ "kind": "deployment.approval", "meaning": "qa", "verdict": "approved" })),
+    )
+    .await;
     post(2_010, "anna", "/api/v1/products/pay/releases/2.4.1/certify", json!({})).await;
     post(2_020, "priya", "/api/v1/facts", fact(json!({ "kind": "deployment.approval", "meaning": "approval", "environment": "production", "verdict": "approved" }))).await;
     let answer = post(2_030, "anna", "/api/v1/products/pay/releases/2.4.1/gates/deploy:production", Value::Null).await;
@@ -127,9 +184,14 @@ async fn decide(stage: &Stage) {
     let (merge, image) = (sha("merge"), digest("pay 2.4.1"));
     for (minute, state) in [(2_040, None), (2_041, Some("in_progress")), (2_045, Some("success"))] {
         let event = if state.is_some() { "deployment_status" } else { "deployment" };
-        stage.sender.github(at(minute), event, &forge::deployment(REPO, at(minute), 5, "production", &merge, &image, state)).await.unwrap_or_else(|e| panic!("{e}"));
+        stage
+            .sender
+            .github(at(minute), event, &forge::deployment(REPO, at(minute), 5, "production", &merge, &image, state))
+            .await
+            .unwrap_or_else(|e| panic!("{e}"));
     }
-    let check = fact(json!({ "kind": "deployment.validation", "environment": "production", "name": "smoke", "passed": true }));
+    let check =
+        fact(json!({ "kind": "deployment.validation", "environment": "production", "name": "smoke", "passed": true }));
     stage.sender.call(at(2_060), &stage.ci, "POST", "/api/v1/facts", &check).await.unwrap_or_else(|e| panic!("{e}"));
 }
 
@@ -137,8 +199,11 @@ async fn decide(stage: &Stage) {
 fn placement(stage: &Stage) -> Vec<String> {
     let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
     let judged = judge(&stage.engine, &stored).expect("judged");
-    let mut out: Vec<String> =
-        judged.evidence.iter().map(|e| format!("{} {} {:?}", e.rule.name(), e.facts.kind(), e.occurred.map(|t| t.to_string()))).collect();
+    let mut out: Vec<String> = judged
+        .evidence
+        .iter()
+        .map(|e| format!("{} {} {:?}", e.rule.name(), e.facts.kind(), e.occurred.map(|t| t.to_string())))
+        .collect();
     out.sort();
     out.push(format!("{:?}", stored.release.digests));
     out.push(format!("partial {}", stored.release.range_partial));
@@ -158,15 +223,31 @@ async fn a_release_from_first_push_to_production() {
         send(&stage, at(minute), &step).await;
     }
     let view = release_view(&stage.engine, "pay", "2.4.1").expect("there");
-    assert_eq!(view.dossier.sentence, "2.4.1 is 66% certified — missing QA sign-off, rollback target and 1 more.", "{:#?}", verdicts(&stage));
-    let refused = stage.sender.call(at(1_000), &stage.tokens["anna"], "POST", "/api/v1/products/pay/releases/2.4.1/certify", &json!({})).await;
+    assert_eq!(
+        view.dossier.sentence,
+        "2.4.1 is 66% certified — missing QA sign-off, rollback target and 1 more.",
+        "{:#?}",
+        verdicts(&stage)
+    );
+    let refused = stage
+        .sender
+        .call(at(1_000), &stage.tokens["anna"], "POST", "/api/v1/products/pay/releases/2.4.1/certify", &json!({}))
+        .await;
     assert!(refused.expect_err("open requirements").to_string().contains("QA sign-off"));
-    let viewer = stage.sender.call(at(1_001), &stage.tokens["vera"], "POST", "/api/v1/products/pay/releases/2.4.1/certify", &json!({})).await;
+    let viewer = stage
+        .sender
+        .call(at(1_001), &stage.tokens["vera"], "POST", "/api/v1/products/pay/releases/2.4.1/certify", &json!({}))
+        .await;
     assert!(viewer.expect_err("a viewer").to_string().contains("403"));
     decide(&stage).await;
     stage.clock.set(at(3_000));
     let view = release_view(&stage.engine, "pay", "2.4.1").expect("there");
-    assert_eq!(view.dossier.sentence, "2.4.1 is certified — 16 of 16 requirements met, 1 by exception.", "{:#?}", verdicts(&stage));
+    assert_eq!(
+        view.dossier.sentence,
+        "2.4.1 is certified — 16 of 16 requirements met, 1 by exception.",
+        "{:#?}",
+        verdicts(&stage)
+    );
     assert!(!view.dossier.release.ungated);
     assert_eq!(view.dossier.release.state.name(), "shipped");
     let report = certrail_usecases::fsck(&stage.engine).expect("reads");
@@ -178,7 +259,11 @@ async fn the_same_delivery_twice_is_one_entry_and_changed_content_is_refused() {
     let stage = stage().await;
     let (_, first) = steps().remove(1);
     let Step::Hook(event, value) = first else { unreachable!("the second step is a push") };
-    let again = Sender::new(certrail_web::router(crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"))), "hush".into(), stage.clock.clone());
+    let again = Sender::new(
+        certrail_web::router(crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"))),
+        "hush".into(),
+        stage.clock.clone(),
+    );
     let one = stage.sender.github(at(0), event, &value).await.expect("recorded");
     let size = stage.engine.head().size();
     // Another sender starts its delivery numbers anew, so this is a redelivery of the same id.
@@ -186,11 +271,19 @@ async fn the_same_delivery_twice_is_one_entry_and_changed_content_is_refused() {
     assert_eq!(one["ack"]["index"], two["ack"]["index"]);
     assert_eq!(two["ack"]["duplicate"], true);
     assert_eq!(stage.engine.head().size(), size);
-    let third = Sender::new(certrail_web::router(crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"))), "hush".into(), stage.clock.clone());
+    let third = Sender::new(
+        certrail_web::router(crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"))),
+        "hush".into(),
+        stage.clock.clone(),
+    );
     let mut changed = value.clone();
     changed["forced"] = json!(true);
     assert!(third.github(at(2), event, &changed).await.expect_err("changed").to_string().contains("409"));
-    let forged = Sender::new(certrail_web::router(crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"))), "wrong".into(), stage.clock.clone());
+    let forged = Sender::new(
+        certrail_web::router(crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"))),
+        "wrong".into(),
+        stage.clock.clone(),
+    );
     assert!(forged.github(at(3), event, &value).await.expect_err("forged").to_string().contains("401"));
 }
 
@@ -240,7 +333,12 @@ async fn any_order_of_arrival_ends_in_the_same_state() {
             // Everything reaches us after it happened, in an order of its own.
             send(&stage, at(100 + i as i64), &step).await;
         }
-        assert_eq!(placement(&stage), expected, "seed {seed}: {:#?}", unbound_queue(&stage.engine, 50).expect("reads").0);
+        assert_eq!(
+            placement(&stage),
+            expected,
+            "seed {seed}: {:#?}",
+            unbound_queue(&stage.engine, 50).expect("reads").0
+        );
         let without_late: Vec<String> = verdicts(&stage);
         assert_eq!(without_late, expected_verdicts, "seed {seed}");
         let report = certrail_usecases::fsck(&stage.engine).expect("reads");
@@ -249,7 +347,12 @@ async fn any_order_of_arrival_ends_in_the_same_state() {
             decide(&stage).await;
             stage.clock.set(at(3_000));
             let view = release_view(&stage.engine, "pay", "2.4.1").expect("there");
-            assert_eq!(view.dossier.sentence, "2.4.1 is certified — 16 of 16 requirements met, 1 by exception.", "{:#?}", verdicts(&stage));
+            assert_eq!(
+                view.dossier.sentence,
+                "2.4.1 is certified — 16 of 16 requirements met, 1 by exception.",
+                "{:#?}",
+                verdicts(&stage)
+            );
         }
         stage.engine.close();
     }

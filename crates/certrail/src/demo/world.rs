@@ -81,14 +81,27 @@ impl Sender {
     /// Sends a report as a pipeline would.
     pub(crate) async fn report(&self, at: Time, token: &str, query: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
         self.clock.set(at);
-        let request = Request::post(format!("/api/v1/evidence?{query}")).header("authorization", format!("Bearer {token}")).body(Body::from(bytes))?;
+        let request = Request::post(format!("/api/v1/evidence?{query}"))
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(bytes))?;
         self.send(request).await
     }
 
     /// Calls the API as a person or pipeline.
-    pub(crate) async fn call(&self, at: Time, token: &str, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn call(
+        &self,
+        at: Time,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
         self.clock.set(at);
-        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}")).body(Body::from(serde_json::to_vec(body)?))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(serde_json::to_vec(body)?))?;
         self.send(request).await
     }
 }

@@ -14,15 +14,22 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) ->
     let mut latest: BTreeMap<&str, (&Evidence, &Approval)> = BTreeMap::new();
     for e in &scope.world.usable {
         let Facts::Approval(a) = &e.facts else { continue };
-        let Some(approver) = a.approver.as_ref().filter(|_| a.environment == environment && a.meaning == "approval") else { continue };
+        let Some(approver) = a.approver.as_ref().filter(|_| a.environment == environment && a.meaning == "approval")
+        else {
+            continue;
+        };
         let known = latest.entry(approver.account.as_str()).or_insert((e, a));
         if (e.at(), e.log_index) >= (known.0.at(), known.0.log_index) {
             *known = (e, a);
         }
     }
     let approvals: Vec<(&Evidence, &Approval)> = latest.into_values().collect();
-    let deployments: Vec<&DeploymentView<'_>> =
-        scope.world.deployments.iter().filter(|d| d.newest.environment == environment && d.succeeded.is_some()).collect();
+    let deployments: Vec<&DeploymentView<'_>> = scope
+        .world
+        .deployments
+        .iter()
+        .filter(|d| d.newest.environment == environment && d.succeeded.is_some())
+        .collect();
     let (mut rows, mut rules) = (Vec::new(), Vec::new());
     if deployments.is_empty() {
         let (row, mut results) = one(scope, environment, &approvals, None, validity_days);
@@ -45,16 +52,31 @@ fn one(
     validity_days: i64,
 ) -> (Row, Vec<RuleResult>) {
     let subject = match deployment {
-        Some(d) => Subject { id: format!("deployment:{}", d.id), name: format!("deployment to {environment} on {}", d.start.at.human()) },
+        Some(d) => Subject {
+            id: format!("deployment:{}", d.id),
+            name: format!("deployment to {environment} on {}", d.start.at.human()),
+        },
         None => Subject { id: "release".into(), name: scope.input.release.title() },
     };
-    let inputs: Vec<EvidenceId> = approvals.iter().map(|(e, _)| e.id.clone()).chain(deployment.iter().flat_map(|d| d.evidence.clone())).collect();
-    let row = |verdict, cause, sentence: String| Row { subject: subject.clone(), verdict, cause, sentence, inputs: inputs.clone(), exception: None };
+    let inputs: Vec<EvidenceId> =
+        approvals.iter().map(|(e, _)| e.id.clone()).chain(deployment.iter().flat_map(|d| d.evidence.clone())).collect();
+    let row = |verdict, cause, sentence: String| Row {
+        subject: subject.clone(),
+        verdict,
+        cause,
+        sentence,
+        inputs: inputs.clone(),
+        exception: None,
+    };
     if let Some((_, a)) = approvals.iter().find(|(_, a)| a.verdict == ApprovalVerdict::Rejected) {
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
-        return (row(Verdict::Failed, Cause::Negative, format!("{who} refused the deployment to {environment}.")), vec![]);
+        return (
+            row(Verdict::Failed, Cause::Negative, format!("{who} refused the deployment to {environment}.")),
+            vec![],
+        );
     }
-    let given: Vec<&(&Evidence, &Approval)> = approvals.iter().filter(|(_, a)| a.verdict == ApprovalVerdict::Approved).collect();
+    let given: Vec<&(&Evidence, &Approval)> =
+        approvals.iter().filter(|(_, a)| a.verdict == ApprovalVerdict::Approved).collect();
     if given.is_empty() {
         let sentence = if deployment.is_some() {
             format!("No approval was recorded before the deployment to {environment}.")
@@ -86,25 +108,76 @@ fn one(
         Truth::Unknown => "The clocks cannot tell.".to_owned(),
     };
     let rules = vec![
-        rule("T19", name, t19, say(t19, "The approval came before the deployment.", "The approval came after the deployment began."), inputs.clone()),
-        rule("T20", name, t20, say(t20, "The approval names exactly what is deployed.", "The approval names something else than what is deployed."), inputs.clone()),
-        rule("T22", name, t22, say(t22, "The approver wrote none of it and did not deploy it.", "The approver is an author or the deployer."), inputs.clone()),
+        rule(
+            "T19",
+            name,
+            t19,
+            say(t19, "The approval came before the deployment.", "The approval came after the deployment began."),
+            inputs.clone(),
+        ),
+        rule(
+            "T20",
+            name,
+            t20,
+            say(
+                t20,
+                "The approval names exactly what is deployed.",
+                "The approval names something else than what is deployed.",
+            ),
+            inputs.clone(),
+        ),
+        rule(
+            "T22",
+            name,
+            t22,
+            say(
+                t22,
+                "The approver wrote none of it and did not deploy it.",
+                "The approver is an author or the deployer.",
+            ),
+            inputs.clone(),
+        ),
     ];
-    let good = judged.iter().find(|(before, object, separate, valid, _)| *before == Truth::True && *object && *separate && *valid);
+    let good = judged
+        .iter()
+        .find(|(before, object, separate, valid, _)| *before == Truth::True && *object && *separate && *valid);
     let row = if let Some((.., (e, a))) = good {
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
-        let when = deployment.map_or_else(|| format!("on {}", e.at().human()), |d| format!("{} before the deployment", crate::spans(e.at(), d.start.at)));
+        let when = deployment.map_or_else(
+            || format!("on {}", e.at().human()),
+            |d| format!("{} before the deployment", crate::spans(e.at(), d.start.at)),
+        );
         row(Verdict::Passed, Cause::Satisfied, format!("{who} approved the deployment to {environment} {when}."))
     } else if t20 == Truth::False {
-        row(Verdict::Failed, Cause::WrongSubject, format!("The approval for {environment} names something else than what is released."))
+        row(
+            Verdict::Failed,
+            Cause::WrongSubject,
+            format!("The approval for {environment} names something else than what is released."),
+        )
     } else if t19 == Truth::False {
-        row(Verdict::Failed, Cause::TooLate, format!("The approval came after the deployment to {environment} had begun."))
+        row(
+            Verdict::Failed,
+            Cause::TooLate,
+            format!("The approval came after the deployment to {environment} had begun."),
+        )
     } else if t19 == Truth::Unknown {
-        row(Verdict::Indeterminate, Cause::ClockUncertain, "The approval came so close to the deployment that the clocks cannot tell which was first.".into())
+        row(
+            Verdict::Indeterminate,
+            Cause::ClockUncertain,
+            "The approval came so close to the deployment that the clocks cannot tell which was first.".into(),
+        )
     } else if t22 == Truth::False {
-        row(Verdict::Failed, Cause::NotIndependent, format!("Whoever approved the deployment to {environment} is an author or the deployer."))
+        row(
+            Verdict::Failed,
+            Cause::NotIndependent,
+            format!("Whoever approved the deployment to {environment} is an author or the deployer."),
+        )
     } else {
-        row(Verdict::Failed, Cause::Expired, format!("The approval for {environment} is older than {validity_days} days."))
+        row(
+            Verdict::Failed,
+            Cause::Expired,
+            format!("The approval for {environment} is older than {validity_days} days."),
+        )
     };
     (row, rules)
 }
@@ -112,7 +185,10 @@ fn one(
 /// T20: the approval names the artefacts, or where it names none, the exact commit.
 pub(super) fn same_object(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<'_>>) -> bool {
     let release = scope.input.release;
-    let deployed: Vec<&String> = deployment.map(|d| d.digests.iter().collect()).filter(|d: &Vec<_>| !d.is_empty()).unwrap_or_else(|| release.digests.iter().collect());
+    let deployed: Vec<&String> = deployment
+        .map(|d| d.digests.iter().collect())
+        .filter(|d: &Vec<_>| !d.is_empty())
+        .unwrap_or_else(|| release.digests.iter().collect());
     if a.digests.is_empty() || deployed.is_empty() {
         let commit = deployment.and_then(|d| d.newest.commit.as_ref()).or(release.commit.as_ref());
         return a.commit.is_some() && a.commit.as_ref() == commit;

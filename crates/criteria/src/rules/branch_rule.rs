@@ -15,15 +15,48 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
             let merged_at = change.merged.map_or(scope.input.decision_time, |m| m.at);
             let known = newest(scope.input.context, repository, branch, merged_at);
             let (verdict, cause, sentence) = match known {
-                None => (Verdict::Missing, Cause::Absent, format!("We hold no word on the protection of {branch} in {repository} from before {} was merged.", change.name)),
-                Some((e, _)) if merged_at.since(e.at()) > max_gap_days * Time::DAY => {
-                    (Verdict::Indeterminate, Cause::Expired, format!("The last word on the protection of {branch} is {} older than the merge of {}.", crate::spans(e.at(), merged_at), change.name))
-                }
-                Some((_, rule)) if rule.removed => (Verdict::Failed, Cause::Negative, format!("The protection of {branch} had been removed when {} was merged.", change.name)),
+                None => (
+                    Verdict::Missing,
+                    Cause::Absent,
+                    format!(
+                        "We hold no word on the protection of {branch} in {repository} from before {} was merged.",
+                        change.name
+                    ),
+                ),
+                Some((e, _)) if merged_at.since(e.at()) > max_gap_days * Time::DAY => (
+                    Verdict::Indeterminate,
+                    Cause::Expired,
+                    format!(
+                        "The last word on the protection of {branch} is {} older than the merge of {}.",
+                        crate::spans(e.at(), merged_at),
+                        change.name
+                    ),
+                ),
+                Some((_, rule)) if rule.removed => (
+                    Verdict::Failed,
+                    Cause::Negative,
+                    format!("The protection of {branch} had been removed when {} was merged.", change.name),
+                ),
                 Some((_, rule)) => match rule.required_reviews {
-                    None => (Verdict::Indeterminate, Cause::Error, format!("The protection of {branch} does not say how many reviews it requires.")),
-                    Some(n) if n < reviews => (Verdict::Failed, Cause::BelowThreshold, format!("{branch} required {n} reviews when {} was merged; {reviews} are needed.", change.name)),
-                    Some(n) => (Verdict::Passed, Cause::Satisfied, format!("{branch} required {n} review{} when {} was merged.", if n == 1 { "" } else { "s" }, change.name)),
+                    None => (
+                        Verdict::Indeterminate,
+                        Cause::Error,
+                        format!("The protection of {branch} does not say how many reviews it requires."),
+                    ),
+                    Some(n) if n < reviews => (
+                        Verdict::Failed,
+                        Cause::BelowThreshold,
+                        format!("{branch} required {n} reviews when {} was merged; {reviews} are needed.", change.name),
+                    ),
+                    Some(n) => (
+                        Verdict::Passed,
+                        Cause::Satisfied,
+                        format!(
+                            "{branch} required {n} review{} when {} was merged.",
+                            if n == 1 { "" } else { "s" },
+                            change.name
+                        ),
+                    ),
                 },
             };
             Row {
@@ -40,7 +73,12 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
 }
 
 /// The newest rule for a branch known at `at`.
-fn newest<'a>(context: &'a [Evidence], repository: &str, branch: &str, at: Time) -> Option<(&'a Evidence, &'a BranchRule)> {
+fn newest<'a>(
+    context: &'a [Evidence],
+    repository: &str,
+    branch: &str,
+    at: Time,
+) -> Option<(&'a Evidence, &'a BranchRule)> {
     context
         .iter()
         .filter_map(|e| match &e.facts {

@@ -15,14 +15,30 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                 .input
                 .certifications
                 .iter()
-                .filter(|c| c.passed && (d.digests.is_empty() || c.digests.is_empty() || d.digests.iter().all(|x| c.digests.contains(x))))
+                .filter(|c| {
+                    c.passed
+                        && (d.digests.is_empty()
+                            || c.digests.is_empty()
+                            || d.digests.iter().all(|x| c.digests.contains(x)))
+                })
                 .map(|c| before(c.at))
                 .collect();
             let truth = [Truth::True, Truth::Unknown].into_iter().find(|t| decided.contains(t)).unwrap_or(Truth::False);
             let (verdict, cause, sentence) = match truth {
-                Truth::True => (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned()),
-                Truth::Unknown => (Verdict::Indeterminate, Cause::ClockUncertain, "It was certified so close to the deployment that the clocks cannot tell which was first.".to_owned()),
-                Truth::False => (Verdict::Failed, Cause::Absent, format!("It went to {} without a valid decision.", d.newest.environment)),
+                Truth::True => {
+                    (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned())
+                }
+                Truth::Unknown => (
+                    Verdict::Indeterminate,
+                    Cause::ClockUncertain,
+                    "It was certified so close to the deployment that the clocks cannot tell which was first."
+                        .to_owned(),
+                ),
+                Truth::False => (
+                    Verdict::Failed,
+                    Cause::Absent,
+                    format!("It went to {} without a valid decision.", d.newest.environment),
+                ),
             };
             let id = format!("deployment:{}", d.id);
             rules.push(rule("T23", &id, truth, sentence.clone(), d.evidence.clone()));
@@ -31,5 +47,10 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         })
         .collect();
     let pending = rows.is_empty();
-    Found { rules, pending, fallback: (Verdict::Missing, Cause::NotYet, "It has not gone to production yet.".into()), ..Found::rows(rows) }
+    Found {
+        rules,
+        pending,
+        fallback: (Verdict::Missing, Cause::NotYet, "It has not gone to production yet.".into()),
+        ..Found::rows(rows)
+    }
 }

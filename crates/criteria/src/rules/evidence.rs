@@ -8,7 +8,13 @@ use crate::predicate::Predicate;
 pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
     let predicate = match Predicate::compile(source) {
         Ok(predicate) => predicate,
-        Err(e) => return Found::nothing(Verdict::Indeterminate, Cause::Error, &format!("The condition could not be read: {e}.")),
+        Err(e) => {
+            return Found::nothing(
+                Verdict::Indeterminate,
+                Cause::Error,
+                &format!("The condition could not be read: {e}."),
+            );
+        }
     };
     let release = serde_json::to_value(scope.input.release).unwrap_or_default();
     let (mut refused, mut unclear) = (Vec::new(), None);
@@ -16,7 +22,13 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
         let facts = serde_json::to_value(&e.facts).unwrap_or_default();
         match predicate.holds(&facts, &release) {
             Ok(true) => {
-                return Found::rows(vec![release_row(scope, Verdict::Passed, Cause::Satisfied, "It is on record.", vec![e.id.clone()])]);
+                return Found::rows(vec![release_row(
+                    scope,
+                    Verdict::Passed,
+                    Cause::Satisfied,
+                    "It is on record.",
+                    vec![e.id.clone()],
+                )]);
             }
             Ok(false) => refused.push(e.id.clone()),
             Err(why) => unclear = unclear.or(Some((e.id.clone(), why))),
@@ -27,7 +39,13 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
             let sentence = format!("Whether it holds could not be computed: {why}.");
             Found::rows(vec![release_row(scope, Verdict::Indeterminate, Cause::Error, sentence, vec![id])])
         }
-        (None, false) => Found::rows(vec![release_row(scope, Verdict::Missing, Cause::Absent, "None of the records we hold says it.", refused)]),
+        (None, false) => Found::rows(vec![release_row(
+            scope,
+            Verdict::Missing,
+            Cause::Absent,
+            "None of the records we hold says it.",
+            refused,
+        )]),
         (None, true) => Found::nothing(Verdict::Missing, Cause::Absent, "We hold no such record."),
     }
 }

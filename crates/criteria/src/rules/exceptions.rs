@@ -17,7 +17,11 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
             } else if e.expires_at <= now {
                 (Verdict::Failed, Cause::Expired, format!("It ended on {}.", e.expires_at.date()))
             } else {
-                (Verdict::Failed, Cause::NotIndependent, "It was not approved by somebody else, or not before it was used.".to_owned())
+                (
+                    Verdict::Failed,
+                    Cause::NotIndependent,
+                    "It was not approved by somebody else, or not before it was used.".to_owned(),
+                )
             };
             Row {
                 subject: Subject { id: e.id.to_string(), name: format!("exception for {}", e.scope.requirement) },
@@ -29,5 +33,8 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
             }
         })
         .collect();
-    Found { fallback: (Verdict::NotApplicable, Cause::NoSubjects, "No exception was granted.".into()), ..Found::rows(rows) }
+    Found {
+        fallback: (Verdict::NotApplicable, Cause::NoSubjects, "No exception was granted.".into()),
+        ..Found::rows(rows)
+    }
 }

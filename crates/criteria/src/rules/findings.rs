@@ -21,7 +21,11 @@ pub(super) fn check(scope: &Scope<'_>, days: [i64; 4]) -> Found {
     let mut scanned = false;
     let open = collect(scope, &mut scanned);
     if !scanned {
-        return Found::nothing(Verdict::Missing, Cause::Absent, "Nothing was scanned, so nothing is known of findings.");
+        return Found::nothing(
+            Verdict::Missing,
+            Cause::Absent,
+            "Nothing was scanned, so nothing is known of findings.",
+        );
     }
     let now = scope.world.as_of;
     let total = open.len();
@@ -94,13 +98,21 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
         let Facts::Scan(scan) = &e.facts else { continue };
         for f in scan.findings.iter().filter(|f| !f.suppressed) {
             let since = first_seen.get(&f.fingerprint).copied().unwrap_or_else(|| e.at());
-            let entry = open.entry(f.fingerprint.clone()).or_insert(Open { title: &f.title, level: f.level, since, inputs: vec![] });
+            let entry = open.entry(f.fingerprint.clone()).or_insert(Open {
+                title: &f.title,
+                level: f.level,
+                since,
+                inputs: vec![],
+            });
             entry.inputs.push(e.id.clone());
         }
     }
     for (id, (e, a)) in alerts.into_iter().filter(|(_, (_, a))| a.open) {
         let since = a.detected_at.unwrap_or_else(|| e.at());
-        open.insert(id, Open { title: &a.title, level: a.level.unwrap_or(Level::High), since, inputs: vec![e.id.clone()] });
+        open.insert(
+            id,
+            Open { title: &a.title, level: a.level.unwrap_or(Level::High), since, inputs: vec![e.id.clone()] },
+        );
     }
     open
 }

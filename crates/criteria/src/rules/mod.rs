@@ -19,9 +19,7 @@ mod tests;
 mod validation;
 mod work_item;
 
-use certrail_domain::{
-    Cause, EvidenceId, Key, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict, facts::ScanKind,
-};
+use certrail_domain::{Cause, EvidenceId, Key, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict, facts::ScanKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{Evidence, Input, World};
@@ -166,7 +164,9 @@ impl Rule {
             Self::BranchRule { reviews, max_gap_days } => branch_rule::check(scope, *reviews, *max_gap_days),
             Self::Tests { suites } => tests::check(scope, suites),
             Self::Coverage { lines_percent } => coverage::check(scope, *lines_percent),
-            Self::Scan { of, target, max_age_days, max_findings } => scan::check(scope, of, *target, *max_age_days, *max_findings),
+            Self::Scan { of, target, max_age_days, max_findings } => {
+                scan::check(scope, of, *target, *max_age_days, *max_findings)
+            }
             Self::Findings { critical_days, high_days, medium_days, low_days } => {
                 findings::check(scope, [*low_days, *medium_days, *high_days, *critical_days])
             }
@@ -183,13 +183,25 @@ impl Rule {
 }
 
 /// A row about the release as a whole.
-pub(crate) fn release_row(scope: &Scope<'_>, verdict: Verdict, cause: Cause, sentence: impl Into<String>, inputs: Vec<EvidenceId>) -> Row {
+pub(crate) fn release_row(
+    scope: &Scope<'_>,
+    verdict: Verdict,
+    cause: Cause,
+    sentence: impl Into<String>,
+    inputs: Vec<EvidenceId>,
+) -> Row {
     let subject = Subject { id: "release".into(), name: scope.input.release.title() };
     Row { subject, verdict, cause, sentence: sentence.into(), inputs, exception: None }
 }
 
 /// A temporal rule's result.
-pub(crate) fn rule(name: &str, subject: &str, truth: Truth, sentence: impl Into<String>, inputs: Vec<EvidenceId>) -> RuleResult {
+pub(crate) fn rule(
+    name: &str,
+    subject: &str,
+    truth: Truth,
+    sentence: impl Into<String>,
+    inputs: Vec<EvidenceId>,
+) -> RuleResult {
     let outcome = match truth {
         Truth::True => RuleOutcome::Pass,
         Truth::False => RuleOutcome::Fail,

@@ -55,7 +55,9 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         let Some(reviewer) = &view.review.reviewer else { continue };
         let after_merge = change.merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
         // A later review by the same person replaces the earlier one, up to the merge; a comment replaces nothing.
-        if view.review.verdict != ReviewVerdict::Commented && (!after_merge || !latest.contains_key(reviewer.account.as_str())) {
+        if view.review.verdict != ReviewVerdict::Commented
+            && (!after_merge || !latest.contains_key(reviewer.account.as_str()))
+        {
             latest.insert(&reviewer.account, view);
         }
     }
@@ -82,18 +84,34 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
     let results = results(change, &given, &inputs);
     let enough = good.len() as u64 >= needed;
     let row = if let Some(by) = rejecting.first() {
-        row(Verdict::Failed, Cause::Negative, format!("{by} asked for changes in {} and did not take that back.", change.name))
+        row(
+            Verdict::Failed,
+            Cause::Negative,
+            format!("{by} asked for changes in {} and did not take that back.", change.name),
+        )
     } else if enough && !not_pusher.is_empty() {
         let first = not_pusher[0];
         let when = change.merged.map_or_else(
             || "it is not merged yet".to_owned(),
             |m| format!("{} before it was merged", crate::spans(first.at, m.at)),
         );
-        row(Verdict::Passed, Cause::Satisfied, format!("{} approved the final version of {}; {when}.", first.by, change.name))
+        row(
+            Verdict::Passed,
+            Cause::Satisfied,
+            format!("{} approved the final version of {}; {when}.", first.by, change.name),
+        )
     } else if enough && change.last_pusher.is_none() {
-        row(Verdict::Indeterminate, Cause::Error, format!("Nobody told us who pushed the final version of {}.", change.name))
+        row(
+            Verdict::Indeterminate,
+            Cause::Error,
+            format!("Nobody told us who pushed the final version of {}.", change.name),
+        )
     } else if enough {
-        row(Verdict::Failed, Cause::NotIndependent, format!("The only one who approved {} also pushed to it last.", change.name))
+        row(
+            Verdict::Failed,
+            Cause::NotIndependent,
+            format!("The only one who approved {} also pushed to it last.", change.name),
+        )
     } else {
         shortfall(change, &given, &good, needed, row)
     };
@@ -109,24 +127,43 @@ fn shortfall(
     row: impl Fn(Verdict, Cause, String) -> Row,
 ) -> Row {
     let name = &change.name;
-    if let Some(a) = given.iter().find(|a| a.final_revision && a.independent && a.human && a.before_merge == Truth::Unknown) {
-        let sentence = format!("{} approved {name} so close to the merge that the clocks cannot tell which came first.", a.by);
+    if let Some(a) =
+        given.iter().find(|a| a.final_revision && a.independent && a.human && a.before_merge == Truth::Unknown)
+    {
+        let sentence =
+            format!("{} approved {name} so close to the merge that the clocks cannot tell which came first.", a.by);
         return row(Verdict::Indeterminate, Cause::ClockUncertain, sentence);
     }
     if let Some(a) = given.iter().find(|a| a.before_merge == Truth::False) {
         return row(Verdict::Failed, Cause::TooLate, format!("{} approved {name} only after it was merged.", a.by));
     }
     if let Some(a) = given.iter().find(|a| !a.final_revision) {
-        return row(Verdict::Failed, Cause::Stale, format!("{} approved {name} before its last commit; nobody approved the final version.", a.by));
+        return row(
+            Verdict::Failed,
+            Cause::Stale,
+            format!("{} approved {name} before its last commit; nobody approved the final version.", a.by),
+        );
     }
     if let Some(a) = given.iter().find(|a| !a.human) {
-        return row(Verdict::Failed, Cause::NotIndependent, format!("{} approved {name}, and is not known to be a person.", a.by));
+        return row(
+            Verdict::Failed,
+            Cause::NotIndependent,
+            format!("{} approved {name}, and is not known to be a person.", a.by),
+        );
     }
     if let Some(a) = given.iter().find(|a| !a.independent) {
-        return row(Verdict::Failed, Cause::NotIndependent, format!("{} approved {name} and is one of its authors.", a.by));
+        return row(
+            Verdict::Failed,
+            Cause::NotIndependent,
+            format!("{} approved {name} and is one of its authors.", a.by),
+        );
     }
     if !good.is_empty() {
-        return row(Verdict::Failed, Cause::BelowThreshold, format!("{} of {needed} people approved {name}.", good.len()));
+        return row(
+            Verdict::Failed,
+            Cause::BelowThreshold,
+            format!("{} of {needed} people approved {name}.", good.len()),
+        );
     }
     row(Verdict::Missing, Cause::Absent, format!("We hold no approval of {name}."))
 }
@@ -155,9 +192,43 @@ fn results(change: &ChangeView<'_>, given: &[Approval<'_>], inputs: &[certrail_d
         Truth::Unknown => format!("{name}: {unknown}"),
     };
     vec![
-        rule("T03", &change.id, before, yes_no(before, "approved before it was merged.", "approved only after it was merged.", "approved so close to the merge that the clocks cannot tell."), inputs.to_vec()),
-        rule("T04", &change.id, fresh, yes_no(fresh, "the approval is of the final version.", "the approval is of an earlier version.", ""), inputs.to_vec()),
-        rule("T05", &change.id, separate, yes_no(separate, "somebody other than the last pusher approved.", "only the last pusher approved.", "nobody told us who pushed last."), inputs.to_vec()),
-        rule("T07", &change.id, independent, yes_no(independent, "somebody who wrote none of it approved.", "only authors or programs approved.", ""), inputs.to_vec()),
+        rule(
+            "T03",
+            &change.id,
+            before,
+            yes_no(
+                before,
+                "approved before it was merged.",
+                "approved only after it was merged.",
+                "approved so close to the merge that the clocks cannot tell.",
+            ),
+            inputs.to_vec(),
+        ),
+        rule(
+            "T04",
+            &change.id,
+            fresh,
+            yes_no(fresh, "the approval is of the final version.", "the approval is of an earlier version.", ""),
+            inputs.to_vec(),
+        ),
+        rule(
+            "T05",
+            &change.id,
+            separate,
+            yes_no(
+                separate,
+                "somebody other than the last pusher approved.",
+                "only the last pusher approved.",
+                "nobody told us who pushed last.",
+            ),
+            inputs.to_vec(),
+        ),
+        rule(
+            "T07",
+            &change.id,
+            independent,
+            yes_no(independent, "somebody who wrote none of it approved.", "only authors or programs approved.", ""),
+            inputs.to_vec(),
+        ),
     ]
 }

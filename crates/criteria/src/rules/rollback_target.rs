@@ -9,13 +9,37 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         let Facts::RollbackTarget(target) = &e.facts else { continue };
         let inputs = vec![e.id.clone()];
         let row = if target.version == scope.input.release.version {
-            release_row(scope, Verdict::Failed, Cause::WrongSubject, "The rollback target is this release itself.", inputs)
+            release_row(
+                scope,
+                Verdict::Failed,
+                Cause::WrongSubject,
+                "The rollback target is this release itself.",
+                inputs,
+            )
         } else if target.plan.trim().is_empty() {
-            release_row(scope, Verdict::Failed, Cause::Empty, format!("The way back to {} is not written down.", target.version), inputs)
+            release_row(
+                scope,
+                Verdict::Failed,
+                Cause::Empty,
+                format!("The way back to {} is not written down.", target.version),
+                inputs,
+            )
         } else if scope.input.known_versions.contains(&target.version) {
-            release_row(scope, Verdict::Passed, Cause::Satisfied, format!("It can go back to {}, which was good for production before.", target.version), inputs)
+            release_row(
+                scope,
+                Verdict::Passed,
+                Cause::Satisfied,
+                format!("It can go back to {}, which was good for production before.", target.version),
+                inputs,
+            )
         } else {
-            release_row(scope, Verdict::Indeterminate, Cause::Error, format!("We do not know that {} was ever good for production.", target.version), inputs)
+            release_row(
+                scope,
+                Verdict::Indeterminate,
+                Cause::Error,
+                format!("We do not know that {} was ever good for production.", target.version),
+                inputs,
+            )
         };
         return Found::rows(vec![row]);
     }

@@ -14,7 +14,11 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         })
         .collect();
     if scope.input.release.digests.is_empty() {
-        return Found::nothing(Verdict::Missing, Cause::NoSubjects, "The release names no artefact, so there is nothing to list the parts of.");
+        return Found::nothing(
+            Verdict::Missing,
+            Cause::NoSubjects,
+            "The release names no artefact, so there is nothing to list the parts of.",
+        );
     }
     let rows = scope
         .input
@@ -26,10 +30,22 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
             let name = format!("artefact {}", short_digest(digest));
             let own = sboms.iter().find(|(e, s)| s.subjects.contains(digest) || e.named.contains(&key));
             let (verdict, cause, sentence) = match own {
-                None if sboms.is_empty() => (Verdict::Missing, Cause::Absent, format!("We hold no bill of materials of {name}.")),
-                None => (Verdict::Missing, Cause::WrongSubject, format!("The bills of materials we hold are of other artefacts than {name}.")),
-                Some((_, s)) if s.components == 0 => (Verdict::Indeterminate, Cause::Empty, format!("The bill of materials of {name} lists nothing.")),
-                Some((_, s)) => (Verdict::Passed, Cause::Satisfied, format!("{} {} lists {} components of {name}.", s.format, s.spec_version, s.components)),
+                None if sboms.is_empty() => {
+                    (Verdict::Missing, Cause::Absent, format!("We hold no bill of materials of {name}."))
+                }
+                None => (
+                    Verdict::Missing,
+                    Cause::WrongSubject,
+                    format!("The bills of materials we hold are of other artefacts than {name}."),
+                ),
+                Some((_, s)) if s.components == 0 => {
+                    (Verdict::Indeterminate, Cause::Empty, format!("The bill of materials of {name} lists nothing."))
+                }
+                Some((_, s)) => (
+                    Verdict::Passed,
+                    Cause::Satisfied,
+                    format!("{} {} lists {} components of {name}.", s.format, s.spec_version, s.components),
+                ),
             };
             Row {
                 subject: Subject { id: key.to_string(), name },

@@ -8,11 +8,25 @@ use certrail_domain::{
 use super::{About, Found, Object, Scope, rule};
 use crate::Evidence;
 
-pub(super) fn check(scope: &Scope<'_>, of: &[ScanKind], on: Object, max_age_days: i64, max_findings: Option<u64>) -> Found {
+pub(super) fn check(
+    scope: &Scope<'_>,
+    of: &[ScanKind],
+    on: Object,
+    max_age_days: i64,
+    max_findings: Option<u64>,
+) -> Found {
     let release = scope.input.release;
     let subjects: Vec<Subject> = match on {
-        Object::Commit => release.commit.iter().map(|c| Subject { id: Key::commit(c).to_string(), name: format!("commit {}", short(c)) }).collect(),
-        Object::Digest => release.digests.iter().map(|d| Subject { id: Key::digest(d).to_string(), name: format!("artefact {}", short_digest(d)) }).collect(),
+        Object::Commit => release
+            .commit
+            .iter()
+            .map(|c| Subject { id: Key::commit(c).to_string(), name: format!("commit {}", short(c)) })
+            .collect(),
+        Object::Digest => release
+            .digests
+            .iter()
+            .map(|d| Subject { id: Key::digest(d).to_string(), name: format!("artefact {}", short_digest(d)) })
+            .collect(),
     };
     let scans: Vec<(&Evidence, &Scan)> = scope
         .newest_first()
@@ -44,22 +58,44 @@ struct Limits<'a> {
     max_findings: Option<u64>,
 }
 
-fn one(scope: &Scope<'_>, subject: &Subject, scans: &[(&Evidence, &Scan)], limits: &Limits<'_>) -> (Row, Vec<RuleResult>) {
+fn one(
+    scope: &Scope<'_>,
+    subject: &Subject,
+    scans: &[(&Evidence, &Scan)],
+    limits: &Limits<'_>,
+) -> (Row, Vec<RuleResult>) {
     let kinds = limits.of.iter().map(|k| k.name()).collect::<Vec<_>>().join(" or ");
     let covers = |e: &Evidence, s: &Scan| {
         let mut own: Vec<Key> = s.digests.iter().map(|d| Key::digest(d)).collect();
         own.extend(s.commit.iter().map(|c| Key::commit(c)));
         let exact = e.named.iter().chain(&own).any(|k| k.as_str() == subject.id);
         // A sender that names the release names everything in it, unless it also names something else.
-        exact || e.named.iter().any(|k| k.parts().0 == "release") && scope.about(e, &own) == About::This && own.is_empty()
+        exact
+            || e.named.iter().any(|k| k.parts().0 == "release") && scope.about(e, &own) == About::This && own.is_empty()
     };
-    let row = |verdict, cause, sentence: String, inputs| Row { subject: subject.clone(), verdict, cause, sentence, inputs, exception: None };
+    let row = |verdict, cause, sentence: String, inputs| Row {
+        subject: subject.clone(),
+        verdict,
+        cause,
+        sentence,
+        inputs,
+        exception: None,
+    };
     let Some((e, scan)) = scans.iter().find(|(e, s)| covers(e, s)) else {
         let (cause, sentence) = match scans.len() {
             0 => (Cause::Absent, format!("We hold no {kinds} scan.")),
-            _ => (Cause::WrongSubject, format!("The {kinds} scans we hold looked at other commits or builds, not at {}.", subject.name)),
+            _ => (
+                Cause::WrongSubject,
+                format!("The {kinds} scans we hold looked at other commits or builds, not at {}.", subject.name),
+            ),
         };
-        let t14 = rule("T14", &format!("{kinds}:{}", subject.id), Truth::False, format!("No {kinds} scan of {}.", subject.name), vec![]);
+        let t14 = rule(
+            "T14",
+            &format!("{kinds}:{}", subject.id),
+            Truth::False,
+            format!("No {kinds} scan of {}.", subject.name),
+            vec![],
+        );
         return (row(Verdict::Missing, cause, sentence, vec![]), vec![t14]);
     };
     let inputs = vec![e.id.clone()];
@@ -74,23 +110,47 @@ fn one(scope: &Scope<'_>, subject: &Subject, scans: &[(&Evidence, &Scan)], limit
     let name = format!("{kinds}:{}", subject.id);
     let results = vec![
         rule("T14", &name, Truth::True, format!("{tool} looked at exactly {}.", subject.name), inputs.clone()),
-        rule("T16", &name, saw, match saw {
-            Truth::True => format!("{tool} ran to its end and saw something."),
-            Truth::False => format!("{tool} says that it did not run to its end."),
-            Truth::Unknown => format!("{tool} does not show that it looked at anything."),
-        }, inputs.clone()),
+        rule(
+            "T16",
+            &name,
+            saw,
+            match saw {
+                Truth::True => format!("{tool} ran to its end and saw something."),
+                Truth::False => format!("{tool} says that it did not run to its end."),
+                Truth::Unknown => format!("{tool} does not show that it looked at anything."),
+            },
+            inputs.clone(),
+        ),
     ];
     let total = scan.levels.total();
     let row = match saw {
-        Truth::False => row(Verdict::Indeterminate, Cause::Error, format!("{tool} says that it did not run to its end."), inputs),
-        Truth::Unknown => row(Verdict::Indeterminate, Cause::Empty, format!("{tool} does not show that it looked at anything."), inputs),
+        Truth::False => {
+            row(Verdict::Indeterminate, Cause::Error, format!("{tool} says that it did not run to its end."), inputs)
+        }
+        Truth::Unknown => row(
+            Verdict::Indeterminate,
+            Cause::Empty,
+            format!("{tool} does not show that it looked at anything."),
+            inputs,
+        ),
         Truth::True if age > limits.max_age_days * Time::DAY => {
-            let sentence = format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age), limits.max_age_days);
+            let sentence =
+                format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age), limits.max_age_days);
             row(Verdict::Failed, Cause::Expired, sentence, inputs)
         }
         Truth::True => match limits.max_findings.filter(|max| total > *max) {
-            Some(max) => row(Verdict::Failed, Cause::BelowThreshold, format!("{tool} found {total} in {}; {max} are allowed.", subject.name), inputs),
-            None => row(Verdict::Passed, Cause::Satisfied, format!("{tool} looked at {} and found {}.", subject.name, found(scan)), inputs),
+            Some(max) => row(
+                Verdict::Failed,
+                Cause::BelowThreshold,
+                format!("{tool} found {total} in {}; {max} are allowed.", subject.name),
+                inputs,
+            ),
+            None => row(
+                Verdict::Passed,
+                Cause::Satisfied,
+                format!("{tool} looked at {} and found {}.", subject.name, found(scan)),
+                inputs,
+            ),
         },
     };
     (row, results)
@@ -113,12 +173,18 @@ fn found(scan: &Scan) -> String {
     let l = scan.levels;
     match l.total() {
         0 => "nothing".to_owned(),
-        _ => [(l.critical, "critical"), (l.high, "high"), (l.medium, "medium"), (l.low, "low"), (l.info, "informational")]
-            .into_iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!("{n} {word}"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        _ => [
+            (l.critical, "critical"),
+            (l.high, "high"),
+            (l.medium, "medium"),
+            (l.low, "low"),
+            (l.info, "informational"),
+        ]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect::<Vec<_>>()
+        .join(", "),
     }
 }
 

@@ -18,11 +18,23 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
             continue;
         }
         let row = match a.verdict {
-            ApprovalVerdict::Approved => {
-                release_row(scope, Verdict::Passed, Cause::Satisfied, format!("{who} signed exactly this build on {}.", e.at().human()), inputs)
+            ApprovalVerdict::Approved => release_row(
+                scope,
+                Verdict::Passed,
+                Cause::Satisfied,
+                format!("{who} signed exactly this build on {}.", e.at().human()),
+                inputs,
+            ),
+            ApprovalVerdict::Rejected => release_row(
+                scope,
+                Verdict::Failed,
+                Cause::Negative,
+                format!("{who} looked at this build and said no."),
+                inputs,
+            ),
+            ApprovalVerdict::Withdrawn => {
+                release_row(scope, Verdict::Missing, Cause::Absent, format!("{who} took the sign-off back."), inputs)
             }
-            ApprovalVerdict::Rejected => release_row(scope, Verdict::Failed, Cause::Negative, format!("{who} looked at this build and said no."), inputs),
-            ApprovalVerdict::Withdrawn => release_row(scope, Verdict::Missing, Cause::Absent, format!("{who} took the sign-off back."), inputs),
         };
         return Found::rows(vec![row]);
     }

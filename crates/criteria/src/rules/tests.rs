@@ -18,7 +18,8 @@ pub(super) fn check(scope: &Scope<'_>, suites: &[String]) -> Found {
             }
         }
     }
-    let wanted: Vec<&str> = if suites.is_empty() { runs.keys().copied().collect() } else { suites.iter().map(String::as_str).collect() };
+    let wanted: Vec<&str> =
+        if suites.is_empty() { runs.keys().copied().collect() } else { suites.iter().map(String::as_str).collect() };
     let mut rules = Vec::new();
     let rows: Vec<Row> = wanted
         .into_iter()
@@ -27,12 +28,36 @@ pub(super) fn check(scope: &Scope<'_>, suites: &[String]) -> Found {
             let (verdict, cause, sentence) = judge(suite, of_suite);
             let inputs: Vec<_> = of_suite.iter().map(|(e, _)| e.id.clone()).collect();
             let truth = if of_suite.is_empty() { Truth::False } else { Truth::True };
-            rules.push(rule("T13", &format!("suite:{suite}"), truth, format!("Suite {suite}: {}", if of_suite.is_empty() { "no run on this commit or build." } else { "it ran on exactly this commit or build." }), inputs.clone()));
-            Row { subject: Subject { id: format!("suite:{suite}"), name: suite.to_owned() }, verdict, cause, sentence, inputs, exception: None }
+            rules.push(rule(
+                "T13",
+                &format!("suite:{suite}"),
+                truth,
+                format!(
+                    "Suite {suite}: {}",
+                    if of_suite.is_empty() {
+                        "no run on this commit or build."
+                    } else {
+                        "it ran on exactly this commit or build."
+                    }
+                ),
+                inputs.clone(),
+            ));
+            Row {
+                subject: Subject { id: format!("suite:{suite}"), name: suite.to_owned() },
+                verdict,
+                cause,
+                sentence,
+                inputs,
+                exception: None,
+            }
         })
         .collect();
     let fallback = match elsewhere.first() {
-        Some(_) => (Verdict::Missing, Cause::WrongSubject, "The test reports we hold are of other commits or builds.".to_owned()),
+        Some(_) => (
+            Verdict::Missing,
+            Cause::WrongSubject,
+            "The test reports we hold are of other commits or builds.".to_owned(),
+        ),
         None => (Verdict::Missing, Cause::Absent, "We hold no test report of this release.".to_owned()),
     };
     Found { rules, fallback, ..Found::rows(rows) }
@@ -42,7 +67,11 @@ fn judge(suite: &str, runs: &[(&Evidence, &TestRun)]) -> (Verdict, Cause, String
     let Some((_, run)) = runs.iter().find(|(_, r)| r.complete) else {
         return match runs.first() {
             None => (Verdict::Missing, Cause::Absent, format!("Suite {suite} did not run on this release.")),
-            Some(_) => (Verdict::Indeterminate, Cause::Error, format!("The report of suite {suite} breaks off; it cannot tell.")),
+            Some(_) => (
+                Verdict::Indeterminate,
+                Cause::Error,
+                format!("The report of suite {suite} breaks off; it cannot tell."),
+            ),
         };
     };
     let again = match runs.len() {
@@ -52,7 +81,13 @@ fn judge(suite: &str, runs: &[(&Evidence, &TestRun)]) -> (Verdict, Cause, String
     let ran = run.tests - run.skipped.min(run.tests);
     match (run.failed + run.errors, ran) {
         (0, 0) => (Verdict::Indeterminate, Cause::Empty, format!("Suite {suite} ran no test.")),
-        (0, _) => (Verdict::Passed, Cause::Satisfied, format!("Suite {suite}: {} of {} passed, {} skipped.{again}", run.passed, run.tests, run.skipped)),
-        (failed, _) => (Verdict::Failed, Cause::Negative, format!("Suite {suite}: {failed} of {} failed.{again}", run.tests)),
+        (0, _) => (
+            Verdict::Passed,
+            Cause::Satisfied,
+            format!("Suite {suite}: {} of {} passed, {} skipped.{again}", run.passed, run.tests, run.skipped),
+        ),
+        (failed, _) => {
+            (Verdict::Failed, Cause::Negative, format!("Suite {suite}: {failed} of {} failed.{again}", run.tests))
+        }
     }
 }

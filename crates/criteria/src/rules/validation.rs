@@ -28,14 +28,31 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
             let failed = checks.iter().find(|(_, v)| !v.passed);
             let overdue = now.since(end.at) > within;
             let (verdict, cause, sentence) = match (checks.first(), failed) {
-                (_, Some((_, v))) => (Verdict::Failed, Cause::Negative, format!("{} did not hold after the deployment.", v.name)),
-                (Some((e, v)), None) => (Verdict::Passed, Cause::Satisfied, format!("{} held {} after the deployment.", v.name, crate::spans(end.at, e.at()))),
-                (None, None) if overdue => (Verdict::Missing, Cause::Absent, format!("Nobody checked within {within_hours} hours of the deployment.")),
-                (None, None) => (Verdict::Missing, Cause::NotYet, format!("A check is due within {within_hours} hours of the deployment.")),
+                (_, Some((_, v))) => {
+                    (Verdict::Failed, Cause::Negative, format!("{} did not hold after the deployment.", v.name))
+                }
+                (Some((e, v)), None) => (
+                    Verdict::Passed,
+                    Cause::Satisfied,
+                    format!("{} held {} after the deployment.", v.name, crate::spans(end.at, e.at())),
+                ),
+                (None, None) if overdue => (
+                    Verdict::Missing,
+                    Cause::Absent,
+                    format!("Nobody checked within {within_hours} hours of the deployment."),
+                ),
+                (None, None) => (
+                    Verdict::Missing,
+                    Cause::NotYet,
+                    format!("A check is due within {within_hours} hours of the deployment."),
+                ),
             };
             pending &= cause == Cause::NotYet;
             Row {
-                subject: Subject { id: format!("deployment:{}", d.id), name: format!("deployment to {environment} on {}", end.at.human()) },
+                subject: Subject {
+                    id: format!("deployment:{}", d.id),
+                    name: format!("deployment to {environment} on {}", end.at.human()),
+                },
                 verdict,
                 cause,
                 sentence,
@@ -44,5 +61,9 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
             }
         })
         .collect();
-    Found { pending, fallback: (Verdict::Missing, Cause::NotYet, format!("It is not deployed to {environment} yet.")), ..Found::rows(rows) }
+    Found {
+        pending,
+        fallback: (Verdict::Missing, Cause::NotYet, format!("It is not deployed to {environment} yet.")),
+        ..Found::rows(rows)
+    }
 }

@@ -20,16 +20,21 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         .iter()
         .map(|change| {
             let named: Vec<&str> = change.tickets.iter().map(String::as_str).collect();
-            let known: Vec<&(&EvidenceId, &Ticket)> = held.iter().filter(|(_, t)| named.contains(&t.key.as_str())).collect();
+            let known: Vec<&(&EvidenceId, &Ticket)> =
+                held.iter().filter(|(_, t)| named.contains(&t.key.as_str())).collect();
             let authorised = known.iter().find(|(_, t)| t.authorised_by.is_some());
             let (verdict, cause, sentence) = match (named.is_empty(), known.first(), authorised) {
                 (true, ..) => (Verdict::Missing, Cause::Absent, format!("{} names no work item.", change.name)),
-                (_, None, _) => {
-                    (Verdict::Missing, Cause::Absent, format!("{} names {}, and we hold no record of it.", change.name, named.join(", ")))
-                }
-                (_, Some((_, t)), None) => {
-                    (Verdict::Missing, Cause::Absent, format!("{} names {}; nobody is on record as having authorised it.", change.name, t.key))
-                }
+                (_, None, _) => (
+                    Verdict::Missing,
+                    Cause::Absent,
+                    format!("{} names {}, and we hold no record of it.", change.name, named.join(", ")),
+                ),
+                (_, Some((_, t)), None) => (
+                    Verdict::Missing,
+                    Cause::Absent,
+                    format!("{} names {}; nobody is on record as having authorised it.", change.name, t.key),
+                ),
                 (_, _, Some((_, t))) => (
                     Verdict::Passed,
                     Cause::Satisfied,

@@ -171,9 +171,11 @@ impl Facts {
                 keys.extend(scan.commit.iter().map(|c| Key::commit(c)));
                 keys
             }
-            Self::TestRun(_) | Self::Coverage(_) | Self::Validation(_) | Self::RollbackTarget(_) | Self::Unread { .. } => {
-                Vec::new()
-            }
+            Self::TestRun(_)
+            | Self::Coverage(_)
+            | Self::Validation(_)
+            | Self::RollbackTarget(_)
+            | Self::Unread { .. } => Vec::new(),
         }
     }
 

@@ -23,14 +23,27 @@ pub(super) fn push(v: &Value, repository: &str) -> Mapped {
         let tag = Tag { repository: repository.into(), name: name.into(), commit, removed, digests: vec![] };
         return Ok((Facts::Tag(tag), at));
     }
-    let branch = reference.strip_prefix("refs/heads/").ok_or_else(|| "The ref is neither branch nor tag.".to_owned())?;
-    let commits = v["commits"].as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(one_commit).collect();
+    let branch =
+        reference.strip_prefix("refs/heads/").ok_or_else(|| "The ref is neither branch nor tag.".to_owned())?;
+    let commits =
+        v["commits"].as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(one_commit).collect();
     let mut pusher = account(v, "/sender");
     if pusher.is_none() {
         pusher = text(v, "/pusher/name").map(certrail_domain::Actor::unknown);
     }
     let forced = v["forced"].as_bool().unwrap_or(false);
-    Ok((Facts::Push(Push { repository: repository.into(), branch: branch.into(), before, after, commits, forced, pusher }), at))
+    Ok((
+        Facts::Push(Push {
+            repository: repository.into(),
+            branch: branch.into(),
+            before,
+            after,
+            commits,
+            forced,
+            pusher,
+        }),
+        at,
+    ))
 }
 
 fn one_commit(v: &Value) -> Option<Commit> {
@@ -73,7 +86,9 @@ pub(super) fn pull_request(v: &Value, repository: &str) -> Mapped {
     // Whoever is assigned to an agent's pull request asked for it.
     let principal = author.as_ref().filter(|a| a.kind == ActorKind::Bot).and_then(|_| {
         let assignees = pr["assignees"].as_array()?;
-        (0..assignees.len()).filter_map(|i| account(pr, &format!("/assignees/{i}"))).find(|a| a.kind == ActorKind::Human)
+        (0..assignees.len())
+            .filter_map(|i| account(pr, &format!("/assignees/{i}")))
+            .find(|a| a.kind == ActorKind::Human)
     });
     let moves_head = matches!(action.as_str(), "opened" | "synchronize" | "reopened");
     let words = format!("{} {} {}", line(pr, "/title"), text(pr, "/body").unwrap_or_default(), line(pr, "/head/ref"));

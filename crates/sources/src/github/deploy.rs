@@ -16,8 +16,7 @@ fn digests(deployment: &Value) -> Vec<String> {
     let payload = parsed.as_ref().unwrap_or(payload);
     let many = payload["digests"].as_array().map(Vec::as_slice).unwrap_or_default();
     let single = [&payload["digest"], &payload["image"]];
-    let mut found: Vec<String> =
-        many.iter().chain(single).filter_map(Value::as_str).filter_map(digest_in).collect();
+    let mut found: Vec<String> = many.iter().chain(single).filter_map(Value::as_str).filter_map(digest_in).collect();
     found.sort();
     found.dedup();
     found

@@ -57,9 +57,13 @@ pub(super) fn code_scanning(v: &Value, repository: &str) -> Mapped {
 pub(super) fn dependabot(v: &Value, repository: &str) -> Mapped {
     let mut alert = alert(v, repository, AlertSource::Dependency)?;
     let a = &v["alert"];
-    alert.rule = text(a, "/security_advisory/cve_id").or_else(|| text(a, "/security_advisory/ghsa_id")).unwrap_or_default().into();
+    alert.rule = text(a, "/security_advisory/cve_id")
+        .or_else(|| text(a, "/security_advisory/ghsa_id"))
+        .unwrap_or_default()
+        .into();
     alert.title = line(a, "/security_advisory/summary");
-    alert.level = level(text(a, "/security_vulnerability/severity")).or_else(|| level(text(a, "/security_advisory/severity")));
+    alert.level =
+        level(text(a, "/security_vulnerability/severity")).or_else(|| level(text(a, "/security_advisory/severity")));
     let at = time(a, "/updated_at").or(alert.detected_at);
     Ok((Facts::Alert(alert), at))
 }

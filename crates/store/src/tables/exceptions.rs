@@ -16,12 +16,7 @@ pub fn record(tx: &Tx<'_>, exception: &Exception, log_index: u64) -> Result<()> 
     let document = serde_json::to_string(exception).unwrap_or_default();
     tx.exec(
         "INSERT INTO exception (id, log_index, to_index, release, document) VALUES (?1, ?2, NULL, ?3, ?4)",
-        &[
-            exception.id.as_str().into(),
-            log_index.into(),
-            exception.scope.release.as_str().into(),
-            (&document).into(),
-        ],
+        &[exception.id.as_str().into(), log_index.into(), exception.scope.release.as_str().into(), (&document).into()],
     )?;
     Ok(())
 }
@@ -52,9 +47,7 @@ pub fn of_release_at(tx: &Tx<'_>, release: &str, position: u64) -> Result<Vec<Ex
 /// # Errors
 /// When the database fails.
 pub fn all_current(tx: &Tx<'_>, limit: u64) -> Result<Vec<Exception>> {
-    tx.query(
-        "SELECT document FROM exception WHERE to_index IS NULL ORDER BY id DESC LIMIT ?1",
-        &[limit.into()],
-        |r| r.json(0),
-    )
+    tx.query("SELECT document FROM exception WHERE to_index IS NULL ORDER BY id DESC LIMIT ?1", &[limit.into()], |r| {
+        r.json(0)
+    })
 }

@@ -170,11 +170,9 @@ pub fn checkpoints(tx: &Tx<'_>, after: u64, limit: u64) -> Result<Vec<(u64, Stri
 /// # Errors
 /// When the database fails.
 pub fn checkpoint_covering(tx: &Tx<'_>, size: u64) -> Result<Option<(u64, String)>> {
-    tx.first(
-        "SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1",
-        &[size.into()],
-        |r| Ok((r.uint(0)?, r.text(1)?)),
-    )
+    tx.first("SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1", &[size.into()], |r| {
+        Ok((r.uint(0)?, r.text(1)?))
+    })
 }
 
 /// An entry that is no signal.

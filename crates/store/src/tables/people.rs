@@ -137,9 +137,7 @@ pub fn tokens(tx: &Tx<'_>) -> Result<Vec<Token>> {
 /// # Errors
 /// When the database fails.
 pub fn revoke(tx: &Tx<'_>, id: &str, at: Time) -> Result<bool> {
-    let touched = tx.exec(
-        "UPDATE token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL",
-        &[id.into(), at.as_micros().into()],
-    )?;
+    let touched = tx
+        .exec("UPDATE token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL", &[id.into(), at.as_micros().into()])?;
     Ok(touched > 0)
 }

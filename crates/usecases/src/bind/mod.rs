@@ -112,8 +112,11 @@ pub(crate) fn place(batch: &Batch<'_>, signal: &Signal) -> Result<Outcome, Store
 
 /// The matches that did not decide, sorted, at most twenty.
 fn also(matches: &[Match], deciding: &[Match]) -> String {
-    let mut rest: Vec<String> =
-        matches.iter().filter(|m| !deciding.contains(m)).map(|m| format!("{} {} {}", m.rule.name(), m.release, m.key)).collect();
+    let mut rest: Vec<String> = matches
+        .iter()
+        .filter(|m| !deciding.contains(m))
+        .map(|m| format!("{} {} {}", m.rule.name(), m.release, m.key))
+        .collect();
     rest.sort();
     rest.dedup();
     rest.truncate(20);
@@ -185,7 +188,9 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         }
         let outcome = place(batch, &stored.signal)?;
         let same = now.len() == outcome.bound.len()
-            && now.iter().all(|b| outcome.bound.iter().any(|(s, m)| s.seq == b.release && m.rule == b.rule && m.key == b.key));
+            && now
+                .iter()
+                .all(|b| outcome.bound.iter().any(|(s, m)| s.seq == b.release && m.rule == b.rule && m.key == b.key));
         if let (true, Some(reason)) = (same && now.is_empty(), &outcome.unbound) {
             bindings::set_unbound(batch.tx, index, reason)?;
         }
@@ -279,7 +284,13 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Resu
         for commit in &push.commits {
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
             if !ownership::in_a_cut_release(batch.tx, &product.name, &commit.sha)? {
-                ownership::add_base(batch.tx, open.seq, &Key::commit(&commit.sha), BindRule::OpenRelease, &mut effects.touched)?;
+                ownership::add_base(
+                    batch.tx,
+                    open.seq,
+                    &Key::commit(&commit.sha),
+                    BindRule::OpenRelease,
+                    &mut effects.touched,
+                )?;
             }
         }
         for seq in waiting {
@@ -351,7 +362,9 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     if let Some(known) = existing.as_ref().and_then(|s| s.release.commit.as_ref()) {
         if *known != cut.commit {
             // The first commit stands; what a tag says later is kept as evidence and never moves a release.
-            effects.warnings.push(format!("{} {} is cut at {known}; this names {}.", product.name, cut.version, cut.commit));
+            effects
+                .warnings
+                .push(format!("{} {} is cut at {known}; this names {}.", product.name, cut.version, cut.commit));
             return Ok(());
         }
     }
@@ -368,7 +381,8 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     let release = &mut stored.release;
     cut.version.clone_into(&mut release.version);
     release.commit = Some(cut.commit.clone());
-    release.repository = release.repository.take().or_else(|| cut.repository.clone()).or_else(|| product.repositories.first().cloned());
+    release.repository =
+        release.repository.take().or_else(|| cut.repository.clone()).or_else(|| product.repositories.first().cloned());
     release.release_type = cut.release_type.unwrap_or(release.release_type);
     release.previous = cut.previous.clone().or_else(|| release.previous.take());
     release.planned_at = cut.planned_at.or(release.planned_at);
@@ -462,6 +476,11 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         release: &'a Release,
         label_key: String,
     }
-    batch.control("release-opened", "certrail", &mark, &Opened { release: &release, label_key: certrail_ledger::hex(&label_key) })?;
+    batch.control(
+        "release-opened",
+        "certrail",
+        &mark,
+        &Opened { release: &release, label_key: certrail_ledger::hex(&label_key) },
+    )?;
     Ok(stored)
 }

@@ -31,7 +31,13 @@ fn touch(tx: &Tx<'_>, seq: i64, key: &Key, touched: &mut Touched) -> Result<(), 
 }
 
 /// Makes a release own a base key, and everything that follows from it.
-pub(super) fn add_base(tx: &Tx<'_>, seq: i64, key: &Key, rule: BindRule, touched: &mut Touched) -> Result<(), StoreError> {
+pub(super) fn add_base(
+    tx: &Tx<'_>,
+    seq: i64,
+    key: &Key,
+    rule: BindRule,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
     let known = bindings::owners(tx, key)?.into_iter().find(|(s, _)| *s == seq).map(|(_, rank)| rank);
     let rank = known.map_or(rule.rank(), |k| k.min(rule.rank()));
     bindings::set_member(tx, seq, key, rank, true)?;
@@ -96,7 +102,9 @@ pub(super) fn cut_releases_with(tx: &Tx<'_>, product: &str, commit: &str) -> Res
         if rank != BindRule::Commit.rank() {
             continue;
         }
-        if releases::by_seq(tx, seq)?.is_some_and(|s| s.release.product == product && s.release.state != ReleaseState::Open) {
+        if releases::by_seq(tx, seq)?
+            .is_some_and(|s| s.release.product == product && s.release.state != ReleaseState::Open)
+        {
             found.push(seq);
         }
     }
@@ -111,7 +119,11 @@ pub(super) fn in_a_cut_release(tx: &Tx<'_>, product: &str, commit: &str) -> Resu
 /// The commits a release owns as base keys.
 pub(super) fn base_commits(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError> {
     let all = bindings::members(tx, seq)?;
-    Ok(all.into_iter().filter(|(k, _, b)| *b && k.parts().0 == "commit").map(|(k, ..)| k.parts().1.to_owned()).collect())
+    Ok(all
+        .into_iter()
+        .filter(|(k, _, b)| *b && k.parts().0 == "commit")
+        .map(|(k, ..)| k.parts().1.to_owned())
+        .collect())
 }
 
 /// Drops everything a release owns; what was bound to it will look for a release again.
@@ -124,7 +136,12 @@ pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Resul
 }
 
 /// Makes a release own exactly `base` and what follows from it, and notes every signal this may move.
-pub(super) fn replace(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>, touched: &mut Touched) -> Result<(), StoreError> {
+pub(super) fn replace(
+    tx: &Tx<'_>,
+    seq: i64,
+    base: &BTreeMap<Key, i64>,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
     let mut wanted = base.clone();
     let mut queue: Vec<(Key, i64)> = base.iter().map(|(k, r)| (k.clone(), *r)).collect();
     while let Some((key, rank)) = queue.pop() {
@@ -154,8 +171,16 @@ pub(super) fn replace(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>, touched:
 }
 
 /// Takes a base key away from a release, with all that followed from it alone.
-pub(super) fn remove_bases(tx: &Tx<'_>, seq: i64, gone: &BTreeSet<Key>, touched: &mut Touched) -> Result<(), StoreError> {
-    let base: BTreeMap<Key, i64> =
-        bindings::members(tx, seq)?.into_iter().filter(|(k, _, b)| *b && !gone.contains(k)).map(|(k, r, _)| (k, r)).collect();
+pub(super) fn remove_bases(
+    tx: &Tx<'_>,
+    seq: i64,
+    gone: &BTreeSet<Key>,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
+    let base: BTreeMap<Key, i64> = bindings::members(tx, seq)?
+        .into_iter()
+        .filter(|(k, _, b)| *b && !gone.contains(k))
+        .map(|(k, r, _)| (k, r))
+        .collect();
     replace(tx, seq, &base, touched)
 }

@@ -86,7 +86,13 @@ fn move_commits(
     Ok(())
 }
 
-fn give_back(batch: &Batch<'_>, product: &certrail_domain::Product, open: i64, commit: &str, effects: &mut Effects) -> Result<(), StoreError> {
+fn give_back(
+    batch: &Batch<'_>,
+    product: &certrail_domain::Product,
+    open: i64,
+    commit: &str,
+    effects: &mut Effects,
+) -> Result<(), StoreError> {
     let pushed = graph::pushed_to(batch.tx, commit)?;
     let ours = pushed.iter().any(|(r, b)| product.repositories.contains(r) && *b == product.branch);
     if ours && !ownership::in_a_cut_release(batch.tx, &product.name, commit)? {
@@ -96,7 +102,12 @@ fn give_back(batch: &Batch<'_>, product: &certrail_domain::Product, open: i64, c
 }
 
 /// After a conversion: commits of the branch that the new release does not contain belong to the next one.
-pub(super) fn leftovers(batch: &mut Batch<'_>, product: &certrail_domain::Product, commits: &[String], effects: &mut Effects) -> Result<(), Fault> {
+pub(super) fn leftovers(
+    batch: &mut Batch<'_>,
+    product: &certrail_domain::Product,
+    commits: &[String],
+    effects: &mut Effects,
+) -> Result<(), Fault> {
     let open = open_release(batch, product)?;
     for commit in commits {
         give_back(batch, product, open.seq, commit, effects)?;

@@ -52,7 +52,9 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         rollback |= d.rollback;
     }
     let Some((at, start)) = shipped else { return Ok(()) };
-    let before = |decided: i64| Interval::new(Time::from_micros(decided), 0).before(Interval::new(start, Interval::SERVER)) != Truth::False;
+    let before = |decided: i64| {
+        Interval::new(Time::from_micros(decided), 0).before(Interval::new(start, Interval::SERVER)) != Truth::False
+    };
     let decided = decisions::of_release(batch.tx, release.id.as_str())?
         .into_iter()
         .any(|d| d.kind == "certification" && d.result == "PASSED" && before(d.decided));
@@ -79,7 +81,10 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
 }
 
 /// When the same deployment began.
-fn started(evidence: &[(certrail_store::tables::signals::StoredSignal, certrail_domain::BindRule, Key)], of: &Deployment) -> Option<Time> {
+fn started(
+    evidence: &[(certrail_store::tables::signals::StoredSignal, certrail_domain::BindRule, Key)],
+    of: &Deployment,
+) -> Option<Time> {
     evidence
         .iter()
         .filter_map(|(s, ..)| match &s.signal.facts {

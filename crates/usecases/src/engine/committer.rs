@@ -159,7 +159,15 @@ fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Work>) {
     while works.len() > 0 {
         let old = engine.head();
         let outcome = writer.transaction(|tx| {
-            let mut batch = Batch { tx, keys: &engine.keys, now, work_first: old.size(), first: old.size(), leaves: Vec::new(), pack: Vec::new() };
+            let mut batch = Batch {
+                tx,
+                keys: &engine.keys,
+                now,
+                work_first: old.size(),
+                first: old.size(),
+                leaves: Vec::new(),
+                pack: Vec::new(),
+            };
             let mut finishes = Vec::new();
             while batch.pack.len() < MAX_PACK_BYTES {
                 let Some(work) = works.next() else { break };
@@ -211,8 +219,7 @@ fn seal(
     if !pack.is_empty() {
         log::insert_pack(tx, old.size(), pack)?;
     }
-    let checkpoint =
-        Checkpoint { origin: engine.keys.origin().to_owned(), size: head.size(), root: head.range.root() };
+    let checkpoint = Checkpoint { origin: engine.keys.origin().to_owned(), size: head.size(), root: head.range.root() };
     head.checkpoint = checkpoint.sign(&engine.keys.log);
     head.received = now;
     log::insert_checkpoint(tx, head.size(), &head.checkpoint)?;

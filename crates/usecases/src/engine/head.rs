@@ -107,7 +107,9 @@ impl Tiles for HeadTiles<'_> {
             return Ok(hashes);
         }
         let open = self.head.open.get(usize::from(level)).map(Vec::as_slice).unwrap_or_default();
-        open.get(..width).map(<[Hash]>::to_vec).ok_or_else(|| StoreError::Damaged(format!("tile {level}/{index} is not there")))
+        open.get(..width)
+            .map(<[Hash]>::to_vec)
+            .ok_or_else(|| StoreError::Damaged(format!("tile {level}/{index} is not there")))
     }
 }
 
@@ -130,7 +132,8 @@ fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreEr
     let damaged = |what: &str| StoreError::Damaged(format!("log head: {what}; run `certrail admin fsck`"));
     let roots = tile::hashes(&stored.roots).ok_or_else(|| damaged("its range is cut off"))?;
     let range = CompactRange::restore(stored.size, roots).ok_or_else(|| damaged("its range does not fit its size"))?;
-    let checkpoint = Checkpoint::verify(&stored.checkpoint, keys.log.verifier()).map_err(|e| damaged(&e.to_string()))?;
+    let checkpoint =
+        Checkpoint::verify(&stored.checkpoint, keys.log.verifier()).map_err(|e| damaged(&e.to_string()))?;
     if checkpoint.size != stored.size || checkpoint.root != range.root() {
         return Err(damaged("its checkpoint is over another tree"));
     }
@@ -163,7 +166,9 @@ fn open_tile(tx: &Tx<'_>, size: u64, level: u8, number: u64, width: usize) -> Re
     (first..first + width as u64)
         .map(|n| {
             let bytes = log::tile(tx, level - 1, n)?.and_then(|b| tile::hashes(&b));
-            bytes.map(|h| root_of(&h)).ok_or_else(|| StoreError::Damaged(format!("tile {}/{n} is not there", level - 1)))
+            bytes
+                .map(|h| root_of(&h))
+                .ok_or_else(|| StoreError::Damaged(format!("tile {}/{n} is not there", level - 1)))
         })
         .collect()
 }

@@ -15,11 +15,11 @@ use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_store::{BlobFiles, Store, StoreError, Tx};
 
 pub use batch::Batch;
+pub(crate) use batch::random;
 pub use committer::Fault;
 pub use head::LogHead;
 pub(crate) use head::leaves;
 pub use secrets::Keys;
-pub(crate) use batch::random;
 
 /// Where "now" comes from. Passed in, so that tests and the demo can live at other times.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;

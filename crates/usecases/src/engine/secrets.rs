@@ -39,10 +39,13 @@ impl Keys {
         let folder = data.join("keys");
         fs::create_dir_all(&folder).map_err(|cause| io("make", &folder, cause))?;
         only_owner(&folder, 0o700)?;
-        let origin = String::from_utf8_lossy(&keep(&folder.join("origin"), || Ok(origin.as_bytes().to_vec()))?).trim().to_owned();
+        let origin = String::from_utf8_lossy(&keep(&folder.join("origin"), || Ok(origin.as_bytes().to_vec()))?)
+            .trim()
+            .to_owned();
         let seed = keep(&folder.join("log.ed25519"), random_bytes)?;
         let decision = |name: &str| -> Result<DecisionKey, StoreError> {
-            let bytes = keep(&folder.join(name), || DecisionKey::generate().map(|(_, bytes)| bytes).map_err(|e| damaged(&e)))?;
+            let bytes =
+                keep(&folder.join(name), || DecisionKey::generate().map(|(_, bytes)| bytes).map_err(|e| damaged(&e)))?;
             DecisionKey::from_pkcs8(&bytes).map_err(|e| damaged(&e))
         };
         Ok(Self {
@@ -78,7 +81,9 @@ impl Keys {
     fn stored(&self, connector: &str) -> Result<Vec<StoredSecret>, StoreError> {
         let path = self.path(connector);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| StoreError::Damaged(format!("{}: {e}", path.display()))),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|e| StoreError::Damaged(format!("{}: {e}", path.display())))
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(cause) => Err(io("read", &path, cause)),
         }

@@ -6,7 +6,8 @@ use axum::{
 };
 use certrail_domain::{Action, Problem, ProblemKind, Product, Role};
 use certrail_usecases::{
-    NewToken, Person, Session, allow, create_token, list_people, list_tokens, put_criteria, put_person, put_product, revoke_token,
+    NewToken, Person, Session, allow, create_token, list_people, list_tokens, put_criteria, put_person, put_product,
+    revoke_token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +26,12 @@ pub(crate) struct ProductInput {
     criteria: Option<String>,
 }
 
-pub(crate) async fn product(State(app): State<App>, SignedIn(caller): SignedIn, Path(name): Path<String>, body: Body<ProductInput>) -> Answer<Product> {
+pub(crate) async fn product(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(name): Path<String>,
+    body: Body<ProductInput>,
+) -> Answer<Product> {
     let usual = Product::new(&name, None);
     let input = body.value;
     let product = Product {
@@ -41,7 +47,15 @@ pub(crate) async fn product(State(app): State<App>, SignedIn(caller): SignedIn, 
 
 pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn, request: Request) -> Answer<Value> {
     let bytes = read_body(request.into_body(), 1024 * 1024).await?;
-    let text = String::from_utf8(bytes).map_err(|_| Problem::new(ProblemKind::BadInput, "bad-criteria", "The criteria were not recorded.", "The file is not UTF-8.", "Save it as UTF-8."))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Problem::new(
+            ProblemKind::BadInput,
+            "bad-criteria",
+            "The criteria were not recorded.",
+            "The file is not UTF-8.",
+            "Save it as UTF-8.",
+        )
+    })?;
     let name = put_criteria(&app.engine, &caller, text).await?;
     Ok(Json(json!({ "criteria": name })))
 }
@@ -54,7 +68,11 @@ pub(crate) struct PersonInput {
     role: Role,
 }
 
-pub(crate) async fn person(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<PersonInput>) -> Answer<Person> {
+pub(crate) async fn person(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    body: Body<PersonInput>,
+) -> Answer<Person> {
     let input = body.value;
     Ok(Json(put_person(&app.engine, &caller, input.name, input.accounts, input.role).await?))
 }
@@ -72,7 +90,11 @@ pub(crate) struct TokenInput {
     new: NewToken,
 }
 
-pub(crate) async fn token(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<TokenInput>) -> Answer<Session> {
+pub(crate) async fn token(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    body: Body<TokenInput>,
+) -> Answer<Session> {
     Ok(Json(create_token(&app.engine, &caller, body.value.new, body.value.own).await?))
 }
 
@@ -85,7 +107,11 @@ pub(crate) async fn tokens(State(app): State<App>, SignedIn(caller): SignedIn) -
     Ok(Json(json!(shown)))
 }
 
-pub(crate) async fn revoke(State(app): State<App>, SignedIn(caller): SignedIn, Path(id): Path<String>) -> Answer<Value> {
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Answer<Value> {
     revoke_token(&app.engine, &caller, id.clone()).await?;
     Ok(Json(json!({ "revoked": id })))
 }

@@ -6,8 +6,8 @@ use axum::{
 };
 use certrail_domain::{Exception, ExceptionState, Problem, ProblemKind};
 use certrail_usecases::{
-    CertifyReceipt, Gate, GateAnswer, NewException, ask_gate, bind_by_hand, certify as certify_release, decide_exception,
-    request_exception as ask_for,
+    CertifyReceipt, Gate, GateAnswer, NewException, ask_gate, bind_by_hand, certify as certify_release,
+    decide_exception, request_exception as ask_for,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,17 +42,32 @@ pub(crate) async fn certify(
     Ok(Json(receipt))
 }
 
-pub(crate) async fn request_exception(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<NewException>) -> Answer<Exception> {
+pub(crate) async fn request_exception(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    body: Body<NewException>,
+) -> Answer<Exception> {
     Ok(Json(ask_for(&app.engine, &caller, body.value).await?))
 }
 
-pub(crate) async fn exception(State(app): State<App>, SignedIn(caller): SignedIn, Path((id, verb)): Path<(String, String)>) -> Answer<Exception> {
+pub(crate) async fn exception(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((id, verb)): Path<(String, String)>,
+) -> Answer<Exception> {
     let to = match verb.as_str() {
         "approve" => ExceptionState::Approved,
         "reject" => ExceptionState::Rejected,
         "revoke" => ExceptionState::Revoked,
         _ => {
-            return Err(Problem::new(ProblemKind::NotFound, "no-such-verb", "Nothing was changed.", "An exception can be approved, rejected or revoked.", "Use approve, reject or revoke.").into());
+            return Err(Problem::new(
+                ProblemKind::NotFound,
+                "no-such-verb",
+                "Nothing was changed.",
+                "An exception can be approved, rejected or revoked.",
+                "Use approve, reject or revoke.",
+            )
+            .into());
         }
     };
     Ok(Json(decide_exception(&app.engine, &caller, &id, to).await?))
@@ -65,7 +80,12 @@ pub(crate) struct Target {
     release: String,
 }
 
-pub(crate) async fn bind(State(app): State<App>, SignedIn(caller): SignedIn, Path(id): Path<String>, body: Body<Target>) -> Answer<Value> {
+pub(crate) async fn bind(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+    body: Body<Target>,
+) -> Answer<Value> {
     bind_by_hand(&app.engine, &caller, &id, &body.value.product, &body.value.release).await?;
     Ok(Json(json!({ "bound": id })))
 }

@@ -13,7 +13,10 @@ use axum::{
 use certrail_domain::{Problem, ProblemKind};
 use serde::de::DeserializeOwned;
 
-use crate::{App, refusal::{Refusal, read_body}};
+use crate::{
+    App,
+    refusal::{Refusal, read_body},
+};
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -41,7 +44,13 @@ pub(crate) fn routes() -> Router<App> {
         .route("/tokens/{id}", axum::routing::delete(admin::revoke))
         .route("/whoami", get(admin::whoami))
         .fallback(async || {
-            Refusal(Problem::new(ProblemKind::NotFound, "no-such-address", "There is nothing at this address.", "The path is not part of the API.", "Look at docs/reference/api.md."))
+            Refusal(Problem::new(
+                ProblemKind::NotFound,
+                "no-such-address",
+                "There is nothing at this address.",
+                "The path is not part of the API.",
+                "Look at docs/reference/api.md.",
+            ))
         })
 }
 
@@ -60,7 +69,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
         let bytes = read_body(request.into_body(), MAX_JSON).await?;
         let value = serde_json::from_slice(&bytes).map_err(|e| {
-            Problem::new(ProblemKind::BadInput, "bad-json", "Nothing was recorded.", format!("The body does not read: {e}."), "Look at docs/reference/api.md for its shape.")
+            Problem::new(
+                ProblemKind::BadInput,
+                "bad-json",
+                "Nothing was recorded.",
+                format!("The body does not read: {e}."),
+                "Look at docs/reference/api.md for its shape.",
+            )
         })?;
         Ok(Self { value, bytes })
     }

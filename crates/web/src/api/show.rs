@@ -8,8 +8,8 @@ use axum::{
 };
 use certrail_domain::{Action, Product, Time};
 use certrail_usecases::{
-    DossierFile, LogReceipt, ReleaseCard, Renderer, allow, evaluation_at, evidence_view, find_release, judge, list_products,
-    list_releases, make_dossier, receipt as make_receipt, unbound_queue,
+    DossierFile, LogReceipt, ReleaseCard, Renderer, allow, evaluation_at, evidence_view, find_release, judge,
+    list_products, list_releases, make_dossier, receipt as make_receipt, unbound_queue,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,12 +33,21 @@ pub(crate) async fn products(State(app): State<App>, SignedIn(caller): SignedIn)
     Ok(Json(blocking(move || list_products(&app.engine)).await?))
 }
 
-pub(crate) async fn releases(State(app): State<App>, SignedIn(caller): SignedIn, Path(product): Path<String>, Query(page): Query<Page>) -> Answer<Vec<ReleaseCard>> {
+pub(crate) async fn releases(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(product): Path<String>,
+    Query(page): Query<Page>,
+) -> Answer<Vec<ReleaseCard>> {
     allow(&caller, Action::Read)?;
     Ok(Json(blocking(move || list_releases(&app.engine, &product, page.limit())).await?))
 }
 
-pub(crate) async fn release(State(app): State<App>, SignedIn(caller): SignedIn, Path((product, version)): Path<(String, String)>) -> Answer<Value> {
+pub(crate) async fn release(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+) -> Answer<Value> {
     allow(&caller, Action::Read)?;
     let card = blocking(move || {
         let stored = find_release(&app.engine, &product, &version)?;
@@ -58,7 +67,12 @@ pub(crate) struct AsOf {
 }
 
 /// An old evaluation, run again: byte for byte what it was.
-pub(crate) async fn evaluation(State(app): State<App>, SignedIn(caller): SignedIn, Path((product, version)): Path<(String, String)>, Query(as_of): Query<AsOf>) -> Result<Response, Refusal> {
+pub(crate) async fn evaluation(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+    Query(as_of): Query<AsOf>,
+) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
     let bytes = blocking(move || {
         let stored = find_release(&app.engine, &product, &version)?;
@@ -68,7 +82,11 @@ pub(crate) async fn evaluation(State(app): State<App>, SignedIn(caller): SignedI
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
-pub(crate) async fn evidence(State(app): State<App>, SignedIn(caller): SignedIn, Path(id): Path<String>) -> Answer<Value> {
+pub(crate) async fn evidence(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Answer<Value> {
     allow(&caller, Action::Read)?;
     let view = blocking(move || evidence_view(&app.engine, &id)).await?;
     let s = &view.signal;
@@ -80,7 +98,11 @@ pub(crate) async fn evidence(State(app): State<App>, SignedIn(caller): SignedIn,
 }
 
 /// The raw bytes, never shown by the browser as a page of ours.
-pub(crate) async fn raw(State(app): State<App>, SignedIn(caller): SignedIn, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn raw(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
     let (name, bytes) = blocking(move || {
         let view = evidence_view(&app.engine, &id)?;
@@ -89,34 +111,55 @@ pub(crate) async fn raw(State(app): State<App>, SignedIn(caller): SignedIn, Path
     })
     .await?;
     let disposition = format!("attachment; filename=\"{name}\"");
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)],
+        bytes,
+    )
+        .into_response())
 }
 
-pub(crate) async fn receipt(State(app): State<App>, SignedIn(caller): SignedIn, Path(index): Path<u64>) -> Answer<LogReceipt> {
+pub(crate) async fn receipt(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(index): Path<u64>,
+) -> Answer<LogReceipt> {
     allow(&caller, Action::Read)?;
     Ok(Json(blocking(move || make_receipt(&app.engine, &app.engine.head(), index)).await?))
 }
 
-pub(crate) async fn unbound(State(app): State<App>, SignedIn(caller): SignedIn, Query(page): Query<Page>) -> Answer<Value> {
+pub(crate) async fn unbound(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Query(page): Query<Page>,
+) -> Answer<Value> {
     allow(&caller, Action::Read)?;
     let (items, total) = blocking(move || unbound_queue(&app.engine, page.limit())).await?;
     Ok(Json(json!({ "items": items, "total": total })))
 }
 
-pub(crate) async fn dossier_json(State(app): State<App>, SignedIn(caller): SignedIn, Path((product, version)): Path<(String, String)>) -> Result<Response, Refusal> {
+pub(crate) async fn dossier_json(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
     let file = make_dossier(&app.engine, &product, &version, Renderer::None).await?;
     Ok(download(&file, "json", "application/json", file.json.clone()))
 }
 
-pub(crate) async fn dossier_pdf(State(app): State<App>, SignedIn(caller): SignedIn, Path((product, version)): Path<(String, String)>) -> Result<Response, Refusal> {
+pub(crate) async fn dossier_pdf(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
     let file = make_dossier(&app.engine, &product, &version, app.settings.renderer.clone()).await?;
     Ok(download(&file, "pdf", "application/pdf", file.pdf.clone().unwrap_or_default()))
 }
 
 fn download(file: &DossierFile, ending: &str, media: &str, bytes: Vec<u8>) -> Response {
-    let safe: String = file.name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
+    let safe: String =
+        file.name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
     let disposition = format!("attachment; filename=\"dossier-{safe}-{}.{ending}\"", file.number);
     ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response()
 }

@@ -60,7 +60,11 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): P
 }
 
 /// The original, as a download: it is never rendered as a page of ours.
-pub(super) async fn raw(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, PageRefusal> {
+pub(super) async fn raw(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, PageRefusal> {
     reader(&app, &headers, "/").await?;
     let engine = app.engine.clone();
     let (name, bytes) = blocking(move || {
@@ -69,5 +73,9 @@ pub(super) async fn raw(State(app): State<App>, headers: HeaderMap, Path(id): Pa
     })
     .await?;
     let disposition = format!("attachment; filename=\"{name}\"");
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)],
+        bytes,
+    )
+        .into_response())
 }

@@ -20,7 +20,11 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
         Ok((cards, unbound))
     })
     .await?;
-    let waiting: Vec<_> = cards.iter().filter(|c| matches!(c.release.state, ReleaseState::Cut | ReleaseState::Certified)).take(7).collect();
+    let waiting: Vec<_> = cards
+        .iter()
+        .filter(|c| matches!(c.release.state, ReleaseState::Cut | ReleaseState::Certified))
+        .take(7)
+        .collect();
     let ungated: Vec<_> = cards.iter().filter(|c| c.release.ungated).collect();
     let body = html! {
         h1 { "Waiting for you" }

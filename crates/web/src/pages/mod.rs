@@ -45,7 +45,8 @@ pub(crate) fn routes() -> Router<App> {
 
 async fn style() -> Response {
     let css = include_str!("../../static/style.css");
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")], css).into_response()
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")], css)
+        .into_response()
 }
 
 /// A refusal for people: the same words as for machines, on a page.
@@ -82,7 +83,9 @@ type Page = Result<Html<String>, PageRefusal>;
 /// The person who looks, who must be allowed to.
 pub(crate) async fn reader(app: &App, headers: &HeaderMap, back: &str) -> Result<Caller, PageRefusal> {
     let (own, given) = (app.clone(), headers.clone());
-    let caller = blocking(move || identify(&own, &given)).await.map_err(|problem| PageRefusal { problem, back: back.to_owned() })?;
+    let caller = blocking(move || identify(&own, &given))
+        .await
+        .map_err(|problem| PageRefusal { problem, back: back.to_owned() })?;
     allow(&caller, Action::Read)?;
     Ok(caller)
 }
@@ -92,7 +95,13 @@ pub(crate) fn show(app: &App, caller: &Caller, title: &str, here: &str, body: &M
 }
 
 pub(crate) async fn not_found(State(_): State<App>, uri: Uri) -> Response {
-    let problem = Problem::new(ProblemKind::NotFound, "no-such-page", "There is no such page.", format!("Nothing is at {}.", uri.path().chars().take(100).collect::<String>()), "Begin at the list of releases.");
+    let problem = Problem::new(
+        ProblemKind::NotFound,
+        "no-such-page",
+        "There is no such page.",
+        format!("Nothing is at {}.", uri.path().chars().take(100).collect::<String>()),
+        "Begin at the list of releases.",
+    );
     if uri.path().starts_with("/api/") {
         return crate::refusal::Refusal(problem).into_response();
     }

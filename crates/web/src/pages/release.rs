@@ -8,7 +8,8 @@ use axum::{
 };
 use certrail_domain::{Action, ReleaseState, sentence};
 use certrail_usecases::{
-    FactInput, ReleaseView, Renderer, certify as certify_release, dossier::Dossier, make_dossier, record_fact, release_view,
+    FactInput, ReleaseView, Renderer, certify as certify_release, dossier::Dossier, make_dossier, record_fact,
+    release_view,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -16,7 +17,11 @@ use serde::Deserialize;
 use super::{Page, PageRefusal, layout, reader, show};
 use crate::{App, blocking::blocking, svg};
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path((product, version)): Path<(String, String)>) -> Page {
+pub(super) async fn page(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path((product, version)): Path<(String, String)>,
+) -> Page {
     let here = format!("/r/{}/{}", layout::encode(&product), layout::encode(&version));
     let caller = reader(&app, &headers, &here).await?;
     let engine = app.engine.clone();
@@ -255,7 +260,12 @@ pub(super) struct CertifyForm {
     note: String,
 }
 
-pub(super) async fn certify(State(app): State<App>, headers: HeaderMap, Path((product, version)): Path<(String, String)>, Form(form): Form<CertifyForm>) -> Result<Redirect, PageRefusal> {
+pub(super) async fn certify(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path((product, version)): Path<(String, String)>,
+    Form(form): Form<CertifyForm>,
+) -> Result<Redirect, PageRefusal> {
     let caller = reader(&app, &headers, "/").await?;
     certify_release(&app.engine, &caller, &product, &version, form.note).await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
@@ -266,32 +276,52 @@ pub(super) struct ApproveForm {
     r#as: String,
 }
 
-pub(super) async fn approve(State(app): State<App>, headers: HeaderMap, Path((product, version)): Path<(String, String)>, Form(form): Form<ApproveForm>) -> Result<Redirect, PageRefusal> {
+pub(super) async fn approve(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path((product, version)): Path<(String, String)>,
+    Form(form): Form<ApproveForm>,
+) -> Result<Redirect, PageRefusal> {
     let caller = reader(&app, &headers, "/").await?;
     let environment = if form.r#as == "approval" { "production" } else { "" };
     let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": form.r#as, "verdict": "approved" });
     let bytes = serde_json::to_vec(&body).unwrap_or_default();
     let fact: FactInput = serde_json::from_value(body).map_err(|_| {
-        certrail_domain::Problem::new(certrail_domain::ProblemKind::BadInput, "bad-form", "Nothing was recorded.", "The form is not complete.", "Use the buttons on the release page.")
+        certrail_domain::Problem::new(
+            certrail_domain::ProblemKind::BadInput,
+            "bad-form",
+            "Nothing was recorded.",
+            "The form is not complete.",
+            "Use the buttons on the release page.",
+        )
     })?;
     record_fact(&app.engine, &caller, fact, bytes, "page").await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
 }
 
-pub(super) async fn dossier_json(State(app): State<App>, headers: HeaderMap, Path((product, version)): Path<(String, String)>) -> Result<Response, PageRefusal> {
+pub(super) async fn dossier_json(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path((product, version)): Path<(String, String)>,
+) -> Result<Response, PageRefusal> {
     reader(&app, &headers, "/").await?;
     let file = make_dossier(&app.engine, &product, &version, Renderer::None).await?;
     Ok(download("application/json", &file.name, file.number, "json", file.json))
 }
 
-pub(super) async fn dossier_pdf(State(app): State<App>, headers: HeaderMap, Path((product, version)): Path<(String, String)>) -> Result<Response, PageRefusal> {
+pub(super) async fn dossier_pdf(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path((product, version)): Path<(String, String)>,
+) -> Result<Response, PageRefusal> {
     reader(&app, &headers, "/").await?;
     let file = make_dossier(&app.engine, &product, &version, app.settings.renderer.clone()).await?;
     Ok(download("application/pdf", &file.name, file.number, "pdf", file.pdf.unwrap_or_default()))
 }
 
 fn download(media: &str, name: &str, number: u64, ending: &str, bytes: Vec<u8>) -> Response {
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
     let disposition = format!("attachment; filename=\"dossier-{safe}-{number}.{ending}\"");
     ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response()
 }

@@ -119,6 +119,13 @@ pub(super) async fn demo_role(State(app): State<App>, Path(role): Path<String>) 
     let secret = app.settings.demo.as_ref().zip(Role::from_name(&role)).and_then(|(d, r)| d.get(&r).cloned());
     match secret {
         Some(secret) => Ok(with_cookie(&secret, "/", 12 * 3600)),
-        None => Err(Problem::new(ProblemKind::NotFound, "no-such-page", "There is no such page.", "Roles are switched in the demo only.", "Sign in with another token.").into()),
+        None => Err(Problem::new(
+            ProblemKind::NotFound,
+            "no-such-page",
+            "There is no such page.",
+            "Roles are switched in the demo only.",
+            "Sign in with another token.",
+        )
+        .into()),
     }
 }

@@ -47,7 +47,12 @@ pub(super) struct BindForm {
     release: String,
 }
 
-pub(super) async fn bind(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<BindForm>) -> Result<Redirect, PageRefusal> {
+pub(super) async fn bind(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<BindForm>,
+) -> Result<Redirect, PageRefusal> {
     let caller = reader(&app, &headers, "/unbound").await?;
     let (product, version) = form.release.split_once('/').unwrap_or((&form.release, ""));
     bind_by_hand(&app.engine, &caller, &id, product, version).await?;

@@ -1,0 +1,114 @@
+//! SIGKILL during ingest: nothing acknowledged is lost. A short version of `scripts/kill-test`.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::command::{certrail, text};
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+fn start(data: &std::path::Path) -> Server {
+    let mut child = certrail()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env("RUST_LOG", "error")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().expect("the server says that it is ready").unwrap();
+        if let Some(rest) = line.strip_prefix("Ready    http://") {
+            break rest.split_whitespace().next().unwrap().to_owned();
+        }
+    };
+    Server { child, address }
+}
+
+/// Delivers one signed event; `Some(index)` once acknowledged.
+fn deliver(address: &str, secret: &str, number: u64) -> Option<u64> {
+    let body =
+        format!("{{\"ref\":\"refs/heads/main\",\"number\":{number},\"repository\":{{\"full_name\":\"acme/pay\"}}}}");
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    let tag: String =
+        aws_lc_rs::hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let head = format!(
+        "POST /hooks/github HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-github-event: push\r\nx-github-delivery: d{number}\r\nx-hub-signature-256: sha256={tag}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status_good = answer.starts_with("HTTP/1.1 202") || answer.starts_with("HTTP/1.1 200");
+    let (_, rest) = answer.split_once("\"index\":")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    status_good.then(|| digits.parse().ok()).flatten()
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let made = certrail().args(["admin", "secret", "github", "--data"]).arg(data).output().unwrap();
+    let secret = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let rounds: u64 = std::env::var("CERTRAIL_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let mut acknowledged = std::collections::BTreeMap::new();
+    let mut number = 0;
+    for round in 0..rounds {
+        let mut server = start(data);
+        let address = server.address.clone();
+        let senders: Vec<_> = (0..4)
+            .map(|s| {
+                let (address, secret, first) = (address.clone(), secret.clone(), number + s * 10_000);
+                std::thread::spawn(move || {
+                    let mut got = Vec::new();
+                    let begun = Instant::now();
+                    for n in first..first + 10_000 {
+                        match deliver(&address, &secret, n) {
+                            Some(index) => got.push((n, index)),
+                            None => break,
+                        }
+                        if begun.elapsed() > Duration::from_secs(10) {
+                            break;
+                        }
+                    }
+                    got
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(120 + 37 * (round % 7)));
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        for sender in senders {
+            acknowledged.extend(sender.join().unwrap());
+        }
+        number += 40_000;
+        let fsck = certrail().args(["admin", "fsck", "--data"]).arg(data).output().unwrap();
+        assert_eq!(fsck.status.code(), Some(0), "round {round}: {}", text(&fsck));
+    }
+    assert!(acknowledged.len() as u64 >= rounds, "only {} deliveries were acknowledged", acknowledged.len());
+    // Each acknowledged delivery, sent again, is answered with the entry it became.
+    let mut server = start(data);
+    let step = (acknowledged.len() / 200).max(1);
+    for (number, index) in acknowledged.iter().step_by(step) {
+        assert_eq!(
+            deliver(&server.address, &secret, *number),
+            Some(*index),
+            "delivery {number} was acknowledged and is lost"
+        );
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    eprintln!("{} deliveries acknowledged over {rounds} kills, none lost", acknowledged.len());
+}

@@ -1,0 +1,8 @@
+//! Whole-system tests: the built program, as its users run it.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests say what is wrong by panicking")]
+
+mod browser;
+mod command;
+mod crash;
+mod demo;
+mod repository;
