@@ -63,7 +63,7 @@ impl From<certrail_store::StoreError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(e: anyhow::Error) -> Self {
-        Self::new(UNKNOWN, "The command did not finish.", format!("{:#}", e).trim_end_matches('.').to_owned() + ".", "")
+        Self::new(UNKNOWN, "The command did not finish.", format!("{e:#}").trim_end_matches('.').to_owned() + ".", "")
     }
 }
 

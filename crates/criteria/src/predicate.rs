@@ -150,7 +150,7 @@ mod tests {
         assert!(matches!(ask("facts.absent == 1", &facts), Err(PredicateError::NoAnswer(_))));
         assert!(matches!(ask("facts.impact > 5", &facts), Err(PredicateError::NoAnswer(_))));
         assert!(matches!(ask("facts.count", &facts), Err(PredicateError::NoAnswer(_))));
-        assert!(matches!(ask("nofunction(facts)", &facts), Err(_)));
+        assert!(ask("nofunction(facts)", &facts).is_err());
     }
 
     #[test]

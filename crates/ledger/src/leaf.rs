@@ -349,12 +349,12 @@ mod tests {
         fn leaves_are_canonical_and_come_back(source in "\\PC{0,40}", act in "(?s).{0,20}", n in 0_usize..4) {
             let labels: Vec<[u8; 16]> = (0..n).map(|i| [i as u8; 16]).collect();
             let leaf = capture(&source, &labels).encode();
-            prop_assert_eq!(canonical(&leaf), leaf.clone());
+            prop_assert_eq!(canonical(&leaf), &leaf[..]);
             let is_capture = matches!(read(&leaf), Some(Read::Capture { source: s, body, .. }) if s == source && body == [1; 32]);
             prop_assert!(is_capture);
             let control = Control { act: &act, actor: "x", body: Body { commitment: [1; 32], media: "a/b", size: 0 }, labels: &labels, received: "t" };
             let leaf = control.encode();
-            prop_assert_eq!(canonical(&leaf), leaf.clone());
+            prop_assert_eq!(canonical(&leaf), &leaf[..]);
             let is_control = matches!(read(&leaf), Some(Read::Control { act: a, .. }) if a == act);
             prop_assert!(is_control);
         }

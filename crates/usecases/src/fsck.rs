@@ -226,7 +226,7 @@ fn signal_matches(
     match crate::accept::body_of(tx, &engine.blobs, &signal.body)? {
         None => fault(report, format!("The bytes of entry {index} (sha256 {}) are not there.", hex(&signal.body))),
         Some(bytes) if sha256(&bytes) != signal.body => {
-            fault(report, format!("The bytes of entry {index} do not match their fingerprint."))
+            fault(report, format!("The bytes of entry {index} do not match their fingerprint."));
         }
         Some(_) => {}
     }

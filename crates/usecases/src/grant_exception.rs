@@ -56,14 +56,14 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
             &format!("Known are: {}.", names.join(", ")),
         ));
     };
-    if let Some(subject) = &new.subject {
-        if !requirement.rows.iter().any(|r| r.subject.id == *subject) {
-            return Err(refuse(
-                "no-such-subject",
-                format!("{} has no subject `{subject}`.", requirement.title),
-                "Leave the subject out, or name one shown on the release page.",
-            ));
-        }
+    if let Some(subject) = &new.subject
+        && !requirement.rows.iter().any(|r| r.subject.id == *subject)
+    {
+        return Err(refuse(
+            "no-such-subject",
+            format!("{} has no subject `{subject}`.", requirement.title),
+            "Leave the subject out, or name one shown on the release page.",
+        ));
     }
     if new.reason.trim().chars().count() < 20 {
         return Err(refuse(

@@ -95,7 +95,7 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
         Product::List => {
             let answer: Value = client.get("/api/v1/products", &[])?;
             say(global, &answer, |a| {
-                a.as_array().into_iter().flatten().for_each(|p| println!("{}", p["name"].as_str().unwrap_or("?")))
+                a.as_array().into_iter().flatten().for_each(|p| println!("{}", p["name"].as_str().unwrap_or("?")));
             });
         }
     }
@@ -112,15 +112,15 @@ pub(crate) fn person(global: &Global, command: Person) -> Result<u8, Failure> {
                 &json!({ "name": name, "accounts": account, "role": role }),
             )?;
             say(global, &answer, |a| {
-                println!("{} is {}.", a["name"].as_str().unwrap_or("?"), a["role"].as_str().unwrap_or("?"))
+                println!("{} is {}.", a["name"].as_str().unwrap_or("?"), a["role"].as_str().unwrap_or("?"));
             });
         }
         Person::List => {
             let answer: Value = client.get("/api/v1/people", &[])?;
             say(global, &answer, |a| {
                 a.as_array().into_iter().flatten().for_each(|p| {
-                    println!("{:<24} {}", p["name"].as_str().unwrap_or("?"), p["role"].as_str().unwrap_or("?"))
-                })
+                    println!("{:<24} {}", p["name"].as_str().unwrap_or("?"), p["role"].as_str().unwrap_or("?"));
+                });
             });
         }
     }
@@ -141,7 +141,7 @@ pub(crate) fn token(global: &Global, command: Token) -> Result<u8, Failure> {
                     "{}\nShown once. Ends {}. Use it as CERTRAIL_TOKEN.",
                     a["secret"].as_str().unwrap_or("?"),
                     a["expires_at"].as_str().unwrap_or("?")
-                )
+                );
             });
         }
         Token::List => {
@@ -154,7 +154,7 @@ pub(crate) fn token(global: &Global, command: Token) -> Result<u8, Failure> {
                         t["kind"].as_str().unwrap_or("?"),
                         t["role"].as_str().unwrap_or("?"),
                         t["name"].as_str().unwrap_or("")
-                    )
+                    );
                 });
             });
         }

@@ -98,8 +98,8 @@ enum Command {
 pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     let global = cli.global;
     match cli.command {
-        Command::Demo(args) => demo::run(args),
-        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&global, &args),
         Command::Verify(args) => verify::run(&global, &args),
         Command::Evidence(command) => evidence::run(&global, command),

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     log_json: bool,
 }
 
-pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     logs(args.log_json);
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

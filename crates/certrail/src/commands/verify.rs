@@ -39,9 +39,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         if let Some(sentence) = &result.sentence {
             println!("  It says: {sentence}");
         }
-        match (&result.log_key, &key) {
-            (Some(log), None) => println!("  Compare the log's key with the copy you hold: {log}"),
-            _ => {}
+        if let (Some(log), None) = (&result.log_key, &key) {
+            println!("  Compare the log's key with the copy you hold: {log}");
         }
     }
     Ok(if result.genuine() { 0 } else { NO })

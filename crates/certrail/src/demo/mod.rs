@@ -37,7 +37,7 @@ pub(crate) struct Args {
 /// The release whose dossier is shown first.
 pub(crate) const SHOWN: (&str, &str) = ("payments-api", "2.4.0");
 
-pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     crate::commands::quiet_logs();
     let begun = Instant::now();
     let (folder, keep) = match &args.data {

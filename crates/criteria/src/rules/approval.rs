@@ -44,6 +44,9 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) ->
     Found { rules, ..Found::rows(rows) }
 }
 
+/// An approval: before the deployment, of the same object, by somebody separate, still valid; and itself.
+type Judged<'a> = (Truth, bool, bool, bool, &'a (&'a Evidence, &'a Approval));
+
 fn one(
     scope: &Scope<'_>,
     environment: &str,
@@ -86,7 +89,7 @@ fn one(
         return (row(Verdict::Missing, Cause::Absent, sentence), vec![]);
     }
     let until = deployment.map_or(scope.input.decision_time, |d| d.start.at);
-    let judged: Vec<(Truth, bool, bool, bool, &(&Evidence, &Approval))> = given
+    let judged: Vec<Judged<'_>> = given
         .iter()
         .map(|pair| {
             let (e, a) = **pair;
@@ -96,7 +99,7 @@ fn one(
         })
         .collect();
     let name = &subject.id;
-    let best = |pick: &dyn Fn(&(Truth, bool, bool, bool, &(&Evidence, &Approval))) -> Truth| {
+    let best = |pick: &dyn Fn(&Judged<'_>) -> Truth| {
         let all: Vec<Truth> = judged.iter().map(pick).collect();
         [Truth::True, Truth::Unknown].into_iter().find(|t| all.contains(t)).unwrap_or(Truth::False)
     };

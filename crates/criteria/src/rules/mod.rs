@@ -36,7 +36,7 @@ pub enum Rule {
         approvals: u64,
     },
     /// Each change went to a branch whose protection was in force.
-    BranchRule {
+    BranchProtection {
         /// How many reviews the forge had to require.
         reviews: u64,
         /// How old the newest word about the rule may be at merge.
@@ -161,7 +161,7 @@ impl Rule {
         match self {
             Self::WorkItem => work_item::check(scope),
             Self::Review { approvals } => review::check(scope, *approvals),
-            Self::BranchRule { reviews, max_gap_days } => branch_rule::check(scope, *reviews, *max_gap_days),
+            Self::BranchProtection { reviews, max_gap_days } => branch_rule::check(scope, *reviews, *max_gap_days),
             Self::Tests { suites } => tests::check(scope, suites),
             Self::Coverage { lines_percent } => coverage::check(scope, *lines_percent),
             Self::Scan { of, target, max_age_days, max_findings } => {

@@ -48,11 +48,14 @@ pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
     )
 }
 
+/// A binding of the past or present: release number, rule, key, from, to.
+pub type Past = (i64, BindRule, Key, u64, Option<u64>);
+
 /// Every binding a signal ever had, oldest first: release number, rule, from, to.
 ///
 /// # Errors
 /// When the database fails.
-pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<(i64, BindRule, Key, u64, Option<u64>)>> {
+pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Past>> {
     tx.query(
         "SELECT release, rule, key, from_index, to_index FROM binding WHERE log_index = ?1 ORDER BY from_index, release",
         &[log_index.into()],

@@ -127,10 +127,10 @@ fn also(matches: &[Match], deciding: &[Match]) -> String {
 fn reason(batch: &Batch<'_>, signal: &Signal) -> Result<String, StoreError> {
     let keys = signal.keys();
     let repository = signal.source.split_once(':').map(|(_, rest)| rest);
-    if let Some(repository) = repository.filter(|r| r.contains('/')) {
-        if products::of_repository(batch.tx, repository)?.is_empty() {
-            return Ok(format!("No product owns the repository {repository}."));
-        }
+    if let Some(repository) = repository.filter(|r| r.contains('/'))
+        && products::of_repository(batch.tx, repository)?.is_empty()
+    {
+        return Ok(format!("No product owns the repository {repository}."));
     }
     if keys.is_empty() {
         return Ok("It names no commit, artefact, change, run or release.".to_owned());
@@ -319,15 +319,15 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<
 fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effects) -> Result<(), Fault> {
     let Some(product) = products::get(batch.tx, &m.product)? else { return Ok(()) };
     for commit in m.range.iter().flatten() {
-        if let Some(parents) = &commit.parents {
-            if let Some(other) = graph::set_edge(batch.tx, &commit.sha, &parents.join(" "), true)? {
-                // A push lists commits in a line; a merge has two parents. Only a real contradiction is worth a word.
-                if !parents.iter().any(|p| other.contains(p.as_str())) {
-                    effects.warnings.push(format!(
-                        "The push that brought {} implied another parent than the checkout shows; the checkout counts.",
-                        commit.sha
-                    ));
-                }
+        if let Some(parents) = &commit.parents
+            && let Some(other) = graph::set_edge(batch.tx, &commit.sha, &parents.join(" "), true)?
+        {
+            // A push lists commits in a line; a merge has two parents. Only a real contradiction is worth a word.
+            if !parents.iter().any(|p| other.contains(p.as_str())) {
+                effects.warnings.push(format!(
+                    "The push that brought {} implied another parent than the checkout shows; the checkout counts.",
+                    commit.sha
+                ));
             }
         }
     }
@@ -359,14 +359,14 @@ struct Cut {
 
 fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mut Effects) -> Result<(), Fault> {
     let existing = releases::by_version(batch.tx, &product.name, &cut.version)?;
-    if let Some(known) = existing.as_ref().and_then(|s| s.release.commit.as_ref()) {
-        if *known != cut.commit {
-            // The first commit stands; what a tag says later is kept as evidence and never moves a release.
-            effects
-                .warnings
-                .push(format!("{} {} is cut at {known}; this names {}.", product.name, cut.version, cut.commit));
-            return Ok(());
-        }
+    if let Some(known) = existing.as_ref().and_then(|s| s.release.commit.as_ref())
+        && *known != cut.commit
+    {
+        // The first commit stands; what a tag says later is kept as evidence and never moves a release.
+        effects
+            .warnings
+            .push(format!("{} {} is cut at {known}; this names {}.", product.name, cut.version, cut.commit));
+        return Ok(());
     }
     let open = open_release(batch, product)?;
     let on_its_way = ownership::owns(batch.tx, open.seq, &Key::commit(&cut.commit))?;
@@ -430,10 +430,10 @@ fn refresh_artefacts(batch: &mut Batch<'_>, seq: i64) -> Result<bool, Fault> {
 
 /// The open release of a product: there is always one.
 pub(crate) fn open_release(batch: &mut Batch<'_>, product: &Product) -> Result<StoredRelease, Fault> {
-    if let Some(stored) = releases::by_version(batch.tx, &product.name, Release::OPEN_VERSION)? {
-        if stored.release.state == ReleaseState::Open {
-            return Ok(stored);
-        }
+    if let Some(stored) = releases::by_version(batch.tx, &product.name, Release::OPEN_VERSION)?
+        && stored.release.state == ReleaseState::Open
+    {
+        return Ok(stored);
     }
     let stored = new_release(batch, product, Release::OPEN_VERSION)?;
     let mut touched = Touched::default();

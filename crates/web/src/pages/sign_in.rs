@@ -74,10 +74,10 @@ pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) 
 
 pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageRefusal> {
     let (own, given) = (app.clone(), headers);
-    if let Ok(caller) = blocking(move || identify(&own, &given)).await {
-        if caller.how == "session" {
-            revoke_token(&app.engine, &caller, caller.key.clone()).await?;
-        }
+    if let Ok(caller) = blocking(move || identify(&own, &given)).await
+        && caller.how == "session"
+    {
+        revoke_token(&app.engine, &caller, caller.key.clone()).await?;
     }
     Ok(with_cookie("", "/sign-in", 0))
 }
