@@ -4,7 +4,7 @@
 //! What it does not know, or cannot read, becomes [`Facts::Unread`]: kept, visible, never dropped.
 //! No I/O, no clock.
 //!
-//! To add a provider: a folder with a [`Source`], one line in [`all`], recorded payloads under
+//! To add a provider: a folder with a [`Source`], one line in [`ALL`], recorded payloads under
 //! `tests/data/<provider>/`.
 
 mod github;

@@ -10,6 +10,7 @@
 
 mod blobs;
 mod db;
+pub mod floor;
 mod migrate;
 pub mod tables;
 

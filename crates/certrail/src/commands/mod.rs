@@ -19,7 +19,7 @@ use crate::{bench, demo, failure::Failure};
 
 /// The system of record for software releases.
 #[derive(Parser)]
-#[command(name = "certrail", version = crate::VERSION, about, propagate_version = true)]
+#[command(name = "certrail", version = crate::VERSION, about)]
 pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,
@@ -113,7 +113,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Person(command) => manage::person(&global, command),
         Command::Token(command) => manage::token(&global, command),
         Command::Admin(command) => admin::run(&global, command),
-        Command::Bench(args) => bench::run(args),
+        Command::Bench(args) => bench::run(&args),
         Command::RenderPdf => serve::render_pdf(),
     }
 }
@@ -129,4 +129,14 @@ pub(crate) use serve::{app as web_app, open as open_engine, stop as stop_signal}
 pub(crate) fn quiet_logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -4,7 +4,7 @@
 //! is ours, so that the story lies in the days before today.
 
 mod company;
-mod forge;
+pub(crate) mod forge;
 mod reports;
 #[cfg(test)]
 mod story_tests;

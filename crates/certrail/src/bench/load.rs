@@ -1,0 +1,106 @@
+//! Load: connections that send signed webhooks as fast as they are acknowledged.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use certrail_usecases::{Delivery, Engine, deliver_webhook};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, body::Bytes};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+
+use super::REPO;
+use crate::{commands, demo::forge::sha, failure::Failure};
+
+/// What was sent.
+pub(super) struct Sent {
+    pub(super) took: Duration,
+    /// Sorted.
+    pub(super) latencies: Vec<Duration>,
+}
+
+/// Sends `count` check runs of 1 KiB, each about a commit of its own branch of history.
+pub(super) async fn send(engine: &Arc<Engine>, clients: usize, count: u64, first: u64) -> Result<Sent, Failure> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let app = commands::web_app(engine.clone(), None)?;
+    let server = tokio::spawn(async move { axum::serve(listener, certrail_web::router(app)).await });
+    let next = Arc::new(AtomicU64::new(0));
+    let begun = Instant::now();
+    let workers: Vec<_> = (0..clients)
+        .map(|_| {
+            let next = next.clone();
+            tokio::spawn(async move {
+                let stream = tokio::net::TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+                tokio::spawn(connection);
+                let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
+                let mut latencies = Vec::new();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= count {
+                        return Ok::<_, anyhow::Error>(latencies);
+                    }
+                    let body = body(first + n);
+                    let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
+                    let request = Request::post("/hooks/github")
+                        .header("host", "bench")
+                        .header("x-github-event", "check_run")
+                        .header("x-github-delivery", format!("bench-{}", first + n))
+                        .header("x-hub-signature-256", format!("sha256={tag}"))
+                        .body(Full::new(Bytes::from(body)))?;
+                    let sent = Instant::now();
+                    let response = sender.send_request(request).await?;
+                    let status = response.status();
+                    response.into_body().collect().await?;
+                    latencies.push(sent.elapsed());
+                    if status != 202 {
+                        bail!("a delivery was answered with {status}");
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for worker in workers {
+        latencies.extend(worker.await.context("a client ended early")??);
+    }
+    let took = begun.elapsed();
+    server.abort();
+    latencies.sort();
+    Ok(Sent { took, latencies })
+}
+
+/// A check run of just about 1 KiB.
+fn body(n: u64) -> Vec<u8> {
+    let mut value = json!({
+        "action": "completed",
+        "check_run": { "head_sha": sha(&format!("history {}", n / 50)), "name": format!("check {n}"), "status": "completed", "conclusion": "success", "completed_at": "2026-03-15T10:00:00Z", "app": { "slug": "ci" } },
+        "sender": { "login": "ci", "type": "Bot" }, "repository": { "full_name": REPO }, "padding": "",
+    });
+    let short = serde_json::to_vec(&value).map_or(0, |b| b.len());
+    value["padding"] = Value::String("x".repeat(1024_usize.saturating_sub(short)));
+    serde_json::to_vec(&value).unwrap_or_default()
+}
+
+/// Delivers one event without a socket, for setting the stage.
+pub(super) async fn one(engine: &Arc<Engine>, event: &'static str, value: Value) -> Result<(), Failure> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let body = serde_json::to_vec(&value).unwrap_or_default();
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
+    let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
+    let headers = vec![
+        ("x-github-event".to_owned(), event.to_owned()),
+        ("x-github-delivery".to_owned(), format!("stage-{}", NUMBER.fetch_add(1, Ordering::Relaxed))),
+        ("x-hub-signature-256".to_owned(), format!("sha256={tag}")),
+    ];
+    deliver_webhook(engine, Delivery { connector: "github".into(), headers, body }).await?;
+    Ok(())
+}

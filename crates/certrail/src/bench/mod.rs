@@ -1,0 +1,213 @@
+//! `certrail bench`: figures of this program on this machine, beside the floor they are compared with.
+//!
+//! Load goes to a server of our own on loopback. Every acknowledgement counted is a 202 that left after
+//! the commit which holds the signal and the signed checkpoint.
+
+mod load;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use certrail_domain::{Product, Role};
+use certrail_usecases::{Caller, Engine, Gate, Renderer, ask_gate, make_dossier, put_product, verify_dossier};
+
+use crate::{
+    commands,
+    demo::forge::{self, digest, sha},
+    failure::Failure,
+};
+
+/// Measure.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Signals for the ingest figure.
+    #[arg(long, default_value_t = 40_000)]
+    signals: u64,
+    /// Connections that send at once.
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
+    /// Signals of other releases for the gate and start figures; the small store has a thirtieth of it.
+    #[arg(long, default_value_t = 300_000)]
+    history: u64,
+    /// Runs of each figure; the median is printed.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
+
+const PRODUCT: &str = "bench";
+const REPO: &str = "acme/bench";
+
+fn system() -> Caller {
+    Caller { role: Role::Admin, person: None, name: "bench".into(), how: "internal".into(), key: "bench".into() }
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    commands::quiet_logs();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    println!(
+        "certrail {} on {} processors",
+        crate::version(),
+        std::thread::available_parallelism().map_or(0, usize::from)
+    );
+    runtime.block_on(ingest(args))?;
+    runtime.block_on(gates_and_dossier(args))?;
+    Ok(0)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn percentile(sorted: &[Duration], p: f64) -> f64 {
+    let at = ((sorted.len() as f64 * p) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+}
+
+async fn open(folder: &Path) -> Result<Arc<Engine>, Failure> {
+    let own = folder.to_owned();
+    let engine = tokio::task::spawn_blocking(move || {
+        commands::open_engine(&own, "bench.local/log", certrail_usecases::system_clock())
+    })
+    .await
+    .map_err(anyhow::Error::from)??;
+    engine.keys.add_secret("github", "bench")?;
+    put_product(&engine, &system(), Product::new(PRODUCT, Some(REPO))).await?;
+    Ok(engine)
+}
+
+async fn ingest(args: &Args) -> Result<(), Failure> {
+    let (mut floors, mut rates, mut ratios, mut p50, mut p99) = (vec![], vec![], vec![], vec![], vec![]);
+    for _ in 0..args.runs {
+        let folder = tempfile::tempdir()?;
+        let rows = args.signals;
+        let own = folder.path().to_owned();
+        let floor = tokio::task::spawn_blocking(move || certrail_store::floor::batched_insert(&own, rows, 256, 1024))
+            .await
+            .map_err(anyhow::Error::from)??;
+        let floor = rows as f64 / floor.as_secs_f64();
+        let engine = open(&folder.path().join("data")).await?;
+        let sent = load::send(&engine, args.clients, args.signals, 0).await?;
+        let rate = args.signals as f64 / sent.took.as_secs_f64();
+        floors.push(floor);
+        rates.push(rate);
+        ratios.push(rate / floor);
+        p50.push(percentile(&sent.latencies, 0.50));
+        p99.push(percentile(&sent.latencies, 0.99));
+        close(engine).await?;
+    }
+    println!(
+        "ingest   {:.0} signals/s over HTTP with {} clients, 1 KiB each, acknowledged after commit and checkpoint; p50 {:.1} ms, p99 {:.1} ms",
+        median(&mut rates),
+        args.clients,
+        median(&mut p50),
+        median(&mut p99)
+    );
+    println!(
+        "         floor: {:.0} rows/s, raw SQLite insert in batches of 256, same durability; ratio {:.2} (median of {} runs)",
+        median(&mut floors),
+        median(&mut ratios),
+        args.runs
+    );
+    Ok(())
+}
+
+async fn close(engine: Arc<Engine>) -> Result<(), Failure> {
+    tokio::task::spawn_blocking(move || engine.close()).await.map_err(anyhow::Error::from)?;
+    Ok(())
+}
+
+async fn gates_and_dossier(args: &Args) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let engine = open(&data).await?;
+    release(&engine).await?;
+    let small = (args.history / 30).max(1);
+    load::send(&engine, args.clients, small, 10_000_000).await?;
+    let few = gate_times(&engine).await?;
+    load::send(&engine, args.clients, args.history - small, 20_000_000).await?;
+    let many = gate_times(&engine).await?;
+    println!(
+        "gate     p99 {:.1} ms with {small} signals of other releases, {:.1} ms with {}; ratio {:.2} (200 asks each, each one an entry of the log)",
+        percentile(&few, 0.99),
+        percentile(&many, 0.99),
+        args.history,
+        percentile(&many, 0.99) / percentile(&few, 0.99).max(0.001)
+    );
+    let begun = Instant::now();
+    let file = make_dossier(&engine, PRODUCT, "1.0.0", Renderer::Child(std::env::current_exe()?)).await?;
+    let made = begun.elapsed();
+    let pdf = file.pdf.unwrap_or_default();
+    let begun = Instant::now();
+    let verified = verify_dossier(&pdf, None);
+    println!(
+        "dossier  {:.2} s for JSON ({} KiB) and PDF ({} KiB) of a release with 1000 signals; verify {:.2} s ({})",
+        made.as_secs_f64(),
+        file.json.len() / 1024,
+        pdf.len() / 1024,
+        begun.elapsed().as_secs_f64(),
+        if verified.genuine() { "genuine" } else { "NOT genuine" }
+    );
+    let size = engine.head().size();
+    close(engine).await?;
+    start(&data, size)
+}
+
+/// A release with a thousand signals: a tag and 999 checks on its commit.
+async fn release(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let at = engine.now();
+    let commit = sha("bench release");
+    let hook = |event: &'static str, value: serde_json::Value| load::one(engine, event, value);
+    hook("push", forge::push(REPO, at, "main", None, &[(commit.clone(), "dana".into(), "PAY-1 begin".into())], "dana"))
+        .await?;
+    hook("push", forge::tag(REPO, at, "v1.0.0", &commit, "dana")).await?;
+    for i in 0..997 {
+        hook("check_run", forge::check_run(REPO, at, &commit, &format!("check {i}"), "success")).await?;
+    }
+    hook("deployment", forge::deployment(REPO, at, 1, "staging", &commit, &digest("bench"), None)).await
+}
+
+async fn gate_times(engine: &Arc<Engine>) -> Result<Vec<Duration>, Failure> {
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let begun = Instant::now();
+        ask_gate(engine, &system(), PRODUCT, "1.0.0", Gate::Deploy("production".into())).await?;
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    Ok(times)
+}
+
+/// How long a server takes to be ready on this data, and its resident size when idle.
+fn start(data: &Path, size: u64) -> Result<(), Failure> {
+    use std::io::{BufRead, BufReader};
+    let begun = Instant::now();
+    let mut child = std::process::Command::new(std::env::current_exe()?)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env("RUST_LOG", "error")
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    let ready = child
+        .stdout
+        .take()
+        .is_some_and(|out| BufReader::new(out).lines().map_while(Result::ok).any(|l| l.starts_with("Ready")));
+    let took = begun.elapsed();
+    std::thread::sleep(Duration::from_secs(2));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let resident = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .map_or_else(|| "not known here".to_owned(), |v| v.trim().to_owned());
+    child.kill()?;
+    child.wait()?;
+    println!(
+        "start    {:.2} s to ready on {size} entries{}; idle resident size {resident}",
+        took.as_secs_f64(),
+        if ready { "" } else { " (it did not say that it is ready)" }
+    );
+    Ok(())
+}
