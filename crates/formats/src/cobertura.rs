@@ -14,7 +14,8 @@ use crate::{Format, NotRead, Reading, xml};
 
 pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
     let mut reader = Reader::from_str(text);
-    let mut coverage = Coverage { lines_total: 0, lines_covered: 0, branches_total: 0, branches_covered: 0, files: 0 };
+    let mut coverage =
+        Coverage { lines_total: 0, lines_covered: 0, branches_total: 0, branches_covered: 0, files: 0, complete: true };
     let mut path: Vec<String> = Vec::new();
     let mut claimed = None;
     let mut valid = true;
@@ -51,6 +52,7 @@ pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
     if let Some(claimed) = claimed.filter(|claimed| *claimed != coverage.lines_total) {
         warnings.push(format!("Its header claims {claimed} lines; {} are listed.", coverage.lines_total));
     }
+    coverage.complete = valid;
     let counts = counts(&coverage);
     Ok(Reading {
         format: Format::Cobertura,

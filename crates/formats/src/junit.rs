@@ -80,7 +80,10 @@ pub(crate) fn read(text: &str, hints: &Hints) -> Result<Reading, NotRead> {
             }
         }
     }
-    close(&mut case, &mut run);
+    // A case that the file breaks off in has no outcome.
+    if run.complete {
+        close(&mut case, &mut run);
+    }
     let valid = run.complete;
     if let Some(suite) = &hints.suite {
         run.suite.clone_from(suite);

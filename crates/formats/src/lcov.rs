@@ -7,7 +7,8 @@ use certrail_domain::{Facts, facts::Coverage};
 use crate::{Format, NotRead, Reading, cobertura};
 
 pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
-    let mut coverage = Coverage { lines_total: 0, lines_covered: 0, branches_total: 0, branches_covered: 0, files: 0 };
+    let mut coverage =
+        Coverage { lines_total: 0, lines_covered: 0, branches_total: 0, branches_covered: 0, files: 0, complete: true };
     let mut warnings = Vec::new();
     let (mut claimed, mut ended, mut odd) = (0_u64, 0_u64, 0_u64);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
@@ -52,6 +53,7 @@ pub(crate) fn read(text: &str) -> Result<Reading, NotRead> {
     if claimed != coverage.lines_total && claimed > 0 {
         warnings.push(format!("It claims {claimed} lines; {} are listed.", coverage.lines_total));
     }
+    coverage.complete = valid;
     let counts = cobertura::counts(&coverage);
     Ok(Reading { format: Format::Lcov, valid, facts: Facts::Coverage(coverage), counts, subjects: vec![], warnings })
 }

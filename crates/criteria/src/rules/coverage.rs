@@ -13,6 +13,10 @@ pub(super) fn check(scope: &Scope<'_>, lines_percent: u64) -> Found {
             continue;
         }
         let inputs = vec![e.id.clone()];
+        if !coverage.complete {
+            let sentence = "The coverage report breaks off; it cannot tell.";
+            return Found::rows(vec![release_row(scope, Verdict::Indeterminate, Cause::Error, sentence, inputs)]);
+        }
         let row = match coverage.line_basis_points() {
             None => {
                 release_row(scope, Verdict::Indeterminate, Cause::Empty, "The coverage report lists no line.", inputs)

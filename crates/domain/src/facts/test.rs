@@ -87,6 +87,8 @@ pub struct Coverage {
     pub branches_covered: u64,
     /// Files in the report.
     pub files: u64,
+    /// The report ended as it should.
+    pub complete: bool,
 }
 
 impl Coverage {
