@@ -24,6 +24,11 @@ pub(crate) struct Range {
 /// The previous release is the one named, else the nearest tagged version that `at` descends from.
 pub(crate) fn range(folder: &Path, at: &str, previous: Option<&str>) -> anyhow::Result<Range> {
     let repo = gix::discover(folder).context("find the git checkout")?;
+    if repo.is_shallow()? {
+        bail!(
+            "the clone is shallow, so the range would be cut short; run `git fetch --unshallow --tags` (in GitHub Actions: fetch-depth: 0)"
+        );
+    }
     let tip = resolve(&repo, at)?;
     let tags = version_tags(&repo)?;
     let before = match previous {

@@ -181,7 +181,12 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     let mut views: Vec<ChangeView<'a>> = Vec::new();
     for (key, mut told) in events {
         told.sort_by_key(|(e, _)| (e.at(), e.log_index));
-        let view = one_change(&key, &told, &pushes, reviews.remove(&key).unwrap_or_default(), &mut covered);
+        let mut own = BTreeSet::new();
+        let view = one_change(&key, &told, &pushes, reviews.remove(&key).unwrap_or_default(), &mut own);
+        // Only a merged change answers for its commits: what was closed, or is still open, covers nothing.
+        if view.merged.is_some() {
+            covered.append(&mut own);
+        }
         // What was closed without merging is not part of anything.
         if view.change.is_none_or(|c| c.state != ChangeState::Closed) {
             views.push(view);

@@ -21,15 +21,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Text<'_> {
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
     };
     match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => decode(rest),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => plain(rest),
         [0xFE, 0xFF, ..] => Text { text: utf16(true).into(), warning: Some("It is UTF-16.".into()) },
         [0xFF, 0xFE, ..] => Text { text: utf16(false).into(), warning: Some("It is UTF-16.".into()) },
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => Text { text: text.into(), warning: None },
-            Err(_) => Text {
-                text: bytes.iter().map(|b| char::from(*b)).collect::<String>().into(),
-                warning: Some("It is not UTF-8; read as ISO-8859-1.".into()),
-            },
+        _ => plain(bytes),
+    }
+}
+
+/// Bytes without a mark.
+fn plain(bytes: &[u8]) -> Text<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Text { text: text.into(), warning: None },
+        Err(_) => Text {
+            text: bytes.iter().map(|b| char::from(*b)).collect::<String>().into(),
+            warning: Some("It is not UTF-8; read as ISO-8859-1.".into()),
         },
     }
 }

@@ -45,7 +45,7 @@ fn real_files_give_the_counts_that_others_found() {
             match read(&std::fs::read(&path).unwrap(), None, &Hints::default()) {
                 Ok(r) if r.format.name() != format => wrong.push(format!("{name}: read as {}", r.format.name())),
                 Ok(r) if valid && Some(r.counts[count]) != expected => {
-                    wrong.push(format!("{name}: {} {count}, expected {expected:?}", r.counts[count]))
+                    wrong.push(format!("{name}: {} {count}, expected {expected:?}", r.counts[count]));
                 }
                 Ok(r) if !valid && r.valid => wrong.push(format!("{name}: is invalid and was found valid")),
                 Err(e) if valid => wrong.push(format!("{name}: not read: {e}")),

@@ -124,7 +124,8 @@ pub async fn ask_gate(
     let answer = GateAnswer {
         gate: gate.to_string(),
         release: format!("{}/{}", stored.release.product, stored.release.version),
-        allow: blockers.is_empty() && !evaluation.requirements.is_empty(),
+        // A gate over nothing stays closed: no requirement that counts is not the same as all met.
+        allow: blockers.is_empty() && evaluation.summary.counted > 0,
         sentence: sentence::sentence(&stored.release, evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         blockers,
@@ -186,14 +187,42 @@ fn blockers(
         }
         // The approval of a deployment is given to what is certified; it is asked for at the deploy gate.
         Gate::Certification => open.filter(|r| r.id != "deployment-approval").map(of).collect(),
-        Gate::Deploy(_) => {
+        Gate::Deploy(environment) => {
             let mut all: Vec<Blocker> = open.map(of).collect();
+            all.extend(not_approved(environment, evidence, release));
             if let Some(blocker) = not_certified(certifications, evidence, release) {
                 all.insert(0, blocker);
             }
             all
         }
     }
+}
+
+/// An approval for one environment opens no other: the newest word of somebody on exactly this one must be a yes.
+fn not_approved(
+    environment: &str,
+    evidence: &[certrail_criteria::Evidence],
+    release: &certrail_domain::Release,
+) -> Option<Blocker> {
+    use certrail_domain::facts::ApprovalVerdict;
+    let mut latest = std::collections::BTreeMap::new();
+    for e in evidence {
+        if let Facts::Approval(a) = &e.facts
+            && a.environment == environment
+            && a.meaning == "approval"
+        {
+            latest.insert(a.approver.as_ref().map(|p| p.account.clone()), a.verdict);
+        }
+    }
+    let approved = latest.values().any(|v| *v == ApprovalVerdict::Approved);
+    let rejected = latest.values().any(|v| *v == ApprovalVerdict::Rejected);
+    (!approved || rejected).then(|| Blocker {
+        requirement: "approval".into(),
+        title: format!("Approval for {environment}"),
+        verdict: certrail_domain::Verdict::Missing,
+        sentence: format!("Nobody has approved the deployment to {environment}, or somebody refused it."),
+        fix: format!("Ask an approver for `certrail approve {} --environment {environment}`.", release.version),
+    })
 }
 
 /// T23 and T24 at the gate: a yes is on record, and nothing that counts changed the build since.
@@ -212,6 +241,9 @@ fn not_certified(
     let Some(newest) = certifications.last().filter(|c| c.passed) else {
         return Some(blocker(format!("{} is not certified.", release.version)));
     };
+    if release.digests.iter().any(|d| !newest.digests.contains(d)) {
+        return Some(blocker("It has an artefact that was not there when it was certified.".into()));
+    }
     let moved = evidence.iter().any(|e| {
         e.log_index > newest.log_index
             && matches!(&e.facts, Facts::Tag(t) if t.commit.is_some() && t.commit != release.commit)

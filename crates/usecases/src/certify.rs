@@ -125,6 +125,14 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         .filter(|r| !r.pending && r.id != "deployment-approval")
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))
         .collect();
+    if evaluation.summary.counted == 0 {
+        return Err(refuse(
+            "nothing-counts",
+            "No requirement applies to it, so there is nothing to certify.",
+            "Look at the criteria of the product.",
+        )
+        .into());
+    }
     if !open.is_empty() {
         let why = format!(
             "{} requirement{} open: {}",

@@ -73,8 +73,10 @@ pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: T
         .ok_or_else(|| StoreError::Damaged(format!("product {} is not there", release.product)))?;
     let mut context = Vec::new();
     for repository in &product.repositories {
-        for signal in signals::about_of_kind(tx, &Key::repository(repository), "code.branch_rule", position)? {
-            context.push(as_evidence(&signal, certrail_domain::BindRule::OpenRelease));
+        for kind in ["code.branch_rule", "security.alert"] {
+            for signal in signals::about_of_kind(tx, &Key::repository(repository), kind, position)? {
+                context.push(as_evidence(&signal, certrail_domain::BindRule::OpenRelease));
+            }
         }
     }
     context.sort_by_key(|e| e.log_index);
@@ -86,7 +88,7 @@ pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: T
             log_index: d.log_index,
             at: Time::from_micros(d.decided),
             passed: d.result == "PASSED",
-            digests: release.digests.clone(),
+            digests: signed_digests(tx, stored.seq, d.log_index),
         })
         .collect();
     let identities = Identities::new(people::all_at(tx, position)?.into_iter().flat_map(|p| {
@@ -119,6 +121,11 @@ pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: T
         context,
         known_versions,
     })
+}
+
+/// The artefacts a decision spoke of: those the release had when it was made. What came later is not covered.
+fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Vec<String> {
+    releases::at(tx, seq, log_index).ok().flatten().map(|r| r.digests).unwrap_or_default()
 }
 
 /// The criteria of that name in force at a position, with the digest of their text.

@@ -53,6 +53,6 @@ pub use verify_dossier::{Check, Verification, verify_dossier};
 pub use certrail_criteria::{Framework, frameworks};
 pub use certrail_ledger::receipt::Receipt as LogReceipt;
 pub use certrail_store::tables::people::{Person, Token};
-pub use people::session_for;
+pub use people::{redeem_link, session_for, sign_in_link};
 
 pub(crate) use engine::leaves as engine_leaves;

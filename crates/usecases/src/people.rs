@@ -133,6 +133,16 @@ pub async fn redeem_setup(
                 )
                 .into());
             };
+            if !people::all_at(batch.tx, i64::MAX as u64)?.is_empty() {
+                return Err(Problem::new(
+                    ProblemKind::Conflict,
+                    "set-up",
+                    "You were not signed in.",
+                    "Somebody is set up already; older links have ended with that.",
+                    "Ask them for a sign-in link.",
+                )
+                .into());
+            }
             people::revoke(batch.tx, &token.id, batch.now)?;
             let person = record_person(batch, None, name.trim(), vec![account], Role::Admin, "set-up link")?;
             let session = make(batch, "session", "set-up", Some(&person.id), Role::Admin, SESSION_LIFE)?;
@@ -199,6 +209,58 @@ pub async fn put_person(
     Ok(person)
 }
 
+/// Makes a one-time link by which a person signs in.
+///
+/// # Errors
+/// A role that may not, an unknown person, a failed commit.
+pub async fn sign_in_link(engine: &Arc<Engine>, caller: &Caller, person: &str) -> Result<Session, Problem> {
+    allow(caller, Action::Administer)?;
+    let (caller, wanted) = (caller.clone(), person.to_owned());
+    let (session, _) = engine
+        .write(move |batch| {
+            let everybody = people::all_at(batch.tx, i64::MAX as u64)?;
+            let Some(person) = everybody.into_iter().find(|p| p.id.as_str() == wanted || p.name == wanted) else {
+                let why = format!("There is no person `{}`.", wanted.chars().take(60).collect::<String>());
+                let fix = "Add them first: `certrail person add`.";
+                return Err(Problem::new(ProblemKind::NotFound, "no-such-person", "No link was made.", why, fix).into());
+            };
+            let session = make(batch, "link", "sign-in link", Some(&person.id), person.role, SETUP_LIFE)?;
+            let document = json!({ "person": person.id, "token": session.id });
+            batch.control("sign-in-link", &caller.account(), &[], &document)?;
+            Ok(session)
+        })
+        .await?;
+    Ok(session)
+}
+
+/// Uses a sign-in link: the person is signed in, and the link has ended.
+///
+/// # Errors
+/// A link that is unknown, used or over.
+pub async fn redeem_link(engine: &Arc<Engine>, link: &str) -> Result<Session, Problem> {
+    let digest = sha256(link.as_bytes());
+    let (session, _) = engine
+        .write(move |batch| {
+            let token = people::token(batch.tx, &digest)?
+                .filter(|t| t.kind == "link" && t.revoked.is_none() && t.expires > batch.now);
+            let Some((token, person)) = token.and_then(|t| Some((t.clone(), t.person?))) else {
+                let why = "This link was used already or has ended.";
+                return Err(Problem::new(
+                    ProblemKind::NotSignedIn,
+                    "sign-in-link",
+                    "You were not signed in.",
+                    why,
+                    "Ask an admin for a new one.",
+                )
+                .into());
+            };
+            people::revoke(batch.tx, &token.id, batch.now)?;
+            make(batch, "session", "session", Some(&PersonId::from_stored(person)), token.role, SESSION_LIFE)
+        })
+        .await?;
+    Ok(session)
+}
+
 /// Everybody.
 ///
 /// # Errors
@@ -230,17 +292,17 @@ pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
         Ok::<_, StoreError>(Some((token, person)))
     })?;
     let Some((token, person)) = found else { return Err(refuse("The token is not known.")) };
-    if token.kind == "setup" {
-        return Err(refuse("A set-up link is opened, not used as a token."));
+    if matches!(token.kind.as_str(), "setup" | "link") {
+        return Err(refuse("A link is opened, not used as a token."));
     }
     if token.revoked.is_some() || token.expires <= now {
         return Err(refuse("The token has ended."));
     }
-    // A person's session follows the role they hold now; a token never gives more than its owner has.
-    let role = match (&person, token.kind.as_str()) {
-        (Some(p), "session") => p.role,
-        _ => token.role,
-    };
+    if token.person.is_some() && person.is_none() {
+        return Err(refuse("The person behind the token is not known any more."));
+    }
+    // Whatever stands for a person follows the role they hold now.
+    let role = person.as_ref().map_or(token.role, |p| p.role);
     Ok(Caller {
         role,
         name: person.as_ref().map_or_else(|| token.name.clone(), |p| p.name.clone()),

@@ -163,7 +163,7 @@ pub async fn record_fact(
         return Err(no_such_product(engine, &product));
     }
     let signal = to_signal(engine, caller, input)?;
-    let delivery = delivery_id(&signal, &body, caller);
+    let delivery = delivery_id(&signal, &body, caller, engine.now());
     let incoming = Incoming {
         connector,
         delivery,
@@ -183,12 +183,12 @@ pub async fn record_fact(
     Ok((ack, met, head))
 }
 
-/// Repeating the same words is one delivery, except for approvals: saying yes again after saying no is a new act.
-fn delivery_id(signal: &Signal, body: &[u8], caller: &Caller) -> String {
+/// A retry of the same words within the same minute is one delivery; said again later, it is a new act.
+fn delivery_id(signal: &Signal, body: &[u8], caller: &Caller, now: Time) -> String {
     let digest = certrail_ledger::hex(&certrail_ledger::sha256(body));
     match &signal.facts {
-        Facts::Approval(_) => format!("{digest} {} {}", caller.key, signal.occurred_at.unwrap_or_default()),
-        _ => digest,
+        Facts::Manifest(_) | Facts::Ticket(_) => digest,
+        _ => format!("{digest} {} {}", caller.key, now.as_micros() / (60 * Time::SECOND)),
     }
 }
 
@@ -327,6 +327,13 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
         ));
     }
     let full = |sha: &str| matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
+    if m.range.as_ref().is_some_and(|r| !r.iter().any(|c| c.sha == m.commit)) {
+        return Err(refuse(
+            "bad-range",
+            "The range does not hold the commit it ends at.",
+            "Cut in a full checkout: `certrail release cut`.",
+        ));
+    }
     let commits = m.range.iter().flatten();
     if !full(&m.commit) || commits.clone().any(|c| !full(&c.sha)) {
         return Err(refuse("bad-commit", "A commit id is not complete.", "Give all 40 (or 64) hexadecimal digits."));

@@ -57,8 +57,10 @@ impl Verification {
 #[must_use]
 pub fn verify_dossier(file: &[u8], trusted: Option<&str>) -> Verification {
     let mut v = Verification::default();
+    let mut pdf_key = None;
     let json = if file.starts_with(b"%PDF-") {
-        let Some(json) = open_pdf(file, &mut v) else { return v };
+        let Some((json, key)) = open_pdf(file, &mut v) else { return v };
+        pdf_key = Some(key);
         json
     } else {
         file.to_vec()
@@ -84,25 +86,32 @@ pub fn verify_dossier(file: &[u8], trusted: Option<&str>) -> Verification {
     };
     v.sentence = Some(dossier.sentence.clone());
     v.log_key = Some(dossier.integrity.log_key.clone());
+    if let Some(key) = pdf_key {
+        // Pages and attachment must come from the same hand: a seal by any other key is a forgery.
+        let same = key == dossier.integrity.dossier_key;
+        let outcome =
+            if same { Ok("the same key".to_owned()) } else { Err("the pages were sealed by another key".to_owned()) };
+        v.note("pages and attachment are sealed by the same key", outcome);
+    }
     contents(&dossier, &seal.key, trusted, &mut v);
     v
 }
 
 /// The seal over the PDF, and the JSON attached inside.
-fn open_pdf(file: &[u8], v: &mut Verification) -> Option<Vec<u8>> {
+fn open_pdf(file: &[u8], v: &mut Verification) -> Option<(Vec<u8>, String)> {
     let opened = seal::open_pdf(file);
     let holds = opened.as_ref().and_then(|(bytes, seal)| seal.verify(bytes)).map(|k| format!("key {}", k.key_id()));
     if !v.note("seal of the PDF", holds.ok_or_else(|| "the PDF was changed after sealing, or was never sealed".into()))
     {
         return None;
     }
-    let (bytes, _) = opened?;
+    let (bytes, seal) = opened?;
     let json = attachment(&bytes);
     v.note(
         "dossier attached to the PDF",
         json.as_ref().map(|j| format!("{} bytes", j.len())).ok_or_else(|| "no dossier.json is attached".into()),
     );
-    json
+    Some((json?, seal.key))
 }
 
 /// Finds the attached JSON: the stream of the embedded file, deflated or plain (ISO 32000-2 §7.11.4).
@@ -231,6 +240,7 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         if decision.entries.is_empty() {
             return Err(fail("it has no signed statement"));
         }
+        let mut named_release = false;
         for entry in &decision.entries {
             let envelope: Envelope =
                 serde_json::from_value(entry.envelope.clone()).map_err(|e| fail(&e.to_string()))?;
@@ -241,6 +251,13 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
                 .or_else(|| statement.pointer("/predicate/inputAttestations/0/digest/sha256"));
             if named.and_then(|n| n.as_str()) != Some(decision.world_digest.as_str()) {
                 return Err(fail("a statement names another state of the world"));
+            }
+            if let Some(own) = statement.pointer("/predicate/release/id") {
+                let decided = statement.pointer("/predicate/decision").and_then(|x| x.as_str());
+                if own.as_str() != Some(d.release.id.as_str()) || decided != Some(decision.id.as_str()) {
+                    return Err(fail("it is a decision on another release"));
+                }
+                named_release = true;
             }
             verify_entry(entry.proof.index, entry.proof.leaf.as_bytes(), &entry.proof.hashes, head)
                 .map_err(|e| fail(&e.to_string()))?;
@@ -253,6 +270,9 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
             if !same {
                 return Err(fail("its entry holds another signature"));
             }
+        }
+        if !named_release {
+            return Err(fail("no statement names the release"));
         }
     }
     Ok(format!("{} decisions", d.decisions.len()))

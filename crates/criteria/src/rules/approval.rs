@@ -95,7 +95,7 @@ fn one(
             let (e, a) = **pair;
             let before = deployment.map_or(Truth::True, |d| e.interval().before(d.start));
             let valid = until.since(e.at()) <= validity_days * Time::DAY;
-            (before, same_object(scope, a, deployment), separate(scope, a), valid, *pair)
+            (before, same_object(scope, a, deployment), separate(scope, a, deployment), valid, *pair)
         })
         .collect();
     let name = &subject.id;
@@ -200,10 +200,12 @@ pub(super) fn same_object(scope: &Scope<'_>, a: &Approval, deployment: Option<&D
 }
 
 /// T22: the approver wrote none of it and, unless a pipeline deploys, does not deploy it.
-fn separate(scope: &Scope<'_>, a: &Approval) -> bool {
+fn separate(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<'_>>) -> bool {
     let Some(approver) = &a.approver else { return false };
     let person = |account: &str| scope.input.identities.person(account).to_owned();
     let own = person(&approver.account);
     let human = approver.kind == certrail_domain::ActorKind::Human;
-    human && !scope.world.authors().into_iter().any(|author| person(author) == own)
+    let deployer = deployment.and_then(|d| d.newest.deployer.as_ref());
+    let deploys = deployer.is_some_and(|d| d.kind == certrail_domain::ActorKind::Human && person(&d.account) == own);
+    human && !deploys && !scope.world.authors().into_iter().any(|author| person(author) == own)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use certrail_domain::{
-    Cause, EvidenceId, Facts, Row, Subject, Time, Verdict,
-    facts::{Alert, Level},
+    Cause, EvidenceId, Facts, Key, Row, Subject, Time, Verdict,
+    facts::{Alert, Level, Scan},
 };
 
 use super::{Found, Scope};
@@ -68,17 +68,27 @@ pub(super) fn check(scope: &Scope<'_>, days: [i64; 4]) -> Found {
 /// What is open: the newest scan of each tool on this release tells what it still sees, alerts tell by themselves.
 fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Open<'a>> {
     let mut first_seen: BTreeMap<String, Time> = BTreeMap::new();
-    let mut newest: BTreeMap<&str, &Evidence> = BTreeMap::new();
+    // One scan does not answer for another tool, kind or object; one that saw nothing answers for none.
+    let mut newest: BTreeMap<String, &Evidence> = BTreeMap::new();
     let mut alerts: BTreeMap<String, (&Evidence, &Alert)> = BTreeMap::new();
-    for e in &scope.world.usable {
+    // Alerts that name no commit concern the repository as a whole: every release made while they are open.
+    let whole = scope
+        .input
+        .context
+        .iter()
+        .filter(|e| matches!(&e.facts, Facts::Alert(a) if a.commit.is_none()) && e.at() <= scope.world.as_of);
+    for e in scope.world.usable.iter().copied().chain(whole) {
         match &e.facts {
             Facts::Scan(s) => {
-                *scanned |= super::scan::saw_something(s) == certrail_domain::Truth::True;
                 for f in &s.findings {
                     let seen = first_seen.entry(f.fingerprint.clone()).or_insert_with(|| e.at());
                     *seen = (*seen).min(e.at());
                 }
-                let known = newest.entry(s.tool.as_str()).or_insert(e);
+                if super::scan::saw_something(s) != certrail_domain::Truth::True {
+                    continue;
+                }
+                *scanned = true;
+                let known = newest.entry(scanned_by(e, s)).or_insert(e);
                 if (e.at(), e.log_index) >= (known.at(), known.log_index) {
                     *known = e;
                 }
@@ -107,7 +117,8 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
             entry.inputs.push(e.id.clone());
         }
     }
-    for (id, (e, a)) in alerts.into_iter().filter(|(_, (_, a))| a.open) {
+    // Dismissed at the forge is not accepted here: that takes an exception (law 6).
+    for (id, (e, a)) in alerts.into_iter().filter(|(_, (_, a))| a.open || a.dismissed) {
         let since = a.detected_at.unwrap_or_else(|| e.at());
         open.insert(
             id,
@@ -115,4 +126,14 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
         );
     }
     open
+}
+
+/// Tool, kind and object of a scan.
+fn scanned_by(e: &Evidence, s: &Scan) -> String {
+    let mut about: Vec<&str> = e.named.iter().map(Key::as_str).collect();
+    about.extend(s.digests.iter().map(String::as_str));
+    about.extend(s.commit.as_deref());
+    about.sort_unstable();
+    about.dedup();
+    format!("{}\n{}\n{}", s.tool, s.scan.name(), about.join(" "))
 }

@@ -233,12 +233,16 @@ impl Scope<'_> {
             }
         };
         let keys: Vec<&Key> = e.named.iter().chain(also).collect();
-        // A digest is the stronger name: evidence that names one must name one of ours.
-        let digests: Vec<&&Key> = keys.iter().filter(|k| k.parts().0 == "digest").collect();
-        let hit = if digests.is_empty() || release.digests.is_empty() {
-            keys.iter().any(|k| is_this(k))
-        } else {
+        // The more exact name counts: a digest before a commit, a commit before the release. Evidence
+        // that names a build or commit at all must name ours.
+        let of_kind = |kind: &str| keys.iter().filter(|k| k.parts().0 == kind).copied().collect::<Vec<&Key>>();
+        let (digests, commits) = (of_kind("digest"), of_kind("commit"));
+        let hit = if !digests.is_empty() && !release.digests.is_empty() {
             digests.iter().any(|k| is_this(k))
+        } else if !commits.is_empty() {
+            commits.iter().any(|k| is_this(k))
+        } else {
+            keys.iter().any(|k| is_this(k))
         };
         if hit { About::This } else { About::Other }
     }

@@ -21,6 +21,11 @@ pub(super) fn check(scope: &Scope<'_>, approvals: u64) -> Found {
         rows.push(row);
         rules.append(&mut results);
     }
+    if scope.input.release.range_partial && !rows.is_empty() {
+        let sentence =
+            "The commit range could not be followed to the release before, so there may be changes we do not know.";
+        rows.push(super::release_row(scope, Verdict::Indeterminate, Cause::Error, sentence, vec![]));
+    }
     Found { rules, fallback: no_changes(), ..Found::rows(rows) }
 }
 
@@ -53,6 +58,13 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
     let mut latest: BTreeMap<&str, &ReviewView<'_>> = BTreeMap::new();
     for view in &change.reviews {
         let Some(reviewer) = &view.review.reviewer else { continue };
+        // The forge repeats the time of the review when it is set aside; at equal times that wins.
+        let stays = latest.get(reviewer.account.as_str()).is_some_and(|known| {
+            known.review.verdict == ReviewVerdict::Dismissed && known.evidence.at() == view.evidence.at()
+        });
+        if stays || view.evidence.connector != "cli" && view.evidence.duplicate_of.is_some() {
+            continue; // a replay under a fresh delivery id revives nothing
+        }
         let after_merge = change.merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
         // A later review by the same person replaces the earlier one, up to the merge; a comment replaces nothing.
         if view.review.verdict != ReviewVerdict::Commented

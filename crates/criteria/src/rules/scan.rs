@@ -1,7 +1,7 @@
 //! T14–T16: a scan of the exact object ran to its end, saw something, and is fresh.
 
 use certrail_domain::{
-    Cause, Facts, Key, Row, RuleResult, Subject, Time, Truth, Verdict,
+    Cause, Facts, Interval, Key, Row, RuleResult, Subject, Time, Truth, Verdict,
     facts::{Scan, ScanKind},
 };
 
@@ -69,9 +69,9 @@ fn one(
         let mut own: Vec<Key> = s.digests.iter().map(|d| Key::digest(d)).collect();
         own.extend(s.commit.iter().map(|c| Key::commit(c)));
         let exact = e.named.iter().chain(&own).any(|k| k.as_str() == subject.id);
-        // A sender that names the release names everything in it, unless it also names something else.
-        exact
-            || e.named.iter().any(|k| k.parts().0 == "release") && scope.about(e, &own) == About::This && own.is_empty()
+        // A sender that names the release and nothing else names everything in it.
+        let only_release = own.is_empty() && e.named.iter().all(|k| k.parts().0 == "release");
+        exact || only_release && scope.about(e, &own) == About::This
     };
     let row = |verdict, cause, sentence: String, inputs| Row {
         subject: subject.clone(),
@@ -104,7 +104,8 @@ fn one(
         None => scan.tool.clone(),
     };
     let saw = saw_something(scan);
-    let at = scan.finished_at.unwrap_or_else(|| e.at());
+    // A report that ends after we received it does not know its own time; ours stands in.
+    let at = scan.finished_at.filter(|t| *t <= e.received.plus(Interval::SERVER)).unwrap_or_else(|| e.at());
     // The scan that was fresh at deployment stays good for what was deployed then.
     let age = scope.world.as_of.since(at);
     let name = format!("{kinds}:{}", subject.id);

@@ -6,36 +6,36 @@ use super::{Found, Scope, approval::same_object, release_row};
 
 pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
     let mut stale = None;
+    let mut yes = None;
+    let mut heard = std::collections::BTreeSet::new();
     for e in scope.newest_first() {
         let Facts::Approval(a) = &e.facts else { continue };
         if a.meaning != meaning {
             continue;
         }
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
+        // The newest word of each person counts; one standing no is a no.
+        if !heard.insert(a.approver.as_ref().map(|p| p.account.as_str())) {
+            continue;
+        }
         let inputs = vec![e.id.clone()];
         if !same_object(scope, a, None) {
             stale = stale.or(Some((who, inputs)));
             continue;
         }
-        let row = match a.verdict {
-            ApprovalVerdict::Approved => release_row(
-                scope,
-                Verdict::Passed,
-                Cause::Satisfied,
-                format!("{who} signed exactly this build on {}.", e.at().human()),
-                inputs,
-            ),
-            ApprovalVerdict::Rejected => release_row(
-                scope,
-                Verdict::Failed,
-                Cause::Negative,
-                format!("{who} looked at this build and said no."),
-                inputs,
-            ),
-            ApprovalVerdict::Withdrawn => {
-                release_row(scope, Verdict::Missing, Cause::Absent, format!("{who} took the sign-off back."), inputs)
+        match a.verdict {
+            ApprovalVerdict::Approved => {
+                let sentence = format!("{who} signed exactly this build on {}.", e.at().human());
+                yes = yes.or(Some(release_row(scope, Verdict::Passed, Cause::Satisfied, sentence, inputs)));
             }
-        };
+            ApprovalVerdict::Rejected => {
+                let sentence = format!("{who} looked at this build and said no.");
+                return Found::rows(vec![release_row(scope, Verdict::Failed, Cause::Negative, sentence, inputs)]);
+            }
+            ApprovalVerdict::Withdrawn => {}
+        }
+    }
+    if let Some(row) = yes {
         return Found::rows(vec![row]);
     }
     match stale {

@@ -64,7 +64,7 @@ pub(super) fn check(scope: &Scope<'_>, suites: &[String]) -> Found {
 }
 
 fn judge(suite: &str, runs: &[(&Evidence, &TestRun)]) -> (Verdict, Cause, String) {
-    let Some((_, run)) = runs.iter().find(|(_, r)| r.complete) else {
+    let Some((_, run)) = runs.first().filter(|(_, r)| r.complete) else {
         return match runs.first() {
             None => (Verdict::Missing, Cause::Absent, format!("Suite {suite} did not run on this release.")),
             Some(_) => (
@@ -76,7 +76,7 @@ fn judge(suite: &str, runs: &[(&Evidence, &TestRun)]) -> (Verdict, Cause, String
     };
     let again = match runs.len() {
         1 => String::new(),
-        n => format!(" It ran {n} times; the last complete run counts."),
+        n => format!(" It ran {n} times; the last run counts."),
     };
     let ran = run.tests - run.skipped.min(run.tests);
     match (run.failed + run.errors, ran) {

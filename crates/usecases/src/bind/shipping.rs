@@ -37,7 +37,7 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         }
     };
     let mut shipped: Option<(Time, Time)> = None;
-    let mut rollback = false;
+    let (mut rollback, mut newest_rollback) = (false, None);
     for (signal, _, key) in &evidence {
         let Facts::Deployment(d) = &signal.signal.facts else { continue };
         let explicit = key.parts().0 == "release" || *key == Key::release(&release.product, &release.version);
@@ -49,7 +49,10 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         if shipped.is_none_or(|(known, _)| at < known) {
             shipped = Some((at, start));
         }
-        rollback |= d.rollback;
+        if d.rollback {
+            rollback = true;
+            newest_rollback = newest_rollback.max(Some(at));
+        }
     }
     let Some((at, start)) = shipped else { return Ok(()) };
     let before = |decided: i64| {
@@ -67,6 +70,9 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     stored.release.state = state;
     stored.release.shipped_at = Some(at);
     stored.release.ungated = !decided;
+    if rollback {
+        mark_rolled_back(batch, &stored, newest_rollback.unwrap_or(at))?;
+    }
     if known == (state, Some(at), !decided) {
         return Ok(());
     }
@@ -74,9 +80,6 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let mark = [label(&stored.label_key, stored.release.id.as_str())];
     let sealed = Sealed { release: stored.release.id.as_str(), shipped_at: at, ungated: !decided };
     batch.control(if decided { "release-sealed" } else { "release-ungated" }, "certrail", &mark, &sealed)?;
-    if rollback {
-        mark_rolled_back(batch, &stored, at)?;
-    }
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use super::{Keys, committer::Fault};
 pub struct Batch<'a> {
     /// The transaction.
     pub tx: &'a Tx<'a>,
+    pub(super) blobs: &'a BlobFiles,
     /// Keys, for signing decisions.
     pub keys: &'a Keys,
     /// When everything in this commit was received: never earlier than anything before it.
@@ -39,8 +40,8 @@ impl Batch<'_> {
         self.next_index() - 1
     }
 
-    /// Keeps small bytes in this commit's pack, or notes that large ones are in their file
-    /// (which the caller wrote before). Returns the entry that brought the same bytes first, if any did.
+    /// Keeps small bytes in this commit's pack, or large ones in a file of their own
+    /// (callers write those before, outside the commit, where they can). Returns the entry that brought the same bytes first, if any did.
     ///
     /// # Errors
     /// When the store fails.
@@ -49,6 +50,8 @@ impl Batch<'_> {
             return Ok(Some(first));
         }
         let place = if bytes.len() > BlobFiles::SMALL {
+            // Durable before the commit that names it; writing what is there already costs nothing.
+            self.blobs.put(&certrail_ledger::hex(digest), bytes)?;
             BlobPlace::File { size: bytes.len() as u64 }
         } else {
             let start = self.pack.len() as u64;

@@ -161,6 +161,7 @@ fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Work>) {
         let outcome = writer.transaction(|tx| {
             let mut batch = Batch {
                 tx,
+                blobs: &engine.blobs,
                 keys: &engine.keys,
                 now,
                 work_first: old.size(),

@@ -21,7 +21,7 @@ pub(super) fn full(app: &App, caller: &Caller, title: &str, here: &str, body: &M
                     }
                 }
                 div.who {
-                    span { (caller.name) ", " (caller.role.name().replace('-', " ")) }
+                    a href="/account" { (caller.name) ", " (caller.role.name().replace('-', " ")) }
                     @if app.settings.demo.is_some() {
                         span.roles {
                             " change role: "

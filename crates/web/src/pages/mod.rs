@@ -1,5 +1,6 @@
 //! Pages: HTML from the server, the sentence first, everything reachable without script.
 
+mod account;
 mod evidence;
 mod home;
 mod layout;
@@ -37,6 +38,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/unbound/{id}/bind", post(unbound::bind))
         .route("/log", get(log::page))
         .route("/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route("/account", get(account::page))
+        .route("/account/token", post(account::token))
+        .route("/account/link/{person}", post(account::link))
+        .route("/account/person", post(account::person))
+        .route("/link/{link}", get(sign_in::link_form).post(sign_in::link))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/setup/{link}", get(sign_in::setup_form).post(sign_in::setup))
         .route("/demo/as/{role}", get(sign_in::demo_role))

@@ -26,7 +26,11 @@ pub(super) struct Target {
 
 /// Only addresses of our own.
 fn safe(to: &str) -> &str {
-    if to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') { to } else { "/" }
+    if to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && !to.contains(char::is_control) {
+        to
+    } else {
+        "/"
+    }
 }
 
 pub(super) async fn form(Query(target): Query<Target>) -> Html<String> {
@@ -106,10 +110,30 @@ pub(super) struct SetupForm {
 
 pub(super) async fn setup(State(app): State<App>, Path(link): Path<String>, Form(form): Form<SetupForm>) -> Response {
     match redeem_setup(&app.engine, &link, form.name, form.account).await {
-        Ok((_, session)) => with_cookie(&session.secret, "/", 12 * 3600),
+        Ok((_, session)) => with_cookie(&session.secret, "/account", 12 * 3600),
         Err(p) => {
             let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
             (crate::refusal::status(p.kind), Html(layout::bare("Error: Set up", &body).into_string())).into_response()
+        }
+    }
+}
+
+/// A link opens a page first: a mail scanner that follows it must not use it up.
+pub(super) async fn link_form(Path(_): Path<String>) -> Html<String> {
+    let body = html! {
+        h1 { "Sign in" }
+        form method="post" { button type="submit" autofocus { "Sign in" } }
+        p.meta { "This link works once." }
+    };
+    Html(layout::bare("Sign in", &body).into_string())
+}
+
+pub(super) async fn link(State(app): State<App>, Path(link): Path<String>) -> Response {
+    match certrail_usecases::redeem_link(&app.engine, &link).await {
+        Ok(session) => with_cookie(&session.secret, "/", 12 * 3600),
+        Err(p) => {
+            let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
+            (crate::refusal::status(p.kind), Html(layout::bare("Error: Sign in", &body).into_string())).into_response()
         }
     }
 }
