@@ -307,6 +307,88 @@ async fn an_old_evaluation_gives_the_same_bytes_again() {
     assert_eq!(String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_of_a_closed_change_that_reach_the_branch_all_the_same_are_not_reviewed() {
+    let stage = stage().await;
+    for (minute, step) in steps().into_iter().filter(|(minute, _)| *minute < 60) {
+        send(&stage, at(minute), &step).await;
+    }
+    let (sneaky, merge) = (sha("sneaky"), sha("merge"));
+    let pull = Pull {
+        repo: REPO,
+        number: 13,
+        title: "PAY-7 sneaky",
+        author: "dana",
+        branch: "sneak",
+        head: &sneaky,
+        merge: None,
+    };
+    stage
+        .sender
+        .github(at(50), "pull_request", &forge::pull_request(at(50), "opened", &pull, "dana"))
+        .await
+        .expect("taken");
+    let mut closed = forge::pull_request(at(51), "closed", &pull, "dana");
+    closed["pull_request"]["state"] = json!("closed");
+    stage.sender.github(at(51), "pull_request", &closed).await.expect("taken");
+    let commits = [(sneaky.clone(), "dana".to_owned(), "PAY-7 sneaky".to_owned())];
+    stage
+        .sender
+        .github(at(52), "push", &forge::push(REPO, at(52), "main", Some(&merge), &commits, "dana"))
+        .await
+        .expect("taken");
+    stage.sender.github(at(60), "push", &forge::tag(REPO, at(60), "v2.4.1", &sneaky, "anna")).await.expect("taken");
+    let review = verdicts(&stage).into_iter().find(|v| v.starts_with("code-review")).expect("judged");
+    assert!(review.starts_with("code-review failed"), "{review}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_sealed_by_another_hand_are_not_genuine() {
+    use certrail_ledger::{keys::DecisionKey, seal};
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    decide(&stage).await;
+    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
+        .await
+        .expect("made");
+    let key = stage.engine.keys.log.verifier().vkey();
+    let verify = |bytes: &[u8]| certrail_usecases::verify_dossier(bytes, Some(&key));
+    assert!(verify(&file.json).genuine(), "{:?}", verify(&file.json));
+    // A file of the shape of a PDF is enough: what counts is who sealed the bytes around the attachment.
+    let pages = [b"%PDF-1.7\nstream\n".as_slice(), &file.json, b"\nendstream\nstartxref\n0\n%%EOF"].concat();
+    let own = seal::seal_pdf(&pages, &stage.engine.keys.dossier).expect("seals").expect("has startxref");
+    assert!(verify(&own).genuine(), "{:?}", verify(&own));
+    let (foreign, _) = DecisionKey::generate().expect("randomness");
+    let forged = seal::seal_pdf(&pages, &foreign).expect("seals").expect("has startxref");
+    assert!(!verify(&forged).genuine());
+    let (inner, _) = seal::open_json(&file.json).expect("sealed");
+    let resealed = seal::seal_json(&inner, &foreign).expect("seals");
+    assert!(!verify(&resealed).genuine());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_on_a_large_release_keeps_its_frozen_world() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let merge = sha("merge");
+    for i in 0..2_500 {
+        let check = forge::check_run(REPO, at(80), &merge, &format!("check {i}"), "success");
+        stage.sender.github(at(80), "check_run", &check).await.expect("taken");
+    }
+    decide(&stage).await;
+    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
+        .await
+        .expect("made");
+    let verified = certrail_usecases::verify_dossier(&file.json, None);
+    assert!(verified.genuine(), "{verified:?}");
+    let report = certrail_usecases::fsck(&stage.engine).expect("reads");
+    assert_eq!(report.faults, Vec::<String>::new());
+}
+
 /// A small deterministic shuffle (xorshift), so that a failure names its seed.
 fn shuffled(seed: u64) -> Vec<(i64, Step)> {
     let mut all = steps();

@@ -1,9 +1,12 @@
 //! Keys in the data folder, never in the database, readable by the owner only.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use certrail_ledger::keys::{DecisionKey, KeyError, LogKey};
@@ -22,6 +25,8 @@ pub struct Keys {
     /// Blinds delivery ids.
     pub delivery: [u8; 32],
     folder: PathBuf,
+    /// What was read of each connector's file, as of the file's time of change.
+    read: Mutex<BTreeMap<String, (SystemTime, Arc<[Secret]>)>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +61,7 @@ impl Keys {
                 .try_into()
                 .map_err(|_| StoreError::Damaged("delivery.key has a wrong length".into()))?,
             folder,
+            read: Mutex::default(),
         })
     }
 
@@ -65,13 +71,24 @@ impl Keys {
         self.log.verifier().name()
     }
 
-    /// The live secrets of a connector, newest last. Read each time, so that a rotation needs no restart.
+    /// The live secrets of a connector, newest last. The file is read again whenever it changed, so that a
+    /// rotation needs no restart.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn secrets(&self, connector: &str) -> Result<Vec<Secret>, StoreError> {
+    pub fn secrets(&self, connector: &str) -> Result<Arc<[Secret]>, StoreError> {
+        let changed = fs::metadata(self.path(connector)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, secrets)) = read.get(connector) {
+            if *at == changed {
+                return Ok(secrets.clone());
+            }
+        }
         let stored = self.stored(connector)?;
-        Ok(stored.into_iter().map(|s| Secret { name: s.name, bytes: s.secret.into_bytes() }).collect())
+        let secrets: Arc<[Secret]> =
+            stored.into_iter().map(|s| Secret { name: s.name, bytes: s.secret.into_bytes() }).collect();
+        read.insert(connector.to_owned(), (changed, secrets.clone()));
+        Ok(secrets)
     }
 
     fn path(&self, connector: &str) -> PathBuf {
