@@ -14,6 +14,9 @@ use certrail_sources::Secret;
 use certrail_store::StoreError;
 use serde::{Deserialize, Serialize};
 
+/// Secrets as read, with the time of change of the file they stand in.
+type Known = (SystemTime, Arc<[Secret]>);
+
 /// Every key of this installation.
 pub struct Keys {
     /// Signs checkpoints.
@@ -26,7 +29,7 @@ pub struct Keys {
     pub delivery: [u8; 32],
     folder: PathBuf,
     /// What was read of each connector's file, as of the file's time of change.
-    read: Mutex<BTreeMap<String, (SystemTime, Arc<[Secret]>)>>,
+    read: Mutex<BTreeMap<String, Known>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,10 +82,8 @@ impl Keys {
     pub fn secrets(&self, connector: &str) -> Result<Arc<[Secret]>, StoreError> {
         let changed = fs::metadata(self.path(connector)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, secrets)) = read.get(connector) {
-            if *at == changed {
-                return Ok(secrets.clone());
-            }
+        if let Some((_, secrets)) = read.get(connector).filter(|(at, _)| *at == changed) {
+            return Ok(secrets.clone());
         }
         let stored = self.stored(connector)?;
         let secrets: Arc<[Secret]> =
