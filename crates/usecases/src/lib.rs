@@ -48,7 +48,7 @@ pub use people::{
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{FactInput, record_fact};
-pub use verify_dossier::{Check, Verification, verify_dossier};
+pub use verify_dossier::{Check, Verification, attached_json, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};
 pub use certrail_ledger::receipt::Receipt as LogReceipt;

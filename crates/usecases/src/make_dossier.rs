@@ -62,35 +62,17 @@ pub async fn make_dossier(
     renderer: Renderer,
 ) -> Result<DossierFile, Problem> {
     let stored = look::find_release(engine, product, version)?;
-    let made = {
-        let (engine, stored) = (engine.clone(), stored.clone());
-        tokio::task::spawn_blocking(move || -> Result<(Vec<u8>, u64), Problem> {
-            let number = engine
-                .read(|tx| dossiers::of_release(tx, stored.release.id.as_str()))?
-                .last()
-                .map_or(1, |d| d.number + 1);
-            let dossier = assemble(&engine, &stored, number, true)?;
-            Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
-        })
-        .await
-        .map_err(|e| internal(&e))?
+    let mut tries = 0;
+    let (bytes, number) = loop {
+        tries += 1;
+        let (bytes, number) = numbered(engine, &stored).await?;
+        match record(engine, &stored, number, sha256(&bytes)).await {
+            Ok(()) => break (bytes, number),
+            // Somebody else took the number between reading and writing.
+            Err(problem) if problem.kind == ProblemKind::Conflict && tries < 5 => {}
+            Err(problem) => return Err(problem),
+        }
     };
-    let (bytes, number) = made?;
-    let digest = sha256(&bytes);
-    let mark = label(&stored.label_key, stored.release.id.as_str());
-    let release = stored.release.id.to_string();
-    engine
-        .write(move |batch| {
-            let document = serde_json::json!({ "release": release, "number": number, "sha256": hex(&digest) });
-            let log_index = batch.control("dossier-made", "certrail", &[mark], &document)?;
-            dossiers::insert(
-                batch.tx,
-                &release,
-                &dossiers::StoredDossier { number, log_index, made: batch.now.as_micros(), digest },
-            )?;
-            Ok(())
-        })
-        .await?;
     let json = seal::seal_json(&bytes, &engine.keys.dossier).map_err(|e| internal(&e))?;
     let pdf = match renderer {
         Renderer::None => None,
@@ -102,6 +84,46 @@ pub async fn make_dossier(
         }
     };
     Ok(DossierFile { json, pdf, number, name: format!("{}-{}", stored.release.product, stored.release.version) })
+}
+
+/// The bytes of the next dossier, with its number.
+async fn numbered(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<(Vec<u8>, u64), Problem> {
+    let (engine, stored) = (engine.clone(), stored.clone());
+    tokio::task::spawn_blocking(move || {
+        let known = engine.read(|tx| dossiers::of_release(tx, stored.release.id.as_str()))?;
+        let number = known.last().map_or(1, |d| d.number + 1);
+        let dossier = assemble(&engine, &stored, number, true)?;
+        Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
+    })
+    .await
+    .map_err(|e| internal(&e))?
+}
+
+/// Puts a dossier on record, unless its number is taken.
+async fn record(engine: &Arc<Engine>, stored: &StoredRelease, number: u64, digest: [u8; 32]) -> Result<(), Problem> {
+    let mark = label(&stored.label_key, stored.release.id.as_str());
+    let release = stored.release.id.to_string();
+    engine
+        .write(move |batch| {
+            if dossiers::of_release(batch.tx, &release)?.last().is_some_and(|d| d.number >= number) {
+                let why = format!("Dossier {number} was made by somebody else at the same moment.");
+                return Err(Problem::new(
+                    ProblemKind::Conflict,
+                    "number-taken",
+                    "No dossier was made.",
+                    why,
+                    "Ask again.",
+                )
+                .into());
+            }
+            let document = serde_json::json!({ "release": release, "number": number, "sha256": hex(&digest) });
+            let log_index = batch.control("dossier-made", "certrail", &[mark], &document)?;
+            let made = dossiers::StoredDossier { number, log_index, made: batch.now.as_micros(), digest };
+            dossiers::insert(batch.tx, &release, &made)?;
+            Ok(())
+        })
+        .await?;
+    Ok(())
 }
 
 /// Runs the renderer: JSON in, PDF out, bounded in time by us and in memory by the child itself.

@@ -262,8 +262,17 @@ fn export(global: &Global, args: &Export) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     let base = path(&product, &args.one.version);
     std::fs::create_dir_all(&args.to)?;
-    for (name, address) in [("dossier.json", "dossier.json"), ("dossier.pdf", "dossier.pdf")] {
-        let bytes = client.bytes(&format!("{base}/{address}"))?;
+    // One dossier, two files: the JSON is the one attached to the PDF.
+    let pdf = client.bytes(&format!("{base}/dossier.pdf"))?;
+    let json = certrail_usecases::attached_json(&pdf).ok_or_else(|| {
+        Failure::new(
+            NO,
+            "The dossier was not written.",
+            "The PDF carries no dossier.json.",
+            "Is the server of another version?",
+        )
+    })?;
+    for (name, bytes) in [("dossier.json", json), ("dossier.pdf", pdf)] {
         let file = args.to.join(name);
         std::fs::write(&file, &bytes).map_err(|e| {
             Failure::new(
