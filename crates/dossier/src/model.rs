@@ -1,8 +1,6 @@
 //! The value. Member order is the order in the file; changes within `/1` only add members.
 
-use certrail_domain::{
-    BindRule, Evaluation, EvidenceId, Exception, Mark, Release, RuleOutcome, Summary, Time, Verdict,
-};
+use certrail_domain::{BindRule, Evaluation, EvidenceId, Exception, Mark, Release, Summary, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -324,12 +322,4 @@ pub struct EvidenceRow {
     pub marks: Vec<Mark>,
     /// Its entry.
     pub proof: Proof,
-}
-
-impl Dossier {
-    /// The word for a rule's outcome, for faces that print tables.
-    #[must_use]
-    pub const fn outcome_word(outcome: RuleOutcome) -> &'static str {
-        outcome.word()
-    }
 }

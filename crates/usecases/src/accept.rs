@@ -98,12 +98,9 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
     if let Some(index) = signals::delivery(batch.tx, &key)? {
         return again(batch, incoming, index);
     }
+    let mut effects = bind::learn(batch, &incoming.signal)?;
+    // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
-    let effects = bind::learn(batch, &incoming.signal, log_index)?;
-    // Learning may have appended entries of its own (a release opened); ours comes after them.
-    let shifted = batch.next_index();
-    let log_index =
-        if shifted == log_index { log_index } else { resubject(batch, &incoming.signal, log_index, shifted)? };
     let outcome = bind::place(batch, &incoming.signal)?;
     let repeats = batch.keep_body(&incoming.digest, &incoming.body, log_index)?;
     let salt: [u8; 32] = random()?;
@@ -142,8 +139,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
         signal: incoming.signal.clone(),
     };
     signals::insert(batch.tx, &stored, &incoming.normalised)?;
-    bind::record(batch, &outcome, log_index)?;
-    let mut effects = effects;
+    bind::record(batch, &incoming.signal, &outcome, log_index)?;
     if matches!(incoming.signal.facts, Facts::Deployment(_)) {
         effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
     }
@@ -163,14 +159,6 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
 
 fn placed(release: &certrail_domain::Release, rule: certrail_domain::BindRule) -> Placed {
     Placed { release: format!("{}/{}", release.product, release.version), rule: rule.name(), why: rule.sentence() }
-}
-
-/// Learning appended entries, so the signal's index moved; what it is about moves with it.
-fn resubject(batch: &Batch<'_>, signal: &Signal, from: u64, to: u64) -> Result<u64, StoreError> {
-    for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
-        signals::move_subject(batch.tx, key, from, to)?;
-    }
-    Ok(to)
 }
 
 /// The answer to a delivery that is known. Another body under a known id is refused and said aloud (pitfalls T17).

@@ -215,10 +215,7 @@ pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key
     }
     if let Some(version) = &file.release {
         let version = normal_version(version);
-        if engine.read(|tx| releases::by_version(tx, &file.product, version))?.is_none() {
-            // Not refused: the release may be cut later. It waits in the unbound queue under its name.
-            tracing::info!(product = file.product, version, "evidence names a release that is not cut yet");
-        }
+        // It may be cut later; until then the evidence waits in the unbound queue under its name.
         keys.push(Key::release(&file.product, version));
     }
     if keys.is_empty() {

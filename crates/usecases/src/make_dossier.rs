@@ -240,7 +240,7 @@ fn build(
         controls: control_rows(&judged),
         events: events(&judged, &show),
         integrity: integrity(engine, tx, stored, head, &decisions, proofs)?,
-        evidence: evidence_rows(tx, &judged, stored, head, &show, proofs)?,
+        evidence: evidence_rows(tx, &judged, head, &show, proofs)?,
         decisions,
         evaluation,
         release,
@@ -638,13 +638,10 @@ fn no_proof(index: u64) -> Proof {
 fn evidence_rows(
     tx: &Tx<'_>,
     judged: &Judged,
-    stored: &StoredRelease,
     head: &LogHead,
     show: &dyn Fn(&str) -> String,
     proofs: bool,
 ) -> Result<Vec<EvidenceRow>, StoreError> {
-    debug_assert_eq!(judged.evidence.len(), judged.signals.len());
-    let _ = stored;
     judged
         .signals
         .iter()

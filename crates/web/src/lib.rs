@@ -7,6 +7,7 @@ mod api;
 mod app;
 mod blocking;
 mod caller;
+mod download;
 mod hooks;
 mod log_routes;
 mod ops;

@@ -420,33 +420,14 @@ impl Story<'_> {
         }
         if odd.excepted {
             let ask = json!({ "product": product, "release": version, "requirement": "findings", "reason": "The vulnerable parser is not reachable: we only parse our own certificates.", "compensating": "Certificates are pinned; the gateway refuses others.", "expires_at": at.plus(60 * DAY).to_string() });
-            let asked = s.call(at.plus(12 * MINUTE), &self.tokens["anna"], "POST", "/api/v1/exceptions", &ask).await?;
-            let id = asked["id"].as_str().unwrap_or_default().to_owned();
-            s.call(
-                at.plus(20 * MINUTE),
-                &self.tokens["priya"],
-                "POST",
-                &format!("/api/v1/exceptions/{id}/approve"),
-                &Value::Null,
-            )
-            .await?;
+            self.except(at.plus(12 * MINUTE), at.plus(20 * MINUTE), &ask).await?;
         }
         if odd.certify {
             let path = format!("/api/v1/products/{product}/releases/{version}");
             // The very first releases have nothing proven to go back to; that departure is on record too.
             if self.first(product, version) {
                 let ask = json!({ "product": product, "release": version, "requirement": "rollback-target", "reason": "First release under certrail: no earlier version was certified here.", "compensating": "The previous image is kept and was rehearsed.", "expires_at": at.plus(30 * DAY).to_string() });
-                let asked =
-                    s.call(at.plus(21 * MINUTE), &self.tokens["anna"], "POST", "/api/v1/exceptions", &ask).await?;
-                let id = asked["id"].as_str().unwrap_or_default().to_owned();
-                s.call(
-                    at.plus(22 * MINUTE),
-                    &self.tokens["priya"],
-                    "POST",
-                    &format!("/api/v1/exceptions/{id}/approve"),
-                    &Value::Null,
-                )
-                .await?;
+                self.except(at.plus(21 * MINUTE), at.plus(22 * MINUTE), &ask).await?;
             }
             s.call(
                 at.plus(25 * MINUTE),
@@ -463,6 +444,14 @@ impl Story<'_> {
         }
         let gate = format!("/api/v1/products/{product}/releases/{version}/gates/deploy:production");
         s.call(at.plus(40 * MINUTE), &self.ci, "POST", &gate, &Value::Null).await?;
+        Ok(())
+    }
+
+    /// Anna asks for an exception, Priya approves it.
+    async fn except(&self, asked_at: Time, approved_at: Time, ask: &Value) -> anyhow::Result<()> {
+        let asked = self.sender.call(asked_at, &self.tokens["anna"], "POST", "/api/v1/exceptions", ask).await?;
+        let path = format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().unwrap_or_default());
+        self.sender.call(approved_at, &self.tokens["priya"], "POST", &path, &Value::Null).await?;
         Ok(())
     }
 

@@ -41,13 +41,3 @@ pub fn of_release_at(tx: &Tx<'_>, release: &str, position: u64) -> Result<Vec<Ex
         |r| r.json(0),
     )
 }
-
-/// Exceptions that wait for somebody, by id.
-///
-/// # Errors
-/// When the database fails.
-pub fn all_current(tx: &Tx<'_>, limit: u64) -> Result<Vec<Exception>> {
-    tx.query("SELECT document FROM exception WHERE to_index IS NULL ORDER BY id DESC LIMIT ?1", &[limit.into()], |r| {
-        r.json(0)
-    })
-}

@@ -138,11 +138,3 @@ pub fn of_product(tx: &Tx<'_>, product: &str, before: Time, limit: u64) -> Resul
         map,
     )
 }
-
-/// How many releases there are.
-///
-/// # Errors
-/// When the database fails.
-pub fn count(tx: &Tx<'_>) -> Result<u64> {
-    Ok(tx.first("SELECT COUNT(*) FROM release", &[], |r| r.uint(0))?.unwrap_or(0))
-}

@@ -206,18 +206,6 @@ pub fn insert_subject(tx: &Tx<'_>, key: &Key, log_index: u64) -> Result<()> {
     Ok(())
 }
 
-/// Gives what a signal is about another index, before the signal itself is stored.
-///
-/// # Errors
-/// When the database fails.
-pub fn move_subject(tx: &Tx<'_>, key: &Key, from: u64, to: u64) -> Result<()> {
-    tx.exec(
-        "UPDATE subject SET log_index = ?3 WHERE key = ?1 AND log_index = ?2",
-        &[key.as_str().into(), from.into(), to.into()],
-    )?;
-    Ok(())
-}
-
 /// The signals about `key`, below log position `before`, oldest first.
 ///
 /// # Errors
@@ -266,20 +254,6 @@ pub fn links_from(tx: &Tx<'_>, key: &Key) -> Result<Vec<(Key, i64)>> {
     tx.query("SELECT target, rule FROM link WHERE source = ?1", &[key.as_str().into()], |r| {
         Ok((Key::from_stored(r.text(0)?), r.int(1)?))
     })
-}
-
-/// The newest signals, for the log page: up to `limit` with an index below `before`.
-///
-/// # Errors
-/// When the database fails or a row is damaged.
-pub fn newest(tx: &Tx<'_>, before: u64, limit: u64) -> Result<Vec<StoredSignal>> {
-    tx.query(
-        "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, salt, normalised,
-            mapper, duplicate_of
-         FROM signal WHERE log_index < ?1 ORDER BY log_index DESC LIMIT ?2",
-        &[before.into(), limit.into()],
-        map,
-    )
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ struct Moved {
 }
 
 /// What a signal changes about releases, commits and ownership, before it is bound itself.
-pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal, log_index: u64) -> Result<Effects, Fault> {
+pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, Fault> {
     let mut effects = Effects::default();
     match &signal.facts {
         Facts::Push(push) => learn_push(batch, push, &mut effects)?,
@@ -76,10 +76,6 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal, log_index: u64) -> R
             ownership::follow(batch.tx, &link.from, &mut effects.touched)?;
         }
     }
-    for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
-        signals::insert_subject(batch.tx, key, log_index)?;
-    }
-    effects.touched.signals.remove(&log_index);
     Ok(effects)
 }
 
@@ -142,8 +138,11 @@ fn reason(batch: &Batch<'_>, signal: &Signal) -> Result<String, StoreError> {
     })
 }
 
-/// Writes the bindings of a new signal.
-pub(crate) fn record(batch: &Batch<'_>, outcome: &Outcome, log_index: u64) -> Result<(), StoreError> {
+/// Writes what a new signal is about, and its bindings.
+pub(crate) fn record(batch: &Batch<'_>, signal: &Signal, outcome: &Outcome, log_index: u64) -> Result<(), StoreError> {
+    for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
+        signals::insert_subject(batch.tx, key, log_index)?;
+    }
     for (stored, m) in &outcome.bound {
         bindings::insert(
             batch.tx,

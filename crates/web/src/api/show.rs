@@ -8,14 +8,14 @@ use axum::{
 };
 use certrail_domain::{Action, Product, Time};
 use certrail_usecases::{
-    DossierFile, LogReceipt, ReleaseCard, Renderer, allow, evaluation_at, evidence_view, find_release, judge,
-    list_products, list_releases, make_dossier, receipt as make_receipt, unbound_queue,
+    LogReceipt, ReleaseCard, allow, evaluation_at, evidence_view, find_release, judge, list_products, list_releases,
+    receipt as make_receipt, unbound_queue,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::{App, blocking::blocking, caller::SignedIn, refusal::Refusal};
+use crate::{App, blocking::blocking, caller::SignedIn, download, refusal::Refusal};
 
 #[derive(Deserialize)]
 pub(crate) struct Page {
@@ -104,18 +104,7 @@ pub(crate) async fn raw(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
-    let (name, bytes) = blocking(move || {
-        let view = evidence_view(&app.engine, &id)?;
-        let bytes = app.engine.body(&view.signal.body)?.unwrap_or_default();
-        Ok((view.signal.id().to_string(), bytes))
-    })
-    .await?;
-    let disposition = format!("attachment; filename=\"{name}\"");
-    Ok((
-        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)],
-        bytes,
-    )
-        .into_response())
+    Ok(download::original(app, id).await?)
 }
 
 pub(crate) async fn receipt(
@@ -143,8 +132,7 @@ pub(crate) async fn dossier_json(
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
-    let file = make_dossier(&app.engine, &product, &version, Renderer::None).await?;
-    Ok(download(&file, "json", "application/json", file.json.clone()))
+    Ok(download::dossier_json(&app, &product, &version).await?)
 }
 
 pub(crate) async fn dossier_pdf(
@@ -153,13 +141,5 @@ pub(crate) async fn dossier_pdf(
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     allow(&caller, Action::Read)?;
-    let file = make_dossier(&app.engine, &product, &version, app.settings.renderer.clone()).await?;
-    Ok(download(&file, "pdf", "application/pdf", file.pdf.clone().unwrap_or_default()))
-}
-
-fn download(file: &DossierFile, ending: &str, media: &str, bytes: Vec<u8>) -> Response {
-    let safe: String =
-        file.name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
-    let disposition = format!("attachment; filename=\"dossier-{safe}-{}.{ending}\"", file.number);
-    ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response()
+    Ok(download::dossier_pdf(&app, &product, &version).await?)
 }

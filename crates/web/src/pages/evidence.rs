@@ -2,14 +2,14 @@
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
+    http::HeaderMap,
+    response::Response,
 };
 use certrail_usecases::evidence_view;
 use maud::html;
 
 use super::{Page, PageRefusal, layout, reader, show};
-use crate::{App, blocking::blocking};
+use crate::{App, blocking::blocking, download};
 
 pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Page {
     let caller = reader(&app, &headers, &format!("/e/{}", layout::encode(&id))).await?;
@@ -66,16 +66,5 @@ pub(super) async fn raw(
     Path(id): Path<String>,
 ) -> Result<Response, PageRefusal> {
     reader(&app, &headers, "/").await?;
-    let engine = app.engine.clone();
-    let (name, bytes) = blocking(move || {
-        let view = evidence_view(&engine, &id)?;
-        Ok((view.signal.id().to_string(), engine.body(&view.signal.body)?.unwrap_or_default()))
-    })
-    .await?;
-    let disposition = format!("attachment; filename=\"{name}\"");
-    Ok((
-        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)],
-        bytes,
-    )
-        .into_response())
+    Ok(download::original(app, id).await?)
 }

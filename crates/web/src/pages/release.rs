@@ -3,19 +3,18 @@
 use axum::{
     Form,
     extract::{Path, State},
-    http::{HeaderMap, header},
-    response::{IntoResponse, Redirect, Response},
+    http::HeaderMap,
+    response::{Redirect, Response},
 };
 use certrail_domain::{Action, ReleaseState, sentence};
 use certrail_usecases::{
-    FactInput, ReleaseView, Renderer, certify as certify_release, dossier::Dossier, make_dossier, record_fact,
-    release_view,
+    FactInput, ReleaseView, certify as certify_release, dossier::Dossier, record_fact, release_view,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, PageRefusal, layout, reader, show};
-use crate::{App, blocking::blocking, svg};
+use crate::{App, blocking::blocking, download, svg};
 
 pub(super) async fn page(
     State(app): State<App>,
@@ -305,8 +304,7 @@ pub(super) async fn dossier_json(
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, PageRefusal> {
     reader(&app, &headers, "/").await?;
-    let file = make_dossier(&app.engine, &product, &version, Renderer::None).await?;
-    Ok(download("application/json", &file.name, file.number, "json", file.json))
+    Ok(download::dossier_json(&app, &product, &version).await?)
 }
 
 pub(super) async fn dossier_pdf(
@@ -315,13 +313,5 @@ pub(super) async fn dossier_pdf(
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, PageRefusal> {
     reader(&app, &headers, "/").await?;
-    let file = make_dossier(&app.engine, &product, &version, app.settings.renderer.clone()).await?;
-    Ok(download("application/pdf", &file.name, file.number, "pdf", file.pdf.unwrap_or_default()))
-}
-
-fn download(media: &str, name: &str, number: u64, ending: &str, bytes: Vec<u8>) -> Response {
-    let safe: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
-    let disposition = format!("attachment; filename=\"dossier-{safe}-{number}.{ending}\"");
-    ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response()
+    Ok(download::dossier_pdf(&app, &product, &version).await?)
 }
