@@ -164,7 +164,8 @@ fn time_rules(world: &World<'_>, input: &Input<'_>) -> Vec<RuleResult> {
             ),
         ));
     }
-    for e in world.after.iter().filter(|e| !matches!(e.facts, Facts::Change(_) | Facts::Push(_) | Facts::Tag(_))) {
+    for e in world.after.iter().filter(|e| !matches!(e.signal.facts, Facts::Change(_) | Facts::Push(_) | Facts::Tag(_)))
+    {
         out.push(one(
             "T38",
             e,
@@ -173,7 +174,7 @@ fn time_rules(world: &World<'_>, input: &Input<'_>) -> Vec<RuleResult> {
         ));
     }
     let decided = input.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
-    for e in input.evidence.iter().filter(|e| e.occurred.is_some()) {
+    for e in input.evidence.iter().filter(|e| e.signal.occurred_at.is_some()) {
         let delay = e.received.since(e.at());
         let after_decision = decided
             .is_some_and(|d| d < e.received && Interval::new(e.at(), 0).before(Interval::new(d, 0)) == Truth::True);

@@ -1,8 +1,8 @@
 //! What an evaluation may look at.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{Actor, BindRule, EvidenceId, Exception, Facts, Interval, Key, Release, Time};
+use certrail_domain::{BindRule, EvidenceId, Exception, Interval, Release, Signal, Time};
 
 /// A piece of evidence as it counts for a release.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,36 +13,28 @@ pub struct Evidence {
     pub log_index: u64,
     /// When we received it.
     pub received: Time,
-    /// When it happened, by its source.
-    pub occurred: Option<Time>,
     /// The connector it came by.
     pub connector: String,
-    /// Where it comes from.
-    pub source: String,
-    /// Who did it.
-    pub actor: Option<Actor>,
     /// The rule that bound it.
     pub rule: BindRule,
-    /// The keys its sender named.
-    pub named: Vec<Key>,
     /// The entry whose content it repeats.
     pub duplicate_of: Option<u64>,
-    /// What it says.
-    pub facts: Facts,
+    /// What it says; shared with whoever keeps it.
+    pub signal: Arc<Signal>,
 }
 
 impl Evidence {
     /// When it happened: by its source, else when we received it.
     #[must_use]
     pub fn at(&self) -> Time {
-        self.occurred.unwrap_or(self.received)
+        self.signal.occurred_at.unwrap_or(self.received)
     }
 
     /// That instant with the quality of the clock behind it (compliance §3): forges have server
     /// clocks, runners do not; our own clock stands in where the source says nothing.
     #[must_use]
     pub fn interval(&self) -> Interval {
-        let epsilon = match (self.occurred, self.connector.as_str()) {
+        let epsilon = match (self.signal.occurred_at, self.connector.as_str()) {
             (None, _) | (_, "github" | "api" | "page") => Interval::SERVER,
             (_, "cli") => Interval::RUNNER,
             _ => Interval::UNKNOWN,

@@ -100,7 +100,7 @@ impl<'a> World<'a> {
             .map(|d| d.start)
             .min_by_key(|i| i.at);
         let too_late = |e: &&Evidence| {
-            begun.is_some_and(|start| !follows_deployment(&e.facts) && start.before(e.interval()) == Truth::True)
+            begun.is_some_and(|start| !follows_deployment(&e.signal.facts) && start.before(e.interval()) == Truth::True)
         };
         let (after, usable): (Vec<&Evidence>, Vec<&Evidence>) = present.into_iter().partition(too_late);
         let changes = changes(input, &usable, &after);
@@ -122,7 +122,7 @@ impl<'a> World<'a> {
 
 /// T39: it claims to have happened after we received it, beyond what the clocks can explain.
 fn claims_future(e: &Evidence) -> bool {
-    e.occurred.is_some()
+    e.signal.occurred_at.is_some()
         && Interval::new(e.received, Interval::SERVER).before(e.interval()) == Truth::True
         && e.at() > e.received
 }
@@ -130,7 +130,7 @@ fn claims_future(e: &Evidence) -> bool {
 fn deployments<'a>(evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
     let mut by_id: BTreeMap<String, Vec<(&'a Evidence, &'a Deployment)>> = BTreeMap::new();
     for e in evidence {
-        if let Facts::Deployment(d) = &e.facts {
+        if let Facts::Deployment(d) = &e.signal.facts {
             by_id.entry(format!("{}/{}", d.system, d.id)).or_default().push((e, d));
         }
     }
@@ -166,7 +166,7 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     let mut reviews: BTreeMap<(String, u64), Vec<ReviewView<'a>>> = BTreeMap::new();
     let mut range: Vec<(&'a Evidence, &'a Commit)> = Vec::new();
     for e in usable.iter().chain(after) {
-        match &e.facts {
+        match &e.signal.facts {
             Facts::Change(c) => events.entry((c.repository.clone(), c.number)).or_default().push((e, c)),
             Facts::Push(p) => pushes.push((e, p)),
             Facts::Review(r) => {

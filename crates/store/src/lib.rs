@@ -11,11 +11,12 @@
 mod blobs;
 mod db;
 pub mod floor;
+mod known;
 mod migrate;
 pub mod tables;
 
 pub use blobs::{BlobFiles, BlobPlace};
-pub use db::{Row, Store, StoreError, Tx, Val, Writer};
+pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 
 /// What store functions return.
 pub type Result<T> = std::result::Result<T, StoreError>;

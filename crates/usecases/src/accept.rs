@@ -1,5 +1,7 @@
 //! Taking a signal in: bytes, signal, bindings, leaf and follow-ups, all in one commit.
 
+use std::sync::Arc;
+
 use certrail_domain::{EvidenceId, Facts, Signal};
 use certrail_ledger::{
     Hash, commitment,
@@ -39,7 +41,7 @@ pub(crate) struct Incoming {
     /// The raw bytes.
     pub(crate) body: Vec<u8>,
     /// What it says.
-    pub(crate) signal: Signal,
+    pub(crate) signal: Arc<Signal>,
     /// The signal as it is committed to.
     pub(crate) normalised: String,
     /// Digest of the raw bytes.
@@ -50,7 +52,7 @@ impl Incoming {
     /// Hashes and writes out what can be done outside the commit. Large bodies are on disk when this returns.
     pub(crate) fn prepare(mut self, blobs: &BlobFiles) -> Result<Self, StoreError> {
         self.digest = sha256(&self.body);
-        self.normalised = serde_json::to_string(&self.signal).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        self.normalised = serde_json::to_string(&*self.signal).map_err(|e| StoreError::Damaged(e.to_string()))?;
         if self.body.len() > BlobFiles::SMALL {
             blobs.put(&certrail_ledger::hex(&self.digest), &self.body)?;
         }
@@ -188,7 +190,7 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, index: u64) -> Result<Ack, Faul
         repeats: stored.duplicate_of,
         bound,
         unbound: None,
-        warnings: stored.signal.warnings,
+        warnings: stored.signal.warnings.clone(),
     })
 }
 

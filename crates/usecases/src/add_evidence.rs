@@ -138,7 +138,7 @@ pub async fn add_evidence(
         auth_key: caller.key.clone(),
         mapper: format!("{type}@1"),
         body: bytes,
-        signal,
+        signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
     };

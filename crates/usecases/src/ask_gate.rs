@@ -153,7 +153,7 @@ pub async fn ask_gate(
         .write(move |batch| {
             let index = batch.control("gate-asked", &account, &[mark], &recorded)?;
             batch.keep_body(&digest, &bytes, index)?;
-            decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask })?;
+            decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask.clone() })?;
             Ok(index)
         })
         .await?;
@@ -207,7 +207,7 @@ fn not_approved(
     use certrail_domain::facts::ApprovalVerdict;
     let mut latest = std::collections::BTreeMap::new();
     for e in evidence {
-        if let Facts::Approval(a) = &e.facts
+        if let Facts::Approval(a) = &e.signal.facts
             && a.environment == environment
             && a.meaning == "approval"
         {
@@ -246,7 +246,7 @@ fn not_certified(
     }
     let moved = evidence.iter().any(|e| {
         e.log_index > newest.log_index
-            && matches!(&e.facts, Facts::Tag(t) if t.commit.is_some() && t.commit != release.commit)
+            && matches!(&e.signal.facts, Facts::Tag(t) if t.commit.is_some() && t.commit != release.commit)
     });
     moved.then(|| blocker("Its tag was moved after the certification.".into()))
 }

@@ -118,7 +118,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         }
     }
     let position = batch.next_index();
-    let judged = judge_in(batch.tx, &stored, position, batch.now)?;
+    let judged = judge_in(batch.tx, batch.criteria, &stored, position, batch.now)?;
     let evaluation = &judged.evaluation;
     let open: Vec<String> = sentence::open_items(evaluation)
         .into_iter()
@@ -153,7 +153,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         summary: evaluation.summary,
         evidence: judged.evidence.iter().map(|e| e.id.clone()).collect(),
         open_findings: open_findings(&judged.evidence),
-        coverage: judged.evidence.iter().rev().find_map(|e| match &e.facts {
+        coverage: judged.evidence.iter().rev().find_map(|e| match &e.signal.facts {
             Facts::Coverage(c) => c.line_basis_points(),
             _ => None,
         }),
@@ -225,7 +225,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
 fn open_findings(evidence: &[certrail_criteria::Evidence]) -> Vec<(String, String)> {
     let mut open: Vec<(String, String)> = evidence
         .iter()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::Scan(s) => Some(s.findings.iter().filter(|f| !f.suppressed)),
             _ => None,
         })

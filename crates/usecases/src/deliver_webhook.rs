@@ -52,7 +52,7 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         auth_key: key,
         mapper: source.mapper().into(),
         body: delivery.body,
-        signal,
+        signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
     };

@@ -7,13 +7,16 @@ use certrail_domain::{Evaluation, Exception, Key, Problem, Time};
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, criteria as stored_criteria, decisions, exceptions, people, products,
+        bindings, decisions, exceptions, people, products,
         releases::{self, StoredRelease},
         signals::{self, StoredSignal},
     },
 };
 
-use crate::engine::{Engine, internal};
+use crate::{
+    criteria_sets::CriteriaSets,
+    engine::{Engine, internal},
+};
 
 /// An evaluation with what it was made from.
 #[derive(Clone, Debug)]
@@ -23,11 +26,11 @@ pub struct Judged {
     /// The evidence it saw, in order of arrival.
     pub evidence: Vec<Evidence>,
     /// The same as stored.
-    pub signals: Vec<StoredSignal>,
+    pub signals: Vec<Arc<StoredSignal>>,
     /// The exceptions it saw.
     pub exceptions: Vec<Exception>,
     /// The criteria.
-    pub criteria: Criteria,
+    pub criteria: Arc<Criteria>,
     /// The certifications it saw.
     pub certifications: Vec<Certification>,
     /// Who is who.
@@ -52,11 +55,17 @@ pub fn judge(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<Judged, Pro
 /// # Errors
 /// When the store fails.
 pub fn judge_at(engine: &Arc<Engine>, stored: &StoredRelease, position: u64, at: Time) -> Result<Judged, Problem> {
-    engine.store.read(|tx| judge_in(tx, stored, position, at)).map_err(|e| internal(&e))
+    engine.store.read(|tx| judge_in(tx, &engine.criteria, stored, position, at)).map_err(|e| internal(&e))
 }
 
 /// Judges inside a transaction.
-pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<Judged, StoreError> {
+pub(crate) fn judge_in(
+    tx: &Tx<'_>,
+    sets: &CriteriaSets,
+    stored: &StoredRelease,
+    position: u64,
+    at: Time,
+) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
     let seen = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
@@ -97,7 +106,7 @@ pub(crate) fn judge_in(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: T
         p.accounts.into_iter().map(move |a| (a, id.clone())).chain([own])
     }));
     let known_versions = known_versions(tx, release, position)?;
-    let (criteria, digest) = criteria_at(tx, &product.criteria, position)?;
+    let (criteria, digest) = sets.in_force(tx, &product.criteria, position)?;
     let input = Input {
         release,
         evidence: &evidence,
@@ -128,27 +137,15 @@ fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Vec<String> {
     releases::at(tx, seq, log_index).ok().flatten().map(|r| r.digests).unwrap_or_default()
 }
 
-/// The criteria of that name in force at a position, with the digest of their text.
-pub(crate) fn criteria_at(tx: &Tx<'_>, name: &str, position: u64) -> Result<(Criteria, String), StoreError> {
-    let found = stored_criteria::in_force(tx, name, position)?
-        .ok_or_else(|| StoreError::Damaged(format!("criteria {name} are not there at position {position}")))?;
-    let criteria = Criteria::parse(&found.text).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    Ok((criteria, certrail_ledger::hex(&found.digest)))
-}
-
 pub(crate) fn as_evidence(signal: &StoredSignal, rule: certrail_domain::BindRule) -> Evidence {
     Evidence {
         id: signal.id(),
         log_index: signal.log_index,
         received: signal.received,
-        occurred: signal.signal.occurred_at,
         connector: signal.connector.clone(),
-        source: signal.signal.source.clone(),
-        actor: signal.signal.actor.clone(),
         rule,
-        named: signal.signal.named.clone(),
         duplicate_of: signal.duplicate_of,
-        facts: signal.signal.facts.clone(),
+        signal: signal.signal.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ mod ask_gate;
 mod bind;
 mod bind_by_hand;
 mod certify;
+mod criteria_sets;
 mod deliver_webhook;
 mod engine;
 mod fsck;

@@ -141,7 +141,7 @@ pub fn release_view(engine: &Arc<Engine>, product: &str, version: &str) -> Resul
 #[derive(Clone, Debug)]
 pub struct EvidenceView {
     /// As stored.
-    pub signal: StoredSignal,
+    pub signal: Arc<StoredSignal>,
     /// Whether its bytes match their fingerprint; `None` when they are gone.
     pub genuine: Option<bool>,
     /// How many bytes.
@@ -239,8 +239,8 @@ pub fn unbound_queue(engine: &Engine, limit: u64) -> Result<(Vec<UnboundView>, u
             lines.push(UnboundView {
                 id: signal.id().to_string(),
                 kind: signal.signal.facts.kind(),
-                name: signal.name,
-                source: signal.signal.source,
+                name: signal.name.clone(),
+                source: signal.signal.source.clone(),
                 received_at: signal.received,
                 reason,
                 candidates,
@@ -319,7 +319,7 @@ pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
     let e = &judged.evidence[index];
     let mut marks = Vec::new();
     let by_rule = |rule: &str| judged.evaluation.rules.iter().any(|r| r.rule == rule && r.subject == e.id.as_str());
-    if matches!(e.facts, certrail_domain::Facts::Unread { .. }) {
+    if matches!(e.signal.facts, certrail_domain::Facts::Unread { .. }) {
         marks.push(Mark::Unread);
     }
     if by_rule("T38") {

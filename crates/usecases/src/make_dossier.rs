@@ -192,7 +192,7 @@ fn build(
     proofs: bool,
 ) -> Result<Dossier, StoreError> {
     let position = head.size();
-    let judged = judge_in(tx, stored, position, now)?;
+    let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
     let release =
         certrail_store::tables::releases::at(tx, stored.seq, position)?.unwrap_or_else(|| stored.release.clone());
     let everybody = people::all_at(tx, position)?;
@@ -279,7 +279,7 @@ fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String
             let authorised_by = judged
                 .evidence
                 .iter()
-                .filter_map(|e| match &e.facts {
+                .filter_map(|e| match &e.signal.facts {
                     Facts::Ticket(t) if c.tickets.contains(&t.key) => {
                         t.authorised_by.as_ref().map(|a| show(&a.account))
                     }
@@ -321,7 +321,7 @@ fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String
 
 /// What a report is about: the first of the names its sender gave.
 fn object(e: &Evidence) -> String {
-    let names: Vec<&str> = e.named.iter().map(|k| k.parts().1).collect();
+    let names: Vec<&str> = e.signal.named.iter().map(|k| k.parts().1).collect();
     names.first().map_or_else(|| "not named".to_owned(), |n| n.chars().take(26).collect())
 }
 
@@ -330,7 +330,7 @@ fn test_rows(world: &World<'_>) -> Vec<TestRow> {
         .usable
         .iter()
         .filter_map(|e| {
-            let (suite, result) = match &e.facts {
+            let (suite, result) = match &e.signal.facts {
                 Facts::TestRun(t) => (
                     t.suite.clone(),
                     format!(
@@ -366,7 +366,7 @@ fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
                 at: e.at(),
                 evidence: e.id.clone(),
             };
-            match &e.facts {
+            match &e.signal.facts {
                 Facts::Scan(s) => {
                     let l = s.levels;
                     let tool = format!("{} {}", s.tool, s.tool_version.as_deref().unwrap_or("")).trim().to_owned();
@@ -404,7 +404,7 @@ fn approval_rows(world: &World<'_>, show: &dyn Fn(&str) -> String) -> Vec<Approv
     world
         .usable
         .iter()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::Approval(a) => Some(ApprovalRow {
                 approver: a.approver.as_ref().map_or_else(|| "not named".into(), |p| show(&p.account)),
                 meaning: a.meaning.clone(),
@@ -461,7 +461,7 @@ fn acceptance_rows(judged: &Judged) -> Vec<AcceptanceRow> {
     judged
         .evidence
         .iter()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::Validation(v) => Some(AcceptanceRow {
                 environment: v.environment.clone(),
                 name: v.name.clone(),
@@ -532,7 +532,7 @@ fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Event> {
             Event {
                 at: e.at(),
                 received: e.received,
-                lane: e.facts.lane().into(),
+                lane: e.signal.facts.lane().into(),
                 what: what(e, show),
                 marks,
                 evidence: e.id.clone(),
@@ -547,7 +547,7 @@ fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Event> {
 fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
     let mut heads: BTreeMap<(&str, u64), (u64, &str)> = BTreeMap::new();
     for e in &judged.evidence {
-        if let Facts::Change(c) = &e.facts {
+        if let Facts::Change(c) = &e.signal.facts {
             let known = heads.entry((c.repository.as_str(), c.number)).or_insert((0, ""));
             let rank = e.at().as_micros().unsigned_abs();
             if rank >= known.0 {
@@ -558,7 +558,7 @@ fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
     judged
         .evidence
         .iter()
-        .filter(|e| match &e.facts {
+        .filter(|e| match &e.signal.facts {
             Facts::Review(r) => {
                 let head = heads.get(&(r.repository.as_str(), r.number)).map(|(_, h)| *h);
                 r.verdict == ReviewVerdict::Approved && head.is_some() && r.revision.as_deref() != head
@@ -571,10 +571,13 @@ fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
 
 /// One sentence on what a piece of evidence says.
 fn what(e: &Evidence, show: &dyn Fn(&str) -> String) -> String {
-    let who =
-        e.actor.as_ref().map_or_else(|| "Somebody".to_owned(), |a| a.name.clone().unwrap_or_else(|| show(&a.account)));
+    let who = e
+        .signal
+        .actor
+        .as_ref()
+        .map_or_else(|| "Somebody".to_owned(), |a| a.name.clone().unwrap_or_else(|| show(&a.account)));
     let short = |sha: &str| sha.chars().take(7).collect::<String>();
-    match &e.facts {
+    match &e.signal.facts {
         Facts::Push(p) => format!(
             "{who} pushed {} commit{} to {}",
             p.commits.len(),
@@ -650,12 +653,13 @@ fn evidence_rows(
         .map(|(i, (s, e))| {
             Ok(EvidenceRow {
                 id: e.id.clone(),
-                kind: e.facts.kind().into(),
+                kind: e.signal.facts.kind().into(),
                 name: s.name.clone(),
-                source: e.source.clone(),
-                occurred_at: e.occurred,
+                source: e.signal.source.clone(),
+                occurred_at: e.signal.occurred_at,
                 received_at: e.received,
                 actor: e
+                    .signal
                     .actor
                     .as_ref()
                     .map_or_else(String::new, |a| a.name.clone().unwrap_or_else(|| show(&a.account))),

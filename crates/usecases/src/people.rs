@@ -144,7 +144,7 @@ pub async fn redeem_setup(
                 .into());
             }
             people::revoke(batch.tx, &token.id, batch.now)?;
-            let person = record_person(batch, None, name.trim(), vec![account], Role::Admin, "set-up link")?;
+            let person = record_person(batch, None, name.trim(), vec![account.clone()], Role::Admin, "set-up link")?;
             let session = make(batch, "session", "set-up", Some(&person.id), Role::Admin, SESSION_LIFE)?;
             Ok((person.id, session))
         })
@@ -203,7 +203,7 @@ pub async fn put_person(
                 )
                 .into());
             }
-            record_person(batch, same.map(|p| p.id.clone()), &name, accounts, role, &caller.account())
+            record_person(batch, same.map(|p| p.id.clone()), &name, accounts.clone(), role, &caller.account())
         })
         .await?;
     Ok(person)

@@ -58,7 +58,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 .extend(bindings::unbound(batch.tx, i64::MAX as u64, 10_000)?.into_iter().map(|(i, _)| i));
             bind::relearn(batch, &mut effects)?;
             bind::settle(batch, effects, "product")?;
-            Ok(product)
+            Ok(product.clone())
         })
         .await?;
     Ok(product)
@@ -85,12 +85,12 @@ pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -
         .write(move |batch| {
             let known = criteria::in_force(batch.tx, &set.name, i64::MAX as u64)?;
             if known.is_some_and(|k| k.digest == digest) {
-                return Ok(set.name);
+                return Ok(set.name.clone());
             }
             let document = serde_json::json!({ "name": set.name, "version": set.version, "sha256": certrail_ledger::hex(&digest), "text": text });
             let log_index = batch.control("criteria", &caller.account(), &[], &document)?;
-            criteria::insert(batch.tx, &StoredCriteria { digest, name: set.name.clone(), version: set.version, text, log_index })?;
-            Ok::<_, Fault>(set.name)
+            criteria::insert(batch.tx, &StoredCriteria { digest, name: set.name.clone(), version: set.version.clone(), text: text.clone(), log_index })?;
+            Ok::<_, Fault>(set.name.clone())
         })
         .await?;
     Ok(name)

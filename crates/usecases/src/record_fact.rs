@@ -173,7 +173,7 @@ pub async fn record_fact(
         auth_key: caller.key.clone(),
         mapper: "fact@1".into(),
         body,
-        signal,
+        signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
     };

@@ -25,43 +25,68 @@ pub(super) struct Sent {
     pub(super) latencies: Vec<Duration>,
 }
 
-/// Sends `count` check runs of 1 KiB, each about a commit of its own branch of history.
-pub(super) async fn send(engine: &Arc<Engine>, clients: usize, count: u64, first: u64) -> Result<Sent, Failure> {
+/// How deliveries are signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signed {
+    /// With the right secret: each is recorded.
+    Rightly,
+    /// With another: each is read, checked and refused, which is what HTTP alone costs here.
+    Wrongly,
+}
+
+/// Sends `count` check runs of 1 KiB, fifty about each commit.
+pub(super) async fn send(
+    engine: &Arc<Engine>,
+    clients: usize,
+    count: u64,
+    first: u64,
+    signed: Signed,
+) -> Result<Sent, Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let app = commands::web_app(engine.clone(), None)?;
     let server = tokio::spawn(async move { axum::serve(listener, certrail_web::router(app)).await });
     let next = Arc::new(AtomicU64::new(0));
+    // Written and signed before the clock starts: what is measured is the server, as far as one machine allows.
+    let (secret, expected): (&[u8], u16) = match signed {
+        Signed::Rightly => (b"bench", 202),
+        Signed::Wrongly => (b"another", 401),
+    };
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+    let deliveries: Arc<[(Bytes, String)]> = (0..count)
+        .map(|n| {
+            let body = body(first + n);
+            let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
+            (Bytes::from(body), format!("sha256={tag}"))
+        })
+        .collect();
     let begun = Instant::now();
     let workers: Vec<_> = (0..clients)
         .map(|_| {
-            let next = next.clone();
+            let (next, deliveries) = (next.clone(), deliveries.clone());
             tokio::spawn(async move {
                 let stream = tokio::net::TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
                 let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
                 tokio::spawn(connection);
-                let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
                 let mut latencies = Vec::new();
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= count {
+                    let Some((body, tag)) = deliveries.get(n as usize) else {
                         return Ok::<_, anyhow::Error>(latencies);
-                    }
-                    let body = body(first + n);
-                    let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
+                    };
                     let request = Request::post("/hooks/github")
                         .header("host", "bench")
                         .header("x-github-event", "check_run")
                         .header("x-github-delivery", format!("bench-{}", first + n))
-                        .header("x-hub-signature-256", format!("sha256={tag}"))
-                        .body(Full::new(Bytes::from(body)))?;
+                        .header("x-hub-signature-256", tag)
+                        .body(Full::new(body.clone()))?;
                     let sent = Instant::now();
                     let response = sender.send_request(request).await?;
                     let status = response.status();
                     response.into_body().collect().await?;
                     latencies.push(sent.elapsed());
-                    if status != 202 {
+                    if status != expected {
                         bail!("a delivery was answered with {status}");
                     }
                 }

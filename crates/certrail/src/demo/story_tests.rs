@@ -202,7 +202,9 @@ fn placement(stage: &Stage) -> Vec<String> {
     let mut out: Vec<String> = judged
         .evidence
         .iter()
-        .map(|e| format!("{} {} {:?}", e.rule.name(), e.facts.kind(), e.occurred.map(|t| t.to_string())))
+        .map(|e| {
+            format!("{} {} {:?}", e.rule.name(), e.signal.facts.kind(), e.signal.occurred_at.map(|t| t.to_string()))
+        })
         .collect();
     out.sort();
     out.push(format!("{:?}", stored.release.digests));

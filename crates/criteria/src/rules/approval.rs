@@ -13,7 +13,7 @@ use crate::{Evidence, world::DeploymentView};
 pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) -> Found {
     let mut latest: BTreeMap<&str, (&Evidence, &Approval)> = BTreeMap::new();
     for e in &scope.world.usable {
-        let Facts::Approval(a) = &e.facts else { continue };
+        let Facts::Approval(a) = &e.signal.facts else { continue };
         let Some(approver) = a.approver.as_ref().filter(|_| a.environment == environment && a.meaning == "approval")
         else {
             continue;

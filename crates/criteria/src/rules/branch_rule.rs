@@ -81,7 +81,7 @@ fn newest<'a>(
 ) -> Option<(&'a Evidence, &'a BranchRule)> {
     context
         .iter()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::BranchRule(r) if r.repository == repository && covers(&r.pattern, branch) => Some((e, r)),
             _ => None,
         })

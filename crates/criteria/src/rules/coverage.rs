@@ -7,7 +7,7 @@ use super::{About, Found, Scope, release_row};
 pub(super) fn check(scope: &Scope<'_>, lines_percent: u64) -> Found {
     let mut elsewhere = false;
     for e in scope.newest_first() {
-        let Facts::Coverage(coverage) = &e.facts else { continue };
+        let Facts::Coverage(coverage) = &e.signal.facts else { continue };
         if scope.about(e, &[]) == About::Other {
             elsewhere = true;
             continue;

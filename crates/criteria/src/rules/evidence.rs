@@ -18,8 +18,8 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
     };
     let release = serde_json::to_value(scope.input.release).unwrap_or_default();
     let (mut refused, mut unclear) = (Vec::new(), None);
-    for e in scope.newest_first().filter(|e| e.facts.kind() == kind) {
-        let facts = serde_json::to_value(&e.facts).unwrap_or_default();
+    for e in scope.newest_first().filter(|e| e.signal.facts.kind() == kind) {
+        let facts = serde_json::to_value(&e.signal.facts).unwrap_or_default();
         match predicate.holds(&facts, &release) {
             Ok(true) => {
                 return Found::rows(vec![release_row(

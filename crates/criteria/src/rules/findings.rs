@@ -72,13 +72,12 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
     let mut newest: BTreeMap<String, &Evidence> = BTreeMap::new();
     let mut alerts: BTreeMap<String, (&Evidence, &Alert)> = BTreeMap::new();
     // Alerts that name no commit concern the repository as a whole: every release made while they are open.
-    let whole = scope
-        .input
-        .context
-        .iter()
-        .filter(|e| matches!(&e.facts, Facts::Alert(a) if a.commit.is_none()) && e.at() <= scope.world.as_of);
+    let whole =
+        scope.input.context.iter().filter(|e| {
+            matches!(&e.signal.facts, Facts::Alert(a) if a.commit.is_none()) && e.at() <= scope.world.as_of
+        });
     for e in scope.world.usable.iter().copied().chain(whole) {
-        match &e.facts {
+        match &e.signal.facts {
             Facts::Scan(s) => {
                 for f in &s.findings {
                     let seen = first_seen.entry(f.fingerprint.clone()).or_insert_with(|| e.at());
@@ -105,7 +104,7 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
     }
     let mut open = BTreeMap::new();
     for e in newest.into_values() {
-        let Facts::Scan(scan) = &e.facts else { continue };
+        let Facts::Scan(scan) = &e.signal.facts else { continue };
         for f in scan.findings.iter().filter(|f| !f.suppressed) {
             let since = first_seen.get(&f.fingerprint).copied().unwrap_or_else(|| e.at());
             let entry = open.entry(f.fingerprint.clone()).or_insert(Open {
@@ -130,7 +129,7 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
 
 /// Tool, kind and object of a scan.
 fn scanned_by(e: &Evidence, s: &Scan) -> String {
-    let mut about: Vec<&str> = e.named.iter().map(Key::as_str).collect();
+    let mut about: Vec<&str> = e.signal.named.iter().map(Key::as_str).collect();
     about.extend(s.digests.iter().map(String::as_str));
     about.extend(s.commit.as_deref());
     about.sort_unstable();

@@ -232,7 +232,7 @@ impl Scope<'_> {
                 _ => false,
             }
         };
-        let keys: Vec<&Key> = e.named.iter().chain(also).collect();
+        let keys: Vec<&Key> = e.signal.named.iter().chain(also).collect();
         // The more exact name counts: a digest before a commit, a commit before the release. Evidence
         // that names a build or commit at all must name ours.
         let of_kind = |kind: &str| keys.iter().filter(|k| k.parts().0 == kind).copied().collect::<Vec<&Key>>();

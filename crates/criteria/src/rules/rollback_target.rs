@@ -6,7 +6,7 @@ use super::{Found, Scope, release_row};
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     for e in scope.newest_first() {
-        let Facts::RollbackTarget(target) = &e.facts else { continue };
+        let Facts::RollbackTarget(target) = &e.signal.facts else { continue };
         let inputs = vec![e.id.clone()];
         let row = if target.version == scope.input.release.version {
             release_row(

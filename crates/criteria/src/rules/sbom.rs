@@ -8,7 +8,7 @@ use crate::Evidence;
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     let sboms: Vec<(&Evidence, &Sbom)> = scope
         .newest_first()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::Sbom(s) => Some((e, s)),
             _ => None,
         })
@@ -28,7 +28,7 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         .map(|digest| {
             let key = Key::digest(digest);
             let name = format!("artefact {}", short_digest(digest));
-            let own = sboms.iter().find(|(e, s)| s.subjects.contains(digest) || e.named.contains(&key));
+            let own = sboms.iter().find(|(e, s)| s.subjects.contains(digest) || e.signal.named.contains(&key));
             let (verdict, cause, sentence) = match own {
                 None if sboms.is_empty() => {
                     (Verdict::Missing, Cause::Absent, format!("We hold no bill of materials of {name}."))

@@ -30,7 +30,7 @@ pub(super) fn check(
     };
     let scans: Vec<(&Evidence, &Scan)> = scope
         .newest_first()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::Scan(s) if of.contains(&s.scan) => Some((e, s)),
             _ => None,
         })
@@ -68,9 +68,9 @@ fn one(
     let covers = |e: &Evidence, s: &Scan| {
         let mut own: Vec<Key> = s.digests.iter().map(|d| Key::digest(d)).collect();
         own.extend(s.commit.iter().map(|c| Key::commit(c)));
-        let exact = e.named.iter().chain(&own).any(|k| k.as_str() == subject.id);
+        let exact = e.signal.named.iter().chain(&own).any(|k| k.as_str() == subject.id);
         // A sender that names the release and nothing else names everything in it.
-        let only_release = own.is_empty() && e.named.iter().all(|k| k.parts().0 == "release");
+        let only_release = own.is_empty() && e.signal.named.iter().all(|k| k.parts().0 == "release");
         exact || only_release && scope.about(e, &own) == About::This
     };
     let row = |verdict, cause, sentence: String, inputs| Row {

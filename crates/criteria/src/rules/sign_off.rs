@@ -9,7 +9,7 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
     let mut yes = None;
     let mut heard = std::collections::BTreeSet::new();
     for e in scope.newest_first() {
-        let Facts::Approval(a) = &e.facts else { continue };
+        let Facts::Approval(a) = &e.signal.facts else { continue };
         if a.meaning != meaning {
             continue;
         }

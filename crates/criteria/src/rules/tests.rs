@@ -11,7 +11,7 @@ pub(super) fn check(scope: &Scope<'_>, suites: &[String]) -> Found {
     let mut runs: BTreeMap<&str, Vec<(&Evidence, &TestRun)>> = BTreeMap::new();
     let mut elsewhere = Vec::new();
     for e in scope.newest_first() {
-        if let Facts::TestRun(run) = &e.facts {
+        if let Facts::TestRun(run) = &e.signal.facts {
             match scope.about(e, &[]) {
                 About::This => runs.entry(run.suite.as_str()).or_default().push((e, run)),
                 About::Other => elsewhere.push(e),

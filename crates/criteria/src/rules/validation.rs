@@ -19,7 +19,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
                 .world
                 .usable
                 .iter()
-                .filter_map(|e| match &e.facts {
+                .filter_map(|e| match &e.signal.facts {
                     Facts::Validation(v) if v.environment == environment => Some((*e, v)),
                     _ => None,
                 })

@@ -9,7 +9,7 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         .world
         .usable
         .iter()
-        .filter_map(|e| match &e.facts {
+        .filter_map(|e| match &e.signal.facts {
             Facts::Ticket(t) => Some((&e.id, t)),
             _ => None,
         })

@@ -1,5 +1,7 @@
 //! Which signal belongs to which release, and what a release owns.
 
+use std::sync::Arc;
+
 use certrail_domain::{BindRule, Key};
 
 use super::signals::{self, StoredSignal};
@@ -114,16 +116,21 @@ pub fn indexes_of_release(tx: &Tx<'_>, release: i64) -> Result<Vec<u64>> {
 ///
 /// # Errors
 /// When the database fails or a row is damaged.
-pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(StoredSignal, BindRule, Key)>> {
-    tx.query(
-        "SELECT s.log_index, s.connector, s.delivery, s.name, s.media, s.auth_how, s.auth_key, s.received, s.body,
-            s.salt, s.normalised, s.mapper, s.duplicate_of, b.rule, b.key
-         FROM binding b JOIN signal s ON s.log_index = b.log_index
-         WHERE b.release = ?1 AND b.log_index < ?2 AND b.from_index < ?2 AND (b.to_index IS NULL OR b.to_index >= ?2)
-         ORDER BY s.log_index",
+pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(Arc<StoredSignal>, BindRule, Key)>> {
+    let bound = tx.query(
+        "SELECT log_index, rule, key FROM binding
+         WHERE release = ?1 AND log_index < ?2 AND from_index < ?2 AND (to_index IS NULL OR to_index >= ?2)
+         ORDER BY log_index",
         &[release.into(), position.into()],
-        |r| Ok((signals::map(r)?, rule(r.int(13)?)?, Key::from_stored(r.text(14)?))),
-    )
+        |r| Ok((r.uint(0)?, rule(r.int(1)?)?, Key::from_stored(r.text(2)?))),
+    )?;
+    let mut out = Vec::with_capacity(bound.len());
+    for (index, rule, key) in bound {
+        let signal = signals::get(tx, index)?
+            .ok_or_else(|| StoreError::Damaged(format!("signal {index} is bound and not there")))?;
+        out.push((signal, rule, key));
+    }
+    Ok(out)
 }
 
 /// Puts a signal into the unbound queue, or changes the reason why it is there.

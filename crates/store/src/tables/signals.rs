@@ -1,5 +1,7 @@
 //! Signals, their bytes and what they are about.
 
+use std::sync::Arc;
+
 use certrail_domain::{EvidenceId, Key, Link, Signal, Time};
 
 use crate::{BlobPlace, Result, Row, Tx};
@@ -32,7 +34,7 @@ pub struct StoredSignal {
     /// The entry whose content it repeats.
     pub duplicate_of: Option<u64>,
     /// What it says.
-    pub signal: Signal,
+    pub signal: Arc<Signal>,
 }
 
 impl StoredSignal {
@@ -82,7 +84,7 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
         received: Time::from_micros(r.int(7)?),
         body: r.hash(8)?,
         salt: r.opt_bytes(9)?,
-        signal: r.json(10)?,
+        signal: Arc::new(r.json(10)?),
         mapper: r.text(11)?,
         duplicate_of: r.opt_int(12)?.and_then(|n| u64::try_from(n).ok()),
     })
@@ -123,8 +125,20 @@ pub fn insert(tx: &Tx<'_>, s: &StoredSignal, normalised: &str) -> Result<()> {
 ///
 /// # Errors
 /// When the database fails or the row is damaged.
-pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredSignal>> {
-    tx.first(COLUMNS_BY_INDEX, &[log_index.into()], map)
+pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<Arc<StoredSignal>>> {
+    if let Some(known) = tx.known.get(log_index) {
+        return Ok(Some(known));
+    }
+    let mut size = 0;
+    let found = tx.first(COLUMNS_BY_INDEX, &[log_index.into()], |r| {
+        size = r.len(10)?;
+        map(r)
+    })?;
+    Ok(found.map(|signal| {
+        let signal = Arc::new(signal);
+        tx.known.keep(log_index, &signal, size);
+        signal
+    }))
 }
 
 /// The normalised text at `log_index`, byte for byte.

@@ -1,11 +1,13 @@
 //! A deployment seals: what reached production, when, and whether a decision allowed it.
 
+use std::sync::Arc;
+
 use certrail_domain::{
-    Facts, Interval, Key, ReleaseState, Time, Truth,
+    BindRule, Facts, Interval, Key, ReleaseState, Time, Truth,
     facts::{Deployment, DeploymentState},
 };
 use certrail_ledger::leaf::label;
-use certrail_store::tables::{bindings, decisions, releases};
+use certrail_store::tables::{bindings, decisions, releases, signals::StoredSignal};
 use serde::Serialize;
 
 use crate::engine::{Batch, Fault};
@@ -84,10 +86,7 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
 }
 
 /// When the same deployment began.
-fn started(
-    evidence: &[(certrail_store::tables::signals::StoredSignal, certrail_domain::BindRule, Key)],
-    of: &Deployment,
-) -> Option<Time> {
+fn started(evidence: &[(Arc<StoredSignal>, BindRule, Key)], of: &Deployment) -> Option<Time> {
     evidence
         .iter()
         .filter_map(|(s, ..)| match &s.signal.facts {

@@ -10,6 +10,7 @@ use certrail_store::{BlobFiles, BlobPlace, StoreError, Tx, tables::log, tables::
 use serde::Serialize;
 
 use super::{Keys, committer::Fault};
+use crate::criteria_sets::CriteriaSets;
 
 /// A commit in the making.
 pub struct Batch<'a> {
@@ -18,6 +19,8 @@ pub struct Batch<'a> {
     pub(super) blobs: &'a BlobFiles,
     /// Keys, for signing decisions.
     pub keys: &'a Keys,
+    /// Criteria sets parsed before.
+    pub criteria: &'a CriteriaSets,
     /// When everything in this commit was received: never earlier than anything before it.
     pub now: Time,
     /// The index at which the current piece of work began: what it changes holds from there on.

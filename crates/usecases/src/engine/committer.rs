@@ -5,16 +5,18 @@
 //! ends: the page cache can no longer be believed, and start-up recovers from disk.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Weak,
-        mpsc::{Receiver, Sender},
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, SyncSender, TrySendError},
     },
     thread::JoinHandle,
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{note::Checkpoint, tile, tree::leaf_hash};
-use certrail_store::{StoreError, Tx, Writer, tables::log};
+use certrail_store::{Mover, StoreError, Tx, Writer, tables::log};
 use tokio::sync::oneshot;
 
 use super::{Batch, Engine, LogHead, head::SharedHead};
@@ -39,19 +41,34 @@ impl Fault {
     }
 }
 
-/// Told the outcome once the commit is durable.
-pub(super) type Finish = Box<dyn FnOnce(&SharedHead) + Send>;
-/// Runs inside the commit; undone alone if it fails.
-pub(super) type Work = Box<dyn FnOnce(&mut Batch<'_>) -> Result<Finish, StoreError> + Send>;
+/// A piece of work that waits for its commit.
+pub(super) trait Work: Send {
+    /// Does it inside the commit and keeps the outcome. What it did before it failed stays in the batch.
+    fn run(&mut self, batch: &mut Batch<'_>) -> Done;
+    /// Tells the outcome, once the commit is durable.
+    fn finish(self: Box<Self>, head: &SharedHead);
+}
+
+/// How a piece of work went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It is part of the commit.
+    Kept,
+    /// It was refused; nothing of it may stay.
+    Refused,
+}
 
 /// Work in one commit, and bytes of small bodies in one pack.
 const MAX_ITEMS: usize = 1024;
 const MAX_PACK_BYTES: usize = 4 * 1024 * 1024;
+/// Rows written after which the write-ahead log is moved into the database, and pages at which the writer does it itself.
+const MOVE_AFTER_ROWS: u64 = 8_000;
+const MAX_LOG_PAGES: u64 = 6_000;
 /// A clock that stands this far behind the newest entry stops us; less is bridged.
 const MAX_STEP_BACK: i64 = 5 * Time::SECOND;
 
 pub(super) enum Message {
-    Work(Work),
+    Work(Box<dyn Work>),
     Stop,
 }
 
@@ -83,32 +100,41 @@ pub(super) fn not_committed() -> Problem {
 
 type Outcome<T> = Result<(T, Arc<LogHead>), Problem>;
 
+/// Work with the place where its asker waits.
+struct Job<T, F> {
+    work: F,
+    outcome: Option<Result<T, Problem>>,
+    asker: oneshot::Sender<Outcome<T>>,
+}
+
+impl<T, F> Work for Job<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+{
+    fn run(&mut self, batch: &mut Batch<'_>) -> Done {
+        let outcome = (self.work)(batch).map_err(Fault::into_problem);
+        let done = if outcome.is_ok() { Done::Kept } else { Done::Refused };
+        self.outcome = Some(outcome);
+        done
+    }
+
+    fn finish(self: Box<Self>, head: &SharedHead) {
+        let outcome = self.outcome.unwrap_or_else(|| Err(not_committed()));
+        // Nobody may be waiting any more; what was committed stays.
+        drop(self.asker.send(outcome.map(|value| (value, head.clone()))));
+    }
+}
+
 impl Queue {
     pub(super) fn submit<T, F>(&self, work: F) -> Result<oneshot::Receiver<Outcome<T>>, Problem>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel::<Outcome<T>>();
-        let boxed: Work = Box::new(move |batch| {
-            let (leaves, pack) = (batch.leaves.len(), batch.pack.len());
-            batch.work_first = batch.next_index();
-            batch.tx.savepoint()?;
-            match work(batch) {
-                Ok(value) => {
-                    batch.tx.keep()?;
-                    Ok(Box::new(move |head: &SharedHead| drop(sender.send(Ok((value, head.clone()))))))
-                }
-                Err(fault) => {
-                    batch.tx.undo()?;
-                    batch.leaves.truncate(leaves);
-                    batch.pack.truncate(pack);
-                    let problem = fault.into_problem();
-                    Ok(Box::new(move |_: &SharedHead| drop(sender.send(Err(problem)))))
-                }
-            }
-        });
-        self.0.send(Message::Work(boxed)).map_err(|_| not_committed())?;
+        let (asker, receiver) = oneshot::channel::<Outcome<T>>();
+        let job = Box::new(Job { work, outcome: None, asker });
+        self.0.send(Message::Work(job)).map_err(|_| not_committed())?;
         Ok(receiver)
     }
 
@@ -117,9 +143,16 @@ impl Queue {
     }
 }
 
-pub(super) fn start(engine: Weak<Engine>, mut writer: Writer, inbox: Receiver<Message>) -> Result<Handle, StoreError> {
+pub(super) fn start(
+    engine: Weak<Engine>,
+    mut writer: Writer,
+    mover: Mover,
+    inbox: Receiver<Message>,
+) -> Result<Handle, StoreError> {
+    let tidy = Tidy::start(mover)?;
     let run = move || {
         let mut stopping = false;
+        let mut moved = writer.changes();
         while !stopping {
             let Ok(first) = inbox.recv() else { break };
             let mut works = Vec::new();
@@ -133,7 +166,12 @@ pub(super) fn start(engine: Weak<Engine>, mut writer: Writer, inbox: Receiver<Me
             }
             let Some(engine) = engine.upgrade() else { break };
             commit(&engine, &mut writer, works);
+            if writer.changes() - moved > MOVE_AFTER_ROWS {
+                moved = writer.changes();
+                tidy.move_log(&writer);
+            }
         }
+        drop(tidy);
         if let Err(error) = writer.checkpoint() {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
         }
@@ -145,7 +183,46 @@ pub(super) fn start(engine: Weak<Engine>, mut writer: Writer, inbox: Receiver<Me
     Ok(Handle(thread))
 }
 
-fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Work>) {
+/// The thread that moves the write-ahead log while commits go on.
+struct Tidy {
+    wake: SyncSender<()>,
+    too_long: Arc<AtomicBool>,
+}
+
+impl Tidy {
+    fn start(mover: Mover) -> Result<Self, StoreError> {
+        let (wake, woken) = std::sync::mpsc::sync_channel(1);
+        let too_long = Arc::new(AtomicBool::new(false));
+        let flag = too_long.clone();
+        let run = move || {
+            while woken.recv().is_ok() {
+                match mover.run() {
+                    Ok(pages) => flag.store(pages > MAX_LOG_PAGES, Ordering::Relaxed),
+                    Err(error) => tracing::warn!(%error, "the write-ahead log could not be moved; it is tried again"),
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("certrail-mover".into())
+            .spawn(run)
+            .map_err(|cause| StoreError::Io { what: "start the mover".into(), cause })?;
+        Ok(Self { wake, too_long })
+    }
+
+    /// Under steady load the mover never catches up and the log would grow for ever; then the writer, between
+    /// two commits, moves the little that is left, and the log begins anew.
+    fn move_log(&self, writer: &Writer) {
+        if self.too_long.swap(false, Ordering::Relaxed)
+            && let Err(error) = writer.checkpoint()
+        {
+            tracing::warn!(%error, "the write-ahead log could not be moved; it is tried again");
+        }
+        // A full channel means that it is at work already.
+        let _: Result<(), TrySendError<()>> = self.wake.try_send(());
+    }
+}
+
+fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Box<dyn Work>>) {
     let old = engine.head();
     let clock = engine.now();
     if old.size() > 0 && old.received.since(clock) > MAX_STEP_BACK {
@@ -154,37 +231,22 @@ fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Work>) {
         return;
     }
     let now = clock.max(old.received);
-    let mut works = works.into_iter();
+    let mut waiting: VecDeque<Box<dyn Work>> = works.into();
     // A batch that outgrows its pack is split over several commits.
-    while works.len() > 0 {
-        let old = engine.head();
-        let outcome = writer.transaction(|tx| {
-            let mut batch = Batch {
-                tx,
-                blobs: &engine.blobs,
-                keys: &engine.keys,
-                now,
-                work_first: old.size(),
-                first: old.size(),
-                leaves: Vec::new(),
-                pack: Vec::new(),
-            };
-            let mut finishes = Vec::new();
-            while batch.pack.len() < MAX_PACK_BYTES {
-                let Some(work) = works.next() else { break };
-                finishes.push(work(&mut batch)?);
-            }
-            let (leaves, pack) = (batch.leaves, batch.pack);
-            let head = seal(tx, engine, &old, now, &leaves, &pack)?;
-            Ok((head, finishes))
-        });
+    while !waiting.is_empty() {
+        // Savepoints cost every piece of work a copy of each page it touches. So the first attempt runs without;
+        // only if one is refused after it had written something, the batch is done again with them.
+        let outcome = match attempt(engine, writer, &mut waiting, now, Care::Bold) {
+            Err(Stop::Spoilt) => attempt(engine, writer, &mut waiting, now, Care::Guarded),
+            other => other,
+        };
         match outcome {
-            Ok((head, finishes)) => {
+            Ok((head, done)) => {
                 if let Some(head) = head {
                     engine.set_head(head);
                 }
                 let head = engine.head();
-                finishes.into_iter().for_each(|finish| finish(&head));
+                waiting.drain(..done).for_each(|work| work.finish(&head));
             }
             Err(error) => {
                 tracing::error!(%error, "a commit failed; ending so that start-up can recover from disk");
@@ -192,6 +254,80 @@ fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Work>) {
             }
         }
     }
+}
+
+/// Whether each piece of work gets a savepoint of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    Bold,
+    Guarded,
+}
+
+/// Why an attempt at a commit ended without one.
+#[derive(Debug, thiserror::Error)]
+enum Stop {
+    #[error("refused work had written something")]
+    Spoilt,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One transaction over as much of what waits as fits; returns the new head and how many pieces it holds.
+fn attempt(
+    engine: &Engine,
+    writer: &mut Writer,
+    waiting: &mut VecDeque<Box<dyn Work>>,
+    now: Time,
+    care: Care,
+) -> Result<(Option<SharedHead>, usize), Stop> {
+    let old = engine.head();
+    writer.transaction(|tx| {
+        let mut batch = Batch {
+            tx,
+            blobs: &engine.blobs,
+            keys: &engine.keys,
+            criteria: &engine.criteria,
+            now,
+            work_first: old.size(),
+            first: old.size(),
+            leaves: Vec::new(),
+            pack: Vec::new(),
+        };
+        let mut done = 0;
+        for work in waiting.iter_mut() {
+            if batch.pack.len() >= MAX_PACK_BYTES {
+                break;
+            }
+            run(work.as_mut(), &mut batch, care)?;
+            done += 1;
+        }
+        let (leaves, pack) = (batch.leaves, batch.pack);
+        let head = seal(tx, engine, &old, now, &leaves, &pack)?;
+        Ok((head, done))
+    })
+}
+
+/// Runs one piece of work so that, refused, it leaves nothing behind.
+fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Stop> {
+    let (leaves, pack) = (batch.leaves.len(), batch.pack.len());
+    batch.work_first = batch.next_index();
+    if care == Care::Guarded {
+        batch.tx.savepoint()?;
+    }
+    let changes = batch.tx.changes();
+    match (work.run(batch), care) {
+        (Done::Kept, Care::Bold) => {}
+        (Done::Kept, Care::Guarded) => batch.tx.keep()?,
+        (Done::Refused, Care::Bold) if batch.tx.changes() != changes => return Err(Stop::Spoilt),
+        (Done::Refused, care) => {
+            if care == Care::Guarded {
+                batch.tx.undo()?;
+            }
+            batch.leaves.truncate(leaves);
+            batch.pack.truncate(pack);
+        }
+    }
+    Ok(())
 }
 
 /// Leaves, pack, tiles and checkpoint into the transaction; `None` when nothing was appended.
@@ -227,4 +363,53 @@ fn seal(
     let origin = engine.keys.origin();
     log::advance(tx, &old.stored(origin), &head.stored(origin))?;
     Ok(Some(Arc::new(head)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+
+    fn refusal() -> Fault {
+        Problem::new(ProblemKind::Refused, "no", "Nothing was recorded.", "A test refuses.", "Do not ask again.").into()
+    }
+
+    #[test]
+    fn refused_work_leaves_nothing_and_takes_nobody_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(folder.path(), "test/log", crate::system_clock()).expect("an engine");
+        let write = |act: &'static str, refuse: bool| {
+            let engine = engine.clone();
+            thread::spawn(move || {
+                engine.write_blocking(move |batch| {
+                    let index = batch.control(act, "tester", &[], &act)?;
+                    if refuse { Err(refusal()) } else { Ok(index) }
+                })
+            })
+        };
+        let busy = engine.clone();
+        // While this one holds the writer, the others queue up for one commit.
+        let first = thread::spawn(move || {
+            busy.write_blocking(|batch| {
+                thread::sleep(Duration::from_millis(200));
+                Ok(batch.control("first", "tester", &[], &"first")?)
+            })
+        });
+        thread::sleep(Duration::from_millis(50));
+        let others = [write("good", false), write("bad", true), write("also good", false)];
+        first.join().expect("no panic").expect("recorded");
+        let [good, bad, also] = others.map(|t| t.join().expect("no panic"));
+        let (good, also) = (good.expect("recorded").0, also.expect("recorded").0);
+        assert!(bad.is_err());
+        let size = engine.head().size();
+        let acts = engine.read(|tx| log::acts(tx, 0, size)).expect("readable");
+        let names: Vec<(u64, &str)> = acts.iter().map(|a| (a.log_index, a.act.as_str())).collect();
+        let mut wanted = vec![(0, "first"), (good, "good"), (also, "also good")];
+        wanted.sort_unstable();
+        assert_eq!(names, wanted);
+        assert_eq!(size, 3);
+        assert!(crate::fsck(&engine).expect("it runs").faults.is_empty());
+        engine.close();
+    }
 }

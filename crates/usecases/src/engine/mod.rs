@@ -14,6 +14,8 @@ use std::{
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_store::{BlobFiles, Store, StoreError, Tx};
 
+use crate::criteria_sets::CriteriaSets;
+
 pub use batch::Batch;
 pub(crate) use batch::random;
 pub use committer::Fault;
@@ -42,6 +44,8 @@ pub struct Engine {
     pub blobs: BlobFiles,
     /// Keys and webhook secrets.
     pub keys: Keys,
+    /// Criteria sets parsed before.
+    pub(crate) criteria: CriteriaSets,
     folder: PathBuf,
     clock: Clock,
     head: RwLock<Arc<LogHead>>,
@@ -56,6 +60,7 @@ impl Engine {
     /// When the folder is in use, damaged or newer than this program.
     pub fn open(folder: &Path, origin: &str, clock: Clock) -> Result<Arc<Self>, StoreError> {
         let (store, mut writer) = Store::open(folder)?;
+        let mover = store.mover()?;
         let blobs = BlobFiles::open(folder)?;
         let keys = Keys::open(folder, origin)?;
         let head = Arc::new(head::load_or_create(&mut writer, &keys, clock())?);
@@ -64,13 +69,14 @@ impl Engine {
             store,
             blobs,
             keys,
+            criteria: CriteriaSets::default(),
             folder: folder.to_owned(),
             clock,
             head: RwLock::new(head),
             committer: Mutex::new(None),
             queue,
         });
-        let handle = committer::start(Arc::downgrade(&engine), writer, inbox)?;
+        let handle = committer::start(Arc::downgrade(&engine), writer, mover, inbox)?;
         *engine.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok(engine)
     }
@@ -99,13 +105,14 @@ impl Engine {
 
     /// Runs `work` in the next commit. Resolves when the commit is durable and covered by a signed
     /// checkpoint, with that head; then and only then may anything be acknowledged (law 2).
+    /// `work` may run twice, the first time without a trace: it must do nothing outside the batch that cannot be repeated.
     ///
     /// # Errors
     /// What `work` refuses, or [`ProblemKind::Unavailable`] when the commit failed: nothing of it happened.
     pub async fn write<T, F>(&self, work: F) -> Result<(T, Arc<LogHead>), Problem>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
     {
         self.queue.submit(work)?.await.unwrap_or_else(|_| Err(committer::not_committed()))
     }
@@ -117,7 +124,7 @@ impl Engine {
     pub fn write_blocking<T, F>(&self, work: F) -> Result<(T, Arc<LogHead>), Problem>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
     {
         self.queue.submit(work)?.blocking_recv().unwrap_or_else(|_| Err(committer::not_committed()))
     }

@@ -6,7 +6,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use certrail_ledger::keys::{DecisionKey, KeyError, LogKey};
@@ -14,8 +14,17 @@ use certrail_sources::Secret;
 use certrail_store::StoreError;
 use serde::{Deserialize, Serialize};
 
-/// Secrets as read, with the time of change of the file they stand in.
-type Known = (SystemTime, Arc<[Secret]>);
+/// Secrets as read.
+struct Known {
+    secrets: Arc<[Secret]>,
+    /// When the file they stand in was changed last.
+    changed: SystemTime,
+    /// When that was looked at.
+    looked: Instant,
+}
+
+/// How long a look at a file of secrets holds: a rotation takes effect within this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Every key of this installation.
 pub struct Keys {
@@ -74,21 +83,27 @@ impl Keys {
         self.log.verifier().name()
     }
 
-    /// The live secrets of a connector, newest last. The file is read again whenever it changed, so that a
-    /// rotation needs no restart.
+    /// The live secrets of a connector, newest last. The file is read again when it changed, looked at twice
+    /// a second, so that a rotation needs no restart.
     ///
     /// # Errors
     /// When the file is damaged.
     pub fn secrets(&self, connector: &str) -> Result<Arc<[Secret]>, StoreError> {
-        let changed = fs::metadata(self.path(connector)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, secrets)) = read.get(connector).filter(|(at, _)| *at == changed) {
-            return Ok(secrets.clone());
+        let fresh = read.get(connector).filter(|known| known.looked.elapsed() < LOOK_AGAIN);
+        if let Some(known) = fresh {
+            return Ok(known.secrets.clone());
+        }
+        let looked = Instant::now();
+        let changed = fs::metadata(self.path(connector)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        if let Some(known) = read.get_mut(connector).filter(|known| known.changed == changed) {
+            known.looked = looked;
+            return Ok(known.secrets.clone());
         }
         let stored = self.stored(connector)?;
         let secrets: Arc<[Secret]> =
             stored.into_iter().map(|s| Secret { name: s.name, bytes: s.secret.into_bytes() }).collect();
-        read.insert(connector.to_owned(), (changed, secrets.clone()));
+        read.insert(connector.to_owned(), Known { secrets: secrets.clone(), changed, looked });
         Ok(secrets)
     }
 
@@ -118,6 +133,7 @@ impl Keys {
         all.push(StoredSecret { name: name.clone(), secret: secret.to_owned() });
         let live = all.split_off(all.len().saturating_sub(2));
         write(&self.path(connector), &serde_json::to_vec(&live).unwrap_or_default())?;
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(connector);
         Ok(name)
     }
 }

@@ -1,0 +1,54 @@
+//! Signals read before, parsed once: judging a release looks at all its evidence each time it is asked.
+
+use std::sync::Arc;
+
+use quick_cache::{Weighter, sync::Cache};
+
+use crate::tables::signals::StoredSignal;
+
+/// Bytes of normalised text whose parsed form is kept; in memory it takes some three times as much.
+const CAPACITY: u64 = 8 * 1024 * 1024;
+
+/// A signal with the bytes of its normalised text.
+type Entry = (Arc<StoredSignal>, u64);
+
+#[derive(Clone)]
+struct ByText;
+
+impl Weighter<u64, Entry> for ByText {
+    fn weight(&self, _: &u64, entry: &Entry) -> u64 {
+        // What every row costs besides its text.
+        entry.1 + 200
+    }
+}
+
+/// Signals by log index. A row of the log never changes once committed, so nothing here grows old.
+pub(crate) struct Known(Cache<u64, Entry, ByText>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Cache::with_weighter(10_000, CAPACITY, ByText))
+    }
+}
+
+/// What a transaction may do with the signals read before.
+#[derive(Clone, Copy)]
+pub(crate) enum Access<'a> {
+    /// Look and keep: everything it sees is committed.
+    Committed(&'a Known),
+    /// Look only: what it reads may be undone, and its index be given to another signal.
+    Open(&'a Known),
+}
+
+impl Access<'_> {
+    pub(crate) fn get(self, index: u64) -> Option<Arc<StoredSignal>> {
+        let (Self::Committed(known) | Self::Open(known)) = self;
+        known.0.get(&index).map(|(signal, _)| signal)
+    }
+
+    pub(crate) fn keep(self, index: u64, signal: &Arc<StoredSignal>, size: u64) {
+        if let Self::Committed(known) = self {
+            known.0.insert(index, (signal.clone(), size));
+        }
+    }
+}
