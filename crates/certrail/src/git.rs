@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use certrail_domain::{facts::Commit, normal_version, version_cmp};
+use certrail_domain::{account_of_mail, facts::Commit, normal_version, version_cmp};
 use gix::{ObjectId, Repository};
 
 /// What a checkout says about a release.
@@ -45,7 +45,7 @@ pub(crate) fn range(folder: &Path, at: &str, previous: Option<&str>) -> anyhow::
         let info = info.context("walk the commits; is the clone shallow? `git fetch --unshallow` helps")?;
         let commit = info.object()?;
         let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
-        let author = commit.author()?.email.to_string().to_lowercase();
+        let author = account_of_mail(&commit.author()?.email.to_string());
         let parents = commit.parent_ids().map(|p| p.to_string()).collect();
         commits.push(Commit::from_message(&info.id.to_string(), Some(author), &message, Some(parents)));
         if commits.len() > 100_000 {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{BindRule, EvidenceId, Exception, Interval, Release, Signal, Time};
+use certrail_domain::{BindRule, EvidenceId, Exception, Interval, PersonId, Product, Release, Signal, Time, Truth};
 
 /// A piece of evidence as it counts for a release.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +73,40 @@ impl Identities {
     pub fn person<'a>(&'a self, account: &'a str) -> &'a str {
         self.person_of.get(account).map_or(account, String::as_str)
     }
+
+    /// Whether two accounts are one person. Two logins that nobody claims are two people; a login and a mail
+    /// address, or two mail addresses, could be anybody's until a person is recorded who owns one of that kind.
+    #[must_use]
+    pub fn same(&self, a: &str, b: &str) -> Truth {
+        let of = |holds| if holds { Truth::True } else { Truth::False };
+        match (a == b, self.person_of.get(a), self.person_of.get(b)) {
+            (true, ..) => Truth::True,
+            (_, Some(a), Some(b)) => of(a == b),
+            (_, Some(person), None) => self.owns_kind_of(person, b),
+            (_, None, Some(person)) => self.owns_kind_of(person, a),
+            (_, None, None) if is_mail(a) || is_mail(b) => Truth::Unknown,
+            (_, None, None) => Truth::False,
+        }
+    }
+
+    /// Whoever put down a login, or a mail address, put down the one they use.
+    fn owns_kind_of(&self, person: &str, account: &str) -> Truth {
+        let known = self
+            .person_of
+            .iter()
+            .any(|(own, p)| p == person && !own.starts_with(PersonId::PREFIX) && is_mail(own) == is_mail(account));
+        if known { Truth::False } else { Truth::Unknown }
+    }
+
+    /// Whether an account is one of several: [`Truth::True`] if it is, unknown if that cannot be told of one.
+    pub fn among<'a>(&self, account: &str, others: impl IntoIterator<Item = &'a str>) -> Truth {
+        let truths: Vec<Truth> = others.into_iter().map(|other| self.same(account, other)).collect();
+        [Truth::True, Truth::Unknown].into_iter().find(|t| truths.contains(t)).unwrap_or(Truth::False)
+    }
+}
+
+fn is_mail(account: &str) -> bool {
+    account.contains('@')
 }
 
 /// Everything an evaluation is a function of, besides the criteria.
@@ -88,7 +122,9 @@ pub struct Input<'a> {
     pub exceptions: &'a [Exception],
     /// Its certifications, oldest first.
     pub certifications: &'a [Certification],
-    /// Versions of the product that were certified or shipped.
+    /// The product, as it was known.
+    pub product: &'a Product,
+    /// Versions of the product, among those named as rollback targets, that were certified.
     pub known_versions: &'a [String],
     /// Who is who.
     pub identities: &'a Identities,
@@ -96,4 +132,36 @@ pub struct Input<'a> {
     pub log_position: u64,
     /// The clock of the decision.
     pub decision_time: Time,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_that_cannot_be_compared_are_neither_one_person_nor_two() {
+        let known = Identities::new(
+            [("dana", "per_1"), ("dana@acme.example", "per_1"), ("tom", "per_2"), ("sam@acme.example", "per_3")]
+                .map(|(a, p)| (a.to_owned(), p.to_owned())),
+        );
+        for (a, b, truth) in [
+            ("dana", "dana", Truth::True),
+            ("dana", "dana@acme.example", Truth::True),
+            ("dana", "tom", Truth::False),
+            ("dana", "eve", Truth::False),
+            ("eve", "mallory", Truth::False),
+            // Tom may write under any address; Dana told us hers.
+            ("tom", "t@private.example", Truth::Unknown),
+            ("dana", "t@private.example", Truth::False),
+            ("sam@acme.example", "sam", Truth::Unknown),
+            ("eve", "eve@acme.example", Truth::Unknown),
+            ("a@acme.example", "b@acme.example", Truth::Unknown),
+        ] {
+            assert_eq!(known.same(a, b), truth, "{a} {b}");
+            assert_eq!(known.same(b, a), truth, "{b} {a}");
+        }
+        assert_eq!(known.among("tom", ["dana", "x@y.example"]), Truth::Unknown);
+        assert_eq!(known.among("tom", ["x@y.example", "tom"]), Truth::True);
+        assert_eq!(known.among("tom", []), Truth::False);
+    }
 }

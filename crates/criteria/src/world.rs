@@ -55,6 +55,8 @@ pub struct DeploymentView<'a> {
     pub id: String,
     /// Its newest event.
     pub newest: &'a Deployment,
+    /// It went to production, as the product or the sender has it.
+    pub production: bool,
     /// When it began: the first event that says it is under way, else the first of all.
     pub start: Interval,
     /// When it succeeded.
@@ -76,7 +78,7 @@ pub struct World<'a> {
     pub after: Vec<&'a Evidence>,
     /// Its changes, in order of merging.
     pub changes: Vec<ChangeView<'a>>,
-    /// Its deployments, in order.
+    /// The deployments of exactly it, in order.
     pub deployments: Vec<DeploymentView<'a>>,
     /// The moment that counts: when it began to go to production, else the clock of the decision.
     /// What expires later does not undo what shipped under it.
@@ -93,12 +95,9 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn new(input: &Input<'a>) -> Self {
         let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = input.evidence.iter().partition(|e| claims_future(e));
-        let deployments = deployments(&present);
-        let begun = deployments
-            .iter()
-            .filter(|d| d.newest.production && d.succeeded.is_some())
-            .map(|d| d.start)
-            .min_by_key(|i| i.at);
+        let deployments = deployments(input, &present);
+        let begun =
+            deployments.iter().filter(|d| d.production && d.succeeded.is_some()).map(|d| d.start).min_by_key(|i| i.at);
         let too_late = |e: &&Evidence| {
             begun.is_some_and(|start| !follows_deployment(&e.signal.facts) && start.before(e.interval()) == Truth::True)
         };
@@ -116,7 +115,7 @@ impl<'a> World<'a> {
 
     /// Successful deployments to production, in order.
     pub fn production(&self) -> impl Iterator<Item = &DeploymentView<'a>> {
-        self.deployments.iter().filter(|d| d.newest.production && d.succeeded.is_some())
+        self.deployments.iter().filter(|d| d.production && d.succeeded.is_some())
     }
 }
 
@@ -127,10 +126,14 @@ fn claims_future(e: &Evidence) -> bool {
         && e.at() > e.received
 }
 
-fn deployments<'a>(evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
+/// The deployments of exactly this release. Others that are bound to it, of a commit in its history say, are
+/// part of its story and decide nothing.
+fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
     let mut by_id: BTreeMap<String, Vec<(&'a Evidence, &'a Deployment)>> = BTreeMap::new();
     for e in evidence {
-        if let Facts::Deployment(d) = &e.signal.facts {
+        if let Facts::Deployment(d) = &e.signal.facts
+            && input.release.is_deployed_by(d, e.rule)
+        {
             by_id.entry(format!("{}/{}", d.system, d.id)).or_default().push((e, d));
         }
     }
@@ -148,6 +151,7 @@ fn deployments<'a>(evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
             Some(DeploymentView {
                 id,
                 newest,
+                production: events.iter().any(|(_, d)| input.product.is_production(d)),
                 start,
                 succeeded,
                 digests: events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect(),

@@ -26,6 +26,21 @@ pub struct Actor {
     pub kind: ActorKind,
 }
 
+/// The account behind a mail address: the login where a forge made the address up to keep the real one private
+/// (`12345+dana@users.noreply.github.com`, `12345-dana@users.noreply.gitlab.com`), else the address, lower case.
+#[must_use]
+pub fn account_of_mail(address: &str) -> String {
+    let address = address.trim().to_lowercase();
+    let Some((local, host)) = address.split_once('@') else { return address };
+    let (numbered, login) = match host {
+        "users.noreply.github.com" => local.split_once('+').unwrap_or(("", local)),
+        h if h.starts_with("users.noreply.") => local.split_once('-').unwrap_or(("", local)),
+        _ => return address,
+    };
+    let made_up = numbered.bytes().all(|b| b.is_ascii_digit()) && !login.is_empty();
+    if made_up { login.to_owned() } else { address }
+}
+
 impl Actor {
     /// A person by account.
     #[must_use]
@@ -43,5 +58,26 @@ impl Actor {
     #[must_use]
     pub fn shown(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_of_mail;
+
+    #[test]
+    fn a_private_address_is_the_login_it_hides() {
+        for (address, account) in [
+            ("12345+Dana@users.noreply.github.com", "dana"),
+            ("dana@users.noreply.github.com", "dana"),
+            ("12345-dana@users.noreply.gitlab.com", "dana"),
+            ("dana-lee@users.noreply.gitlab.com", "dana-lee@users.noreply.gitlab.com"),
+            ("Dana@Acme.example", "dana@acme.example"),
+            ("@users.noreply.github.com", "@users.noreply.github.com"),
+            ("noreply@github.com", "noreply@github.com"),
+            ("dana", "dana"),
+        ] {
+            assert_eq!(account_of_mail(address), account, "{address}");
+        }
     }
 }

@@ -28,7 +28,7 @@ mod time;
 mod verdict;
 mod version;
 
-pub use actor::{Actor, ActorKind};
+pub use actor::{Actor, ActorKind, account_of_mail};
 pub use binding::{BindRule, Match, decide};
 pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};
 pub use exception::{Exception, ExceptionScope, ExceptionState};

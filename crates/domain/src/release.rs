@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ReleaseId, Time};
+use crate::{BindRule, ReleaseId, Time, facts::Deployment};
 
 /// What is released. Owns repositories and environments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,12 @@ impl Product {
             production: vec!["production".to_owned(), "prod".to_owned()],
             criteria: "standard".to_owned(),
         }
+    }
+
+    /// Whether a deployment went to production: this product says so of the environment, or the sender does.
+    #[must_use]
+    pub fn is_production(&self, deployment: &Deployment) -> bool {
+        deployment.production || self.production.iter().any(|e| e.eq_ignore_ascii_case(&deployment.environment))
     }
 }
 
@@ -154,6 +160,19 @@ pub struct Release {
 impl Release {
     /// What an open release is called until it gets a version.
     pub const OPEN_VERSION: &'static str = "next";
+
+    /// Whether a deployment is of exactly this release, not merely of something in its history: the release or
+    /// its tag was named outright, or one of its artefacts, or the commit it is cut at.
+    #[must_use]
+    pub fn is_deployed_by(&self, deployment: &Deployment, bound_by: BindRule) -> bool {
+        if bound_by == BindRule::Explicit {
+            return true;
+        }
+        if !deployment.digests.is_empty() && !self.digests.is_empty() {
+            return deployment.digests.iter().any(|d| self.digests.contains(d));
+        }
+        deployment.commit.is_some() && deployment.commit == self.commit
+    }
 
     /// `payments-api 2.4.1`.
     #[must_use]

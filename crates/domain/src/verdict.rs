@@ -108,6 +108,8 @@ pub enum Cause {
     NotIndependent,
     /// The clocks cannot tell the order.
     ClockUncertain,
+    /// It cannot be told whether two accounts are one person.
+    IdentityUncertain,
     /// The evidence could not be read, or the check could not be computed.
     Error,
     /// A named exception covers it.
@@ -134,6 +136,7 @@ impl Cause {
             Self::Expired => "expired",
             Self::NotIndependent => "not_independent",
             Self::ClockUncertain => "clock_uncertain",
+            Self::IdentityUncertain => "identity_uncertain",
             Self::Error => "error",
             Self::Excepted => "excepted",
             Self::NoSubjects => "no_subjects",

@@ -118,7 +118,7 @@ pub async fn ask_gate(
     let (position, now) = (engine.head().size(), engine.now());
     let judged = judge_at(engine, &stored, position, now)?;
     let evaluation = &judged.evaluation;
-    let blockers = blockers(&gate, evaluation, &judged.certifications, &judged.evidence, &stored.release);
+    let blockers = blockers(&gate, evaluation, &judged.seen.certifications, &judged.seen.evidence, &stored.release);
     let bytes = serde_json::to_vec(evaluation).map_err(|e| internal(&e))?;
     let digest = sha256(&bytes);
     let answer = GateAnswer {

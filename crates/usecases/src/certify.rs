@@ -151,9 +151,9 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         snapshot: evaluation.snapshot.clone(),
         evaluation: certrail_ledger::hex(&sha256(&evaluation_bytes)),
         summary: evaluation.summary,
-        evidence: judged.evidence.iter().map(|e| e.id.clone()).collect(),
-        open_findings: open_findings(&judged.evidence),
-        coverage: judged.evidence.iter().rev().find_map(|e| match &e.signal.facts {
+        evidence: judged.seen.evidence.iter().map(|e| e.id.clone()).collect(),
+        open_findings: open_findings(&judged.seen.evidence),
+        coverage: judged.seen.evidence.iter().rev().find_map(|e| match &e.signal.facts {
             Facts::Coverage(c) => c.line_basis_points(),
             _ => None,
         }),

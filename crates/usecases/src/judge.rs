@@ -1,9 +1,9 @@
 //! Judging a release: gather what the log held at a position, and evaluate.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use certrail_criteria::{Certification, Criteria, Evidence, Identities, Input, evaluate};
-use certrail_domain::{Evaluation, Exception, Key, Problem, Time};
+use certrail_domain::{Evaluation, Exception, Facts, Key, Problem, ProblemKind, Product, Release, Time};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -18,27 +18,61 @@ use crate::{
     engine::{Engine, internal},
 };
 
+/// What the log held about a release at a position: everything an evaluation is a function of.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The release, as it was known.
+    pub release: Release,
+    /// Its product, as it was known.
+    pub product: Product,
+    /// The evidence, in order of arrival.
+    pub evidence: Vec<Evidence>,
+    /// The same as stored.
+    pub signals: Vec<Arc<StoredSignal>>,
+    /// The exceptions.
+    pub exceptions: Vec<Exception>,
+    /// The certifications.
+    pub certifications: Vec<Certification>,
+    /// Who is who.
+    pub identities: Identities,
+    /// Branch rules and the like.
+    pub context: Vec<Evidence>,
+    /// Versions named as rollback targets that were good before.
+    pub known_versions: Vec<String>,
+    /// All entries below this were seen.
+    pub log_position: u64,
+    /// The clock of the decision.
+    pub decision_time: Time,
+}
+
+impl Seen {
+    /// As the criteria take it.
+    #[must_use]
+    pub fn input(&self) -> Input<'_> {
+        Input {
+            release: &self.release,
+            product: &self.product,
+            evidence: &self.evidence,
+            context: &self.context,
+            exceptions: &self.exceptions,
+            certifications: &self.certifications,
+            known_versions: &self.known_versions,
+            identities: &self.identities,
+            log_position: self.log_position,
+            decision_time: self.decision_time,
+        }
+    }
+}
+
 /// An evaluation with what it was made from.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// The outcome.
     pub evaluation: Evaluation,
-    /// The evidence it saw, in order of arrival.
-    pub evidence: Vec<Evidence>,
-    /// The same as stored.
-    pub signals: Vec<Arc<StoredSignal>>,
-    /// The exceptions it saw.
-    pub exceptions: Vec<Exception>,
+    /// What it saw.
+    pub seen: Seen,
     /// The criteria.
     pub criteria: Arc<Criteria>,
-    /// The certifications it saw.
-    pub certifications: Vec<Certification>,
-    /// Who is who.
-    pub identities: Identities,
-    /// Branch rules and the like it saw.
-    pub context: Vec<Evidence>,
-    /// Versions that were good before.
-    pub known_versions: Vec<String>,
 }
 
 /// Judges a release as known now.
@@ -67,10 +101,17 @@ pub(crate) fn judge_in(
     at: Time,
 ) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
-    let seen = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
+    let seen = see(tx, stored, position, at)?;
+    let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, position)?;
+    let evaluation = evaluate(&criteria, &digest, &seen.input());
+    Ok(Judged { evaluation, seen, criteria })
+}
+
+/// Gathers what was known at a position: what was learned later must not change a past evaluation.
+fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<Seen, StoreError> {
+    let release = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
     })?;
-    let release = &seen;
     let bound = bindings::evidence_at(tx, stored.seq, position)?;
     let mut evidence = Vec::with_capacity(bound.len());
     let mut signals = Vec::with_capacity(bound.len());
@@ -89,8 +130,7 @@ pub(crate) fn judge_in(
         }
     }
     context.sort_by_key(|e| e.log_index);
-    let exceptions = exceptions::of_release_at(tx, release.id.as_str(), position)?;
-    let certifications: Vec<Certification> = decisions::of_release(tx, release.id.as_str())?
+    let certifications = decisions::of_release(tx, release.id.as_str())?
         .into_iter()
         .filter(|d| d.log_index < position && d.kind == "certification")
         .map(|d| Certification {
@@ -105,30 +145,18 @@ pub(crate) fn judge_in(
         let own = (id.to_lowercase(), id.clone());
         p.accounts.into_iter().map(move |a| (a, id.clone())).chain([own])
     }));
-    let known_versions = known_versions(tx, release, position)?;
-    let (criteria, digest) = sets.in_force(tx, &product.criteria, position)?;
-    let input = Input {
+    Ok(Seen {
+        exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
+        known_versions: known_versions(tx, &release, &evidence, position)?,
         release,
-        evidence: &evidence,
-        context: &context,
-        exceptions: &exceptions,
-        certifications: &certifications,
-        known_versions: &known_versions,
-        identities: &identities,
-        log_position: position,
-        decision_time: at,
-    };
-    let evaluation = evaluate(&criteria, &digest, &input);
-    Ok(Judged {
-        evaluation,
+        product,
         evidence,
         signals,
-        exceptions,
-        criteria,
         certifications,
         identities,
         context,
-        known_versions,
+        log_position: position,
+        decision_time: at,
     })
 }
 
@@ -149,21 +177,30 @@ pub(crate) fn as_evidence(signal: &StoredSignal, rule: certrail_domain::BindRule
     }
 }
 
-/// Versions of the product, other than this one, that a decision before `position` certified.
-fn known_versions(tx: &Tx<'_>, release: &certrail_domain::Release, position: u64) -> Result<Vec<String>, StoreError> {
+/// The versions named as rollback targets that a decision before `position` certified.
+fn known_versions(
+    tx: &Tx<'_>,
+    release: &Release,
+    evidence: &[Evidence],
+    position: u64,
+) -> Result<Vec<String>, StoreError> {
+    let named: BTreeSet<&str> = evidence
+        .iter()
+        .filter_map(|e| match &e.signal.facts {
+            Facts::RollbackTarget(target) if target.version != release.version => Some(target.version.as_str()),
+            _ => None,
+        })
+        .collect();
     let mut known = Vec::new();
-    for other in releases::of_product(tx, &release.product, Time::from_micros(i64::MAX), 200)? {
-        if other.release.id == release.id {
-            continue;
-        }
+    for version in named {
+        let Some(other) = releases::by_version(tx, &release.product, version)? else { continue };
         let good = decisions::of_release(tx, other.release.id.as_str())?
             .iter()
             .any(|d| d.log_index < position && d.kind == "certification" && d.result == "PASSED");
         if good {
-            known.push(other.release.version);
+            known.push(version.to_owned());
         }
     }
-    known.sort();
     Ok(known)
 }
 
@@ -177,6 +214,21 @@ pub fn evaluation_at(
     position: u64,
     at: Time,
 ) -> Result<Vec<u8>, Problem> {
+    let known = engine.read(|tx| releases::at(tx, stored.seq, position.min(i64::MAX as u64)))?.is_some();
+    let size = engine.head().size();
+    if position > size || !known {
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            "no-such-position",
+            "There is no such evaluation.",
+            if known {
+                format!("The log has {size} entries; position {position} is still to come.")
+            } else {
+                format!("{} was not known yet at position {position}.", stored.release.title())
+            },
+            "Take the position from a decision, a gate's answer or the dossier.",
+        ));
+    }
     let judged = judge_at(engine, stored, position, at)?;
     serde_json::to_vec(&judged.evaluation).map_err(|e| internal(&e))
 }

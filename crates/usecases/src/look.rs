@@ -316,7 +316,7 @@ pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<V
 
 /// The marks of each piece of evidence, in its order.
 pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
-    let e = &judged.evidence[index];
+    let e = &judged.seen.evidence[index];
     let mut marks = Vec::new();
     let by_rule = |rule: &str| judged.evaluation.rules.iter().any(|r| r.rule == rule && r.subject == e.id.as_str());
     if matches!(e.signal.facts, certrail_domain::Facts::Unread { .. }) {
@@ -326,7 +326,7 @@ pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
         marks.push(Mark::Late);
     }
     if by_rule("T37") {
-        let decided = judged.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
+        let decided = judged.seen.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
         marks.push(if decided.is_some_and(|d| d < e.received) { Mark::Late } else { Mark::RecordedLate });
     }
     if by_rule("T39") {

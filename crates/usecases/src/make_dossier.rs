@@ -193,30 +193,19 @@ fn build(
 ) -> Result<Dossier, StoreError> {
     let position = head.size();
     let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
-    let release =
-        certrail_store::tables::releases::at(tx, stored.seq, position)?.unwrap_or_else(|| stored.release.clone());
+    let release = judged.seen.release.clone();
     let everybody = people::all_at(tx, position)?;
     let names: BTreeMap<String, String> = everybody
         .iter()
         .flat_map(|p| p.accounts.iter().cloned().chain([p.id.to_string().to_lowercase()]).map(|a| (a, p.name.clone())))
         .collect();
     let show = |account: &str| names.get(&account.to_lowercase()).cloned().unwrap_or_else(|| account.to_owned());
-    let input = certrail_criteria::Input {
-        release: &release,
-        evidence: &judged.evidence,
-        context: &judged.context,
-        exceptions: &judged.exceptions,
-        certifications: &judged.certifications,
-        known_versions: &judged.known_versions,
-        identities: &judged.identities,
-        log_position: position,
-        decision_time: now,
-    };
+    let input = judged.seen.input();
     let world = World::new(&input);
     let evaluation = judged.evaluation.clone();
     let decisions = decision_rows(engine, tx, stored, head, &show, proofs)?;
     let conditions = judged.evaluation.summary.excepted > 0;
-    let mut exceptions = judged.exceptions.clone();
+    let mut exceptions = judged.seen.exceptions.clone();
     for e in &mut exceptions {
         e.requester = show(&e.requester);
         e.approver = e.approver.as_deref().map(&show);
@@ -277,6 +266,7 @@ fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String
         .map(|c| {
             let row = reviews.and_then(|r| r.rows.iter().find(|row| row.subject.id == c.id));
             let authorised_by = judged
+                .seen
                 .evidence
                 .iter()
                 .filter_map(|e| match &e.signal.facts {
@@ -450,7 +440,7 @@ fn deployment_rows(
                 start: d.start.at,
                 succeeded: d.succeeded.map(|s| s.at),
                 deployer: d.newest.deployer.as_ref().map_or_else(|| "not named".into(), |a| show(&a.account)),
-                production: d.newest.production,
+                production: d.production,
                 evidence: d.evidence.clone(),
             }
         })
@@ -459,6 +449,7 @@ fn deployment_rows(
 
 fn acceptance_rows(judged: &Judged) -> Vec<AcceptanceRow> {
     judged
+        .seen
         .evidence
         .iter()
         .filter_map(|e| match &e.signal.facts {
@@ -521,6 +512,7 @@ fn control_rows(judged: &Judged) -> Vec<ControlRow> {
 fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Event> {
     let stale: Vec<&certrail_domain::EvidenceId> = stale_reviews(judged);
     let mut out: Vec<Event> = judged
+        .seen
         .evidence
         .iter()
         .enumerate()
@@ -546,7 +538,7 @@ fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Event> {
 /// Approvals of a version that was not the last.
 fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
     let mut heads: BTreeMap<(&str, u64), (u64, &str)> = BTreeMap::new();
-    for e in &judged.evidence {
+    for e in &judged.seen.evidence {
         if let Facts::Change(c) = &e.signal.facts {
             let known = heads.entry((c.repository.as_str(), c.number)).or_insert((0, ""));
             let rank = e.at().as_micros().unsigned_abs();
@@ -556,6 +548,7 @@ fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
         }
     }
     judged
+        .seen
         .evidence
         .iter()
         .filter(|e| match &e.signal.facts {
@@ -646,9 +639,10 @@ fn evidence_rows(
     proofs: bool,
 ) -> Result<Vec<EvidenceRow>, StoreError> {
     judged
+        .seen
         .signals
         .iter()
-        .zip(&judged.evidence)
+        .zip(&judged.seen.evidence)
         .enumerate()
         .map(|(i, (s, e))| {
             Ok(EvidenceRow {

@@ -265,13 +265,12 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 }
             }
             let release = release_of(engine, &d.product, &d.release)?;
-            let known = engine.read(|tx| products::get(tx, &d.product))?;
-            let production = known.is_some_and(|p| p.production.contains(&d.environment));
             let deployment = Deployment {
                 system: format!("cli:{}", d.product),
                 id: d.id,
                 environment: d.environment,
-                production,
+                // The product says which environments are production.
+                production: false,
                 state: d.state,
                 commit: release.commit.clone(),
                 digests: if d.digests.is_empty() { release.digests.clone() } else { d.digests },

@@ -200,6 +200,7 @@ fn placement(stage: &Stage) -> Vec<String> {
     let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
     let judged = judge(&stage.engine, &stored).expect("judged");
     let mut out: Vec<String> = judged
+        .seen
         .evidence
         .iter()
         .map(|e| {

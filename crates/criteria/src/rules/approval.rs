@@ -3,49 +3,69 @@
 use std::collections::BTreeMap;
 
 use certrail_domain::{
-    Cause, EvidenceId, Facts, Row, RuleResult, Subject, Time, Truth, Verdict,
+    ActorKind, Cause, EvidenceId, Facts, Row, RuleResult, Subject, Time, Truth, Verdict,
     facts::{Approval, ApprovalVerdict},
 };
 
 use super::{Found, Scope, rule};
 use crate::{Evidence, world::DeploymentView};
 
-pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) -> Found {
-    let mut latest: BTreeMap<&str, (&Evidence, &Approval)> = BTreeMap::new();
-    for e in &scope.world.usable {
-        let Facts::Approval(a) = &e.signal.facts else { continue };
-        let Some(approver) = a.approver.as_ref().filter(|_| a.environment == environment && a.meaning == "approval")
-        else {
-            continue;
-        };
-        let known = latest.entry(approver.account.as_str()).or_insert((e, a));
-        if (e.at(), e.log_index) >= (known.0.at(), known.0.log_index) {
-            *known = (e, a);
-        }
-    }
-    let approvals: Vec<(&Evidence, &Approval)> = latest.into_values().collect();
-    let deployments: Vec<&DeploymentView<'_>> = scope
+/// The word for every environment the product calls production; any other word means the environment of that name.
+const PRODUCTION: &str = "production";
+
+/// The deployments a requirement on an environment speaks of.
+pub(super) fn deployments_to<'s, 'a>(
+    scope: &'s Scope<'a>,
+    environment: &str,
+) -> impl Iterator<Item = &'s DeploymentView<'a>> {
+    let production = environment == PRODUCTION;
+    let name = environment.to_owned();
+    scope
         .world
         .deployments
         .iter()
-        .filter(|d| d.newest.environment == environment && d.succeeded.is_some())
-        .collect();
+        .filter(move |d| if production { d.production } else { d.newest.environment == name })
+        .filter(|d| d.succeeded.is_some())
+}
+
+pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) -> Found {
     let (mut rows, mut rules) = (Vec::new(), Vec::new());
-    if deployments.is_empty() {
-        let (row, mut results) = one(scope, environment, &approvals, None, validity_days);
+    let mut judge = |environments: &[&str], deployment: Option<&DeploymentView<'_>>| {
+        let approvals = approvals(scope, environments);
+        let named = deployment.map_or(environment, |d| d.newest.environment.as_str());
+        let (row, mut results) = one(scope, named, &approvals, deployment, validity_days);
         rows.push(row);
         rules.append(&mut results);
+    };
+    for deployment in deployments_to(scope, environment) {
+        judge(&[deployment.newest.environment.as_str()], Some(deployment));
     }
-    for deployment in deployments {
-        let (row, mut results) = one(scope, environment, &approvals, Some(deployment), validity_days);
-        rows.push(row);
-        rules.append(&mut results);
+    if deployments_to(scope, environment).next().is_none() {
+        let production: Vec<&str> = scope.input.product.production.iter().map(String::as_str).collect();
+        judge(if environment == PRODUCTION { &production } else { std::slice::from_ref(&environment) }, None);
     }
     Found { rules, ..Found::rows(rows) }
 }
 
+/// The newest word of each person about one of the environments; nobody knows how many an unnamed one is.
+fn approvals<'a>(scope: &Scope<'a>, environments: &[&str]) -> Vec<(&'a Evidence, &'a Approval)> {
+    let mut latest: BTreeMap<(String, &str), (&Evidence, &Approval)> = BTreeMap::new();
+    for e in &scope.world.usable {
+        let Facts::Approval(a) = &e.signal.facts else { continue };
+        if a.meaning != "approval" || !environments.contains(&a.environment.as_str()) {
+            continue;
+        }
+        let who = a.approver.as_ref().map_or(e.id.as_str(), |p| scope.input.identities.person(&p.account));
+        let known = latest.entry((who.to_owned(), a.environment.as_str())).or_insert((e, a));
+        if (e.at(), e.log_index) >= (known.0.at(), known.0.log_index) {
+            *known = (e, a);
+        }
+    }
+    latest.into_values().collect()
+}
+
 /// An approval: before the deployment, of the same object, by somebody separate, still valid; and itself.
-type Judged<'a> = (Truth, bool, bool, bool, &'a (&'a Evidence, &'a Approval));
+type Judged<'a> = (Truth, bool, Truth, bool, &'a (&'a Evidence, &'a Approval));
 
 fn one(
     scope: &Scope<'_>,
@@ -104,18 +124,23 @@ fn one(
         [Truth::True, Truth::Unknown].into_iter().find(|t| all.contains(t)).unwrap_or(Truth::False)
     };
     let of = |b: bool| if b { Truth::True } else { Truth::False };
-    let (t19, t20, t22) = (best(&|j| j.0), best(&|j| of(j.1)), best(&|j| of(j.2)));
-    let say = |truth: Truth, yes: &str, no: &str| match truth {
+    let (t19, t20, t22) = (best(&|j| j.0), best(&|j| of(j.1)), best(&|j| j.2));
+    let say = |truth: Truth, yes: &str, no: &str, unknown: &str| match truth {
         Truth::True => yes.to_owned(),
         Truth::False => no.to_owned(),
-        Truth::Unknown => "The clocks cannot tell.".to_owned(),
+        Truth::Unknown => unknown.to_owned(),
     };
     let rules = vec![
         rule(
             "T19",
             name,
             t19,
-            say(t19, "The approval came before the deployment.", "The approval came after the deployment began."),
+            say(
+                t19,
+                "The approval came before the deployment.",
+                "The approval came after the deployment began.",
+                "The clocks cannot tell.",
+            ),
             inputs.clone(),
         ),
         rule(
@@ -126,6 +151,7 @@ fn one(
                 t20,
                 "The approval names exactly what is deployed.",
                 "The approval names something else than what is deployed.",
+                "",
             ),
             inputs.clone(),
         ),
@@ -137,13 +163,14 @@ fn one(
                 t22,
                 "The approver wrote none of it and did not deploy it.",
                 "The approver is an author or the deployer.",
+                "It cannot be told whether the approver is an author or the deployer.",
             ),
             inputs.clone(),
         ),
     ];
-    let good = judged
-        .iter()
-        .find(|(before, object, separate, valid, _)| *before == Truth::True && *object && *separate && *valid);
+    let good = judged.iter().find(|(before, object, separate, valid, _)| {
+        *before == Truth::True && *object && *separate == Truth::True && *valid
+    });
     let row = if let Some((.., (e, a))) = good {
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
         let when = deployment.map_or_else(
@@ -168,6 +195,14 @@ fn one(
             Verdict::Indeterminate,
             Cause::ClockUncertain,
             "The approval came so close to the deployment that the clocks cannot tell which was first.".into(),
+        )
+    } else if t22 == Truth::Unknown {
+        row(
+            Verdict::Indeterminate,
+            Cause::IdentityUncertain,
+            format!(
+                "Whoever approved the deployment to {environment} may be an author under another account; link the accounts to people."
+            ),
         )
     } else if t22 == Truth::False {
         row(
@@ -200,12 +235,18 @@ pub(super) fn same_object(scope: &Scope<'_>, a: &Approval, deployment: Option<&D
 }
 
 /// T22: the approver wrote none of it and, unless a pipeline deploys, does not deploy it.
-fn separate(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<'_>>) -> bool {
-    let Some(approver) = &a.approver else { return false };
-    let person = |account: &str| scope.input.identities.person(account).to_owned();
-    let own = person(&approver.account);
-    let human = approver.kind == certrail_domain::ActorKind::Human;
-    let deployer = deployment.and_then(|d| d.newest.deployer.as_ref());
-    let deploys = deployer.is_some_and(|d| d.kind == certrail_domain::ActorKind::Human && person(&d.account) == own);
-    human && !deploys && !scope.world.authors().into_iter().any(|author| person(author) == own)
+fn separate(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<'_>>) -> Truth {
+    let Some(approver) = &a.approver else { return Truth::Unknown };
+    match approver.kind {
+        ActorKind::Human => {}
+        ActorKind::Bot => return Truth::False,
+        ActorKind::Unknown => return Truth::Unknown,
+    }
+    let deployer = deployment.and_then(|d| d.newest.deployer.as_ref()).filter(|d| d.kind == ActorKind::Human);
+    let involved = scope.world.authors().into_iter().chain(deployer.map(|d| d.account.as_str()));
+    match scope.input.identities.among(&approver.account, involved) {
+        Truth::True => Truth::False,
+        Truth::False => Truth::True,
+        Truth::Unknown => Truth::Unknown,
+    }
 }

@@ -35,8 +35,19 @@ struct Approval<'a> {
     at: Time,
     before_merge: Truth,
     final_revision: bool,
-    independent: bool,
+    /// Wrote none of it.
+    independent: Truth,
+    /// Did not push its last version.
+    not_pusher: Truth,
     human: bool,
+}
+
+const fn not(truth: Truth) -> Truth {
+    match truth {
+        Truth::True => Truth::False,
+        Truth::False => Truth::True,
+        Truth::Unknown => Truth::Unknown,
+    }
 }
 
 fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<RuleResult>) {
@@ -54,7 +65,7 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         let sentence = format!("{} went to {} without a change, so nobody reviewed it.", change.name, change.target.1);
         return (row(Verdict::Failed, Cause::Absent, sentence), vec![]);
     }
-    let same = |a: &str, b: &str| scope.input.identities.person(a) == scope.input.identities.person(b);
+    let identities = scope.input.identities;
     let mut latest: BTreeMap<&str, &ReviewView<'_>> = BTreeMap::new();
     for view in &change.reviews {
         let Some(reviewer) = &view.review.reviewer else { continue };
@@ -83,16 +94,16 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
             at: v.evidence.at(),
             before_merge: change.merged.map_or(Truth::True, |m| v.evidence.interval().before(m)),
             final_revision: v.review.revision.is_some() && v.review.revision == change.head,
-            independent: !change.authors.iter().any(|a| same(a, account)),
+            independent: not(identities.among(account, change.authors.iter().map(String::as_str))),
+            not_pusher: change.last_pusher.as_ref().map_or(Truth::Unknown, |p| not(identities.same(p, account))),
             human: v.review.reviewer.as_ref().is_some_and(|r| r.kind == ActorKind::Human),
         })
         .collect();
     let good: Vec<&Approval<'_>> = given
         .iter()
-        .filter(|a| a.final_revision && a.independent && a.human && a.before_merge == Truth::True)
+        .filter(|a| a.final_revision && a.independent == Truth::True && a.human && a.before_merge == Truth::True)
         .collect();
-    let not_pusher: Vec<&&Approval<'_>> =
-        good.iter().filter(|a| change.last_pusher.as_ref().is_some_and(|p| !same(p, a.by))).collect();
+    let not_pusher: Vec<&&Approval<'_>> = good.iter().filter(|a| a.not_pusher == Truth::True).collect();
     let results = results(change, &given, &inputs);
     let enough = good.len() as u64 >= needed;
     let row = if let Some(by) = rejecting.first() {
@@ -118,6 +129,15 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
             Cause::Error,
             format!("Nobody told us who pushed the final version of {}.", change.name),
         )
+    } else if enough && good.iter().any(|a| a.not_pusher == Truth::Unknown) {
+        row(
+            Verdict::Indeterminate,
+            Cause::IdentityUncertain,
+            format!(
+                "Whoever approved {} may be the one who pushed to it last; link the accounts to people.",
+                change.name
+            ),
+        )
     } else if enough {
         row(
             Verdict::Failed,
@@ -139,8 +159,16 @@ fn shortfall(
     row: impl Fn(Verdict, Cause, String) -> Row,
 ) -> Row {
     let name = &change.name;
+    let of_it = |a: &&Approval<'_>| a.final_revision && a.human;
+    if let Some(a) = given.iter().filter(of_it).find(|a| a.independent == Truth::Unknown) {
+        let sentence = format!(
+            "{} approved {name}, and may be one of its authors under another account; link the accounts to people.",
+            a.by
+        );
+        return row(Verdict::Indeterminate, Cause::IdentityUncertain, sentence);
+    }
     if let Some(a) =
-        given.iter().find(|a| a.final_revision && a.independent && a.human && a.before_merge == Truth::Unknown)
+        given.iter().filter(of_it).find(|a| a.independent == Truth::True && a.before_merge == Truth::Unknown)
     {
         let sentence =
             format!("{} approved {name} so close to the merge that the clocks cannot tell which came first.", a.by);
@@ -163,7 +191,7 @@ fn shortfall(
             format!("{} approved {name}, and is not known to be a person.", a.by),
         );
     }
-    if let Some(a) = given.iter().find(|a| !a.independent) {
+    if let Some(a) = given.iter().find(|a| a.independent == Truth::False) {
         return row(
             Verdict::Failed,
             Cause::NotIndependent,
@@ -192,11 +220,8 @@ fn results(change: &ChangeView<'_>, given: &[Approval<'_>], inputs: &[certrail_d
     let of = |holds: bool| if holds { Truth::True } else { Truth::False };
     let before = best(given.iter().map(|a| a.before_merge).collect());
     let fresh = of(given.iter().any(|a| a.final_revision));
-    let separate = match &change.last_pusher {
-        None => Truth::Unknown,
-        Some(pusher) => of(given.iter().any(|a| a.by != pusher)),
-    };
-    let independent = of(given.iter().any(|a| a.independent && a.human));
+    let separate = best(given.iter().map(|a| a.not_pusher).collect());
+    let independent = best(given.iter().filter(|a| a.human).map(|a| a.independent).collect());
     let name = &change.name;
     let yes_no = |truth: Truth, yes: &str, no: &str, unknown: &str| match truth {
         Truth::True => format!("{name}: {yes}"),
@@ -231,7 +256,7 @@ fn results(change: &ChangeView<'_>, given: &[Approval<'_>], inputs: &[certrail_d
                 separate,
                 "somebody other than the last pusher approved.",
                 "only the last pusher approved.",
-                "nobody told us who pushed last.",
+                "it cannot be told whether somebody other than the last pusher approved.",
             ),
             inputs.to_vec(),
         ),
@@ -239,7 +264,12 @@ fn results(change: &ChangeView<'_>, given: &[Approval<'_>], inputs: &[certrail_d
             "T07",
             &change.id,
             independent,
-            yes_no(independent, "somebody who wrote none of it approved.", "only authors or programs approved.", ""),
+            yes_no(
+                independent,
+                "somebody who wrote none of it approved.",
+                "only authors or programs approved.",
+                "it cannot be told whether those who approved wrote none of it.",
+            ),
             inputs.to_vec(),
         ),
     ]

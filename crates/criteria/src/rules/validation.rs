@@ -8,11 +8,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
     let within = within_hours * 3600 * Time::SECOND;
     let now = scope.input.decision_time;
     let mut pending = true;
-    let rows: Vec<Row> = scope
-        .world
-        .deployments
-        .iter()
-        .filter(|d| d.newest.environment == environment)
+    let rows: Vec<Row> = super::approval::deployments_to(scope, environment)
         .filter_map(|d| d.succeeded.map(|end| (d, end)))
         .map(|(d, end)| {
             let checks: Vec<_> = scope
@@ -20,7 +16,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
                 .usable
                 .iter()
                 .filter_map(|e| match &e.signal.facts {
-                    Facts::Validation(v) if v.environment == environment => Some((*e, v)),
+                    Facts::Validation(v) if v.environment == d.newest.environment => Some((*e, v)),
                     _ => None,
                 })
                 .filter(|(e, _)| end.before(e.interval()) != Truth::False && e.at().since(end.at) <= within)
@@ -51,7 +47,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
             Row {
                 subject: Subject {
                     id: format!("deployment:{}", d.id),
-                    name: format!("deployment to {environment} on {}", end.at.human()),
+                    name: format!("deployment to {} on {}", d.newest.environment, end.at.human()),
                 },
                 verdict,
                 cause,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, BindRule, Key, Link, Time, ticket_keys};
+use crate::{Actor, BindRule, Key, Link, Time, account_of_mail, ticket_keys};
 
 /// A commit as a push or a checkout lists it. Its dates are author-controlled and never order anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,10 +48,10 @@ impl Commit {
     }
 }
 
-/// `Ada <ada@example.org>` → `ada@example.org`.
+/// `Ada <ada@example.org>` → the account of that address.
 fn mail_or_name(text: &str) -> String {
     let inside = text.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(mail, _)| mail);
-    inside.unwrap_or(text).trim().to_lowercase()
+    account_of_mail(inside.unwrap_or(text))
 }
 
 /// Commits reached a branch. Order and reachability come from here, times from our clock.

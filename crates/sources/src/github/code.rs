@@ -48,7 +48,9 @@ pub(super) fn push(v: &Value, repository: &str) -> Mapped {
 
 fn one_commit(v: &Value) -> Option<Commit> {
     let sha = commit(v, "/id")?;
-    let author = text(v, "/author/username").or_else(|| text(v, "/author/email")).map(str::to_lowercase);
+    let author = text(v, "/author/username")
+        .map(str::to_lowercase)
+        .or_else(|| text(v, "/author/email").map(certrail_domain::account_of_mail));
     Some(Commit::from_message(&sha, author, text(v, "/message").unwrap_or_default(), None))
 }
 

@@ -25,12 +25,12 @@ fn digests(deployment: &Value) -> Vec<String> {
 fn base(v: &Value, repository: &str, state: DeploymentState) -> Result<Deployment, String> {
     let d = v.get("deployment").ok_or_else(|| lacks("deployment"))?;
     let environment = text(d, "/environment").ok_or_else(|| lacks("deployment.environment"))?;
-    let named = matches!(environment.to_ascii_lowercase().as_str(), "production" | "prod");
     Ok(Deployment {
         system: format!("github:{repository}"),
         id: number(d, "/id").ok_or_else(|| lacks("deployment.id"))?.to_string(),
         environment: environment.into(),
-        production: d["production_environment"].as_bool().unwrap_or(false) || named,
+        // Whether an environment of that name is production is for the product to say.
+        production: d["production_environment"].as_bool().unwrap_or(false),
         state,
         commit: commit(d, "/sha"),
         digests: digests(d),

@@ -7,7 +7,7 @@ use certrail_domain::{
     facts::{Deployment, DeploymentState},
 };
 use certrail_ledger::leaf::label;
-use certrail_store::tables::{bindings, decisions, releases, signals::StoredSignal};
+use certrail_store::tables::{bindings, decisions, products, releases, signals::StoredSignal};
 use serde::Serialize;
 
 use crate::engine::{Batch, Fault};
@@ -26,24 +26,14 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         return Ok(());
     }
     let evidence = bindings::evidence_at(batch.tx, seq, u64::MAX >> 1)?;
+    let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
     let release = &stored.release;
-    let exact = |d: &Deployment| {
-        let by_digest = !d.digests.is_empty() && !release.digests.is_empty();
-        let named = d.repository.as_ref().zip(d.reference.as_ref()).is_some_and(|(_, r)| {
-            let name = r.strip_prefix("refs/tags/").unwrap_or(r);
-            name.ends_with(release.version.as_str()) && d.commit.is_none()
-        });
-        match by_digest {
-            true => d.digests.iter().any(|x| release.digests.contains(x)),
-            false => d.commit.is_some() && d.commit == release.commit || named,
-        }
-    };
     let mut shipped: Option<(Time, Time)> = None;
     let (mut rollback, mut newest_rollback) = (false, None);
-    for (signal, _, key) in &evidence {
+    for (signal, rule, _) in &evidence {
         let Facts::Deployment(d) = &signal.signal.facts else { continue };
-        let explicit = key.parts().0 == "release" || *key == Key::release(&release.product, &release.version);
-        if !d.production || d.state != DeploymentState::Succeeded || !(explicit || exact(d)) {
+        let counts = product.is_production(d) && d.state == DeploymentState::Succeeded;
+        if !counts || !release.is_deployed_by(d, *rule) {
             continue;
         }
         let at = signal.signal.occurred_at.unwrap_or(signal.received);
