@@ -1,0 +1,423 @@
+//! Each rule on the smallest release that shows what it does: one world per case, judged by the built-in set.
+
+use std::sync::Arc;
+
+use certrail_criteria::{Certification, Criteria, Evidence, Identities, Input, STANDARD, evaluate};
+use certrail_domain::{
+    BindRule, Cause, Evaluation, EvidenceId, Facts, Key, Product, Release, ReleaseState, Signal, Time, Verdict,
+};
+use serde_json::{Value, json};
+
+const NOON: i64 = 1_770_000_000_000_000;
+const HEAD: &str = "1111111111111111111111111111111111111111";
+const OLD: &str = "2222222222222222222222222222222222222222";
+const MERGE: &str = "3333333333333333333333333333333333333333";
+const IMAGE: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+/// Minutes after noon.
+fn at(minutes: i64) -> Time {
+    Time::from_micros(NOON + minutes * 60 * Time::SECOND)
+}
+
+/// A release with its evidence, put together step by step.
+struct Case {
+    release: Release,
+    product: Product,
+    evidence: Vec<Evidence>,
+    people: Vec<(String, String)>,
+    certifications: Vec<Certification>,
+    known: Vec<String>,
+    now: Time,
+}
+
+impl Case {
+    fn new() -> Self {
+        let release = json!({
+            "id": "rel_01", "product": "pay", "version": "2.4.1", "release_type": "normal", "state": "cut",
+            "repository": "acme/pay", "branch": "main", "commit": MERGE, "previous": null, "digests": [IMAGE],
+            "created_at": at(-600).to_string(), "cut_at": at(0).to_string(), "certified_at": null,
+            "shipped_at": null, "planned_at": null, "range_partial": false, "ungated": false,
+        });
+        Self {
+            release: serde_json::from_value(release).unwrap(),
+            product: Product::new("pay", Some("acme/pay")),
+            evidence: Vec::new(),
+            people: Vec::new(),
+            certifications: Vec::new(),
+            known: Vec::new(),
+            now: at(600),
+        }
+    }
+
+    /// Evidence that happened at a minute and was received then.
+    fn with(self, minute: i64, facts: Value) -> Self {
+        self.told(minute, facts, "github", BindRule::Commit, None)
+    }
+
+    fn told(mut self, minute: i64, facts: Value, connector: &str, rule: BindRule, by: Option<&str>) -> Self {
+        let log_index = self.evidence.len() as u64;
+        let facts: Facts = serde_json::from_value(facts).unwrap();
+        let signal = Signal {
+            source: "github:acme/pay".into(),
+            occurred_at: Some(at(minute)),
+            actor: by.map(certrail_domain::Actor::human),
+            facts,
+            named: vec![Key::commit(MERGE), Key::digest(IMAGE)],
+            warnings: vec![],
+        };
+        let mut tail = [0; 10];
+        tail[9] = u8::try_from(log_index).unwrap();
+        self.evidence.push(Evidence {
+            id: EvidenceId::new(at(minute), tail),
+            log_index,
+            received: at(minute),
+            connector: connector.into(),
+            rule,
+            duplicate_of: None,
+            signal: Arc::new(signal),
+        });
+        self
+    }
+
+    fn person(mut self, person: &str, accounts: &[&str]) -> Self {
+        self.people.extend(accounts.iter().map(|a| ((*a).to_owned(), person.to_owned())));
+        self
+    }
+
+    fn judged(&self) -> Evaluation {
+        let criteria = Criteria::parse(STANDARD).unwrap();
+        let identities = Identities::new(self.people.clone());
+        evaluate(
+            &criteria,
+            "digest",
+            &Input {
+                release: &self.release,
+                product: &self.product,
+                evidence: &self.evidence,
+                context: &[],
+                exceptions: &[],
+                certifications: &self.certifications,
+                known_versions: &self.known,
+                identities: &identities,
+                log_position: 1000,
+                decision_time: self.now,
+            },
+        )
+    }
+
+    /// Asserts how a requirement stands.
+    #[track_caller]
+    fn gives(&self, requirement: &str, verdict: Verdict, cause: Cause) {
+        let evaluation = self.judged();
+        let found = evaluation.requirements.iter().find(|r| r.id == requirement).unwrap();
+        assert_eq!((found.verdict, found.cause), (verdict, cause), "{}", found.sentence);
+    }
+}
+
+fn human(account: &str) -> Value {
+    json!({ "account": account, "kind": "human" })
+}
+
+/// Change 7 by dana, opened with OLD, moved to HEAD, merged as MERGE at minute 0.
+fn change(case: Case) -> Case {
+    change_by(case, "dana", &[])
+}
+
+fn change_by(case: Case, pusher: &str, co_authors: &[&str]) -> Case {
+    let event = |action: &str, state: &str, head: &str, pusher: Value| json!({ "kind": "code.change", "repository": "acme/pay", "number": 7, "action": action, "state": state, "title": "PAY-7 Round half to even", "tickets": ["PAY-7"], "author": human("dana"), "head": head, "head_branch": "pay-7", "target_branch": "main", "pusher": pusher });
+    let mut merged = event("closed", "merged", HEAD, Value::Null);
+    merged["merge_commit"] = json!(MERGE);
+    merged["merged_at"] = json!(at(0).to_string());
+    let push = json!({ "kind": "code.push", "repository": "acme/pay", "branch": "pay-7", "before": OLD, "after": HEAD, "forced": false, "pusher": human(pusher), "commits": [{ "sha": HEAD, "author": "dana", "co_authors": co_authors, "title": "Round", "tickets": [] }] });
+    case.with(-120, event("opened", "open", OLD, human("dana")))
+        .with(-90, push)
+        .with(-90, event("synchronize", "open", HEAD, human(pusher)))
+        .with(0, merged)
+}
+
+fn review(minute: i64, by: Value, verdict: &str, revision: &str) -> (i64, Value) {
+    (
+        minute,
+        json!({ "kind": "code.review", "repository": "acme/pay", "number": 7, "reviewer": by, "verdict": verdict, "revision": revision, "submitted_at": at(minute).to_string() }),
+    )
+}
+
+fn reviewed(case: Case, reviews: &[(i64, Value)]) -> Case {
+    reviews.iter().fold(case, |case, (minute, facts)| case.with(*minute, facts.clone()))
+}
+
+#[test]
+fn a_review_counts_when_it_is_before_the_merge_of_the_final_version_by_somebody_else() {
+    use Verdict::{Failed, Indeterminate, Missing, Passed};
+    let tom = || human("tom");
+    let cases: Vec<(&str, Vec<(i64, Value)>, Verdict, Cause)> = vec![
+        ("nothing", vec![], Missing, Cause::Absent),
+        ("good", vec![review(-60, tom(), "approved", HEAD)], Passed, Cause::Satisfied),
+        ("of an earlier version", vec![review(-100, tom(), "approved", OLD)], Failed, Cause::Stale),
+        ("after the merge", vec![review(30, tom(), "approved", HEAD)], Failed, Cause::TooLate),
+        ("at the same moment", vec![review(0, tom(), "approved", HEAD)], Indeterminate, Cause::ClockUncertain),
+        ("by the author", vec![review(-60, human("dana"), "approved", HEAD)], Failed, Cause::NotIndependent),
+        (
+            "by a program",
+            vec![review(-60, json!({ "account": "robot", "kind": "bot" }), "approved", HEAD)],
+            Failed,
+            Cause::NotIndependent,
+        ),
+        (
+            "given and taken back",
+            vec![review(-60, tom(), "approved", HEAD), review(-50, tom(), "dismissed", HEAD)],
+            Missing,
+            Cause::Absent,
+        ),
+        (
+            "a comment takes nothing back",
+            vec![review(-60, tom(), "approved", HEAD), review(-50, tom(), "commented", HEAD)],
+            Passed,
+            Cause::Satisfied,
+        ),
+        (
+            "somebody else asks for changes",
+            vec![review(-60, tom(), "approved", HEAD), review(-50, human("eve"), "changes_requested", HEAD)],
+            Failed,
+            Cause::Negative,
+        ),
+    ];
+    for (name, reviews, verdict, cause) in cases {
+        eprintln!("{name}");
+        reviewed(change(Case::new()), &reviews).gives("code-review", verdict, cause);
+    }
+}
+
+#[test]
+fn whoever_pushed_last_does_not_approve() {
+    let case = reviewed(change_by(Case::new(), "tom", &[]), &[review(-60, human("tom"), "approved", HEAD)]);
+    // Tom pushed to Dana's change: that makes him an author of it.
+    case.gives("code-review", Verdict::Failed, Cause::NotIndependent);
+}
+
+#[test]
+fn an_author_known_by_mail_only_may_be_the_reviewer() {
+    let approved = [review(-60, human("tom"), "approved", HEAD)];
+    let case = || reviewed(change_by(Case::new(), "dana", &["t.lee@acme.example"]), &approved);
+    case().gives("code-review", Verdict::Indeterminate, Cause::IdentityUncertain);
+    case().person("per_2", &["tom", "t.lee@acme.example"]).gives("code-review", Verdict::Failed, Cause::NotIndependent);
+    case().person("per_3", &["t.lee@acme.example", "other"]).gives("code-review", Verdict::Passed, Cause::Satisfied);
+    case().person("per_2", &["tom", "tom@acme.example"]).gives("code-review", Verdict::Passed, Cause::Satisfied);
+}
+
+#[test]
+fn two_accounts_of_one_person_are_one_person() {
+    let case = reviewed(change(Case::new()), &[review(-60, human("dana-work"), "approved", HEAD)]);
+    case.gives("code-review", Verdict::Passed, Cause::Satisfied);
+    let case = reviewed(change(Case::new()), &[review(-60, human("dana-work"), "approved", HEAD)]);
+    case.person("per_1", &["dana", "dana-work"]).gives("code-review", Verdict::Failed, Cause::NotIndependent);
+}
+
+#[test]
+fn a_commit_without_a_change_was_reviewed_by_nobody() {
+    let push = json!({ "kind": "code.push", "repository": "acme/pay", "branch": "main", "before": OLD, "after": MERGE, "forced": false, "pusher": human("dana"), "commits": [{ "sha": MERGE, "author": "dana", "title": "Quick fix", "tickets": [] }] });
+    Case::new().with(0, push).gives("code-review", Verdict::Failed, Cause::Absent);
+}
+
+fn ticket(status: &str, authorised_by: Value) -> Value {
+    json!({ "kind": "requirement.ticket", "key": "PAY-7", "title": "Rounding", "status": status, "authorised_by": authorised_by })
+}
+
+#[test]
+fn a_work_item_is_its_newest_record_authorised_by_somebody_else() {
+    use Verdict::{Failed, Indeterminate, Missing, Passed};
+    let richard = || human("richard");
+    let told = |case: Case, minute: i64, status: &str, by: Value, teller: Option<&str>| {
+        case.told(minute, ticket(status, by), "api", BindRule::Ticket, teller)
+    };
+    let base = || change(Case::new());
+    base().gives("work-item", Missing, Cause::Absent);
+    told(base(), -200, "open", Value::Null, None).gives("work-item", Missing, Cause::Absent);
+    told(base(), -200, "open", richard(), None).gives("work-item", Passed, Cause::Satisfied);
+    // Taken back later: the newest record counts, in whatever order they came.
+    told(told(base(), -200, "open", richard(), None), -100, "Won't do", richard(), None).gives(
+        "work-item",
+        Failed,
+        Cause::Negative,
+    );
+    told(told(base(), -100, "Won't do", richard(), None), -200, "open", richard(), None).gives(
+        "work-item",
+        Failed,
+        Cause::Negative,
+    );
+    told(base(), -200, "open", human("dana"), None).gives("work-item", Failed, Cause::NotIndependent);
+    told(base(), -200, "open", json!({ "account": "richard", "kind": "unknown" }), None).gives(
+        "work-item",
+        Indeterminate,
+        Cause::IdentityUncertain,
+    );
+    told(base(), -200, "open", human("d.lee@acme.example"), None).gives(
+        "work-item",
+        Indeterminate,
+        Cause::IdentityUncertain,
+    );
+    // The author says that somebody authorised it: nobody else does.
+    told(base(), -200, "open", richard(), Some("dana")).gives("work-item", Indeterminate, Cause::NotIndependent);
+    told(base(), -200, "open", richard(), Some("tom")).gives("work-item", Passed, Cause::Satisfied);
+}
+
+fn deployed(environment: &str, id: &str, state: &str, flagged: bool) -> Value {
+    json!({ "kind": "deployment.event", "system": "github:acme/pay", "id": id, "environment": environment, "production": flagged, "state": state, "commit": MERGE, "digests": [IMAGE], "deployer": { "account": "deploy-bot", "kind": "bot" }, "rollback": false })
+}
+
+fn approved(environment: &str, by: Value, verdict: &str, digest: &str) -> Value {
+    json!({ "kind": "deployment.approval", "environment": environment, "approver": by, "verdict": verdict, "digests": [digest], "meaning": "approval", "comment": "" })
+}
+
+#[test]
+fn an_approval_is_separate_beforehand_and_of_exactly_this() {
+    use Verdict::{Failed, Indeterminate, Missing, Passed};
+    let other = format!("sha256:{}", "b".repeat(64));
+    let shipped = || change(Case::new()).with(60, deployed("production", "1", "succeeded", false));
+    let ask = "deployment-approval";
+    shipped().gives(ask, Missing, Cause::Absent);
+    shipped().with(30, approved("production", human("rita"), "approved", IMAGE)).gives(ask, Passed, Cause::Satisfied);
+    shipped().with(30, approved("production", human("rita"), "approved", &other)).gives(
+        ask,
+        Failed,
+        Cause::WrongSubject,
+    );
+    shipped().with(90, approved("production", human("rita"), "approved", IMAGE)).gives(ask, Missing, Cause::Absent);
+    shipped().with(60, approved("production", human("rita"), "approved", IMAGE)).gives(
+        ask,
+        Indeterminate,
+        Cause::ClockUncertain,
+    );
+    shipped().with(30, approved("production", human("dana"), "approved", IMAGE)).gives(
+        ask,
+        Failed,
+        Cause::NotIndependent,
+    );
+    shipped().with(-60 * 24 * 8, approved("production", human("rita"), "approved", IMAGE)).gives(
+        ask,
+        Failed,
+        Cause::Expired,
+    );
+    // Somebody said yes, and nobody knows who.
+    shipped().with(30, approved("production", Value::Null, "approved", IMAGE)).gives(
+        ask,
+        Indeterminate,
+        Cause::IdentityUncertain,
+    );
+    shipped()
+        .with(20, approved("production", human("rita"), "approved", IMAGE))
+        .with(30, approved("production", Value::Null, "rejected", IMAGE))
+        .gives(ask, Failed, Cause::Negative);
+    // A yes taken back by the same person under another account.
+    shipped()
+        .with(20, approved("production", human("rita"), "approved", IMAGE))
+        .with(30, approved("production", human("rita-m"), "withdrawn", IMAGE))
+        .person("per_4", &["rita", "rita-m"])
+        .gives(ask, Missing, Cause::Absent);
+    // For another environment.
+    shipped().with(30, approved("staging", human("rita"), "approved", IMAGE)).gives(ask, Missing, Cause::Absent);
+}
+
+#[test]
+fn every_production_environment_of_the_product_needs_its_own_approval() {
+    let base = || {
+        let mut case = change(Case::new());
+        case.product.production = vec!["prod-eu".into(), "prod-us".into()];
+        case.with(60, deployed("prod-eu", "1", "succeeded", false))
+            .with(70, deployed("prod-us", "2", "succeeded", false))
+            .with(30, approved("prod-eu", human("rita"), "approved", IMAGE))
+    };
+    base().gives("deployment-approval", Verdict::Missing, Cause::Absent);
+    base().with(30, approved("prod-us", human("rita"), "approved", IMAGE)).gives(
+        "deployment-approval",
+        Verdict::Passed,
+        Cause::Satisfied,
+    );
+    // "production" is none of this product's environments, so nothing was deployed there; a check there checks nothing.
+    let checked = |environment: &str| json!({ "kind": "deployment.validation", "environment": environment, "name": "smoke", "passed": true });
+    base().with(90, checked("production")).gives("post-deployment", Verdict::Missing, Cause::NotYet);
+    base().with(90, checked("prod-eu")).gives("post-deployment", Verdict::Missing, Cause::NotYet);
+    base().with(90, checked("prod-eu")).with(90, checked("prod-us")).gives(
+        "post-deployment",
+        Verdict::Passed,
+        Cause::Satisfied,
+    );
+}
+
+#[test]
+fn production_is_what_the_product_or_the_sender_calls_so() {
+    let certified = |case: &mut Case| {
+        case.certifications.push(Certification {
+            log_index: 500,
+            at: at(30),
+            passed: true,
+            digests: vec![IMAGE.into()],
+        });
+    };
+    let mut early = change(Case::new()).with(60, deployed("Production", "1", "succeeded", false));
+    early.gives("certified-first", Verdict::Failed, Cause::Absent);
+    certified(&mut early);
+    early.gives("certified-first", Verdict::Passed, Cause::Satisfied);
+    change(Case::new()).with(60, deployed("live", "1", "succeeded", true)).gives(
+        "certified-first",
+        Verdict::Failed,
+        Cause::Absent,
+    );
+    change(Case::new()).with(60, deployed("live", "1", "succeeded", false)).gives(
+        "certified-first",
+        Verdict::Missing,
+        Cause::NotYet,
+    );
+}
+
+#[test]
+fn a_deployment_of_something_in_the_history_is_not_the_releases_own() {
+    let mut older = deployed("production", "1", "succeeded", true);
+    older["commit"] = json!(OLD);
+    older["digests"] = json!([]);
+    let ask = "certified-first";
+    change(Case::new()).with(-300, older.clone()).gives(ask, Verdict::Missing, Cause::NotYet);
+    // Named outright, it is.
+    change(Case::new()).told(60, older, "api", BindRule::Explicit, None).gives(ask, Verdict::Failed, Cause::Absent);
+    // Another build of the same commit is not this release's artefact.
+    let mut rebuilt = deployed("production", "1", "succeeded", true);
+    rebuilt["digests"] = json!([format!("sha256:{}", "b".repeat(64))]);
+    change(Case::new()).with(60, rebuilt).gives(ask, Verdict::Missing, Cause::NotYet);
+}
+
+#[test]
+fn a_release_can_only_go_back_to_what_was_good() {
+    let target =
+        |version: &str, plan: &str| json!({ "kind": "deployment.rollback_target", "version": version, "plan": plan });
+    let ask = "rollback-target";
+    Case::new().gives(ask, Verdict::Missing, Cause::Absent);
+    Case::new().with(0, target("2.4.1", "redeploy")).gives(ask, Verdict::Failed, Cause::WrongSubject);
+    Case::new().with(0, target("2.4.0", " ")).gives(ask, Verdict::Failed, Cause::Empty);
+    Case::new().with(0, target("2.4.0", "redeploy")).gives(ask, Verdict::Indeterminate, Cause::Error);
+    let mut known = Case::new().with(0, target("2.4.0", "redeploy"));
+    known.known.push("2.4.0".into());
+    known.gives(ask, Verdict::Passed, Cause::Satisfied);
+}
+
+#[test]
+fn nothing_is_never_a_pass() {
+    let mut empty = Case::new();
+    empty.release.state = ReleaseState::Cut;
+    let evaluation = empty.judged();
+    assert_eq!(evaluation.summary.met, 0);
+    for requirement in &evaluation.requirements {
+        // No exception was granted, so there is nothing to check about exceptions. Everything else is open.
+        let open = !requirement.verdict.opens_gate();
+        assert_eq!(open, requirement.id != "exceptions", "{} is {:?}", requirement.id, requirement.verdict);
+    }
+    // A run of no tests, a scan of no files, a report that broke off.
+    let tests = |tests: u64, passed: u64, complete: bool| json!({ "kind": "test.run", "suite": "unit", "tests": tests, "passed": passed, "failed": 0, "errors": 0, "skipped": tests - passed, "complete": complete });
+    Case::new().with(0, tests(0, 0, true)).gives("tests", Verdict::Indeterminate, Cause::Empty);
+    Case::new().with(0, tests(5, 0, true)).gives("tests", Verdict::Indeterminate, Cause::Empty);
+    Case::new().with(0, tests(5, 5, false)).gives("tests", Verdict::Indeterminate, Cause::Error);
+    Case::new().with(0, tests(5, 5, true)).gives("tests", Verdict::Passed, Cause::Satisfied);
+    let scan = |success: Value, looked_at: Value| json!({ "kind": "security.scan", "scan": "sast", "tool": "semgrep", "success": success, "looked_at": looked_at, "levels": { "critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0 }, "commit": MERGE });
+    Case::new().with(0, scan(json!(true), json!(0))).gives("sast", Verdict::Indeterminate, Cause::Empty);
+    Case::new().with(0, scan(json!(false), json!(10))).gives("sast", Verdict::Indeterminate, Cause::Error);
+    Case::new().with(0, scan(json!(true), json!(10))).gives("sast", Verdict::Passed, Cause::Satisfied);
+}
