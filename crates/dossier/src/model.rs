@@ -308,8 +308,8 @@ pub struct EvidenceRow {
     pub received_at: Time,
     /// Who did it.
     pub actor: String,
-    /// The rule that bound it.
-    pub rule: BindRule,
+    /// The rule that bound it; none for what speaks of a repository as a whole.
+    pub rule: Option<BindRule>,
     /// SHA-256 of the raw bytes, hex.
     pub sha256: String,
     /// Their media type.

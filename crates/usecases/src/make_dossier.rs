@@ -1,7 +1,7 @@
 //! Making a dossier: one value from one state of the world, numbered, recorded, sealed, in two files.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use certrail_criteria::{Evidence, World, frameworks};
-use certrail_domain::{Facts, Mark, Problem, ProblemKind, Time, Verdict, facts::ReviewVerdict, sentence};
+use certrail_domain::{EvidenceId, Facts, Mark, Problem, ProblemKind, Time, Verdict, facts::ReviewVerdict, sentence};
 use certrail_dossier::{
     AcceptanceRow, ApprovalRow, ChangeRow, ControlRow, DecisionEntry, DecisionRow, DeploymentRow, Dossier, Event,
     EvidenceRow, Integrity, LogRef, Proof, SecurityRow, TestRow,
@@ -17,7 +17,11 @@ use certrail_dossier::{
 use certrail_ledger::{hex, keys::vouching, leaf::label, seal, sha256, tree};
 use certrail_store::{
     StoreError, Tx,
-    tables::{bindings, decisions, dossiers, log, people, releases::StoredRelease, signals},
+    tables::{
+        bindings, decisions, dossiers, log, people,
+        releases::StoredRelease,
+        signals::{self, StoredSignal},
+    },
 };
 
 use crate::{
@@ -631,6 +635,7 @@ fn no_proof(index: u64) -> Proof {
     Proof { index, leaf: String::new(), hashes: Vec::new() }
 }
 
+/// The release's own evidence, and what its verdicts rest on besides: branch rules and alerts of its repositories.
 fn evidence_rows(
     tx: &Tx<'_>,
     judged: &Judged,
@@ -638,39 +643,51 @@ fn evidence_rows(
     show: &dyn Fn(&str) -> String,
     proofs: bool,
 ) -> Result<Vec<EvidenceRow>, StoreError> {
-    judged
-        .seen
-        .signals
-        .iter()
-        .zip(&judged.seen.evidence)
-        .enumerate()
-        .map(|(i, (s, e))| {
-            Ok(EvidenceRow {
-                id: e.id.clone(),
-                kind: e.signal.facts.kind().into(),
-                name: s.name.clone(),
-                source: e.signal.source.clone(),
-                occurred_at: e.signal.occurred_at,
-                received_at: e.received,
-                actor: e
-                    .signal
-                    .actor
-                    .as_ref()
-                    .map_or_else(String::new, |a| a.name.clone().unwrap_or_else(|| show(&a.account))),
-                rule: e.rule,
-                sha256: hex(&s.body),
-                media: s.media.clone(),
-                salt: s.salt.as_deref().map(hex),
-                normalised: if proofs {
-                    signals::normalised(tx, s.log_index)?.unwrap_or_default()
-                } else {
-                    String::new()
-                },
-                marks: look::marks(judged, i),
-                proof: if proofs { proof_of(tx, head, s.log_index)? } else { no_proof(s.log_index) },
-            })
-        })
-        .collect()
+    let seen = &judged.seen;
+    let mut rows = Vec::with_capacity(seen.evidence.len());
+    for (i, (stored, evidence)) in seen.signals.iter().zip(&seen.evidence).enumerate() {
+        rows.push(EvidenceRow {
+            rule: Some(evidence.rule),
+            marks: look::marks(judged, i),
+            ..evidence_row(tx, head, show, proofs, stored, evidence)?
+        });
+    }
+    let cited: BTreeSet<&EvidenceId> =
+        judged.evaluation.requirements.iter().flat_map(|r| &r.rows).flat_map(|row| &row.inputs).collect();
+    let own: BTreeSet<u64> = seen.evidence.iter().map(|e| e.log_index).collect();
+    for evidence in seen.context.iter().filter(|e| cited.contains(&e.id) && !own.contains(&e.log_index)) {
+        let stored = signals::get(tx, evidence.log_index)?
+            .ok_or_else(|| StoreError::Damaged(format!("signal {} is not there", evidence.log_index)))?;
+        rows.push(evidence_row(tx, head, show, proofs, &stored, evidence)?);
+    }
+    Ok(rows)
+}
+
+fn evidence_row(
+    tx: &Tx<'_>,
+    head: &LogHead,
+    show: &dyn Fn(&str) -> String,
+    proofs: bool,
+    s: &StoredSignal,
+    e: &Evidence,
+) -> Result<EvidenceRow, StoreError> {
+    let actor = e.signal.actor.as_ref();
+    Ok(EvidenceRow {
+        id: e.id.clone(),
+        kind: e.signal.facts.kind().into(),
+        name: s.name.clone(),
+        source: e.signal.source.clone(),
+        occurred_at: e.signal.occurred_at,
+        received_at: e.received,
+        actor: actor.map_or_else(String::new, |a| a.name.clone().unwrap_or_else(|| show(&a.account))),
+        rule: None,
+        sha256: hex(&s.body),
+        media: s.media.clone(),
+        salt: s.salt.as_deref().map(hex),
+        normalised: if proofs { signals::normalised(tx, s.log_index)?.unwrap_or_default() } else { String::new() },
+        marks: Vec::new(),
+        proof: if proofs { proof_of(tx, head, s.log_index)? } else { no_proof(s.log_index) },
+    })
 }
 
 fn decision_rows(
@@ -714,6 +731,11 @@ fn decision_rows(
         .collect()
 }
 
+/// The program and rules that make a dossier of ours.
+pub(crate) fn tool() -> String {
+    format!("certrail {}, {}", env!("CARGO_PKG_VERSION"), certrail_criteria::EVALUATOR)
+}
+
 fn integrity(
     engine: &Arc<Engine>,
     tx: &Tx<'_>,
@@ -755,7 +777,7 @@ fn integrity(
         checkpoint: head.checkpoint.clone(),
         earlier,
         label_key: if proofs { hex(&stored.label_key) } else { String::new() },
-        tool: format!("certrail {}, {}", env!("CARGO_PKG_VERSION"), certrail_criteria::EVALUATOR),
+        tool: tool(),
         limits,
     })
 }

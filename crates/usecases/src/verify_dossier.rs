@@ -1,5 +1,8 @@
 //! Verifying a dossier offline: the file alone, and the public keys somebody holds.
 
+use std::collections::BTreeSet;
+
+use certrail_domain::{Evaluation, EvidenceId, sentence};
 use certrail_dossier::Dossier;
 use certrail_ledger::{
     commitment,
@@ -10,6 +13,7 @@ use certrail_ledger::{
     receipt::verify_entry,
     seal, sha256, tree, unhex,
 };
+use certrail_store::tables::signals::index_of;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 
@@ -170,6 +174,47 @@ fn contents(d: &Dossier, sealed_by: &str, trusted: Option<&str>, v: &mut Verific
     v.note("evidence is in the log, unchanged", evidence(d, &checkpoint));
     v.note("decisions are signed and in the log", decisions(d, &checkpoint));
     v.note("labels of the release", labels(d));
+    v.note("what it says follows from its evaluation", conclusions(d));
+}
+
+/// The words on the first page are worked out again from the verdicts, and the verdicts from their rows.
+fn conclusions(d: &Dossier) -> Result<String, String> {
+    let (evaluation, release) = (&d.evaluation, &d.release);
+    let summary = Evaluation::summarise(&evaluation.requirements);
+    if evaluation.snapshot.release != release.id {
+        return Err("the evaluation is of another release".into());
+    }
+    if evaluation.summary != summary || d.summary != summary {
+        return Err("the counts are not those of its requirements".into());
+    }
+    for requirement in &evaluation.requirements {
+        let worst = requirement.rows.iter().map(|row| row.verdict).max();
+        if worst != Some(requirement.verdict) {
+            return Err(format!("{} is not as its rows are", requirement.title));
+        }
+    }
+    let said = [
+        ("sentence", &d.sentence, sentence::sentence(release, evaluation)),
+        ("fraction", &d.fraction, sentence::fraction(&summary)),
+        ("standing", &d.standing, sentence::standing(release, summary.excepted > 0).to_owned()),
+    ];
+    // Another version may say the same in other words.
+    let same_words = d.integrity.tool == crate::make_dossier::tool();
+    for (what, said, follows) in said {
+        if same_words && *said != follows {
+            return Err(format!("the {what} should read: {follows}"));
+        }
+    }
+    let held: BTreeSet<&EvidenceId> = d.evidence.iter().map(|row| &row.id).collect();
+    let cited = evaluation.requirements.iter().flat_map(|r| &r.rows).flat_map(|row| &row.inputs);
+    let told = d.tests.iter().map(|t| &t.evidence).chain(d.security.iter().map(|s| &s.evidence));
+    let told = told.chain(d.approvals.iter().map(|a| &a.evidence)).chain(d.acceptance.iter().map(|a| &a.evidence));
+    let told = told.chain(d.events.iter().map(|e| &e.evidence)).chain(d.deployments.iter().flat_map(|x| &x.evidence));
+    let told = told.chain(d.controls.iter().flat_map(|c| &c.evidence));
+    if let Some(stranger) = cited.chain(told).find(|id| !held.contains(id)) {
+        return Err(format!("it speaks of {stranger}, which is not among its evidence"));
+    }
+    Ok(format!("{} requirements", evaluation.requirements.len()))
 }
 
 /// From the log's key to the certifier's and the sealer's: without this, anybody could seal anything.
@@ -209,7 +254,9 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         if received != row.received_at.to_string() || source != row.source {
             return Err(fail("time of receipt or source differ from the entry"));
         }
-        let Some(salt) = &row.salt else { continue };
+        // Erasure leaves a tombstone in the log; without one, a salt that is gone hides a change.
+        let salt =
+            row.salt.as_ref().ok_or_else(|| fail("its salt is missing, so nothing ties its content to the entry"))?;
         let salt = unhex(salt).ok_or_else(|| fail("its salt is malformed"))?;
         let digest = unhex(&row.sha256).ok_or_else(|| fail("its fingerprint is malformed"))?;
         if commitment(&salt, &digest) != body {
@@ -220,8 +267,13 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         }
         let signal: certrail_domain::Signal =
             serde_json::from_str(&row.normalised).map_err(|e| fail(&e.to_string()))?;
-        if signal.facts.kind() != row.kind || signal.occurred_at != row.occurred_at {
-            return Err(fail("kind or time differ from the recorded content"));
+        let same =
+            signal.facts.kind() == row.kind && signal.occurred_at == row.occurred_at && signal.source == row.source;
+        if !same {
+            return Err(fail("kind, time or source differ from the recorded content"));
+        }
+        if index_of(row.id.as_str()) != Some(row.proof.index) {
+            return Err(fail("its id names another entry"));
         }
     }
     Ok(format!("{} records", d.evidence.len()))
@@ -258,10 +310,21 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
             if named.and_then(|n| n.as_str()) != Some(decision.world_digest.as_str()) {
                 return Err(fail("a statement names another state of the world"));
             }
+            let says = |pointer: &str| statement.pointer(pointer).and_then(|x| x.as_str());
+            if says("/predicate/verificationResult").is_some_and(|result| result != decision.result) {
+                return Err(fail("a statement gives another result"));
+            }
+            let at = says("/predicate/decidedAt").or_else(|| says("/predicate/timeVerified"));
+            if at != Some(decision.at.to_string().as_str()) {
+                return Err(fail("a statement gives another time"));
+            }
             if let Some(own) = statement.pointer("/predicate/release/id") {
-                let decided = statement.pointer("/predicate/decision").and_then(|x| x.as_str());
+                let decided = says("/predicate/decision");
                 if own.as_str() != Some(d.release.id.as_str()) || decided != Some(decision.id.as_str()) {
                     return Err(fail("it is a decision on another release"));
+                }
+                if says("/predicate/meaning") != Some(decision.kind.as_str()) {
+                    return Err(fail("a statement has another meaning"));
                 }
                 named_release = true;
             }
