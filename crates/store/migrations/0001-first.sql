@@ -155,10 +155,11 @@ CREATE TABLE pushed (
 
 -- Releases whose range ends at a commit we know nothing of yet.
 CREATE TABLE frontier (
-  commit_id TEXT NOT NULL,
   release BIGINT NOT NULL,
-  PRIMARY KEY (commit_id, release)
+  commit_id TEXT NOT NULL,
+  PRIMARY KEY (release, commit_id)
 ) {keyed};
+CREATE INDEX frontier_by_commit ON frontier (commit_id);
 
 -- What a signal is about.
 CREATE TABLE subject (

@@ -7,7 +7,7 @@ mod company;
 pub(crate) mod forge;
 mod reports;
 #[cfg(test)]
-mod story_tests;
+mod tests;
 mod world;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};

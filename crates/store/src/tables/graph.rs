@@ -77,15 +77,10 @@ pub fn cut_at(tx: &Tx<'_>, commit: &str) -> Result<Vec<i64>> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn set_frontier(tx: &Tx<'_>, release: i64, commits: &[String], before: &[String]) -> Result<()> {
-    for commit in before.iter().filter(|c| !commits.contains(c)) {
-        tx.exec("DELETE FROM frontier WHERE commit_id = ?1 AND release = ?2", &[commit.into(), release.into()])?;
-    }
+pub fn set_frontier(tx: &Tx<'_>, release: i64, commits: &[String]) -> Result<()> {
+    tx.exec("DELETE FROM frontier WHERE release = ?1", &[release.into()])?;
     for commit in commits {
-        tx.exec(
-            "INSERT INTO frontier (commit_id, release) VALUES (?1, ?2) ON CONFLICT (commit_id, release) DO NOTHING",
-            &[commit.into(), release.into()],
-        )?;
+        tx.exec("INSERT INTO frontier (release, commit_id) VALUES (?1, ?2)", &[release.into(), commit.into()])?;
     }
     Ok(())
 }

@@ -317,6 +317,10 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<
 
 fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effects) -> Result<(), Fault> {
     let Some(product) = products::get(batch.tx, &m.product)? else { return Ok(()) };
+    let mut waiting = BTreeSet::new();
+    for commit in m.range.iter().flatten().filter(|c| c.parents.is_some()) {
+        waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
+    }
     for commit in m.range.iter().flatten() {
         if let Some(parents) = &commit.parents
             && let Some(other) = graph::set_edge(batch.tx, &commit.sha, &parents.join(" "), true)?
@@ -340,7 +344,11 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
         range: m.range.as_ref().map(|r| r.iter().map(|c| c.sha.clone()).collect()),
         planned_at: m.planned_at,
     };
-    cut_release(batch, &product, &cut, effects)
+    cut_release(batch, &product, &cut, effects)?;
+    for seq in waiting {
+        range::recompute(batch, seq, effects)?;
+    }
+    Ok(())
 }
 
 /// A release gets its version and its commit.

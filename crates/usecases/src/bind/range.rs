@@ -34,11 +34,18 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
     let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     let Some(commit) = stored.release.commit.clone() else { return Ok(()) };
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let exact: Vec<String> = certrail_store::tables::signals::links_from(batch.tx, &exact_key(seq))?
+    let told: BTreeSet<String> = certrail_store::tables::signals::links_from(batch.tx, &exact_key(seq))?
         .into_iter()
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
-    let (commits, ends) = if exact.is_empty() { walk(batch.tx, seq, &product.name, &commit)? } else { (exact, vec![]) };
+    let previous = match &stored.release.previous {
+        Some(version) => {
+            Previous::Named(releases::by_version(batch.tx, &product.name, version)?.and_then(|s| s.release.commit))
+        }
+        None => Previous::Unnamed,
+    };
+    let Walked { commits, dark, partial } =
+        Walk { tx: batch.tx, seq, product: &product.name, told: &told, previous: &previous }.from(&commit)?;
     let version = stored.release.version.clone();
     let mut base: BTreeMap<Key, i64> = BTreeMap::new();
     let explicit = BindRule::Explicit.rank();
@@ -54,8 +61,8 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         .map(|(key, ..)| key.parts().1.to_owned())
         .collect();
     ownership::replace(batch.tx, seq, &base, &mut effects.touched)?;
-    graph::set_frontier(batch.tx, seq, &ends, &[])?;
-    stored.release.range_partial = !ends.is_empty();
+    graph::set_frontier(batch.tx, seq, &dark)?;
+    stored.release.range_partial = partial;
     releases::update(batch.tx, &stored, &version, batch.work_first)?;
     move_commits(batch, &product, &commits, &before, effects)
 }
@@ -115,37 +122,98 @@ pub(super) fn leftovers(
     Ok(())
 }
 
-/// Walks back from the cut to the cuts of other releases. Returns the commits and where the way was lost.
-fn walk(tx: &Tx<'_>, seq: i64, product: &str, cut: &str) -> Result<(Vec<String>, Vec<String>), StoreError> {
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let mut ends = Vec::new();
-    let mut queue = vec![cut.to_owned()];
-    let mut out = Vec::new();
-    while let Some(commit) = queue.pop() {
-        if !seen.insert(commit.clone()) {
-            continue;
-        }
-        if commit != cut && is_cut_of_another(tx, seq, product, &commit)? {
-            continue;
-        }
-        if out.len() >= MAX_COMMITS {
-            ends.push(commit);
-            break;
-        }
-        match graph::parents(tx, &commit)? {
-            Some(parents) => queue.extend(parents),
-            None => ends.push(commit.clone()),
-        }
-        out.push(commit);
-    }
-    Ok((out, ends))
+/// Where a sender says that the range ends.
+enum Previous {
+    /// At a release, cut at this commit if we know it.
+    Named(Option<String>),
+    /// They did not say.
+    Unnamed,
 }
 
-fn is_cut_of_another(tx: &Tx<'_>, seq: i64, product: &str, commit: &str) -> Result<bool, StoreError> {
-    for other in graph::cut_at(tx, commit)? {
-        if other != seq && releases::by_seq(tx, other)?.is_some_and(|s| s.release.product == product) {
-            return Ok(true);
+/// The way back from a cut.
+struct Walk<'a> {
+    tx: &'a Tx<'a>,
+    seq: i64,
+    product: &'a str,
+    /// The range as a checkout told it; empty where nobody did.
+    told: &'a BTreeSet<String>,
+    previous: &'a Previous,
+}
+
+/// What the way back met.
+#[derive(Default)]
+struct Walked {
+    /// The commits of the release.
+    commits: Vec<String>,
+    /// Commits we have never heard of, at which the way ended: a push that tells of one is looked at again.
+    dark: Vec<String>,
+    /// There may be commits that we do not know.
+    partial: bool,
+}
+
+impl Walk<'_> {
+    /// Walks back from the cut to the cuts of other releases. A range that was told is believed where it ends at
+    /// the release before or in what we never heard of. Where it leaves out what pushes told us and no release
+    /// before contains, that belongs to this release all the same: leaving a commit out does not hide it.
+    fn from(&self, cut: &str) -> Result<Walked, StoreError> {
+        let mut walked = Walked::default();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut before: Option<BTreeSet<String>> = None;
+        let mut queue = vec![cut.to_owned()];
+        while let Some(commit) = queue.pop() {
+            if !seen.insert(commit.clone()) || commit != cut && self.is_cut_of_another(&commit)? {
+                continue;
+            }
+            let parents = graph::parents(self.tx, &commit)?;
+            if !self.told.is_empty() && !self.told.contains(&commit) {
+                if parents.is_none() {
+                    walked.partial |= matches!(self.previous, Previous::Unnamed);
+                    walked.dark.push(commit);
+                    continue;
+                }
+                if before.is_none() {
+                    before = Some(self.history_of_previous()?);
+                }
+                if before.as_ref().is_some_and(|known| known.contains(&commit)) {
+                    continue;
+                }
+            }
+            if walked.commits.len() >= MAX_COMMITS {
+                walked.partial = true;
+                break;
+            }
+            match parents {
+                Some(parents) => queue.extend(parents),
+                None => {
+                    walked.partial = true;
+                    walked.dark.push(commit.clone());
+                }
+            }
+            walked.commits.push(commit);
         }
+        Ok(walked)
     }
-    Ok(false)
+
+    /// Every commit the release before is known to contain or follow.
+    fn history_of_previous(&self) -> Result<BTreeSet<String>, StoreError> {
+        let mut seen = BTreeSet::new();
+        let Previous::Named(Some(commit)) = self.previous else { return Ok(seen) };
+        let mut queue = vec![commit.clone()];
+        while let Some(commit) = queue.pop() {
+            if seen.len() < MAX_COMMITS && seen.insert(commit.clone()) {
+                queue.extend(graph::parents(self.tx, &commit)?.unwrap_or_default());
+            }
+        }
+        Ok(seen)
+    }
+
+    fn is_cut_of_another(&self, commit: &str) -> Result<bool, StoreError> {
+        for other in graph::cut_at(self.tx, commit)? {
+            if other != self.seq && releases::by_seq(self.tx, other)?.is_some_and(|s| s.release.product == self.product)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }

@@ -1,0 +1,101 @@
+//! Which commits belong to a release, when a checkout tells and pushes tell otherwise.
+
+use super::*;
+
+const BEGIN: &str = "2.4.0 and then";
+
+/// `old`, then 2.4.0, then three pushes to the branch: `a`, `b`, `c`.
+async fn pushed() -> Stage {
+    let stage = stage().await;
+    let commit = |id: &str| (sha(id), "dana".to_owned(), format!("PAY-9 {id}"));
+    let mut before: Option<String> = None;
+    for (minute, id) in [(0, "old"), (5, BEGIN), (10, "a"), (20, "b"), (30, "c")] {
+        let push = forge::push(REPO, at(minute), "main", before.as_deref(), &[commit(id)], "dana");
+        send(&stage, at(minute), &Step::Hook("push", push)).await;
+        if id == BEGIN {
+            send(&stage, at(6), &Step::Hook("push", forge::tag(REPO, at(6), "v2.4.0", &sha(id), "dana"))).await;
+        }
+        before = Some(sha(id));
+    }
+    stage
+}
+
+/// What a checkout tells: the cut, the release before, and commits with their parents.
+fn manifest(cut: &str, previous: Option<&str>, range: &[(&str, &[&str])]) -> Step {
+    let range: Vec<Value> = range
+        .iter()
+        .map(|(id, parents)| json!({ "sha": sha(id), "author": "dana", "title": id, "tickets": [], "parents": parents.iter().map(|p| sha(p)).collect::<Vec<_>>() }))
+        .collect();
+    Step::Fact(
+        json!({ "kind": "release.manifest", "product": "pay", "version": "2.5.0", "release_type": "normal", "repository": REPO, "commit": sha(cut), "previous": previous, "range": range }),
+    )
+}
+
+/// The first words of what each change of 2.5.0 is, and whether its range is whole.
+fn contents(stage: &Stage, version: &str) -> (Vec<String>, bool) {
+    let stored = find_release(&stage.engine, "pay", version).expect("there");
+    let view = release_view(&stage.engine, "pay", version).expect("there");
+    let mut names: Vec<String> =
+        view.dossier.changes.iter().map(|c| c.name.rsplit(' ').next().unwrap_or_default().to_owned()).collect();
+    names.sort();
+    (names, !stored.release.range_partial)
+}
+
+/// Anna cuts; a pipeline may not.
+async fn cut(stage: &Stage, step: &Step) {
+    let Step::Fact(value) = step else { unreachable!("a manifest is a fact") };
+    stage
+        .sender
+        .call(at(60), &stage.tokens["anna"], "POST", "/api/v1/facts", value)
+        .await
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_range_is_taken_as_told() {
+    let stage = pushed().await;
+    cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &["b"]), ("b", &["a"]), ("a", &[BEGIN])])).await;
+    assert_eq!(contents(&stage, "2.5.0"), (vec!["a".into(), "b".into(), "c".into()], true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_a_commit_out_of_the_range_does_not_hide_it() {
+    let stage = pushed().await;
+    cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &["b"])])).await;
+    assert_eq!(contents(&stage, "2.5.0"), (vec!["a".into(), "b".into(), "c".into()], true));
+    // Nor does a parent that is not the real one: what was pushed and is in no release waits for the next.
+    let stage = pushed().await;
+    cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &[BEGIN])])).await;
+    assert_eq!(contents(&stage, "2.5.0"), (vec!["c".into()], true));
+    assert_eq!(contents(&stage, "next").0, ["a", "b"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_from_before_the_previous_release_brings_no_old_history() {
+    let stage = pushed().await;
+    // `side` began at `old`, which 2.4.0 contains, and was merged as `m`.
+    let step = manifest(
+        "m",
+        Some("2.4.0"),
+        &[("m", &["c", "side"]), ("side", &["old"]), ("c", &["b"]), ("b", &["a"]), ("a", &[BEGIN])],
+    );
+    cut(&stage, &step).await;
+    let side = ["a", "b", "c", "side"].map(str::to_owned).to_vec();
+    assert_eq!(contents(&stage, "2.5.0"), (side, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_ends_in_the_dark_is_whole_only_if_it_says_where() {
+    let stage = stage().await;
+    cut(&stage, &manifest("c", None, &[("c", &["unheard of"])])).await;
+    assert_eq!(contents(&stage, "2.5.0"), (vec!["c".into()], false));
+    let stage = self::stage().await;
+    cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &["unheard of"])])).await;
+    assert_eq!(contents(&stage, "2.5.0"), (vec!["c".into()], true));
+    // A push that comes later lights up what was dark.
+    let commits = [(sha("hidden"), "dana".into(), "Hidden".into()), (sha("unheard of"), "dana".into(), "Heard".into())];
+    let push = forge::push(REPO, at(5), "main", Some(&sha("start")), &commits, "dana");
+    send(&stage, at(90), &Step::Hook("push", push)).await;
+    let (names, _) = contents(&stage, "2.5.0");
+    assert!(names.iter().any(|n| n == "Heard"), "{names:?}");
+}
