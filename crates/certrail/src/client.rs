@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    ci,
     commands::Global,
     config,
     failure::{Failure, NO, NOT_FOUND, SIGN_IN, UNKNOWN, USAGE},
@@ -27,6 +28,9 @@ impl Client {
         let base =
             config::setting(global.server.as_deref(), "server", file.server.as_deref(), Some("http://127.0.0.1:8787"))?;
         let token = config::setting(None, "token", None, None)?.map(|t| t.value);
+        if let Some(server) = base.as_ref().filter(|b| b.source == config::FILE && token.is_some()) {
+            trusted(&server.value)?;
+        }
         let base = base.map(|b| b.value).unwrap_or_default();
         let url = url::Url::parse(&base).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
         if url.is_none() {
@@ -96,6 +100,27 @@ impl Client {
     pub(crate) fn json<T: DeserializeOwned>(&self, method: &Method, path: &str, body: &Value) -> Result<T, Failure> {
         read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default())?)
     }
+}
+
+/// A checkout may name the server, and whoever wrote the checkout must not get a person's token by it. In a pipeline
+/// the same people write both; elsewhere only this computer's own server is taken from the file.
+fn trusted(server: &str) -> Result<(), Failure> {
+    let host = url::Url::parse(server).ok().and_then(|u| u.host().map(|h| h.to_owned()));
+    let own = match &host {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if own || ci::detect().is_some() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        SIGN_IN,
+        "The server was not asked.",
+        format!("{server} is named by this checkout's certrail.toml, and would be sent your CERTRAIL_TOKEN."),
+        "If that is your server, say so with --server or CERTRAIL_SERVER.",
+    ))
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {

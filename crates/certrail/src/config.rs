@@ -16,6 +16,9 @@ pub(crate) struct File {
     pub(crate) product: Option<String>,
 }
 
+/// Where a value comes from that a checkout brought.
+pub(crate) const FILE: &str = "certrail.toml";
+
 /// A value with where it comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Sourced {
@@ -55,7 +58,7 @@ pub(crate) fn setting(
     let candidates = [
         (flag, format!("--{name}")),
         (from_env.as_deref(), format!("${variable}")),
-        (from_file, "certrail.toml".to_owned()),
+        (from_file, FILE.to_owned()),
         (default, "default".to_owned()),
     ];
     for (value, source) in candidates {

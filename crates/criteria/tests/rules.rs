@@ -1,4 +1,9 @@
 //! Each rule on the smallest release that shows what it does: one world per case, judged by the built-in set.
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of a test: values as they are written down"
+)]
 
 use std::sync::Arc;
 

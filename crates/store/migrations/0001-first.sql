@@ -266,7 +266,9 @@ CREATE TABLE token (
   created BIGINT NOT NULL,
   expires BIGINT NOT NULL,
   last_used BIGINT,
-  revoked BIGINT
+  revoked BIGINT,
+  -- The token a session was opened with: it ends with it.
+  parent TEXT
 ) {keyed};
 
 CREATE TABLE criteria (

@@ -43,8 +43,8 @@ pub use look::{
 };
 pub use make_dossier::{DossierFile, Renderer, make_dossier};
 pub use people::{
-    NewToken, Session, create_token, is_set_up, list_people, list_tokens, put_person, redeem_setup, revoke_token,
-    setup_link, sign_in,
+    NewToken, Session, create_token, is_set_up, list_people, list_tokens, open_session, put_person, redeem_setup,
+    revoke_token, setup_link, sign_in,
 };
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};

@@ -56,6 +56,18 @@ fn make(
     role: Role,
     life: i64,
 ) -> Result<Session, Fault> {
+    make_under(batch, kind, name, person, role, batch.now.plus(life), None)
+}
+
+fn make_under(
+    batch: &Batch<'_>,
+    kind: &str,
+    name: &str,
+    person: Option<&PersonId>,
+    role: Role,
+    expires: Time,
+    parent: Option<String>,
+) -> Result<Session, Fault> {
     let secret = secret()?;
     let token = Token {
         id: TokenId::new(batch.now, random()?).to_string(),
@@ -64,9 +76,10 @@ fn make(
         person: person.map(ToString::to_string),
         role,
         created: batch.now,
-        expires: batch.now.plus(life),
+        expires,
         last_used: None,
         revoked: None,
+        parent,
     };
     people::insert_token(batch.tx, &sha256(secret.as_bytes()), &token)?;
     Ok(Session { secret, id: token.id, expires_at: token.expires })
@@ -261,6 +274,36 @@ pub async fn redeem_link(engine: &Arc<Engine>, link: &str) -> Result<Session, Pr
     Ok(session)
 }
 
+/// Opens a session for a browser with a token: the token itself is not kept there, and ending it ends the session.
+///
+/// # Errors
+/// When the token is unknown, over or revoked, or the commit fails.
+pub async fn open_session(engine: &Arc<Engine>, secret: &str) -> Result<Session, Problem> {
+    let digest = sha256(secret.trim().as_bytes());
+    let (own, given) = (engine.clone(), secret.to_owned());
+    let caller =
+        tokio::task::spawn_blocking(move || sign_in(&own, &given)).await.map_err(|e| crate::engine::internal(&e))??;
+    let (session, _) = engine
+        .write(move |batch| {
+            let token = people::token(batch.tx, &digest)?.filter(|t| t.revoked.is_none() && t.expires > batch.now);
+            let token = token.ok_or_else(|| ended("The token has ended."))?;
+            let expires = token.expires.min(batch.now.plus(SESSION_LIFE));
+            make_under(batch, "session", &token.name, caller.person.as_ref(), caller.role, expires, Some(token.id))
+        })
+        .await?;
+    Ok(session)
+}
+
+fn ended(why: &str) -> Problem {
+    Problem::new(
+        ProblemKind::NotSignedIn,
+        "not-signed-in",
+        "You are not signed in.",
+        why,
+        "Get a token from an admin, and give it as CERTRAIL_TOKEN or on the sign-in page.",
+    )
+}
+
 /// Everybody.
 ///
 /// # Errors
@@ -274,15 +317,6 @@ pub fn list_people(engine: &Engine) -> Result<Vec<Person>, Problem> {
 /// # Errors
 /// When the secret is unknown, over or revoked.
 pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
-    let refuse = |why: &str| {
-        Problem::new(
-            ProblemKind::NotSignedIn,
-            "not-signed-in",
-            "You are not signed in.",
-            why,
-            "Get a token from an admin, and give it as CERTRAIL_TOKEN or on the sign-in page.",
-        )
-    };
     let digest = sha256(secret.trim().as_bytes());
     let now = engine.now();
     let found = engine.read(|tx| {
@@ -291,15 +325,15 @@ pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
         let person = token.person.as_ref().and_then(|id| everybody.into_iter().find(|p| p.id.as_str() == id));
         Ok::<_, StoreError>(Some((token, person)))
     })?;
-    let Some((token, person)) = found else { return Err(refuse("The token is not known.")) };
+    let Some((token, person)) = found else { return Err(ended("The token is not known.")) };
     if matches!(token.kind.as_str(), "setup" | "link") {
-        return Err(refuse("A link is opened, not used as a token."));
+        return Err(ended("A link is opened, not used as a token."));
     }
     if token.revoked.is_some() || token.expires <= now {
-        return Err(refuse("The token has ended."));
+        return Err(ended("The token has ended."));
     }
     if token.person.is_some() && person.is_none() {
-        return Err(refuse("The person behind the token is not known any more."));
+        return Err(ended("The person behind the token is not known any more."));
     }
     // Whatever stands for a person follows the role they hold now.
     let role = person.as_ref().map_or(token.role, |p| p.role);

@@ -27,6 +27,15 @@ pub struct Settings {
     pub renderer: Renderer,
     /// In the demo: the session of each sample person by role. Anybody who comes acts as one of them.
     pub demo: Option<BTreeMap<Role, String>>,
+    /// Where people reach it, behind a proxy say: `https://certrail.example.com`.
+    pub public_url: Option<String>,
+}
+
+impl Settings {
+    /// Whether browsers come over TLS, so that a session may travel on nothing else.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
 }
 
 /// Shared by every request.

@@ -1,6 +1,7 @@
 //! `certrail serve`: the server.
 
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::SocketAddr,
     path::PathBuf,
@@ -28,9 +29,17 @@ pub(crate) struct Args {
     /// The log's name, fixed at the first start; a name nobody else uses, like certrail.example.com/log.
     #[arg(long, env = "CERTRAIL_ORIGIN", default_value = "certrail.local/log")]
     origin: String,
+    /// Where people reach it, through a proxy with TLS say: https://certrail.example.com. Sessions then travel over TLS only.
+    #[arg(long, env = "CERTRAIL_PUBLIC_URL", value_parser = public_url)]
+    public_url: Option<String>,
     /// Write logs as JSON.
     #[arg(long, env = "CERTRAIL_LOG_JSON")]
     log_json: bool,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+    url.map(|_| text.trim_end_matches('/').to_owned()).ok_or_else(|| "give it like https://certrail.example.com".into())
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
@@ -55,7 +64,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         if !tokio::task::spawn_blocking(move || is_set_up(&own)).await.map_err(anyhow::Error::from)?? {
             let own = engine.clone();
             let link = tokio::task::spawn_blocking(move || setup_link(&own)).await.map_err(anyhow::Error::from)??;
-            println!("Set up   http://{address}/setup/{}   (works once, for 24 hours)", link.secret);
+            let base = args.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+            println!("Set up   {base}/setup/{}   (works once, for 24 hours)", link.secret);
         }
         if engine.keys.secrets("github")?.is_empty() {
             println!(
@@ -70,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             engine.head().size(),
             begun.elapsed().as_secs_f64()
         );
-        let app = app(engine.clone(), None)?;
+        let app = app_at(engine.clone(), None, args.public_url.clone())?;
         axum::serve(listener, router(app)).with_graceful_shutdown(stop()).await?;
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
@@ -100,14 +110,22 @@ pub(crate) fn open(data: &std::path::Path, origin: &str, clock: Clock) -> Result
     Ok(engine)
 }
 
-/// What the edge needs.
-pub(crate) fn app(engine: Arc<Engine>, demo: Option<std::collections::BTreeMap<Role, String>>) -> Result<App, Failure> {
+/// What the edge needs, on this computer.
+pub(crate) fn app(engine: Arc<Engine>, demo: Option<BTreeMap<Role, String>>) -> Result<App, Failure> {
+    app_at(engine, demo, None)
+}
+
+fn app_at(
+    engine: Arc<Engine>,
+    demo: Option<BTreeMap<Role, String>>,
+    public_url: Option<String>,
+) -> Result<App, Failure> {
     let program = std::env::current_exe().context("find this program")?;
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     // A second server in one process (tests) keeps the first recorder.
     let _ = metrics::set_global_recorder(recorder);
-    let settings = Settings { version: crate::version(), renderer: Renderer::Child(program), demo };
+    let settings = Settings { version: crate::version(), renderer: Renderer::Child(program), demo, public_url };
     Ok(App { engine, settings: Arc::new(settings), metrics: handle })
 }
 

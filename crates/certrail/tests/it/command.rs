@@ -101,3 +101,22 @@ fn empty_flags_are_errors_and_name_the_flag() {
         }
     }
 }
+
+#[test]
+fn a_checkout_does_not_get_the_token_of_whoever_stands_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("certrail.toml"), "server = \"https://elsewhere.invalid\"\nproduct = \"p\"\n")
+        .unwrap();
+    let run = |setup: &dyn Fn(&mut Command)| {
+        let mut command = certrail();
+        command.args(["--timeout", "2", "release", "list"]).current_dir(folder.path()).env("CERTRAIL_TOKEN", "secret");
+        setup(&mut command);
+        command.output().unwrap()
+    };
+    let refused = run(&|_| {});
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("CERTRAIL_SERVER"), "{}", text(&refused));
+    // Named by the person, or in a pipeline, it is asked; it does not answer.
+    let named = run(&|c| drop(c.env("CERTRAIL_SERVER", "http://127.0.0.1:9")));
+    assert_eq!(named.status.code(), Some(4), "{}", text(&named));
+}

@@ -68,6 +68,8 @@ pub struct Token {
     pub last_used: Option<Time>,
     /// When it was revoked.
     pub revoked: Option<Time>,
+    /// The id of the token that a session was opened with; it ends with that.
+    pub parent: Option<String>,
 }
 
 /// Stores a token by the digest of its secret.
@@ -76,8 +78,8 @@ pub struct Token {
 /// When the database fails.
 pub fn insert_token(tx: &Tx<'_>, digest: &[u8; 32], t: &Token) -> Result<()> {
     tx.exec(
-        "INSERT INTO token (digest, id, kind, name, person, role, created, expires, last_used, revoked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL)",
+        "INSERT INTO token (digest, id, kind, name, person, role, created, expires, last_used, revoked, parent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9)",
         &[
             digest.into(),
             (&t.id).into(),
@@ -87,6 +89,7 @@ pub fn insert_token(tx: &Tx<'_>, digest: &[u8; 32], t: &Token) -> Result<()> {
             t.role.name().into(),
             t.created.as_micros().into(),
             t.expires.as_micros().into(),
+            t.parent.as_deref().into(),
         ],
     )?;
     Ok(())
@@ -104,6 +107,7 @@ fn map(r: &Row<'_>) -> Result<Token> {
         expires: Time::from_micros(r.int(6)?),
         last_used: r.opt_int(7)?.map(Time::from_micros),
         revoked: r.opt_int(8)?.map(Time::from_micros),
+        parent: r.opt_text(9)?,
     })
 }
 
@@ -113,7 +117,7 @@ fn map(r: &Row<'_>) -> Result<Token> {
 /// When the database fails.
 pub fn token(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<Token>> {
     tx.first(
-        "SELECT id, kind, name, person, role, created, expires, last_used, revoked FROM token WHERE digest = ?1",
+        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent FROM token WHERE digest = ?1",
         &[digest.into()],
         map,
     )
@@ -125,19 +129,23 @@ pub fn token(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<Token>> {
 /// When the database fails.
 pub fn tokens(tx: &Tx<'_>) -> Result<Vec<Token>> {
     tx.query(
-        "SELECT id, kind, name, person, role, created, expires, last_used, revoked FROM token
+        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent FROM token
          ORDER BY created DESC, id",
         &[],
         map,
     )
 }
 
-/// Ends a token at once. `false` if there is none of that id.
+/// Ends a token at once, and the sessions opened with it. `false` if there is none of that id.
 ///
 /// # Errors
 /// When the database fails.
 pub fn revoke(tx: &Tx<'_>, id: &str, at: Time) -> Result<bool> {
     let touched = tx
         .exec("UPDATE token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL", &[id.into(), at.as_micros().into()])?;
+    tx.exec(
+        "UPDATE token SET revoked = ?2 WHERE parent = ?1 AND revoked IS NULL",
+        &[id.into(), at.as_micros().into()],
+    )?;
     Ok(touched > 0)
 }

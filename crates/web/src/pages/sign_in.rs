@@ -7,7 +7,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use certrail_domain::{Problem, ProblemKind, Role};
-use certrail_usecases::{redeem_setup, revoke_token, sign_in};
+use certrail_usecases::{open_session, redeem_setup, revoke_token};
 use maud::html;
 use serde::Deserialize;
 
@@ -59,8 +59,9 @@ pub(super) struct TokenForm {
     to: String,
 }
 
-fn with_cookie(secret: &str, to: &str, seconds: i64) -> Response {
-    let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+fn with_cookie(app: &App, secret: &str, to: &str, seconds: i64) -> Response {
+    let secure = if app.settings.is_https() { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     let mut response = Redirect::to(safe(to)).into_response();
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -69,9 +70,8 @@ fn with_cookie(secret: &str, to: &str, seconds: i64) -> Response {
 }
 
 pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) -> Response {
-    let (engine, token) = (app.engine.clone(), form.token.trim().to_owned());
-    match blocking(move || sign_in(&engine, &token)).await {
-        Ok(_) => with_cookie(form.token.trim(), &form.to, 12 * 3600),
+    match open_session(&app.engine, &form.token).await {
+        Ok(session) => with_cookie(&app, &session.secret, &form.to, 12 * 3600),
         Err(problem) => (crate::refusal::status(problem.kind), page(&form.to, Some(&problem))).into_response(),
     }
 }
@@ -83,7 +83,7 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resu
     {
         revoke_token(&app.engine, &caller, caller.key.clone()).await?;
     }
-    Ok(with_cookie("", "/sign-in", 0))
+    Ok(with_cookie(&app, "", "/sign-in", 0))
 }
 
 pub(super) async fn setup_form(Path(_): Path<String>) -> Html<String> {
@@ -110,7 +110,7 @@ pub(super) struct SetupForm {
 
 pub(super) async fn setup(State(app): State<App>, Path(link): Path<String>, Form(form): Form<SetupForm>) -> Response {
     match redeem_setup(&app.engine, &link, form.name, form.account).await {
-        Ok((_, session)) => with_cookie(&session.secret, "/account", 12 * 3600),
+        Ok((_, session)) => with_cookie(&app, &session.secret, "/account", 12 * 3600),
         Err(p) => {
             let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
             (crate::refusal::status(p.kind), Html(layout::bare("Error: Set up", &body).into_string())).into_response()
@@ -130,7 +130,7 @@ pub(super) async fn link_form(Path(_): Path<String>) -> Html<String> {
 
 pub(super) async fn link(State(app): State<App>, Path(link): Path<String>) -> Response {
     match certrail_usecases::redeem_link(&app.engine, &link).await {
-        Ok(session) => with_cookie(&session.secret, "/", 12 * 3600),
+        Ok(session) => with_cookie(&app, &session.secret, "/", 12 * 3600),
         Err(p) => {
             let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
             (crate::refusal::status(p.kind), Html(layout::bare("Error: Sign in", &body).into_string())).into_response()
@@ -142,7 +142,7 @@ pub(super) async fn link(State(app): State<App>, Path(link): Path<String>) -> Re
 pub(super) async fn demo_role(State(app): State<App>, Path(role): Path<String>) -> Result<Response, PageRefusal> {
     let secret = app.settings.demo.as_ref().zip(Role::from_name(&role)).and_then(|(d, r)| d.get(&r).cloned());
     match secret {
-        Some(secret) => Ok(with_cookie(&secret, "/", 12 * 3600)),
+        Some(secret) => Ok(with_cookie(&app, &secret, "/", 12 * 3600)),
         None => Err(Problem::new(
             ProblemKind::NotFound,
             "no-such-page",

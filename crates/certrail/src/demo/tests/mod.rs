@@ -4,6 +4,7 @@
 
 mod dossiers;
 mod ranges;
+mod sessions;
 mod story;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,0 +1,52 @@
+//! What a browser holds after signing in.
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use certrail_usecases::{list_tokens, open_session, revoke_token, sign_in};
+use tower::ServiceExt;
+
+use super::*;
+
+/// What the sign-in page answers to a token: the cookie it sets.
+async fn cookie(stage: &Stage, public_url: Option<&str>, token: &str) -> String {
+    let mut app = crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
+    let mut settings = (*app.settings).clone();
+    settings.public_url = public_url.map(str::to_owned);
+    app.settings = settings.into();
+    let form = Request::post("/sign-in")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(format!("token={token}&to=%2F")))
+        .expect("a request");
+    let response = certrail_web::router(app).oneshot(form).await.expect("answers");
+    let set = response.headers().get(header::SET_COOKIE).and_then(|v| v.to_str().ok());
+    set.unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_gets_a_session_and_never_keeps_the_token() {
+    let stage = stage().await;
+    let token = stage.tokens["anna"].clone();
+    let plain = cookie(&stage, None, &token).await;
+    assert!(plain.starts_with("certrail_session=certrail_") && !plain.contains(&token), "{plain}");
+    assert!(plain.contains("HttpOnly") && plain.contains("SameSite=Strict") && !plain.contains("Secure"), "{plain}");
+    let behind = cookie(&stage, Some("https://certrail.example.com"), &token).await;
+    assert!(behind.contains("; Secure"), "{behind}");
+    assert_eq!(cookie(&stage, None, "certrail_wrong").await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_the_token_that_opened_it() {
+    let stage = stage().await;
+    let token = stage.tokens["anna"].clone();
+    let session = open_session(&stage.engine, &token).await.expect("opened");
+    let caller = sign_in(&stage.engine, &session.secret).expect("signed in");
+    assert_eq!((caller.name.as_str(), caller.role, caller.how.as_str()), ("anna", Role::ReleaseManager, "session"));
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let annas = list_tokens(&stage.engine, &olaf).expect("reads");
+    let annas = annas.iter().find(|t| t.kind == "token" && t.name == "anna").expect("hers").id.clone();
+    revoke_token(&stage.engine, &olaf, annas).await.expect("revoked");
+    assert!(sign_in(&stage.engine, &session.secret).is_err());
+    assert!(open_session(&stage.engine, &token).await.is_err());
+}
