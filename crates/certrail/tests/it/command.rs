@@ -107,16 +107,15 @@ fn a_checkout_does_not_get_the_token_of_whoever_stands_in_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("certrail.toml"), "server = \"https://elsewhere.invalid\"\nproduct = \"p\"\n")
         .unwrap();
-    let run = |setup: &dyn Fn(&mut Command)| {
+    let run = |also: &[(&str, &str)]| {
         let mut command = certrail();
         command.args(["--timeout", "2", "release", "list"]).current_dir(folder.path()).env("CERTRAIL_TOKEN", "secret");
-        setup(&mut command);
-        command.output().unwrap()
+        command.envs(also.iter().copied()).output().unwrap()
     };
-    let refused = run(&|_| {});
+    let refused = run(&[]);
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
     assert!(text(&refused).contains("CERTRAIL_SERVER"), "{}", text(&refused));
     // Named by the person, or in a pipeline, it is asked; it does not answer.
-    let named = run(&|c| drop(c.env("CERTRAIL_SERVER", "http://127.0.0.1:9")));
+    let named = run(&[("CERTRAIL_SERVER", "http://127.0.0.1:9")]);
     assert_eq!(named.status.code(), Some(4), "{}", text(&named));
 }
