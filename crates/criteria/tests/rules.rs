@@ -119,6 +119,9 @@ impl Case {
     }
 }
 
+/// A fact with the minute it happened at.
+type Told = (i64, Value);
+
 fn human(account: &str) -> Value {
     json!({ "account": account, "kind": "human" })
 }
@@ -140,14 +143,14 @@ fn change_by(case: Case, pusher: &str, co_authors: &[&str]) -> Case {
         .with(0, merged)
 }
 
-fn review(minute: i64, by: Value, verdict: &str, revision: &str) -> (i64, Value) {
+fn review(minute: i64, by: Value, verdict: &str, revision: &str) -> Told {
     (
         minute,
         json!({ "kind": "code.review", "repository": "acme/pay", "number": 7, "reviewer": by, "verdict": verdict, "revision": revision, "submitted_at": at(minute).to_string() }),
     )
 }
 
-fn reviewed(case: Case, reviews: &[(i64, Value)]) -> Case {
+fn reviewed(case: Case, reviews: &[Told]) -> Case {
     reviews.iter().fold(case, |case, (minute, facts)| case.with(*minute, facts.clone()))
 }
 
@@ -155,7 +158,7 @@ fn reviewed(case: Case, reviews: &[(i64, Value)]) -> Case {
 fn a_review_counts_when_it_is_before_the_merge_of_the_final_version_by_somebody_else() {
     use Verdict::{Failed, Indeterminate, Missing, Passed};
     let tom = || human("tom");
-    let cases: Vec<(&str, Vec<(i64, Value)>, Verdict, Cause)> = vec![
+    let cases: Vec<(&str, Vec<Told>, Verdict, Cause)> = vec![
         ("nothing", vec![], Missing, Cause::Absent),
         ("good", vec![review(-60, tom(), "approved", HEAD)], Passed, Cause::Satisfied),
         ("of an earlier version", vec![review(-100, tom(), "approved", OLD)], Failed, Cause::Stale),
