@@ -141,6 +141,7 @@ fn unreachable(base: &str, why: &str, tries: u32) -> Failure {
         format!("{base}: {why} ({tries} tries)."),
         "Check --server and the network, and run it again: repeated deliveries are recorded once.",
     )
+    .undelivered()
 }
 
 fn root_cause(e: &dyn std::error::Error) -> String {
@@ -166,7 +167,8 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
         empty if empty.is_empty() => format!("The server answered {status}."),
         title => title,
     };
-    Failure::new(exit, what, text("detail"), text("fix"))
+    let failure = Failure::new(exit, what, text("detail"), text("fix"));
+    if status.is_server_error() { failure.undelivered() } else { failure }
 }
 
 /// Percent-encodes one segment of a path.

@@ -1,12 +1,15 @@
 //! What a command says when it did not work: what, why, fix; and the exit code a pipeline reads.
 
 use certrail_domain::{Problem, ProblemKind};
+use serde_json::{Value, json};
 
 /// A failed command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) exit: u8,
+    /// The server was not reached, or could not answer: trying again later may do.
+    pub(crate) undelivered: bool,
     what: String,
     why: String,
     fix: String,
@@ -25,7 +28,22 @@ pub(crate) const NOT_FOUND: u8 = 5;
 
 impl Failure {
     pub(crate) fn new(exit: u8, what: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), why: why.into(), fix: fix.into() }
+        Self { exit, undelivered: false, what: what.into(), why: why.into(), fix: fix.into() }
+    }
+
+    /// The same, of something that may be delivered later.
+    pub(crate) fn undelivered(self) -> Self {
+        Self { undelivered: true, ..self }
+    }
+
+    /// Why.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// As problem details (RFC 9457), for machines that read standard output.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "title": self.what, "detail": self.why, "fix": self.fix, "exit": self.exit })
     }
 
     /// Three lines, the most important last.
@@ -56,7 +74,7 @@ impl From<Problem> for Failure {
 impl From<certrail_store::StoreError> for Failure {
     fn from(e: certrail_store::StoreError) -> Self {
         use certrail_store::StoreError as E;
-        let exit = if matches!(e, E::InUse(_) | E::Newer { .. }) { SIGN_IN } else { UNKNOWN };
+        let exit = if matches!(e, E::InUse(_) | E::Newer { .. } | E::RolledBack { .. }) { SIGN_IN } else { UNKNOWN };
         Self::new(exit, "The data folder could not be opened.", format!("{e}."), "Check the path given with --data.")
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Standard output carries the answer, standard error everything else. Exit codes are documented in
 //! `docs/reference/exit-codes.md`: 0 yes, 1 no, 2 wrong usage, 3 not signed in or not allowed,
-//! 4 could not tell, 5 not found.
+//! 4 could not tell, 5 not found, 6 kept for later (only where asked for).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod bench;
@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod failure;
 mod git;
+mod spool;
 
 use std::process::ExitCode;
 
@@ -22,10 +23,14 @@ fn main() -> ExitCode {
     // One provider for all TLS; a second call is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let cli = commands::Cli::parse();
+    let json = cli.json();
     match commands::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             failure.print();
+            if json {
+                commands::print_json(&failure.to_json());
+            }
             ExitCode::from(failure.exit)
         }
     }

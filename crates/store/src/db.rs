@@ -35,6 +35,16 @@ pub enum StoreError {
     /// Another process has the folder open.
     #[error("{0} is in use by another certrail; stop it first, or name another folder with --data")]
     InUse(PathBuf),
+    /// The log does not hold what was signed last: it was put back from an older copy, or changed.
+    #[error(
+        "{signed} entries were signed, and the log that is here holds {held} of its own: it was put back from an older copy, or changed. Put back the newest copy, or begin a new life of the log with `certrail admin new-epoch`"
+    )]
+    RolledBack {
+        /// How many entries were signed.
+        signed: u64,
+        /// How many are here.
+        held: u64,
+    },
     /// The data was written by a newer certrail.
     #[error("the data has schema {found}, this certrail knows {known}; use the newer program")]
     Newer {
@@ -460,13 +470,13 @@ fn lock(folder: &Path) -> Result<fs::File> {
 
 /// Only the owner may read evidence and keys.
 #[cfg(unix)]
-fn restrict(path: &Path, mode: u32) -> Result<()> {
+pub(crate) fn restrict(path: &Path, mode: u32) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(|e| StoreError::io(format!("restrict {}", path.display()), e))
 }
 
 #[cfg(not(unix))]
-fn restrict(_: &Path, _: u32) -> Result<()> {
+pub(crate) fn restrict(_: &Path, _: u32) -> Result<()> {
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! The layer is shaped so that PostgreSQL can join behind [`Tx`] without a second copy of any
 //! statement: portable column types, `?n` placeholders (numbered; a driver that wants `$n` rewrites the sigil), no database-specific functions.
 
+mod backup;
 mod blobs;
 mod db;
 pub mod floor;
@@ -15,6 +16,7 @@ mod known;
 mod migrate;
 pub mod tables;
 
+pub use backup::{Backup, backup};
 pub use blobs::{BlobFiles, BlobPlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 

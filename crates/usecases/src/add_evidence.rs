@@ -6,7 +6,7 @@ use certrail_domain::{
     Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict, facts::ScanKind, normal_version,
 };
 use certrail_formats::{Format, Hints};
-use certrail_store::tables::{products, releases};
+use certrail_store::tables::releases;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     accept::{Ack, Incoming, accept},
     access::allow,
     engine::{Engine, LogHead, internal},
+    inputs,
     judge::judge,
 };
 
@@ -168,91 +169,34 @@ fn bad_type(given: &str) -> Problem {
     )
 }
 
-/// The keys a sender names, checked: what is malformed is refused, never guessed.
+/// The keys a sender names, checked.
 pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key>, Problem> {
-    let refuse = |code: &str, why: String, fix: &str| {
-        Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix)
-    };
-    for (flag, value) in [
-        ("--product", Some(&file.product)),
-        ("--release", file.release.as_ref()),
-        ("--commit", file.commit.as_ref()),
-        ("--for", file.purpose.as_ref()),
-    ] {
-        if value.is_some_and(|v| v.trim().is_empty()) {
-            return Err(refuse(
-                "empty-value",
-                format!("`{flag}` got an empty value."),
-                "Is a variable unset? Give a value, or remove the flag.",
-            ));
-        }
+    let optional = [("--release", &file.release), ("--commit", &file.commit), ("--for", &file.purpose)];
+    inputs::required(&file.product, "--product")?;
+    for (flag, value) in optional.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))) {
+        inputs::required(value, flag)?;
     }
-    let product = engine.read(|tx| products::get(tx, &file.product))?;
-    if product.is_none() {
-        return Err(no_such_product(engine, &file.product));
-    }
+    inputs::product(engine, &file.product)?;
     let mut keys = Vec::new();
     if let Some(commit) = &file.commit {
-        let shaped = matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_hexdigit());
-        if !shaped {
-            return Err(refuse(
-                "bad-commit",
-                format!("`{}` is not a full commit id.", clip(commit)),
-                "Give all 40 (or 64) hexadecimal digits: `git rev-parse HEAD`.",
-            ));
-        }
+        inputs::commit(commit)?;
         keys.push(Key::commit(commit));
     }
     for digest in &file.digest {
-        if !is_digest(digest) {
-            return Err(refuse(
-                "bad-digest",
-                format!("`{}` is not a digest.", clip(digest)),
-                "Give it as sha256: and 64 hexadecimal digits. A tag is not enough: tags move.",
-            ));
-        }
+        inputs::digest(digest)?;
         keys.push(Key::digest(digest));
     }
     if let Some(version) = &file.release {
-        let version = normal_version(version);
         // It may be cut later; until then the evidence waits in the unbound queue under its name.
-        keys.push(Key::release(&file.product, version));
+        keys.push(Key::release(&file.product, normal_version(version)));
     }
     if keys.is_empty() {
-        return Err(refuse(
-            "no-subject",
-            "It names no release, commit or artefact.".into(),
-            "Add one of --release, --commit or --digest.",
-        ));
+        let fix = "Add one of --release, --commit or --digest.";
+        return Err(inputs::refuse("no-subject", "It names no release, commit or artefact.", fix));
     }
     keys.sort();
     keys.dedup();
     Ok(keys)
-}
-
-pub(crate) fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(80).collect()
-}
-
-/// The problem of an unknown product, with the nearest names.
-pub(crate) fn no_such_product(engine: &Engine, name: &str) -> Problem {
-    let known = engine.read(products::all).unwrap_or_default();
-    let names: Vec<&str> = known.iter().map(|p| p.name.as_str()).take(10).collect();
-    let fix = match names.is_empty() {
-        true => "Make it first: `certrail product add NAME --repository OWNER/NAME`.".to_owned(),
-        false => format!("Known are: {}.", names.join(", ")),
-    };
-    Problem::new(
-        ProblemKind::NotFound,
-        "no-such-product",
-        "Nothing was recorded.",
-        format!("There is no product `{}`.", clip(name)),
-        fix,
-    )
 }
 
 /// The requirements that rest on a piece of evidence, in every release it is bound to.

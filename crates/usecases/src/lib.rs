@@ -8,6 +8,7 @@ mod accept;
 mod access;
 mod add_evidence;
 mod ask_gate;
+mod begin_epoch;
 mod bind;
 mod bind_by_hand;
 mod certify;
@@ -16,6 +17,7 @@ mod deliver_webhook;
 mod engine;
 mod fsck;
 mod grant_exception;
+mod inputs;
 mod judge;
 mod look;
 mod make_dossier;
@@ -29,11 +31,12 @@ pub use accept::{Ack, Placed};
 pub use access::{Caller, allow};
 pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence};
 pub use ask_gate::{Gate, GateAnswer, ask_gate};
+pub use begin_epoch::{EpochBegan, begin_epoch};
 pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use deliver_webhook::{Delivery, deliver_webhook};
-pub use engine::{Batch, Clock, Engine, Fault, Keys, LogHead, system_clock};
+pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
 pub use fsck::{FsckReport, fsck};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
@@ -53,7 +56,10 @@ pub use verify_dossier::{Check, Verification, attached_json, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};
 pub use certrail_ledger::receipt::Receipt as LogReceipt;
-pub use certrail_store::tables::people::{Person, Token};
+pub use certrail_store::{
+    Backup, backup,
+    tables::people::{Person, Token},
+};
 pub use people::{redeem_link, session_for, sign_in_link};
 
 pub(crate) use engine::leaves as engine_leaves;

@@ -25,6 +25,8 @@ const END: u64 = i64::MAX as u64;
 /// A release with its sentence, for lists.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReleaseCard {
+    /// Its number: behind which the next page of a list begins.
+    pub cursor: i64,
     /// The release.
     pub release: Release,
     /// The sentence.
@@ -43,28 +45,30 @@ pub fn list_products(engine: &Engine) -> Result<Vec<Product>, Problem> {
     engine.read(products::all)
 }
 
-/// The releases of a product, newest first, at most `limit`, each judged as known now.
+/// The releases of a product, newest first, at most `limit`, behind `before`, each judged as known now.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list_releases(engine: &Arc<Engine>, product: &str, limit: u64) -> Result<Vec<ReleaseCard>, Problem> {
-    let stored = engine.read(|tx| releases::of_product(tx, product, Time::from_micros(i64::MAX), limit))?;
+pub fn list_releases(
+    engine: &Arc<Engine>,
+    product: &str,
+    before: Option<i64>,
+    limit: u64,
+) -> Result<Vec<ReleaseCard>, Problem> {
+    let stored = engine.read(|tx| releases::of_product(tx, product, before, limit))?;
     stored
-        .iter()
+        .into_iter()
         .map(|s| {
-            let evaluation = judge(engine, s)?.evaluation;
-            Ok(card(s.release.clone(), evaluation))
+            let evaluation = judge(engine, &s)?.evaluation;
+            Ok(ReleaseCard {
+                cursor: s.seq,
+                sentence: sentence::sentence(&s.release, &evaluation),
+                fraction: sentence::fraction(&evaluation.summary),
+                release: s.release,
+                evaluation,
+            })
         })
         .collect()
-}
-
-fn card(release: Release, evaluation: Evaluation) -> ReleaseCard {
-    ReleaseCard {
-        sentence: sentence::sentence(&release, &evaluation),
-        fraction: sentence::fraction(&evaluation.summary),
-        release,
-        evaluation,
-    }
 }
 
 /// The release a person names; `v2.4.1` is `2.4.1`, `latest` the newest cut one. Names the nearest if there is none.
@@ -75,8 +79,7 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
     let (known, found, near) = engine.read(|tx| {
         let known = products::get(tx, product)?.is_some();
         let found = find_in(tx, product, version)?;
-        let near =
-            if found.is_none() { releases::of_product(tx, product, Time::from_micros(i64::MAX), 200)? } else { vec![] };
+        let near = if found.is_none() { releases::of_product(tx, product, None, 200)? } else { vec![] };
         Ok::<_, StoreError>((known, found, near))
     })?;
     if let Some(stored) = found {
@@ -84,7 +87,7 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
     }
     let shown: String = version.chars().take(60).collect();
     if !known {
-        return Err(crate::add_evidence::no_such_product(engine, product));
+        crate::inputs::product(engine, product)?;
     }
     let mut versions: Vec<String> = near.into_iter().map(|s| s.release.version).collect();
     versions.sort_by(|a, b| version_cmp(b, a));
@@ -104,7 +107,7 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
 
 fn find_in(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<StoredRelease>, StoreError> {
     if version == "latest" {
-        let all = releases::of_product(tx, product, Time::from_micros(i64::MAX), 200)?;
+        let all = releases::of_product(tx, product, None, 200)?;
         return Ok(all
             .into_iter()
             .filter(|s| s.release.commit.is_some())
@@ -209,6 +212,8 @@ pub fn evidence_view(engine: &Arc<Engine>, id: &str) -> Result<EvidenceView, Pro
 /// A line of the unbound queue.
 #[derive(Clone, Debug, Serialize)]
 pub struct UnboundView {
+    /// Its entry: behind which the next page of the queue begins.
+    pub index: u64,
     /// Its evidence id.
     pub id: String,
     /// Its kind.
@@ -225,18 +230,19 @@ pub struct UnboundView {
     pub candidates: Vec<String>,
 }
 
-/// The unbound queue, newest first, with how many there are in all.
+/// The unbound queue, newest first, behind the entry `before`, with how many there are in all.
 ///
 /// # Errors
 /// When the store fails.
-pub fn unbound_queue(engine: &Engine, limit: u64) -> Result<(Vec<UnboundView>, u64), Problem> {
+pub fn unbound_queue(engine: &Engine, before: Option<u64>, limit: u64) -> Result<(Vec<UnboundView>, u64), Problem> {
     engine.read(|tx| {
         let total = bindings::unbound_count(tx)?;
         let mut lines = Vec::new();
-        for (index, reason) in bindings::unbound(tx, END, limit)? {
+        for (index, reason) in bindings::unbound(tx, before.unwrap_or(END), limit)? {
             let Some(signal) = signals::get(tx, index)? else { continue };
             let candidates = candidates(tx, &signal)?;
             lines.push(UnboundView {
+                index,
                 id: signal.id().to_string(),
                 kind: signal.signal.facts.kind(),
                 name: signal.name.clone(),
@@ -261,7 +267,7 @@ fn candidates(tx: &Tx<'_>, signal: &StoredSignal) -> Result<Vec<String>, StoreEr
     }
     let mut out = Vec::new();
     for product in near {
-        for stored in releases::of_product(tx, &product.name, Time::from_micros(i64::MAX), 2)? {
+        for stored in releases::of_product(tx, &product.name, None, 2)? {
             out.push(format!("{}/{}", stored.release.product, stored.release.version));
         }
     }

@@ -15,10 +15,10 @@ use crate::{
     Caller,
     access::allow,
     bind::{self, Effects},
-    engine::{Engine, Fault},
+    engine::{Batch, Engine, Fault},
 };
 
-/// Makes or changes a product. What waited unbound for its repositories binds in the same commit.
+/// Makes or changes a product. What waited unbound for its repositories binds before this returns.
 ///
 /// # Errors
 /// A role that may not, a malformed name, a failed commit.
@@ -51,17 +51,30 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             let index = batch.control("product", &caller.account(), &[], &product)?;
             products::put(batch.tx, &product, index)?;
             bind::open_release(batch, &product)?;
-            let mut effects = Effects::default();
-            effects
-                .touched
-                .signals
-                .extend(bindings::unbound(batch.tx, i64::MAX as u64, 10_000)?.into_iter().map(|(i, _)| i));
-            bind::relearn(batch, &mut effects)?;
-            bind::settle(batch, effects, "product")?;
-            Ok(product.clone())
+            let next = bind_waiting(batch, i64::MAX as u64)?;
+            Ok((product.clone(), next))
         })
         .await?;
+    let (product, mut next) = product;
+    // A long queue is worked off in several commits, so that what arrives meanwhile need not wait for it.
+    while let Some(before) = next {
+        (next, _) = engine.write(move |batch| bind_waiting(batch, before)).await?;
+    }
     Ok(product)
+}
+
+/// Signals looked at again in one commit.
+const CHUNK: u64 = 5_000;
+
+/// Binds what waits unbound below an index, newest first; returns where to go on, if there is more.
+fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault> {
+    let waiting: Vec<u64> = bindings::unbound(batch.tx, before, CHUNK)?.into_iter().map(|(index, _)| index).collect();
+    let next = waiting.last().copied().filter(|_| waiting.len() as u64 == CHUNK);
+    let mut effects = Effects::default();
+    effects.touched.signals.extend(waiting);
+    bind::relearn(batch, &mut effects)?;
+    bind::settle(batch, effects, "product")?;
+    Ok(next)
 }
 
 /// Records a criteria set, byte for byte. The newest of a name is in force from then on.

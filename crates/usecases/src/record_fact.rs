@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Action, Facts, Key, Problem, ProblemKind, Signal, Time,
+    Action, Facts, Key, Problem, Signal, Time,
     facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version,
 };
-use certrail_store::tables::products;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Caller,
     accept::{Ack, Incoming, accept},
     access::allow,
-    add_evidence::{MetRequirement, is_digest, met_by, no_such_product},
+    add_evidence::{MetRequirement, met_by},
     engine::{Engine, LogHead, internal},
+    inputs::{self, refuse, required},
 };
 
 /// A fact as it is sent. The sender's role decides which kinds it may tell.
@@ -159,9 +159,7 @@ pub async fn record_fact(
         allow(caller, action)?;
     }
     let product = product.clone();
-    if engine.read(|tx| products::get(tx, &product))?.is_none() {
-        return Err(no_such_product(engine, &product));
-    }
+    inputs::product(engine, &product)?;
     let signal = to_signal(engine, caller, input)?;
     let delivery = delivery_id(&signal, &body, caller, engine.now());
     let incoming = Incoming {
@@ -190,21 +188,6 @@ fn delivery_id(signal: &Signal, body: &[u8], caller: &Caller, now: Time) -> Stri
         Facts::Manifest(_) | Facts::Ticket(_) => digest,
         _ => format!("{digest} {} {}", caller.key, now.as_micros() / (60 * Time::SECOND)),
     }
-}
-
-fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
-    Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix)
-}
-
-fn required(value: &str, name: &str) -> Result<(), Problem> {
-    if value.trim().is_empty() {
-        return Err(refuse(
-            "empty-value",
-            format!("`{name}` is empty."),
-            "Is a variable unset? Give a value, or remove the flag.",
-        ));
-    }
-    Ok(())
 }
 
 fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<Signal, Problem> {
@@ -255,15 +238,7 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
         FactInput::Deployment(d) => {
             required(&d.id, "id")?;
             required(&d.environment, "environment")?;
-            for digest in &d.digests {
-                if !is_digest(digest) {
-                    return Err(refuse(
-                        "bad-digest",
-                        format!("`{digest}` is not a digest."),
-                        "Give it as sha256: and 64 hexadecimal digits.",
-                    ));
-                }
-            }
+            d.digests.iter().try_for_each(|digest| inputs::digest(digest))?;
             let release = release_of(engine, &d.product, &d.release)?;
             let deployment = Deployment {
                 system: format!("cli:{}", d.product),
@@ -325,7 +300,6 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
             "Use a version like 2.4.1, without slashes.",
         ));
     }
-    let full = |sha: &str| matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
     if m.range.as_ref().is_some_and(|r| !r.iter().any(|c| c.sha == m.commit)) {
         return Err(refuse(
             "bad-range",
@@ -334,9 +308,8 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
         ));
     }
     let commits = m.range.iter().flatten();
-    if !full(&m.commit) || commits.clone().any(|c| !full(&c.sha)) {
-        return Err(refuse("bad-commit", "A commit id is not complete.", "Give all 40 (or 64) hexadecimal digits."));
-    }
+    inputs::commit(&m.commit)?;
+    commits.clone().try_for_each(|c| inputs::commit(&c.sha))?;
     if commits.count() > 100_000 {
         return Err(refuse(
             "range-too-large",
@@ -344,14 +317,7 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
             "Name the previous release with --previous.",
         ));
     }
-    if let Some(bad) = m.digests.iter().find(|d| !is_digest(d)) {
-        return Err(refuse(
-            "bad-digest",
-            format!("`{bad}` is not a digest."),
-            "Give it as sha256: and 64 hexadecimal digits.",
-        ));
-    }
-    Ok(())
+    m.digests.iter().try_for_each(|digest| inputs::digest(digest))
 }
 
 /// The release a sender names; the nearest ones if there is none.

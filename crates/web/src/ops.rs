@@ -18,7 +18,7 @@ pub(crate) async fn healthz() -> &'static str {
 /// Ready when the database answers and the log's head is there.
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
     let engine = app.engine.clone();
-    match blocking(move || unbound_queue(&engine, 1)).await {
+    match blocking(move || unbound_queue(&engine, None, 1)).await {
         Ok(_) => (StatusCode::OK, Json(json!({ "ready": true, "log_size": app.engine.head().size() }))).into_response(),
         Err(problem) => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": problem.why }))).into_response()

@@ -1,17 +1,41 @@
 //! `certrail admin`: looking after a data folder, on the machine that holds it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use certrail_usecases::{Engine, Keys, fsck, system_clock};
+use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck, system_clock};
 use serde_json::json;
 
 use super::{Global, print_json};
-use crate::failure::{Failure, NO, NOT_FOUND};
+use crate::failure::{Failure, NO, NOT_FOUND, USAGE};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Recompute everything and name what is wrong. The server must not be running.
     Fsck {
+        /// The data folder.
+        #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
+        data: PathBuf,
+    },
+    /// Copy a data folder while the server runs: database and bodies; keys only where asked for.
+    Backup {
+        /// The new folder.
+        #[arg(long)]
+        to: PathBuf,
+        /// Copy the keys too. Whoever holds them can sign as this log: keep that copy apart.
+        #[arg(long)]
+        keys: bool,
+        /// The data folder.
+        #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
+        data: PathBuf,
+    },
+    /// Begin a new life of a log that lost entries, on record. The server must not be running.
+    NewEpoch {
+        /// What happened, in a sentence: it stands in the log for ever.
+        #[arg(long)]
+        reason: String,
+        /// Where the last signed head is kept, if not in the data folder.
+        #[arg(long, env = "CERTRAIL_GUARD")]
+        guard: Option<PathBuf>,
         /// The data folder.
         #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
         data: PathBuf,
@@ -30,14 +54,7 @@ pub(crate) enum Command {
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Fsck { data } => {
-            if !data.join("certrail.db").is_file() {
-                return Err(Failure::new(
-                    NOT_FOUND,
-                    "Nothing was checked.",
-                    format!("{} holds no data of certrail.", data.display()),
-                    "Name the folder with --data.",
-                ));
-            }
+            must_exist(&data)?;
             let engine = Engine::open(&data, "", system_clock())?;
             let report = fsck(&engine)?;
             engine.close();
@@ -57,6 +74,41 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             }
             Ok(if report.faults.is_empty() { 0 } else { NO })
         }
+        Command::Backup { to, keys, data } => {
+            must_exist(&data)?;
+            let made = backup(&data, &to, keys)?;
+            if global.json() {
+                print_json(&json!({ "database_bytes": made.database_bytes, "blobs": made.blobs, "keys": made.keys }));
+            } else {
+                println!(
+                    "Backed up to {}: database of {} KiB, {} large bodies{}",
+                    to.display(),
+                    made.database_bytes / 1024,
+                    made.blobs,
+                    if keys {
+                        ", keys"
+                    } else {
+                        "; without keys, which a restored log needs: back up their folder apart"
+                    }
+                );
+            }
+            Ok(0)
+        }
+        Command::NewEpoch { reason, guard, data } => {
+            must_exist(&data)?;
+            if reason.trim().is_empty() {
+                return Err(Failure::new(USAGE, "Nothing was done.", "`--reason` is empty.", "Say what happened."));
+            }
+            let (engine, last) = Engine::open_guarded(&data, "", system_clock(), guard.as_deref(), Loss::Accept)?;
+            let began = begin_epoch(&engine, reason.trim(), last)?;
+            engine.close();
+            if global.json() {
+                print_json(&json!(began));
+            } else {
+                println!("Life {} of the log begins with {} entries kept.", began.epoch, began.kept);
+            }
+            Ok(0)
+        }
         Command::Secret { connector, data } => {
             let keys = Keys::open(&data, "certrail.local/log")?;
             let mut bytes = [0; 32];
@@ -71,4 +123,13 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+/// A folder that holds nothing is a mistake in the path, not a new installation.
+fn must_exist(data: &Path) -> Result<(), Failure> {
+    if data.join("certrail.db").is_file() {
+        return Ok(());
+    }
+    let why = format!("{} holds no data of certrail.", data.display());
+    Err(Failure::new(NOT_FOUND, "Nothing was done.", why, "Name the folder with --data."))
 }

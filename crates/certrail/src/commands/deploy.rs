@@ -1,8 +1,8 @@
 //! `certrail deploy`: what went where, whether it works, and the way back.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Global, print_json};
+use super::{Global, Sent, print_json, send_fact};
 use crate::{client::Client, config, failure::Failure};
 
 #[derive(clap::Subcommand)]
@@ -38,6 +38,9 @@ pub(crate) struct Record {
     /// It goes back to this version.
     #[arg(long)]
     rollback: bool,
+    /// Exit 6 instead of 0 when the server does not answer and it is kept for later.
+    #[arg(long)]
+    strict_delivery: bool,
 }
 
 /// Record a check after deployment.
@@ -57,6 +60,9 @@ pub(crate) struct Check {
     /// How it came out.
     #[arg(long, value_parser = ["passed", "failed"])]
     result: String,
+    /// Exit 6 instead of 0 when the server does not answer and it is kept for later.
+    #[arg(long)]
+    strict_delivery: bool,
 }
 
 /// Record what to go back to.
@@ -73,15 +79,19 @@ pub(crate) struct Target {
     /// The steps, or where they are written.
     #[arg(long)]
     plan: String,
+    /// Exit 6 instead of 0 when the server does not answer and it is kept for later.
+    #[arg(long)]
+    strict_delivery: bool,
 }
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
-    let (what, body) = match command {
+    let (what, body, strict) = match command {
         Command::Record(a) => {
             let product = config::product(a.product.as_deref())?;
             (
                 format!("Recorded: {product} {} to {} {}", a.version, a.environment, a.result),
                 json!({ "kind": "deployment.event", "product": product, "release": a.version, "id": a.id, "environment": a.environment, "state": a.result, "digests": a.digest, "rollback": a.rollback }),
+                a.strict_delivery,
             )
         }
         Command::Check(a) => {
@@ -89,6 +99,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             (
                 format!("Recorded: {} in {} {}", a.name, a.environment, a.result),
                 json!({ "kind": "deployment.validation", "product": product, "release": a.version, "environment": a.environment, "name": a.name, "passed": a.result == "passed" }),
+                a.strict_delivery,
             )
         }
         Command::RollbackTarget(a) => {
@@ -96,10 +107,14 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             (
                 format!("Recorded: {product} {} can go back to {}", a.version, a.to),
                 json!({ "kind": "deployment.rollback_target", "product": product, "release": a.version, "to": a.to, "plan": a.plan }),
+                a.strict_delivery,
             )
         }
     };
-    let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;
+    let answer = match send_fact(&Client::new(global)?, &body, strict)? {
+        Sent::Recorded(answer) => answer,
+        Sent::Waits(exit) => return Ok(exit),
+    };
     if global.json() {
         print_json(&answer);
     } else {

@@ -12,13 +12,15 @@ use crate::{
     client::Client,
     config,
     failure::{Failure, NO, NOT_FOUND, USAGE},
-    git,
+    git, spool,
 };
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Send report files; the type is detected and said.
     Add(Add),
+    /// Deliver what waits because the server did not answer.
+    Deliver,
     /// Read a file without a server: exit 0 when recognised, 1 when not.
     Inspect(Inspect),
 }
@@ -50,6 +52,9 @@ pub(crate) struct Add {
     /// Show what would be sent, and send nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Exit 6 instead of 0 when the server does not answer and files are kept for later.
+    #[arg(long)]
+    strict_delivery: bool,
 }
 
 /// Read a file without a server.
@@ -65,6 +70,7 @@ pub(crate) struct Inspect {
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Add(args) => add(global, &args),
+        Command::Deliver => deliver(global),
         Command::Inspect(args) => inspect(global, &args),
     }
 }
@@ -112,7 +118,10 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             .or_else(|| git::commit(&std::env::current_dir().ok()?, "HEAD").ok()),
     };
     let client = Client::new(global)?;
-    let mut results = Vec::new();
+    if !args.dry_run {
+        spool::catch_up(&client);
+    }
+    let (mut results, mut undelivered) = (Vec::new(), None);
     for file in &args.files {
         let bytes = std::fs::read(file).map_err(|e| {
             Failure::new(NOT_FOUND, format!("{} was not recorded.", file.display()), format!("{e}."), "Check the path.")
@@ -134,7 +143,20 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             println!("POST {} {query:?} ({} bytes)", client.address("/api/v1/evidence"), bytes.len());
             continue;
         }
-        let receipt: Value = client.post("/api/v1/evidence", &query, &bytes)?;
+        // Once it does not answer, the rest need not wait for it one by one.
+        let sent = match undelivered.take() {
+            None => client.post::<Value>("/api/v1/evidence", &query, &bytes),
+            Some((failure, _)) => Err(failure),
+        };
+        let receipt = match sent {
+            Ok(receipt) => receipt,
+            Err(failure) if failure.undelivered => {
+                let waiting = spool::keep(&client, "/api/v1/evidence", &query, &bytes)?;
+                undelivered = Some((failure, waiting));
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         if !global.json() {
             say(&name, &receipt, &client);
         }
@@ -143,7 +165,25 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
     if global.json() {
         print_json(&json!(results));
     }
+    if let Some((failure, waiting)) = undelivered {
+        spool::say(&failure, waiting);
+        return Ok(if args.strict_delivery { spool::SPOOLED } else { 0 });
+    }
     Ok(0)
+}
+
+fn deliver(global: &Global) -> Result<u8, Failure> {
+    let outcome = spool::deliver(&Client::new(global)?)?;
+    if global.json() {
+        print_json(&json!({ "delivered": outcome.delivered, "refused": outcome.refused, "waiting": outcome.waiting }));
+    } else {
+        println!("{} delivered, {} refused, {} waiting.", outcome.delivered, outcome.refused, outcome.waiting);
+    }
+    Ok(match outcome {
+        spool::Delivered { refused: 1.., .. } => NO,
+        spool::Delivered { waiting: 1.., .. } => spool::SPOOLED,
+        spool::Delivered { .. } => 0,
+    })
 }
 
 /// The receipt for people: what was parsed, what it met, where it is.

@@ -7,6 +7,7 @@ use crate::{
     client::{Client, segment},
     config,
     failure::{Failure, NO, UNKNOWN, USAGE},
+    spool,
 };
 
 #[derive(clap::Subcommand)]
@@ -45,6 +46,8 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     }
     let product = config::product(args.product.as_deref())?;
     let client = Client::new(global)?;
+    // What waited may be just what the gate is missing.
+    spool::catch_up(&client);
     let address = format!("{}/gates/{}", path(&product, &args.release), segment(&args.gate));
     let answer: Value = match client.post(&address, &[], &[]) {
         Ok(answer) => answer,

@@ -13,9 +13,11 @@ mod serve;
 mod ticket;
 mod verify;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::{bench, demo, failure::Failure};
+use serde_json::Value;
+
+use crate::{bench, client::Client, demo, failure::Failure, spool};
 
 /// The system of record for software releases.
 #[derive(Parser)]
@@ -25,6 +27,13 @@ pub(crate) struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// Whether the answer is for a machine, failures included.
+    pub(crate) fn json(&self) -> bool {
+        self.global.json()
+    }
 }
 
 /// Settings of every command.
@@ -88,6 +97,11 @@ enum Command {
     /// Look after a data folder: check it, rotate webhook secrets.
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Write the completions of a shell to standard output.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Measure this program on this machine, beside the floor it is compared with.
     Bench(bench::Args),
     /// Read a dossier from standard input, write its PDF to standard output (used by the server).
@@ -113,13 +127,40 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Person(command) => manage::person(&global, command),
         Command::Token(command) => manage::token(&global, command),
         Command::Admin(command) => admin::run(&global, command),
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "certrail", &mut std::io::stdout());
+            Ok(0)
+        }
         Command::Bench(args) => bench::run(&args),
         Command::RenderPdf => serve::render_pdf(),
     }
 }
 
+/// What came of sending a fact that may wait where the server does not answer.
+pub(crate) enum Sent {
+    /// It is recorded; the answer.
+    Recorded(Value),
+    /// It waits; with the exit code this ends with.
+    Waits(u8),
+}
+
+/// Sends a fact; what cannot be delivered waits in the spool.
+pub(crate) fn send_fact(client: &Client, body: &Value, strict: bool) -> Result<Sent, Failure> {
+    spool::catch_up(client);
+    let bytes = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
+    match client.post("/api/v1/facts", &[], &bytes) {
+        Ok(answer) => Ok(Sent::Recorded(answer)),
+        Err(failure) if failure.undelivered => {
+            let waiting = spool::keep(client, "/api/v1/facts", &[], &bytes)?;
+            spool::say(&failure, waiting);
+            Ok(Sent::Waits(if strict { spool::SPOOLED } else { 0 }))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Prints a JSON value the way it was asked for.
-pub(crate) fn print_json(value: &serde_json::Value) {
+pub(crate) fn print_json(value: &Value) {
     println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
@@ -133,10 +174,10 @@ pub(crate) fn quiet_logs() {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

@@ -4,14 +4,14 @@ use std::{
     collections::BTreeMap,
     io::{Read, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
 };
 
 use anyhow::Context;
 use certrail_domain::{Role, Time};
-use certrail_usecases::{Caller, Clock, Engine, Renderer, is_set_up, put_criteria, setup_link, system_clock};
+use certrail_usecases::{Caller, Clock, Engine, Loss, Renderer, is_set_up, put_criteria, setup_link, system_clock};
 use certrail_web::{App, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -29,6 +29,10 @@ pub(crate) struct Args {
     /// The log's name, fixed at the first start; a name nobody else uses, like certrail.example.com/log.
     #[arg(long, env = "CERTRAIL_ORIGIN", default_value = "certrail.local/log")]
     origin: String,
+    /// Where the last signed head is kept, best on another disk than the data: a log put back from an older copy
+    /// is then noticed. In the data folder if not given.
+    #[arg(long, env = "CERTRAIL_GUARD")]
+    guard: Option<PathBuf>,
     /// Where people reach it, through a proxy with TLS say: https://certrail.example.com. Sessions then travel over TLS only.
     #[arg(long, env = "CERTRAIL_PUBLIC_URL", value_parser = public_url)]
     public_url: Option<String>,
@@ -46,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     logs(args.log_json);
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let engine = open(&args.data, &args.origin, system_clock())?;
+    let engine = open_guarded(&args.data, &args.origin, system_clock(), args.guard.as_deref())?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|e| {
             Failure::new(
@@ -90,8 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 }
 
 /// Opens a data folder and makes sure that the built-in criteria are on record.
-pub(crate) fn open(data: &std::path::Path, origin: &str, clock: Clock) -> Result<Arc<Engine>, Failure> {
-    let engine = Engine::open(data, origin, clock)?;
+pub(crate) fn open(data: &Path, origin: &str, clock: Clock) -> Result<Arc<Engine>, Failure> {
+    open_guarded(data, origin, clock, None)
+}
+
+fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<&Path>) -> Result<Arc<Engine>, Failure> {
+    let (engine, _) = Engine::open_guarded(data, origin, clock, guard, Loss::Refuse)?;
     let own = engine.clone();
     let system = Caller {
         role: Role::Admin,

@@ -1,8 +1,8 @@
 //! `certrail ticket`: a work item that no webhook brings.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Global, print_json};
+use super::{Global, Sent, print_json, send_fact};
 use crate::{
     client::Client,
     config,
@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Where a person reads it.
     #[arg(long)]
     url: Option<String>,
+    /// Exit 6 instead of 0 when the server does not answer and it is kept for later.
+    #[arg(long)]
+    strict_delivery: bool,
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
@@ -54,7 +57,10 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
         "kind": "requirement.ticket", "product": product, "key": args.key, "title": args.title, "status": args.status,
         "reason": args.reason, "authorised_by": authorised, "impact": args.impact, "url": args.url,
     });
-    let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;
+    let answer = match send_fact(&Client::new(global)?, &body, args.strict_delivery)? {
+        Sent::Recorded(answer) => answer,
+        Sent::Waits(exit) => return Ok(exit),
+    };
     if global.json() {
         print_json(&answer);
     } else {

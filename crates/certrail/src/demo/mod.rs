@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let products = list_products(&engine)?;
     let mut releases = 0;
     for product in &products {
-        for card in list_releases(&engine, &product.name, 50)? {
+        for card in list_releases(&engine, &product.name, None, 50)? {
             releases += 1;
             if args.once {
                 println!("{} {}", product.name, card.sentence);

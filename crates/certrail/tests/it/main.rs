@@ -5,4 +5,6 @@ mod browser;
 mod command;
 mod crash;
 mod demo;
+mod loss;
 mod repository;
+mod spool;

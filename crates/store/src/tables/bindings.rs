@@ -184,6 +184,18 @@ pub fn owners(tx: &Tx<'_>, key: &Key) -> Result<Vec<(i64, i64)>> {
     })
 }
 
+/// How a release owns `key`, if it does: rank of the rule, whether it is a base key.
+///
+/// # Errors
+/// When the database fails.
+pub fn member(tx: &Tx<'_>, release: i64, key: &Key) -> Result<Option<(i64, bool)>> {
+    tx.first(
+        "SELECT rule, base FROM member WHERE key = ?1 AND release = ?2",
+        &[key.as_str().into(), release.into()],
+        |r| Ok((r.int(0)?, r.int(1)? != 0)),
+    )
+}
+
 /// Makes a release own a key, or own it by another rule.
 ///
 /// # Errors

@@ -61,7 +61,7 @@ pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
 /// When the head is not `old` any more.
 pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
     let touched = tx.exec(
-        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4
+        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4, epoch = ?7
          WHERE id = 1 AND size = ?5 AND epoch = ?6",
         &[
             new.size.into(),
@@ -70,6 +70,7 @@ pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
             new.received.into(),
             old.size.into(),
             old.epoch.into(),
+            new.epoch.into(),
         ],
     )?;
     if touched == 1 { Ok(()) } else { Err(StoreError::Damaged("the head of the log moved under us".into())) }

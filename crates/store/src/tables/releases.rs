@@ -1,6 +1,6 @@
 //! Releases and the names they go by.
 
-use certrail_domain::{Release, Time};
+use certrail_domain::{Release, ReleaseState};
 
 use crate::{Result, Row, Tx};
 
@@ -126,15 +126,36 @@ pub fn by_version(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<St
     alias.map_or(Ok(None), |seq| by_seq(tx, seq))
 }
 
-/// Up to `limit` releases of a product created before `(before, seq)`, newest first.
+/// Up to `limit` releases of a product, newest first; with `before`, those behind that one in this order.
 ///
 /// # Errors
 /// When the database fails.
-pub fn of_product(tx: &Tx<'_>, product: &str, before: Time, limit: u64) -> Result<Vec<StoredRelease>> {
+pub fn of_product(tx: &Tx<'_>, product: &str, before: Option<i64>, limit: u64) -> Result<Vec<StoredRelease>> {
+    let Some(seq) = before else {
+        return tx.query(
+            "SELECT seq, label_key, document FROM release WHERE product = ?1
+             ORDER BY created DESC, seq DESC LIMIT ?2",
+            &[product.into(), limit.into()],
+            map,
+        );
+    };
     tx.query(
-        "SELECT seq, label_key, document FROM release WHERE product = ?1 AND created < ?2
-         ORDER BY created DESC, seq DESC LIMIT ?3",
-        &[product.into(), before.as_micros().into(), limit.into()],
+        "SELECT r.seq, r.label_key, r.document FROM release r JOIN release b ON b.seq = ?2
+         WHERE r.product = ?1 AND r.created <= b.created AND (r.created < b.created OR r.seq < b.seq)
+         ORDER BY r.created DESC, r.seq DESC LIMIT ?3",
+        &[product.into(), seq.into(), limit.into()],
+        map,
+    )
+}
+
+/// The releases of a product in a state.
+///
+/// # Errors
+/// When the database fails.
+pub fn in_state(tx: &Tx<'_>, product: &str, state: ReleaseState) -> Result<Vec<StoredRelease>> {
+    tx.query(
+        "SELECT seq, label_key, document FROM release WHERE product = ?1 AND state = ?2",
+        &[product.into(), state.name().into()],
         map,
     )
 }

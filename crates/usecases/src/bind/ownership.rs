@@ -38,7 +38,7 @@ pub(super) fn add_base(
     rule: BindRule,
     touched: &mut Touched,
 ) -> Result<(), StoreError> {
-    let known = bindings::owners(tx, key)?.into_iter().find(|(s, _)| *s == seq).map(|(_, rank)| rank);
+    let known = bindings::member(tx, seq, key)?.map(|(rank, _)| rank);
     let rank = known.map_or(rule.rank(), |k| k.min(rule.rank()));
     bindings::set_member(tx, seq, key, rank, true)?;
     if known != Some(rank) {
@@ -62,21 +62,17 @@ fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut Touched) ->
     while let Some((key, rank)) = queue.pop() {
         for (target, link_rank) in signals::links_from(tx, &key)? {
             let reached = rank.max(link_rank);
-            let known = bindings::owners(tx, &target)?.into_iter().find(|(s, _)| *s == seq).map(|(_, r)| r);
-            if known.is_some_and(|k| k <= reached) {
+            let known = bindings::member(tx, seq, &target)?;
+            if known.is_some_and(|(rank, _)| rank <= reached) {
                 continue;
             }
-            let base = known.is_some() && is_base(tx, seq, &target)?;
+            let base = known.is_some_and(|(_, base)| base);
             bindings::set_member(tx, seq, &target, reached, base)?;
             touch(tx, seq, &target, touched)?;
             queue.push((target, reached));
         }
     }
     Ok(())
-}
-
-fn is_base(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, StoreError> {
-    Ok(bindings::members(tx, seq)?.into_iter().any(|(k, _, base)| base && k == *key))
 }
 
 /// The artefacts a release owns, sorted: digests reached by the digest rule or better.
@@ -92,7 +88,7 @@ pub(super) fn artefacts(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError
 
 /// Whether a release owns a key.
 pub(super) fn owns(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, StoreError> {
-    Ok(bindings::owners(tx, key)?.into_iter().any(|(s, _)| s == seq))
+    Ok(bindings::member(tx, seq, key)?.is_some())
 }
 
 /// The releases of a product that own a commit as part of their range.

@@ -90,10 +90,9 @@ fn started(evidence: &[(Arc<StoredSignal>, BindRule, Key)], of: &Deployment) -> 
 
 /// Going back to an earlier release takes the later one out of production.
 fn mark_rolled_back(batch: &mut Batch<'_>, target: &releases::StoredRelease, at: Time) -> Result<(), Fault> {
-    let all = releases::of_product(batch.tx, &target.release.product, Time::from_micros(i64::MAX), 20)?;
-    let newest = all
+    let newest = releases::in_state(batch.tx, &target.release.product, ReleaseState::Shipped)?
         .into_iter()
-        .filter(|s| s.seq != target.seq && s.release.state == ReleaseState::Shipped)
+        .filter(|s| s.seq != target.seq)
         .filter(|s| s.release.shipped_at.is_some_and(|t| t <= at))
         .max_by_key(|s| s.release.shipped_at);
     if let Some(mut stored) = newest {

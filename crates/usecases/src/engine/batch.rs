@@ -28,6 +28,8 @@ pub struct Batch<'a> {
     pub(super) first: u64,
     pub(super) leaves: Vec<Vec<u8>>,
     pub(super) pack: Vec<u8>,
+    /// The life of the log that begins with this commit.
+    pub(super) epoch: Option<i64>,
 }
 
 impl Batch<'_> {
@@ -35,6 +37,11 @@ impl Batch<'_> {
     #[must_use]
     pub fn next_index(&self) -> u64 {
         self.first + self.leaves.len() as u64
+    }
+
+    /// With this commit the life of that number begins.
+    pub(crate) const fn begin_epoch(&mut self, epoch: i64) {
+        self.epoch = Some(epoch);
     }
 
     /// Appends a leaf; returns its index.

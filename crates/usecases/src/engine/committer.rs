@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, SyncSender, TrySendError},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError},
     },
     thread::JoinHandle,
 };
@@ -19,7 +19,7 @@ use certrail_ledger::{note::Checkpoint, tile, tree::leaf_hash};
 use certrail_store::{Mover, StoreError, Tx, Writer, tables::log};
 use tokio::sync::oneshot;
 
-use super::{Batch, Engine, LogHead, head::SharedHead};
+use super::{Batch, Engine, LogHead, guard::Guard, head::SharedHead};
 
 /// Why a piece of work did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +147,7 @@ pub(super) fn start(
     engine: Weak<Engine>,
     mut writer: Writer,
     mover: Mover,
+    mut guard: Guard,
     inbox: Receiver<Message>,
 ) -> Result<Handle, StoreError> {
     let tidy = Tidy::start(mover)?;
@@ -154,7 +155,19 @@ pub(super) fn start(
         let mut stopping = false;
         let mut moved = writer.changes();
         while !stopping {
-            let Ok(first) = inbox.recv() else { break };
+            let lags = engine.upgrade().and_then(|engine| guard.due(&engine.head()));
+            let first = match lags {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(soon) => inbox.recv_timeout(soon),
+            };
+            let first = match first {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    note_last_signed(&engine, &mut guard);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let mut works = Vec::new();
             let mut next = Some(first);
             while let Some(message) = next {
@@ -171,6 +184,7 @@ pub(super) fn start(
                 tidy.move_log(&writer);
             }
         }
+        note_last_signed(&engine, &mut guard);
         drop(tidy);
         if let Err(error) = writer.checkpoint() {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
@@ -181,6 +195,16 @@ pub(super) fn start(
         .spawn(run)
         .map_err(|cause| StoreError::Io { what: "start the writer".into(), cause })?;
     Ok(Handle(thread))
+}
+
+/// A guard that cannot be written protects nothing; that is said, and ingest goes on.
+fn note_last_signed(engine: &Weak<Engine>, guard: &mut Guard) {
+    if let Some(head) = engine.upgrade().map(|engine| engine.head()).filter(|head| guard.due(head).is_some())
+        && let Err(error) = guard.write(&head)
+    {
+        tracing::error!(%error, "the last signed head could not be noted; a restored copy may go unnoticed");
+        std::thread::sleep(super::guard::LAG);
+    }
 }
 
 /// The thread that moves the write-ahead log while commits go on.
@@ -292,6 +316,7 @@ fn attempt(
             first: old.size(),
             leaves: Vec::new(),
             pack: Vec::new(),
+            epoch: None,
         };
         let mut done = 0;
         for work in waiting.iter_mut() {
@@ -302,7 +327,9 @@ fn attempt(
             done += 1;
         }
         let (leaves, pack) = (batch.leaves, batch.pack);
-        let head = seal(tx, engine, &old, now, &leaves, &pack)?;
+        let mut next = old.as_ref().clone();
+        next.epoch = batch.epoch.unwrap_or(next.epoch);
+        let head = seal(tx, engine, &old, next, now, &leaves, &pack)?;
         Ok((head, done))
     })
 }
@@ -330,11 +357,12 @@ fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Sto
     Ok(())
 }
 
-/// Leaves, pack, tiles and checkpoint into the transaction; `None` when nothing was appended.
+/// Leaves, pack, tiles and checkpoint into the transaction, which make `head` of a copy of the old one; `None` when nothing was appended.
 fn seal(
     tx: &Tx<'_>,
     engine: &Engine,
     old: &LogHead,
+    mut head: LogHead,
     now: Time,
     leaves: &[Vec<u8>],
     pack: &[u8],
@@ -342,7 +370,6 @@ fn seal(
     if leaves.is_empty() {
         return Ok(None);
     }
-    let mut head = old.clone();
     let mut bundle = Vec::with_capacity(leaves.iter().map(|l| l.len() + 2).sum());
     let mut full = Vec::new();
     for leaf in leaves {

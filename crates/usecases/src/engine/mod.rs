@@ -2,6 +2,7 @@
 
 mod batch;
 mod committer;
+mod guard;
 mod head;
 mod secrets;
 
@@ -19,6 +20,7 @@ use crate::criteria_sets::CriteriaSets;
 pub use batch::Batch;
 pub(crate) use batch::random;
 pub use committer::Fault;
+pub use guard::LastSigned;
 pub use head::LogHead;
 pub(crate) use head::leaves;
 pub use secrets::Keys;
@@ -34,6 +36,15 @@ pub fn system_clock() -> Clock {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         Time::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
     })
+}
+
+/// What becomes of a log that does not hold what was signed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It is not opened.
+    Refuse,
+    /// It is opened, so that somebody can say what happened: [`crate::begin_epoch`].
+    Accept,
 }
 
 /// Everything a use case needs. Cheap to share.
@@ -59,11 +70,32 @@ impl Engine {
     /// # Errors
     /// When the folder is in use, damaged or newer than this program.
     pub fn open(folder: &Path, origin: &str, clock: Clock) -> Result<Arc<Self>, StoreError> {
+        Ok(Self::open_guarded(folder, origin, clock, None, Loss::Refuse)?.0)
+    }
+
+    /// [`Engine::open`], with the last signed head kept at `guard` (best on another disk), and a say in what
+    /// becomes of a log that lost entries. Returns what was signed last, too.
+    ///
+    /// # Errors
+    /// As [`Engine::open`], and [`StoreError::RolledBack`].
+    pub fn open_guarded(
+        folder: &Path,
+        origin: &str,
+        clock: Clock,
+        guard: Option<&Path>,
+        loss: Loss,
+    ) -> Result<(Arc<Self>, Option<LastSigned>), StoreError> {
         let (store, mut writer) = Store::open(folder)?;
         let mover = store.mover()?;
         let blobs = BlobFiles::open(folder)?;
         let keys = Keys::open(folder, origin)?;
         let head = Arc::new(head::load_or_create(&mut writer, &keys, clock())?);
+        let mut guard = guard::Guard::new(guard.map_or_else(|| guard::Guard::beside(folder), Path::to_owned));
+        let last = guard.read()?;
+        match store.read(|tx| guard.check(&head, tx, &keys.log)) {
+            Err(StoreError::RolledBack { .. }) if loss == Loss::Accept => {}
+            checked => checked?,
+        }
         let (queue, inbox) = committer::channel();
         let engine = Arc::new(Self {
             store,
@@ -76,9 +108,9 @@ impl Engine {
             committer: Mutex::new(None),
             queue,
         });
-        let handle = committer::start(Arc::downgrade(&engine), writer, mover, inbox)?;
+        let handle = committer::start(Arc::downgrade(&engine), writer, mover, guard, inbox)?;
         *engine.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
-        Ok(engine)
+        Ok((engine, last))
     }
 
     /// The data folder.

@@ -20,6 +20,8 @@ use crate::{App, blocking::blocking, caller::SignedIn, download, refusal::Refusa
 #[derive(Deserialize)]
 pub(crate) struct Page {
     limit: Option<u64>,
+    /// Behind which to go on: the `cursor` of the last release, the `index` of the last signal.
+    before: Option<u64>,
 }
 
 impl Page {
@@ -40,7 +42,12 @@ pub(crate) async fn releases(
     Query(page): Query<Page>,
 ) -> Answer<Vec<ReleaseCard>> {
     allow(&caller, Action::Read)?;
-    Ok(Json(blocking(move || list_releases(&app.engine, &product, page.limit())).await?))
+    Ok(Json(
+        blocking(move || {
+            list_releases(&app.engine, &product, page.before.and_then(|n| i64::try_from(n).ok()), page.limit())
+        })
+        .await?,
+    ))
 }
 
 pub(crate) async fn release(
@@ -122,7 +129,7 @@ pub(crate) async fn unbound(
     Query(page): Query<Page>,
 ) -> Answer<Value> {
     allow(&caller, Action::Read)?;
-    let (items, total) = blocking(move || unbound_queue(&app.engine, page.limit())).await?;
+    let (items, total) = blocking(move || unbound_queue(&app.engine, page.before, page.limit())).await?;
     Ok(Json(json!({ "items": items, "total": total })))
 }
 

@@ -14,9 +14,9 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
     let (cards, unbound) = blocking(move || {
         let mut cards = Vec::new();
         for product in list_products(&engine)? {
-            cards.extend(list_releases(&engine, &product.name, 6)?);
+            cards.extend(list_releases(&engine, &product.name, None, 6)?);
         }
-        let (_, unbound) = unbound_queue(&engine, 1)?;
+        let (_, unbound) = unbound_queue(&engine, None, 1)?;
         Ok((cards, unbound))
     })
     .await?;

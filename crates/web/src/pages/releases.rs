@@ -1,19 +1,36 @@
 //! Releases: which versions, in what state?
 
-use axum::{extract::State, http::HeaderMap};
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+};
 use certrail_usecases::{list_products, list_releases};
 use maud::html;
+use serde::Deserialize;
 
 use super::{Page, layout, reader, show};
 use crate::{App, blocking::blocking, svg};
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
+/// Releases of a product on one page.
+const ON_A_PAGE: u64 = 25;
+
+#[derive(Deserialize)]
+pub(super) struct Which {
+    /// One product only.
+    product: Option<String>,
+    /// Behind the release of that number.
+    before: Option<i64>,
+}
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which): Query<Which>) -> Page {
     let caller = reader(&app, &headers, "/releases").await?;
     let engine = app.engine.clone();
+    let further = which.before.is_some();
     let groups = blocking(move || {
         let mut groups = Vec::new();
-        for product in list_products(&engine)? {
-            let cards = list_releases(&engine, &product.name, 25)?;
+        let wanted = |name: &str| which.product.as_deref().is_none_or(|product| product == name);
+        for product in list_products(&engine)?.into_iter().filter(|p| wanted(&p.name)) {
+            let cards = list_releases(&engine, &product.name, which.before, ON_A_PAGE)?;
             groups.push((product, cards));
         }
         Ok(groups)
@@ -43,6 +60,10 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
                         }
                     }
                 }
+            }
+            @if cards.is_empty() { p { "No release" @if further { " before those" } "." } }
+            @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE) {
+                p { a href=(format!("/releases?product={}&before={}", layout::encode(&product.name), last.cursor)) { "Older releases of " (product.name) } }
             }
         }
     };

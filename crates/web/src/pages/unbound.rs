@@ -2,7 +2,7 @@
 
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::HeaderMap,
     response::Redirect,
 };
@@ -14,15 +14,24 @@ use serde::Deserialize;
 use super::{Page, PageRefusal, layout, reader, show};
 use crate::{App, blocking::blocking};
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
+/// Signals on one page.
+const ON_A_PAGE: u64 = 100;
+
+#[derive(Deserialize)]
+pub(super) struct Which {
+    /// Behind this entry.
+    before: Option<u64>,
+}
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which): Query<Which>) -> Page {
     let caller = reader(&app, &headers, "/unbound").await?;
     let engine = app.engine.clone();
-    let (lines, total) = blocking(move || unbound_queue(&engine, 100)).await?;
+    let (lines, total) = blocking(move || unbound_queue(&engine, which.before, ON_A_PAGE)).await?;
     let may = caller.role.may(Action::Bind);
     let body = html! {
         h1 { "Unbound (" (total) ")" }
         p { "Signals we keep and could not bind to a release. A later fact (the tag, the push, the product) binds them by itself." }
-        @if lines.is_empty() { p { "Everything is bound." } }
+        @if total == 0 { p { "Everything is bound." } }
         ul.cards {
             @for line in &lines {
                 li.card {
@@ -37,6 +46,9 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
                     }
                 }
             }
+        }
+        @if let Some(last) = lines.last().filter(|_| lines.len() as u64 == ON_A_PAGE) {
+            p { a href=(format!("/unbound?before={}", last.index)) { "Older" } }
         }
     };
     Ok(show(&app, &caller, "Unbound", "/unbound", &body))

@@ -1,0 +1,110 @@
+//! The last signed head, kept apart from the database.
+//!
+//! A database put back from an older copy is whole in itself, and would sign other entries at indexes that
+//! others hold proofs for. So the newest signed head is written to a file beside it, best on another disk, and
+//! a start with less than that is refused until somebody says what happened (ledger §2.8).
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use certrail_ledger::{keys::LogKey, note::Checkpoint, tree};
+use certrail_store::{StoreError, Tx};
+use serde::{Deserialize, Serialize};
+
+use super::LogHead;
+
+/// How far the file may lag behind: what is lost within this time may go unnoticed.
+pub(super) const LAG: Duration = Duration::from_millis(250);
+
+/// What the file holds. The checkpoint is signed, so nobody but the log can raise it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastSigned {
+    /// The life of the log.
+    pub epoch: i64,
+    /// The signed head.
+    pub checkpoint: String,
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Guard {
+    path: PathBuf,
+    written: u64,
+    at: Option<Instant>,
+    /// A life whose loss nobody has answered for: until a later one begins, what the file says must stay.
+    lost: Option<i64>,
+}
+
+impl Guard {
+    /// The file inside the data folder, where no other place is named.
+    pub(super) fn beside(data: &Path) -> PathBuf {
+        data.join("last-signed.json")
+    }
+
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path, written: 0, at: None, lost: None }
+    }
+
+    fn io(&self, what: &str, cause: std::io::Error) -> StoreError {
+        StoreError::Io { what: format!("{what} {}", self.path.display()), cause }
+    }
+
+    /// What was signed last, as far as this file knows.
+    pub(super) fn read(&self) -> Result<Option<LastSigned>, StoreError> {
+        match fs::read(&self.path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|e| StoreError::Damaged(format!("{}: {e}", self.path.display()))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(self.io("read", cause)),
+        }
+    }
+
+    /// Refuses a head that does not hold what was signed last.
+    pub(super) fn check(&mut self, head: &LogHead, tx: &Tx<'_>, key: &LogKey) -> Result<(), StoreError> {
+        let Some(last) = self.read()? else { return Ok(()) };
+        let checked = self.compare(&last, head, tx, key);
+        if matches!(checked, Err(StoreError::RolledBack { .. })) {
+            self.lost = Some(last.epoch);
+        }
+        checked
+    }
+
+    fn compare(&self, last: &LastSigned, head: &LogHead, tx: &Tx<'_>, key: &LogKey) -> Result<(), StoreError> {
+        let signed = Checkpoint::verify(&last.checkpoint, key.verifier())
+            .map_err(|e| StoreError::Damaged(format!("{} is not by this log: {e}", self.path.display())))?;
+        if last.epoch < head.epoch || signed.size == 0 {
+            return Ok(());
+        }
+        let rolled_back = StoreError::RolledBack { signed: signed.size, held: head.size() };
+        if last.epoch > head.epoch || signed.size > head.size() {
+            return Err(rolled_back);
+        }
+        let proof = tree::consistency_proof(&head.tiles(tx), signed.size, head.size())?;
+        tree::verify_consistency(signed.size, head.size(), &proof, &signed.root, &head.range.root())
+            .map_err(|_| rolled_back)
+    }
+
+    /// How long until the file should be written again, if it lags at all.
+    pub(super) fn due(&self, head: &LogHead) -> Option<Duration> {
+        let answered = self.lost.is_none_or(|lost| head.epoch > lost);
+        (answered && head.size() > self.written)
+            .then(|| self.at.map_or(Duration::ZERO, |at| LAG.saturating_sub(at.elapsed())))
+    }
+
+    /// Writes the head, whole or not at all, and on disk when this returns.
+    pub(super) fn write(&mut self, head: &LogHead) -> Result<(), StoreError> {
+        let last = LastSigned { epoch: head.epoch, checkpoint: head.checkpoint.clone() };
+        let bytes = serde_json::to_vec(&last).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| self.io("write", e))?;
+        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| self.io("write", e))?;
+        file.persist(&self.path).map_err(|e| self.io("write", e.error))?;
+        (self.written, self.at) = (head.size(), Some(Instant::now()));
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! What senders name, checked in one place: what is malformed is refused, never guessed.
+
+use certrail_domain::{Problem, ProblemKind, Product};
+use certrail_store::tables::products;
+
+use crate::engine::Engine;
+
+/// Refuses an input: nothing was recorded, why, and what to do.
+pub(crate) fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
+    Problem::new(ProblemKind::BadInput, code, "Nothing was recorded.", why, fix)
+}
+
+/// Refuses a value that is blank: the variable behind it is unset.
+pub(crate) fn required(value: &str, name: &str) -> Result<(), Problem> {
+    if value.trim().is_empty() {
+        let why = format!("`{name}` got an empty value.");
+        return Err(refuse("empty-value", why, "Is a variable unset? Give a value, or leave it out."));
+    }
+    Ok(())
+}
+
+/// Refuses what is no digest.
+pub(crate) fn digest(text: &str) -> Result<(), Problem> {
+    let hex = text.strip_prefix("sha256:").unwrap_or_default();
+    if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    let fix = "Give it as sha256: and 64 hexadecimal digits. A tag is not enough: tags move.";
+    Err(refuse("bad-digest", format!("`{}` is not a digest.", clip(text)), fix))
+}
+
+/// Refuses what is no full commit id.
+pub(crate) fn commit(text: &str) -> Result<(), Problem> {
+    if matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    let fix = "Give all 40 (or 64) hexadecimal digits: `git rev-parse HEAD`.";
+    Err(refuse("bad-commit", format!("`{}` is not a full commit id.", clip(text)), fix))
+}
+
+/// The start of what somebody typed, for a message.
+pub(crate) fn clip(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// The product of that name, or the problem that there is none, with the names there are.
+pub(crate) fn product(engine: &Engine, name: &str) -> Result<Product, Problem> {
+    if let Some(product) = engine.read(|tx| products::get(tx, name))? {
+        return Ok(product);
+    }
+    let known = engine.read(products::all).unwrap_or_default();
+    let names: Vec<&str> = known.iter().map(|p| p.name.as_str()).take(10).collect();
+    let fix = match names.is_empty() {
+        true => "Make it first: `certrail product add NAME --repository OWNER/NAME`.".to_owned(),
+        false => format!("Known are: {}.", names.join(", ")),
+    };
+    Err(Problem::new(
+        ProblemKind::NotFound,
+        "no-such-product",
+        "Nothing was recorded.",
+        format!("There is no product `{}`.", clip(name)),
+        fix,
+    ))
+}

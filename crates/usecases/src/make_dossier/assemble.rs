@@ -1,0 +1,104 @@
+//! The value itself: every section from one state of the world.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use certrail_criteria::World;
+use certrail_domain::{Problem, Time, sentence};
+use certrail_dossier::Dossier;
+use certrail_store::{
+    StoreError, Tx,
+    tables::{people, releases::StoredRelease},
+};
+
+use super::{events::events, proofs, sections};
+use crate::{
+    engine::{Engine, LogHead, internal},
+    judge::{Judged, judge_in},
+};
+
+/// Puts the value together. With `proofs` false, proofs and bodies of decisions are left out: that is what pages need.
+pub(crate) fn assemble(
+    engine: &Arc<Engine>,
+    stored: &StoredRelease,
+    number: u64,
+    proofs: bool,
+) -> Result<Dossier, Problem> {
+    let (head, now) = (engine.head(), engine.now());
+    engine.store.read(|tx| build(engine, tx, stored, &head, now, number, proofs)).map_err(|e| internal(&e))
+}
+
+fn build(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    head: &Arc<LogHead>,
+    now: Time,
+    number: u64,
+    proofs: bool,
+) -> Result<Dossier, StoreError> {
+    let position = head.size();
+    let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+    let release = judged.seen.release.clone();
+    let everybody = people::all_at(tx, position)?;
+    let names: BTreeMap<String, String> = everybody
+        .iter()
+        .flat_map(|p| p.accounts.iter().cloned().chain([p.id.to_string().to_lowercase()]).map(|a| (a, p.name.clone())))
+        .collect();
+    let show = |account: &str| names.get(&account.to_lowercase()).cloned().unwrap_or_else(|| account.to_owned());
+    let input = judged.seen.input();
+    let world = World::new(&input);
+    let evaluation = judged.evaluation.clone();
+    let decisions = proofs::decision_rows(engine, tx, stored, head, &show, proofs)?;
+    let conditions = judged.evaluation.summary.excepted > 0;
+    let mut exceptions = judged.seen.exceptions.clone();
+    for e in &mut exceptions {
+        e.requester = show(&e.requester);
+        e.approver = e.approver.as_deref().map(&show);
+    }
+    Ok(Dossier {
+        schema: Dossier::SCHEMA.into(),
+        number,
+        made_at: now,
+        standing: sentence::standing(&release, conditions).to_owned(),
+        sentence: sentence::sentence(&release, &evaluation),
+        fraction: sentence::fraction(&evaluation.summary),
+        summary: evaluation.summary,
+        lines: lines(&release, &judged, &world),
+        changes: sections::change_rows(&world, &judged, &show),
+        tests: sections::test_rows(&world),
+        security: sections::security_rows(&world),
+        approvals: sections::approval_rows(&world, &show),
+        deployments: sections::deployment_rows(&world, &release, &show),
+        acceptance: sections::acceptance_rows(&judged),
+        exceptions,
+        controls: sections::control_rows(&judged),
+        events: events(&judged, &show),
+        integrity: proofs::integrity(engine, tx, stored, head, &decisions, proofs)?,
+        evidence: proofs::evidence_rows(tx, &judged, head, &show, proofs)?,
+        decisions,
+        evaluation,
+        release,
+    })
+}
+
+fn lines(release: &certrail_domain::Release, judged: &Judged, world: &World<'_>) -> Vec<String> {
+    let s = judged.evaluation.summary;
+    let mut out = vec![
+        format!("{} changes by {} people.", world.changes.len(), world.authors().len()),
+        format!("Change type: {}.", release.release_type.name()),
+        format!(
+            "{} requirements met, {} by exception, {} failed, {} without evidence, {} could not be told.",
+            s.met, s.excepted, s.failed, s.missing, s.indeterminate
+        ),
+    ];
+    for item in sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending).take(4) {
+        out.push(format!("{}: {}", item.title, item.sentence));
+    }
+    if release.ungated {
+        out.push("It reached production without a valid decision.".into());
+    }
+    if release.range_partial {
+        out.push("Its commit range could not be followed to the release before; `certrail release cut` in a checkout can tell it exactly.".into());
+    }
+    out
+}

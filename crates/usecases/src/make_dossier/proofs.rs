@@ -1,0 +1,178 @@
+//! Section 11 and Annex A: evidence and decisions with their proofs, and what integrity rests on.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use certrail_criteria::Evidence;
+use certrail_domain::EvidenceId;
+use certrail_dossier::{DecisionEntry, DecisionRow, EvidenceRow, Integrity, LogRef, Proof};
+use certrail_ledger::{hex, keys::vouching, tree};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        bindings, decisions, log,
+        releases::StoredRelease,
+        signals::{self, StoredSignal},
+    },
+};
+
+use crate::{
+    engine::{Engine, LogHead},
+    judge::Judged,
+    look,
+};
+
+fn proof_of(tx: &Tx<'_>, head: &LogHead, index: u64) -> Result<Proof, StoreError> {
+    let receipt = crate::prove::receipt_in(tx, head, index)?;
+    Ok(Proof { index, leaf: receipt.leaf, hashes: receipt.proof })
+}
+
+fn no_proof(index: u64) -> Proof {
+    Proof { index, leaf: String::new(), hashes: Vec::new() }
+}
+
+/// The release's own evidence, and what its verdicts rest on besides: branch rules and alerts of its repositories.
+pub(super) fn evidence_rows(
+    tx: &Tx<'_>,
+    judged: &Judged,
+    head: &LogHead,
+    show: &dyn Fn(&str) -> String,
+    proofs: bool,
+) -> Result<Vec<EvidenceRow>, StoreError> {
+    let seen = &judged.seen;
+    let mut rows = Vec::with_capacity(seen.evidence.len());
+    for (i, (stored, evidence)) in seen.signals.iter().zip(&seen.evidence).enumerate() {
+        rows.push(EvidenceRow {
+            rule: Some(evidence.rule),
+            marks: look::marks(judged, i),
+            ..evidence_row(tx, head, show, proofs, stored, evidence)?
+        });
+    }
+    let cited: BTreeSet<&EvidenceId> =
+        judged.evaluation.requirements.iter().flat_map(|r| &r.rows).flat_map(|row| &row.inputs).collect();
+    let own: BTreeSet<u64> = seen.evidence.iter().map(|e| e.log_index).collect();
+    for evidence in seen.context.iter().filter(|e| cited.contains(&e.id) && !own.contains(&e.log_index)) {
+        let stored = signals::get(tx, evidence.log_index)?
+            .ok_or_else(|| StoreError::Damaged(format!("signal {} is not there", evidence.log_index)))?;
+        rows.push(evidence_row(tx, head, show, proofs, &stored, evidence)?);
+    }
+    Ok(rows)
+}
+
+fn evidence_row(
+    tx: &Tx<'_>,
+    head: &LogHead,
+    show: &dyn Fn(&str) -> String,
+    proofs: bool,
+    s: &StoredSignal,
+    e: &Evidence,
+) -> Result<EvidenceRow, StoreError> {
+    let actor = e.signal.actor.as_ref();
+    Ok(EvidenceRow {
+        id: e.id.clone(),
+        kind: e.signal.facts.kind().into(),
+        name: s.name.clone(),
+        source: e.signal.source.clone(),
+        occurred_at: e.signal.occurred_at,
+        received_at: e.received,
+        actor: actor.map_or_else(String::new, |a| a.name.clone().unwrap_or_else(|| show(&a.account))),
+        rule: None,
+        sha256: hex(&s.body),
+        media: s.media.clone(),
+        salt: s.salt.as_deref().map(hex),
+        normalised: if proofs { signals::normalised(tx, s.log_index)?.unwrap_or_default() } else { String::new() },
+        marks: Vec::new(),
+        proof: if proofs { proof_of(tx, head, s.log_index)? } else { no_proof(s.log_index) },
+    })
+}
+
+pub(super) fn decision_rows(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    head: &LogHead,
+    show: &dyn Fn(&str) -> String,
+    proofs: bool,
+) -> Result<Vec<DecisionRow>, StoreError> {
+    decisions::of_release(tx, stored.release.id.as_str())?
+        .into_iter()
+        .map(|d| {
+            let at = crate::certify::decided_at(&d);
+            let mut row = DecisionRow {
+                id: d.id,
+                kind: d.kind,
+                result: d.result,
+                by: show(&d.actor),
+                at,
+                world_digest: hex(&d.world),
+                world: String::new(),
+                evaluation: String::new(),
+                entries: Vec::new(),
+            };
+            if proofs {
+                let world = crate::accept::body_of(tx, &engine.blobs, &d.world)?.unwrap_or_default();
+                row.world = String::from_utf8(world).unwrap_or_default();
+                let frozen: Option<crate::certify::FrozenWorld> = serde_json::from_str(&row.world).ok();
+                if let Some(digest) = frozen.and_then(|w| certrail_ledger::unhex(&w.evaluation)) {
+                    let bytes = crate::accept::body_of(tx, &engine.blobs, &digest)?.unwrap_or_default();
+                    row.evaluation = String::from_utf8(bytes).unwrap_or_default();
+                }
+                let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&d.envelope).unwrap_or_default();
+                for (index, envelope) in entries {
+                    row.entries.push(DecisionEntry { envelope, proof: proof_of(tx, head, index)? });
+                }
+            }
+            Ok(row)
+        })
+        .collect()
+}
+
+/// The program and rules that make a dossier of ours.
+pub(crate) fn tool() -> String {
+    format!("certrail {}, {}", env!("CARGO_PKG_VERSION"), certrail_criteria::EVALUATOR)
+}
+
+pub(super) fn integrity(
+    engine: &Arc<Engine>,
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    head: &LogHead,
+    decisions: &[DecisionRow],
+    proofs: bool,
+) -> Result<Integrity, StoreError> {
+    let mut earlier = Vec::new();
+    if proofs {
+        for index in decisions.iter().flat_map(|d| d.entries.iter()).map(|e| e.proof.index) {
+            let Some((size, checkpoint)) = log::checkpoint_covering(tx, index + 1)? else { continue };
+            let consistency =
+                tree::consistency_proof(&head.tiles(tx), size, head.size())?.iter().map(|h| hex(h)).collect();
+            let known = earlier.iter().any(|r: &LogRef| r.checkpoint == checkpoint);
+            if !known && size < head.size() {
+                earlier.push(LogRef { checkpoint, consistency });
+            }
+        }
+    }
+    let unbound = bindings::unbound_count(tx)?;
+    let mut limits = vec![
+        "Inclusion is proved for each record listed. That nothing was left out is provable with the full log and the label key.".to_owned(),
+        "Times of sources are theirs; times of receipt are ours and never run backwards.".to_owned(),
+    ];
+    if unbound > 0 {
+        limits.push(format!("{unbound} signals were bound to no release when this was made."));
+    }
+    Ok(Integrity {
+        origin: engine.keys.origin().to_owned(),
+        log_key: engine.keys.log.verifier().vkey(),
+        certifier_key: hex(engine.keys.certifier.verifier().spki()),
+        dossier_key: hex(engine.keys.dossier.verifier().spki()),
+        keys_signature: hex(&engine.keys.log.sign(&vouching(
+            engine.keys.origin(),
+            engine.keys.certifier.verifier(),
+            engine.keys.dossier.verifier(),
+        ))),
+        checkpoint: head.checkpoint.clone(),
+        earlier,
+        label_key: if proofs { hex(&stored.label_key) } else { String::new() },
+        tool: tool(),
+        limits,
+    })
+}
