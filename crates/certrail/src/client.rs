@@ -97,6 +97,10 @@ impl Client {
         read(&self.ask(&Method::POST, path, query, body)?)
     }
 
+    pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
+        read(&self.ask(&Method::PUT, path, &[], body)?)
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&self, method: &Method, path: &str, body: &Value) -> Result<T, Failure> {
         read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default())?)
     }

@@ -9,7 +9,8 @@ use axum::{
     routing::post,
 };
 use certrail_domain::ProblemKind;
-use certrail_usecases::{Delivery, deliver_webhook};
+use certrail_usecases::{Ack, Delivery, deliver_webhook};
+use serde::Serialize;
 
 use crate::{
     App,
@@ -52,6 +53,13 @@ async fn take(app: &App, connector: String, headers: &HeaderMap, body: Body) -> 
     let (ack, head) = deliver_webhook(&app.engine, Delivery { connector, headers, body }).await?;
     let status = if ack.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     let receipt = format!("/api/v1/receipts/{}", ack.index);
-    Ok((status, Json(serde_json::json!({ "ack": ack, "checkpoint": head.checkpoint, "receipt": receipt })))
-        .into_response())
+    Ok((status, Json(Taken { ack, checkpoint: &head.checkpoint, receipt })).into_response())
+}
+
+/// The answer to a delivery.
+#[derive(Serialize)]
+struct Taken<'a> {
+    ack: Ack,
+    checkpoint: &'a str,
+    receipt: String,
 }

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::{Global, print_json};
 use crate::{
     client::{Client, segment},
-    failure::Failure,
+    failure::{Failure, NOT_FOUND},
 };
 
 const ROLES: [&str; 6] = ["viewer", "contributor", "release-manager", "approver", "auditor", "admin"];
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Product {
-    /// Make or change a product.
+    /// Make or change a product; what is not named stays as it is.
     Add {
         /// Its name, as in the address of its releases.
         name: String,
@@ -25,6 +25,17 @@ pub(crate) enum Product {
         /// How a tag names a version: v{version}.
         #[arg(long)]
         tag_pattern: Option<String>,
+        /// An environment that counts as production; may be repeated.
+        #[arg(long)]
+        production: Vec<String>,
+        /// The criteria set that judges it.
+        #[arg(long)]
+        criteria: Option<String>,
+    },
+    /// Record a criteria set, byte for byte; the newest of its name is in force from then on.
+    Criteria {
+        /// The YAML file.
+        file: std::path::PathBuf,
     },
     /// List products.
     List,
@@ -80,17 +91,24 @@ fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
 pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
-        Product::Add { name, repository, branch, tag_pattern } => {
-            let mut body = json!({ "repositories": repository });
-            if let Some(branch) = branch {
-                body["branch"] = json!(branch);
-            }
-            if let Some(pattern) = tag_pattern {
-                body["tag_pattern"] = json!(pattern);
+        Product::Add { name, repository, branch, tag_pattern, production, criteria } => {
+            let mut body = json!({ "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria });
+            for (member, values) in [("repositories", repository), ("production", production)] {
+                if !values.is_empty() {
+                    body[member] = json!(values);
+                }
             }
             let answer: Value =
                 client.json(&reqwest::Method::PUT, &format!("/api/v1/products/{}", segment(&name)), &body)?;
             say(global, &answer, |a| println!("Product {} is set.", a["name"].as_str().unwrap_or("?")));
+        }
+        Product::Criteria { file } => {
+            let bytes = std::fs::read(&file).map_err(|e| {
+                let why = format!("{}: {e}.", file.display());
+                Failure::new(NOT_FOUND, "The criteria were not recorded.", why, "Check the path.")
+            })?;
+            let answer: Value = client.put("/api/v1/criteria", &bytes)?;
+            say(global, &answer, |a| println!("Criteria {} are in force.", a["criteria"].as_str().unwrap_or("?")));
         }
         Product::List => {
             let answer: Value = client.get("/api/v1/products", &[])?;

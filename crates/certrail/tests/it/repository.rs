@@ -90,3 +90,87 @@ fn no_rule_or_reader_is_forgotten() {
         }
     }
 }
+
+/// Every document of ours.
+fn documents() -> Vec<std::path::PathBuf> {
+    let mut all = vec![root().join("README.md"), root().join("ARCHITECTURE.md"), root().join("CONTRIBUTING.md")];
+    let mut queue = vec![root().join("docs")];
+    while let Some(folder) = queue.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension() {
+                _ if path.is_dir() => queue.push(path),
+                Some(ext) if ext == "md" => all.push(path),
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let mut links = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for (_, rest) in text.match_indices("](").map(|(at, _)| text.split_at(at + 2)) {
+            let target = rest.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            links += 1;
+            let path = document.parent().unwrap().join(target);
+            assert!(path.exists(), "{} links to {target}, which is not there", document.display());
+        }
+    }
+    assert!(links >= 8, "only {links} links found");
+}
+
+#[test]
+fn how_tos_and_references_are_reached_from_the_readme() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for folder in ["docs/how-to", "docs/reference", "docs/tutorials", "docs/explanation"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(readme.contains(&format!("{folder}/{name}")), "the README does not lead to {folder}/{name}");
+        }
+    }
+}
+
+#[test]
+fn every_check_route_and_command_is_documented() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (criteria, api) = (read("docs/reference/criteria.md"), read("docs/reference/api.md"));
+    for line in read("crates/criteria/sets/standard.yaml").lines() {
+        if let Some((_, rest)) = line.split_once("check: { kind: ") {
+            let kind = rest.split([',', ' ', '}']).next().unwrap();
+            assert!(
+                criteria.contains(&format!("| `{kind}` |")),
+                "the check {kind} is not in docs/reference/criteria.md"
+            );
+        }
+    }
+    let verdicts = read("crates/domain/src/verdict.rs");
+    let causes = verdicts.split_once("impl Cause").expect("causes have names").1;
+    for cause in causes.lines().filter_map(|l| l.trim().strip_prefix("Self::")) {
+        if let Some((_, name)) = cause.trim_end_matches(',').split_once(" => \"") {
+            let name = name.trim_end_matches('"');
+            assert!(criteria.contains(&format!("`{name}`")), "{name} is not in docs/reference/criteria.md");
+        }
+    }
+    for route in read("crates/web/src/api/mod.rs").split(".route(\"").skip(1) {
+        let path = route.split('"').next().unwrap();
+        let last = path.split('/').rfind(|s| !s.starts_with('{') && !s.is_empty()).unwrap();
+        assert!(api.contains(last), "{path} is not in docs/reference/api.md");
+    }
+    let prose: String = documents().iter().map(|d| std::fs::read_to_string(d).unwrap()).collect();
+    for command in
+        read("crates/certrail/src/commands/mod.rs").lines().filter_map(|l| l.strip_prefix("        Command::"))
+    {
+        let name = command.split(['(', ' ', '{']).next().unwrap().to_lowercase();
+        assert!(
+            name == "renderpdf" || prose.contains(&format!("certrail {name}")),
+            "no document shows `certrail {name}`"
+        );
+    }
+}

@@ -6,8 +6,8 @@ use axum::{
 };
 use certrail_domain::{Action, Problem, ProblemKind, Product, Role};
 use certrail_usecases::{
-    NewToken, Person, Session, allow, create_token, list_people, list_tokens, put_criteria, put_person, put_product,
-    revoke_token,
+    NewToken, Person, Session, allow, create_token, list_people, list_products, list_tokens, put_criteria, put_person,
+    put_product, revoke_token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,8 +18,7 @@ use crate::{App, blocking::blocking, caller::SignedIn, refusal::read_body};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProductInput {
-    #[serde(default)]
-    repositories: Vec<String>,
+    repositories: Option<Vec<String>>,
     branch: Option<String>,
     tag_pattern: Option<String>,
     production: Option<Vec<String>>,
@@ -32,11 +31,15 @@ pub(crate) async fn product(
     Path(name): Path<String>,
     body: Body<ProductInput>,
 ) -> Answer<Product> {
-    let usual = Product::new(&name, None);
+    allow(&caller, Action::Administer)?;
+    let (engine, wanted) = (app.engine.clone(), name.clone());
+    let known = blocking(move || list_products(&engine)).await?.into_iter().find(|p| p.name == wanted);
+    // What is not named stays as it is.
+    let usual = known.unwrap_or_else(|| Product::new(&name, None));
     let input = body.value;
     let product = Product {
         name,
-        repositories: input.repositories,
+        repositories: input.repositories.unwrap_or(usual.repositories),
         branch: input.branch.unwrap_or(usual.branch),
         tag_pattern: input.tag_pattern.unwrap_or(usual.tag_pattern),
         production: input.production.unwrap_or(usual.production),

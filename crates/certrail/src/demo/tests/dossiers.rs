@@ -94,3 +94,51 @@ async fn even_with_the_sealing_key_a_dossier_cannot_say_what_its_evidence_does_n
     fails_at(&resealed(|d| d["decisions"][0]["result"] = json!("FAILED")).await, decisions);
     fails_at(&resealed(|d| d["decisions"][0]["at"] = json!("2026-01-01T00:00:00Z")).await, decisions);
 }
+
+/// A small deterministic generator (xorshift), so that a failure names its seed.
+fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    move |below| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x % below.max(1) as u64) as usize
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mangled_dossier_is_never_genuine_and_never_a_panic() {
+    use certrail_ledger::seal;
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    decide(&stage).await;
+    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
+        .await
+        .expect("made");
+    let (inner, _) = seal::open_json(&file.json).expect("sealed");
+    for seed in 1..=200 {
+        let mut next = numbers(seed);
+        let mangle = |bytes: &[u8], next: &mut dyn FnMut(usize) -> usize| {
+            let mut bytes = bytes.to_vec();
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                match next(4) {
+                    0 => bytes[at] = bytes[at].wrapping_add(1 + next(255) as u8),
+                    1 => drop(bytes.remove(at)),
+                    2 => bytes.insert(at, next(256) as u8),
+                    _ if next(8) == 0 => bytes.truncate(at),
+                    _ => bytes[at] ^= 0x20,
+                }
+            }
+            bytes
+        };
+        let outer = mangle(&file.json, &mut next);
+        let verified = certrail_usecases::verify_dossier(&outer, None);
+        assert!(outer == file.json || !verified.genuine(), "seed {seed}: {verified:?}");
+        // Behind the seal: whoever holds its key, the reader must stand what they write.
+        let resealed = seal::seal_json(&mangle(&inner, &mut next), &stage.engine.keys.dossier).expect("seals");
+        let _ = certrail_usecases::verify_dossier(&resealed, None);
+    }
+}
