@@ -10,6 +10,8 @@ pub(crate) struct Failure {
     pub(crate) exit: u8,
     /// The server was not reached, or could not answer: trying again later may do.
     pub(crate) undelivered: bool,
+    /// The server read it and will not have it: sending it again is no use.
+    pub(crate) refused: bool,
     what: String,
     why: String,
     fix: String,
@@ -28,12 +30,17 @@ pub(crate) const NOT_FOUND: u8 = 5;
 
 impl Failure {
     pub(crate) fn new(exit: u8, what: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { exit, undelivered: false, what: what.into(), why: why.into(), fix: fix.into() }
+        Self { exit, undelivered: false, refused: false, what: what.into(), why: why.into(), fix: fix.into() }
     }
 
     /// The same, of something that may be delivered later.
     pub(crate) fn undelivered(self) -> Self {
         Self { undelivered: true, ..self }
+    }
+
+    /// The same, of something the server will not have.
+    pub(crate) fn refused(self) -> Self {
+        Self { refused: true, ..self }
     }
 
     /// Why.
@@ -74,7 +81,11 @@ impl From<Problem> for Failure {
 impl From<certrail_store::StoreError> for Failure {
     fn from(e: certrail_store::StoreError) -> Self {
         use certrail_store::StoreError as E;
-        let exit = if matches!(e, E::InUse(_) | E::Newer { .. } | E::RolledBack { .. }) { SIGN_IN } else { UNKNOWN };
+        let exit = if matches!(e, E::InUse(_) | E::Newer { .. } | E::RolledBack { .. } | E::Unreleased) {
+            SIGN_IN
+        } else {
+            UNKNOWN
+        };
         Self::new(exit, "The data folder could not be opened.", format!("{e}."), "Check the path given with --data.")
     }
 }

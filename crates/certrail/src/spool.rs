@@ -1,8 +1,10 @@
-//! What could not be delivered waits in the checkout, and goes out with the next command that reaches the server.
+//! What could not be delivered waits, and goes out with the next command that reaches the server.
 //!
 //! A pipeline must not fail because the system of record is away, and evidence must not be lost because of it.
-//! The gate alone decides, and it asks again. An item is two files, `<id>.json` and `<id>.body`; neither holds
-//! the token. Delivering one twice is harmless: the server records a repeated delivery once.
+//! The gate alone decides, and it asks again. Items wait in the user's own state folder and never in the checkout:
+//! whoever wrote the checkout must not be able to have something sent in the name of whoever stands in it.
+//! An item is two files, `<id>.json` and `<id>.body`; neither holds the token, and only the token it was tried
+//! with sends it by itself. Delivering one twice is harmless: the server records a repeated delivery once.
 
 use std::{
     env, fs,
@@ -23,22 +25,63 @@ const MAX_ITEMS: usize = 10_000;
 /// The exit code of `--strict-delivery`: accepted here, not there yet.
 pub(crate) const SPOOLED: u8 = 6;
 
+/// Where an item goes: nothing else is ever sent from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Endpoint {
+    /// A report.
+    Evidence,
+    /// A fact a pipeline tells. Acts of people (approvals, exceptions, decisions) never wait.
+    Fact,
+}
+
+impl Endpoint {
+    /// The facts that may wait.
+    const FACTS: [&str; 4] =
+        ["requirement.ticket", "deployment.event", "deployment.validation", "deployment.rollback_target"];
+
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Evidence => "/api/v1/evidence",
+            Self::Fact => "/api/v1/facts",
+        }
+    }
+
+    /// Whether a body may be sent there from here.
+    fn takes(self, body: &[u8]) -> bool {
+        let kind = || serde_json::from_slice::<Value>(body).ok()?["kind"].as_str().map(str::to_owned);
+        self == Self::Evidence || kind().is_some_and(|kind| Self::FACTS.contains(&kind.as_str()))
+    }
+}
+
 /// A request that waits.
 #[derive(Debug, Serialize, Deserialize)]
 struct Item {
     /// The server it is for.
     server: String,
-    path: String,
+    /// What tells the token it was tried with from others, without being it.
+    token: String,
+    endpoint: Endpoint,
     query: Vec<(String, String)>,
     /// When it was first tried: what the evidence says about when it happened must not move by waiting.
     tried_at: Time,
 }
 
-/// The folder beside the checkout's `.git`, or here where there is no checkout.
-fn folder() -> anyhow::Result<PathBuf> {
-    let here = env::current_dir()?;
-    let root = here.ancestors().find(|f| f.join(".git").exists()).unwrap_or(&here);
-    Ok(root.join(".certrail").join("spool"))
+/// The folder of the user, or the one a pipeline names to keep it between jobs.
+fn folder() -> Result<PathBuf, Failure> {
+    let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    set("CERTRAIL_SPOOL")
+        .or_else(|| set("XDG_STATE_HOME").map(|state| state.join("certrail/spool")))
+        .or_else(|| env::home_dir().map(|home| home.join(".local/state/certrail/spool")))
+        .filter(|folder| folder.is_absolute())
+        .ok_or_else(|| {
+            Failure::new(
+                crate::failure::UNKNOWN,
+                "It was neither delivered nor kept.",
+                "There is no home folder to keep it in.",
+                "Name an absolute folder with CERTRAIL_SPOOL.",
+            )
+        })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line has no engine whose clock it could take")]
@@ -47,18 +90,15 @@ fn now() -> Time {
     Time::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
-/// Keeps a request that was not delivered, and says so. Returns how many wait.
-pub(crate) fn keep(client: &Client, path: &str, query: &[(&str, &str)], body: &[u8]) -> Result<usize, Failure> {
+/// Keeps a request that was not delivered. Returns how many wait.
+pub(crate) fn keep(client: &Client, endpoint: Endpoint, query: &[(&str, &str)], body: &[u8]) -> Result<usize, Failure> {
     let folder = folder()?;
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    if let Some(own) = folder.parent() {
-        // Evidence does not belong into the history of the code.
-        fs::write(own.join(".gitignore"), "*\n").with_context(|| format!("write into {}", own.display()))?;
-    }
+    only_owner(&folder)?;
     let tried_at = now();
     let mut query: Vec<(String, String)> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let mut body = body.to_vec();
-    if path == "/api/v1/evidence" {
+    if endpoint == Endpoint::Evidence {
         query.push(("occurred_at".into(), tried_at.to_string()));
     } else if let Ok(Value::Object(mut fact)) = serde_json::from_slice(&body) {
         if fact.get("occurred_at").is_none_or(Value::is_null) {
@@ -75,7 +115,7 @@ pub(crate) fn keep(client: &Client, path: &str, query: &[(&str, &str)], body: &[
             "Deliver them with `certrail evidence deliver`.",
         ));
     }
-    let item = Item { server: client.address(""), path: path.to_owned(), query, tried_at };
+    let item = Item { server: client.address(""), token: client.token_mark(), endpoint, query, tried_at };
     let id = format!("{:020}-{:08x}", tried_at.as_micros(), std::process::id().rotate_left(16) ^ waiting.len() as u32);
     // The body first: an item without its body must never be seen.
     write(&folder.join(format!("{id}.body")), &body)?;
@@ -83,9 +123,23 @@ pub(crate) fn keep(client: &Client, path: &str, query: &[(&str, &str)], body: &[
     Ok(waiting.len() + 1)
 }
 
+/// Only the user may put something there.
+#[cfg(unix)]
+fn only_owner(folder: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("restrict {}", folder.display()))?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn only_owner(_: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// Says what happened and where it is.
 pub(crate) fn say(failure: &Failure, waiting: usize) {
-    let place = folder().map_or_else(|_| ".certrail/spool".into(), |f| f.display().to_string());
+    let place = folder().map_or_else(|_| "the spool".into(), |f| f.display().to_string());
     eprintln!("Not delivered yet: {}", failure.why());
     eprintln!(
         "  Saved to {place} ({waiting} item{}). The next command delivers it, the gate will ask again; your build continues.",
@@ -119,26 +173,37 @@ pub(crate) struct Delivered {
     pub(crate) waiting: usize,
 }
 
+/// Whose items are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those tried with this token: nothing goes out in another name by the way.
+    Own,
+    /// All of them, because somebody asked for it.
+    All,
+}
+
 /// Delivers what waits for this server, oldest first, and stops at the first that does not get through. What the
 /// server refuses is set aside with the reason, so that it blocks nothing and is not lost.
-pub(crate) fn deliver(client: &Client) -> Result<Delivered, Failure> {
+pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failure> {
     let folder = folder()?;
     let mut outcome = Delivered::default();
     let mut reachable = true;
     for path in items(&folder)? {
         let body_path = path.with_extension("body");
         let item: Option<Item> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let Some((item, body)) = item.zip(fs::read(&body_path).ok()) else {
-            set_aside(&folder, &path, "It could not be read.")?;
+        let read = item.zip(fs::read(&body_path).ok()).filter(|(item, body)| item.endpoint.takes(body));
+        let Some((item, body)) = read else {
+            set_aside(&folder, &path, "It could not be read, or is nothing that may wait.")?;
             outcome.refused += 1;
             continue;
         };
-        if !reachable || item.server != client.address("") {
+        let own = whose == Whose::All || item.token == client.token_mark();
+        if !reachable || !own || item.server != client.address("") {
             outcome.waiting += 1;
             continue;
         }
         let query: Vec<(&str, &str)> = item.query.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        match client.post::<Value>(&item.path, &query, &body) {
+        match client.post::<Value>(item.endpoint.path(), &query, &body) {
             Ok(_) => {
                 // The body last: should we be stopped between the two, the item is delivered again.
                 fs::remove_file(&path)
@@ -146,13 +211,14 @@ pub(crate) fn deliver(client: &Client) -> Result<Delivered, Failure> {
                     .context("remove what was delivered")?;
                 outcome.delivered += 1;
             }
-            Err(failure) if failure.undelivered => {
-                reachable = false;
-                outcome.waiting += 1;
-            }
-            Err(failure) => {
+            Err(failure) if failure.refused => {
                 set_aside(&folder, &path, failure.why())?;
                 outcome.refused += 1;
+            }
+            // Not reached, not signed in, too much at once, something in between that is no certrail: it waits on.
+            Err(_) => {
+                reachable = false;
+                outcome.waiting += 1;
             }
         }
     }
@@ -177,7 +243,7 @@ fn set_aside(folder: &Path, item: &Path, why: &str) -> Result<(), Failure> {
 
 /// Delivers what waits before something else is asked; silence when nothing did.
 pub(crate) fn catch_up(client: &Client) {
-    match deliver(client) {
+    match deliver(client, Whose::Own) {
         Ok(Delivered { delivered, .. }) if delivered > 0 => {
             eprintln!("Delivered what waited: {delivered} item{}.", if delivered == 1 { "" } else { "s" });
         }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{BindRule, EvidenceId, Exception, Interval, PersonId, Product, Release, Signal, Time, Truth};
+use certrail_domain::{
+    BindRule, EvidenceId, Exception, Interval, PersonId, Product, Release, Signal, Time, Truth, is_login,
+};
 
 /// A piece of evidence as it counts for a release.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,8 +86,7 @@ impl Identities {
             (_, Some(a), Some(b)) => of(a == b),
             (_, Some(person), None) => self.owns_kind_of(person, b),
             (_, None, Some(person)) => self.owns_kind_of(person, a),
-            (_, None, None) if is_mail(a) || is_mail(b) => Truth::Unknown,
-            (_, None, None) => Truth::False,
+            (_, None, None) => of_two_logins(a, b),
         }
     }
 
@@ -94,7 +95,7 @@ impl Identities {
         let known = self
             .person_of
             .iter()
-            .any(|(own, p)| p == person && !own.starts_with(PersonId::PREFIX) && is_mail(own) == is_mail(account));
+            .any(|(own, p)| p == person && !own.starts_with(PersonId::PREFIX) && same_kind(own, account));
         if known { Truth::False } else { Truth::Unknown }
     }
 
@@ -105,8 +106,14 @@ impl Identities {
     }
 }
 
-fn is_mail(account: &str) -> bool {
-    account.contains('@')
+/// Both logins, or both mail addresses. A name in prose is comparable with nothing.
+fn same_kind(a: &str, b: &str) -> bool {
+    is_login(a) && is_login(b) || a.contains('@') && b.contains('@')
+}
+
+/// Two different logins are two people; whatever else it is, it could be anybody.
+fn of_two_logins(a: &str, b: &str) -> Truth {
+    if is_login(a) && is_login(b) { Truth::False } else { Truth::Unknown }
 }
 
 /// Everything an evaluation is a function of, besides the criteria.
@@ -156,6 +163,10 @@ mod tests {
             ("sam@acme.example", "sam", Truth::Unknown),
             ("eve", "eve@acme.example", Truth::Unknown),
             ("a@acme.example", "b@acme.example", Truth::Unknown),
+            // A name in a trailer, or nothing at all, is nobody in particular.
+            ("eve", "Eve Lee", Truth::Unknown),
+            ("dana", "dana lee", Truth::Unknown),
+            ("eve", "", Truth::Unknown),
         ] {
             assert_eq!(known.same(a, b), truth, "{a} {b}");
             assert_eq!(known.same(b, a), truth, "{b} {a}");

@@ -18,5 +18,6 @@ pub use evaluate::{EVALUATOR, evaluate};
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};
 pub use predicate::PredicateError;
+pub use rules::{Rule, approval_for};
 pub use set::{Criteria, CriteriaError, Requirement, STANDARD};
 pub use world::{ChangeView, World, spans};

@@ -33,6 +33,7 @@ struct Case {
     certifications: Vec<Certification>,
     known: Vec<String>,
     now: Time,
+    criteria: String,
 }
 
 impl Case {
@@ -51,6 +52,7 @@ impl Case {
             certifications: Vec::new(),
             known: Vec::new(),
             now: at(600),
+            criteria: STANDARD.to_owned(),
         }
     }
 
@@ -90,7 +92,7 @@ impl Case {
     }
 
     fn judged(&self) -> Evaluation {
-        let criteria = Criteria::parse(STANDARD).unwrap();
+        let criteria = Criteria::parse(&self.criteria).unwrap();
         let identities = Identities::new(self.people.clone());
         evaluate(
             &criteria,
@@ -219,6 +221,18 @@ fn two_accounts_of_one_person_are_one_person() {
     case.gives("code-review", Verdict::Passed, Cause::Satisfied);
     let case = reviewed(change(Case::new()), &[review(-60, human("dana-work"), "approved", HEAD)]);
     case.person("per_1", &["dana", "dana-work"]).gives("code-review", Verdict::Failed, Cause::NotIndependent);
+}
+
+#[test]
+fn two_approvals_are_by_two_people() {
+    let two = STANDARD.replace("kind: review, approvals: 1", "kind: review, approvals: 2");
+    let approvals = [review(-60, human("tom"), "approved", HEAD), review(-50, human("tom-work"), "approved", HEAD)];
+    let mut case = reviewed(change(Case::new()), &approvals);
+    case.criteria = two.clone();
+    case.gives("code-review", Verdict::Passed, Cause::Satisfied);
+    let mut case = reviewed(change(Case::new()), &approvals).person("per_2", &["tom", "tom-work"]);
+    case.criteria = two;
+    case.gives("code-review", Verdict::Failed, Cause::BelowThreshold);
 }
 
 #[test]
@@ -387,10 +401,19 @@ fn a_deployment_of_something_in_the_history_is_not_the_releases_own() {
     change(Case::new()).with(-300, older.clone()).gives(ask, Verdict::Missing, Cause::NotYet);
     // Named outright, it is.
     change(Case::new()).told(60, older, "api", BindRule::Explicit, None).gives(ask, Verdict::Failed, Cause::Absent);
-    // Another build of the same commit is not this release's artefact.
+    // Another build of the same commit is not what was certified, and does not go unseen.
     let mut rebuilt = deployed("production", "1", "succeeded", true);
     rebuilt["digests"] = json!([format!("sha256:{}", "b".repeat(64))]);
-    change(Case::new()).with(60, rebuilt).gives(ask, Verdict::Missing, Cause::NotYet);
+    let mut rebuilt =
+        change(Case::new()).with(60, rebuilt).with(30, approved("production", human("rita"), "approved", IMAGE));
+    rebuilt.certifications.push(Certification {
+        log_index: 500,
+        at: at(30),
+        passed: true,
+        digests: vec![IMAGE.into()],
+    });
+    rebuilt.gives(ask, Verdict::Failed, Cause::Absent);
+    rebuilt.gives("deployment-approval", Verdict::Failed, Cause::WrongSubject);
 }
 
 #[test]

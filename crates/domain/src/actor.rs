@@ -32,13 +32,23 @@ pub struct Actor {
 pub fn account_of_mail(address: &str) -> String {
     let address = address.trim().to_lowercase();
     let Some((local, host)) = address.split_once('@') else { return address };
-    let (numbered, login) = match host {
-        "users.noreply.github.com" => local.split_once('+').unwrap_or(("", local)),
-        h if h.starts_with("users.noreply.") => local.split_once('-').unwrap_or(("", local)),
-        _ => return address,
-    };
-    let made_up = numbered.bytes().all(|b| b.is_ascii_digit()) && !login.is_empty();
-    if made_up { login.to_owned() } else { address }
+    if !host.starts_with("users.noreply.") {
+        return address;
+    }
+    let made_up = ['+', '-'].into_iter().find_map(|mark| {
+        let (number, login) = local.split_once(mark)?;
+        (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(login)
+    });
+    // Before 2017 GitHub put no number in front.
+    let login = made_up.or_else(|| (host == "users.noreply.github.com").then_some(local));
+    login.filter(|l| is_login(l)).map_or_else(|| address.clone(), str::to_owned)
+}
+
+/// Whether an account has the shape of a login: nothing a mail address or a name in prose could have.
+#[must_use]
+pub fn is_login(account: &str) -> bool {
+    let plain = account.strip_suffix("[bot]").unwrap_or(account);
+    !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 impl Actor {
@@ -72,6 +82,8 @@ mod tests {
             ("dana@users.noreply.github.com", "dana"),
             ("12345-dana@users.noreply.gitlab.com", "dana"),
             ("dana-lee@users.noreply.gitlab.com", "dana-lee@users.noreply.gitlab.com"),
+            ("12345+dana@users.noreply.ghe.acme.example", "dana"),
+            ("12345+da na@users.noreply.github.com", "12345+da na@users.noreply.github.com"),
             ("Dana@Acme.example", "dana@acme.example"),
             ("@users.noreply.github.com", "@users.noreply.github.com"),
             ("noreply@github.com", "noreply@github.com"),

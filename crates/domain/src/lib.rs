@@ -28,7 +28,7 @@ mod time;
 mod verdict;
 mod version;
 
-pub use actor::{Actor, ActorKind, account_of_mail};
+pub use actor::{Actor, ActorKind, account_of_mail, is_login};
 pub use binding::{BindRule, Match, decide};
 pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};
 pub use exception::{Exception, ExceptionScope, ExceptionState};
@@ -43,4 +43,4 @@ pub use signal::Signal;
 pub use tickets::ticket_keys;
 pub use time::{Interval, Time, TimeError, Truth};
 pub use verdict::{Cause, Verdict};
-pub use version::{normal_version, version_cmp, version_of_tag};
+pub use version::{is_prerelease, normal_version, version_cmp, version_of_tag};

@@ -161,17 +161,14 @@ impl Release {
     /// What an open release is called until it gets a version.
     pub const OPEN_VERSION: &'static str = "next";
 
-    /// Whether a deployment is of exactly this release, not merely of something in its history: the release or
-    /// its tag was named outright, or one of its artefacts, or the commit it is cut at.
+    /// Whether a deployment is of this release, not merely of something in its history: the release or its tag
+    /// was named outright, or one of its artefacts, or the commit it is cut at. Another build of that commit
+    /// counts too: that it is not what was certified is for the rules to say, and must not go unseen.
     #[must_use]
     pub fn is_deployed_by(&self, deployment: &Deployment, bound_by: BindRule) -> bool {
-        if bound_by == BindRule::Explicit {
-            return true;
-        }
-        if !deployment.digests.is_empty() && !self.digests.is_empty() {
-            return deployment.digests.iter().any(|d| self.digests.contains(d));
-        }
-        deployment.commit.is_some() && deployment.commit == self.commit
+        bound_by == BindRule::Explicit
+            || deployment.digests.iter().any(|d| self.digests.contains(d))
+            || deployment.commit.is_some() && deployment.commit == self.commit
     }
 
     /// `payments-api 2.4.1`.

@@ -22,6 +22,18 @@ pub fn version_of_tag<'a>(pattern: &str, tag: &'a str) -> Option<&'a str> {
     version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
 }
 
+/// Whether a version is a candidate for another: `2.5.0-rc.1` (SemVer 2.0.0 §9), `2026.3-beta2`.
+#[must_use]
+pub fn is_prerelease(version: &str) -> bool {
+    match semver::Version::parse(version) {
+        Ok(version) => !version.pre.is_empty(),
+        Err(_) => version.split(['-', '.', '_']).skip(1).any(|part| {
+            let part = part.to_ascii_lowercase();
+            ["rc", "alpha", "beta", "pre", "snapshot", "dev"].iter().any(|word| part.starts_with(word))
+        }),
+    }
+}
+
 /// Orders versions the way people expect: SemVer where both are SemVer, else number by number.
 #[must_use]
 pub fn version_cmp(a: &str, b: &str) -> Ordering {
@@ -49,6 +61,20 @@ mod tests {
         let mut versions = vec!["2.10.0", "2.9.0", "2.10.0-rc1", "2026.3", "2026.12"];
         versions.sort_by(|a, b| version_cmp(a, b));
         assert_eq!(versions, ["2.9.0", "2.10.0-rc1", "2.10.0", "2026.3", "2026.12"]);
+    }
+
+    #[test]
+    fn candidates_are_known_by_their_name() {
+        for (version, candidate) in [
+            ("2.5.0-rc.1", true),
+            ("2.5.0", false),
+            ("2.5.0+build.7", false),
+            ("2026.3-beta2", true),
+            ("2026.3", false),
+            ("7", false),
+        ] {
+            assert_eq!(is_prerelease(version), candidate, "{version}");
+        }
     }
 
     #[test]

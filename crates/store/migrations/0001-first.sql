@@ -138,11 +138,12 @@ CREATE TABLE cut (
   PRIMARY KEY (commit_id, release)
 ) {keyed};
 
--- What a commit follows: in the order of a push, or its exact parents where a checkout told us.
+-- What a commit follows, everything anybody told: in the order of a push, or its exact parents by a checkout.
 CREATE TABLE edge (
-  child TEXT PRIMARY KEY,
+  child TEXT NOT NULL,
   parents TEXT NOT NULL,
-  exact BIGINT NOT NULL
+  exact BIGINT NOT NULL,
+  PRIMARY KEY (child, parents, exact)
 ) {keyed};
 
 -- Which commits reached which branch.

@@ -41,8 +41,13 @@ pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
     crate::db::restrict(&copy, 0o600)?;
     let database_bytes = fs::metadata(&copy).map_err(|e| StoreError::io("measure the copy", e))?.len();
     let blobs = copy_folder(&data.join("blobs"), &to.join("blobs"))?;
-    let keys = if keys { copy_folder(&data.join("keys"), &to.join("keys"))? } else { 0 };
-    Ok(Backup { database_bytes, blobs, keys })
+    let kept = if keys { copy_folder(&data.join("keys"), &to.join("keys"))? } else { 0 };
+    if keys && kept == 0 {
+        let cause = std::io::Error::new(std::io::ErrorKind::NotFound, "there are no keys");
+        return Err(StoreError::io(format!("copy {}", data.join("keys").display()), cause));
+    }
+    fs::File::open(&copy).and_then(|f| f.sync_all()).map_err(|e| StoreError::io("write the copy to disk", e))?;
+    Ok(Backup { database_bytes, blobs, keys: kept })
 }
 
 /// Copies the files beneath a folder, those being written left out; returns how many.
@@ -51,8 +56,12 @@ fn copy_folder(from: &Path, to: &Path) -> Result<u64> {
     let mut queue = vec![PathBuf::new()];
     while let Some(relative) = queue.pop() {
         let folder = from.join(&relative);
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
         let io = |e| StoreError::io(format!("copy {}", folder.display()), e);
+        let entries = match fs::read_dir(&folder) {
+            // Where there were never large bodies, there is no folder of them.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && relative.as_os_str().is_empty() => return Ok(0),
+            entries => entries.map_err(io)?,
+        };
         let own = to.join(&relative);
         fs::create_dir_all(&own).map_err(io)?;
         crate::db::restrict(&own, 0o700)?;
@@ -62,7 +71,9 @@ fn copy_folder(from: &Path, to: &Path) -> Result<u64> {
             if entry.file_type().map_err(io)?.is_dir() {
                 queue.push(relative.join(name));
             } else if !name.to_string_lossy().starts_with(".tmp") {
-                fs::copy(entry.path(), own.join(name)).map_err(io)?;
+                let copy = own.join(name);
+                fs::copy(entry.path(), &copy).map_err(io)?;
+                fs::File::open(&copy).and_then(|f| f.sync_all()).map_err(io)?;
                 copied += 1;
             }
         }

@@ -45,6 +45,11 @@ pub enum StoreError {
         /// How many are here.
         held: u64,
     },
+    /// The data was written by a state of the program between releases, whose schema was another.
+    #[error(
+        "the data was written by a certrail between releases, whose schema this one does not know; begin with a new folder"
+    )]
+    Unreleased,
     /// The data was written by a newer certrail.
     #[error("the data has schema {found}, this certrail knows {known}; use the newer program")]
     Newer {
@@ -268,6 +273,13 @@ impl Tx<'_> {
         self.connection.total_changes()
     }
 
+    /// Whether the transaction is still open. After a full disk, a failing one or a lack of memory, SQLite rolls back
+    /// by itself, and what is run afterwards would be committed statement by statement.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
     /// Opens a savepoint: what follows can be undone alone.
     ///
     /// # Errors
@@ -479,4 +491,27 @@ pub(crate) fn restrict(path: &Path, mode: u32) -> Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn restrict(_: &Path, _: u32) -> Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::log;
+
+    #[test]
+    fn a_full_disk_ends_the_transaction_and_that_is_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_store, mut writer) = Store::open(folder.path()).expect("opens");
+        writer.connection.execute_batch("PRAGMA max_page_count = 120").expect("a limit");
+        let outcome = writer.transaction(|tx| {
+            log::insert_pack(tx, 1, b"small")?;
+            assert!(tx.is_open());
+            assert!(log::insert_pack(tx, 2, &vec![1; 1024 * 1024]).is_err());
+            assert!(!tx.is_open(), "SQLite rolled back by itself; going on would commit each statement alone");
+            Err::<(), _>(StoreError::Damaged("given up".into()))
+        });
+        assert!(outcome.is_err());
+        let kept = writer.transaction(|tx| log::pack_slice(tx, 1, 0, 5)).expect("usable again");
+        assert_eq!(kept, None);
+    }
 }

@@ -4,9 +4,31 @@ use crate::{Result, StoreError, Writer};
 
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-first.sql")];
 
+/// FNV-1a of a migration's text: a migration that was edited after it ran is noticed, not guessed at.
+fn fingerprint(text: &str) -> String {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
 pub(crate) fn run(writer: &mut Writer) -> Result<()> {
     let connection = &writer.connection();
-    connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")?;
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL, fingerprint TEXT NOT NULL)",
+    )?;
+    let applied = connection
+        .prepare("SELECT version, fingerprint FROM schema_version")
+        .and_then(|mut s| {
+            s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<Vec<(i64, String)>>>()
+        })
+        .map_err(|_| StoreError::Unreleased)?;
+    for (version, fingerprint) in applied {
+        let text = usize::try_from(version - 1).ok().and_then(|i| MIGRATIONS.get(i));
+        if text.is_some_and(|text| self::fingerprint(text) != fingerprint) {
+            return Err(StoreError::Unreleased);
+        }
+    }
     let found: i64 =
         connection.query_row("SELECT COALESCE(MAX(version), 0) FROM schema_version", [], |row| row.get(0))?;
     let known = MIGRATIONS.len() as i64;
@@ -16,8 +38,9 @@ pub(crate) fn run(writer: &mut Writer) -> Result<()> {
     for (i, text) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
         let text = text.replace("{bytes}", "BLOB").replace("{keyed}", "WITHOUT ROWID");
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;\n{text}\nINSERT INTO schema_version (version) VALUES ({});\nCOMMIT;",
-            i + 1
+            "BEGIN IMMEDIATE;\n{text}\nINSERT INTO schema_version (version, fingerprint) VALUES ({}, '{}');\nCOMMIT;",
+            i + 1,
+            fingerprint(MIGRATIONS[i])
         ))?;
     }
     Ok(())

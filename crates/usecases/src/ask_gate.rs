@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use certrail_domain::{Action, Evaluation, Facts, Problem, ProblemKind, Time, sentence};
+use certrail_criteria::{Rule, approval_for};
+use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
 use certrail_ledger::{leaf::label, sha256};
 use certrail_store::tables::decisions::{self, GateAsk};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::{
     Caller,
     access::allow,
     engine::{Engine, internal},
-    judge::judge_at,
+    judge::{Judged, judge_at},
 };
 
 /// A named checkpoint.
@@ -70,7 +71,7 @@ pub struct Blocker {
     /// What people call it.
     pub title: String,
     /// How it stands.
-    pub verdict: certrail_domain::Verdict,
+    pub verdict: Verdict,
     /// Why, one sentence.
     pub sentence: String,
     /// What to do.
@@ -118,7 +119,7 @@ pub async fn ask_gate(
     let (position, now) = (engine.head().size(), engine.now());
     let judged = judge_at(engine, &stored, position, now)?;
     let evaluation = &judged.evaluation;
-    let blockers = blockers(&gate, evaluation, &judged.seen.certifications, &judged.seen.evidence, &stored.release);
+    let blockers = blockers(&gate, &judged);
     let bytes = serde_json::to_vec(evaluation).map_err(|e| internal(&e))?;
     let digest = sha256(&bytes);
     let answer = GateAnswer {
@@ -161,15 +162,8 @@ pub async fn ask_gate(
 }
 
 /// What keeps a gate closed.
-fn blockers(
-    gate: &Gate,
-    evaluation: &Evaluation,
-    certifications: &[certrail_criteria::Certification],
-    evidence: &[certrail_criteria::Evidence],
-    release: &certrail_domain::Release,
-) -> Vec<Blocker> {
-    use certrail_domain::Verdict;
-    let open = sentence::open_items(evaluation).into_iter().filter(|r| !r.pending);
+fn blockers(gate: &Gate, judged: &Judged) -> Vec<Blocker> {
+    let open = sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending);
     let of = |r: &certrail_domain::RequirementResult| Blocker {
         requirement: r.id.clone(),
         title: r.title.clone(),
@@ -189,8 +183,9 @@ fn blockers(
         Gate::Certification => open.filter(|r| r.id != "deployment-approval").map(of).collect(),
         Gate::Deploy(environment) => {
             let mut all: Vec<Blocker> = open.map(of).collect();
-            all.extend(not_approved(environment, evidence, release));
-            if let Some(blocker) = not_certified(certifications, evidence, release) {
+            all.extend(not_approved(judged, environment));
+            let seen = &judged.seen;
+            if let Some(blocker) = not_certified(&seen.certifications, &seen.evidence, &seen.release) {
                 all.insert(0, blocker);
             }
             all
@@ -198,30 +193,24 @@ fn blockers(
     }
 }
 
-/// An approval for one environment opens no other: the newest word of somebody on exactly this one must be a yes.
-fn not_approved(
-    environment: &str,
-    evidence: &[certrail_criteria::Evidence],
-    release: &certrail_domain::Release,
-) -> Option<Blocker> {
-    use certrail_domain::facts::ApprovalVerdict;
-    let mut latest = std::collections::BTreeMap::new();
-    for e in evidence {
-        if let Facts::Approval(a) = &e.signal.facts
-            && a.environment == environment
-            && a.meaning == "approval"
-        {
-            latest.insert(a.approver.as_ref().map(|p| p.account.clone()), a.verdict);
-        }
+/// An approval for one environment opens no other: the rule of the criteria is asked about exactly this one.
+fn not_approved(judged: &Judged, environment: &str) -> Option<Blocker> {
+    // Where somebody excepted the requirement, or it does not apply to this type of release, nobody has to approve.
+    let asked = judged.criteria.requirements.iter().filter(|r| matches!(r.check, Rule::Approval { .. }));
+    let mut excused = asked.flat_map(|r| judged.evaluation.requirements.iter().filter(|found| found.id == r.id));
+    if excused.any(|found| matches!(found.verdict, Verdict::Excepted | Verdict::NotApplicable)) {
+        return None;
     }
-    let approved = latest.values().any(|v| *v == ApprovalVerdict::Approved);
-    let rejected = latest.values().any(|v| *v == ApprovalVerdict::Rejected);
-    (!approved || rejected).then(|| Blocker {
+    let row = approval_for(&judged.criteria, &judged.seen.input(), environment);
+    (!row.verdict.opens_gate()).then(|| Blocker {
         requirement: "approval".into(),
         title: format!("Approval for {environment}"),
-        verdict: certrail_domain::Verdict::Missing,
-        sentence: format!("Nobody has approved the deployment to {environment}, or somebody refused it."),
-        fix: format!("Ask an approver for `certrail approve {} --environment {environment}`.", release.version),
+        verdict: row.verdict,
+        sentence: row.sentence,
+        fix: format!(
+            "Ask an approver for `certrail approve {} --environment {environment}`.",
+            judged.seen.release.version
+        ),
     })
 }
 
@@ -234,7 +223,7 @@ fn not_certified(
     let blocker = |sentence: String| Blocker {
         requirement: "certification".into(),
         title: "Certification".into(),
-        verdict: certrail_domain::Verdict::Missing,
+        verdict: Verdict::Missing,
         sentence,
         fix: format!("Ask a release manager for `certrail release certify {}`.", release.version),
     };

@@ -288,7 +288,15 @@ pub async fn open_session(engine: &Arc<Engine>, secret: &str) -> Result<Session,
             let token = people::token(batch.tx, &digest)?.filter(|t| t.revoked.is_none() && t.expires > batch.now);
             let token = token.ok_or_else(|| ended("The token has ended."))?;
             let expires = token.expires.min(batch.now.plus(SESSION_LIFE));
-            make_under(batch, "session", &token.name, caller.person.as_ref(), caller.role, expires, Some(token.id))
+            make_under(
+                batch,
+                "session",
+                &token.name,
+                caller.person.as_ref(),
+                caller.role,
+                expires,
+                Some(token.parent.unwrap_or(token.id)),
+            )
         })
         .await?;
     Ok(session)

@@ -48,8 +48,12 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             if criteria::in_force(batch.tx, &product.criteria, position)?.is_none() {
                 return Err(refuse("Its criteria set is not known.", "Use `standard`, or add the set first.").into());
             }
+            let before = products::get(batch.tx, &product.name)?;
             let index = batch.control("product", &caller.account(), &[], &product)?;
             products::put(batch.tx, &product, index)?;
+            if before.is_some_and(|known| known.production != product.production) {
+                bind::ship_again(batch, &product.name)?;
+            }
             bind::open_release(batch, &product)?;
             let next = bind_waiting(batch, i64::MAX as u64)?;
             Ok((product.clone(), next))

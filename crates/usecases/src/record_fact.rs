@@ -131,6 +131,9 @@ pub struct RollbackInput {
     pub to: String,
     /// The steps, or where they are written.
     pub plan: String,
+    /// When.
+    #[serde(default)]
+    pub occurred_at: Option<Time>,
 }
 
 /// Takes a fact.
@@ -275,7 +278,8 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
             required(&r.plan, "plan")?;
             let release = release_of(engine, &r.product, &r.release)?;
             let target = RollbackTarget { version: normal_version(&r.to).to_owned(), digest: None, plan: r.plan };
-            (Facts::RollbackTarget(target), vec![Key::release(&r.product, &release.version)], Some(now), r.product)
+            let at = r.occurred_at.or(Some(now));
+            (Facts::RollbackTarget(target), vec![Key::release(&r.product, &release.version)], at, r.product)
         }
     };
     Ok(Signal {

@@ -175,9 +175,33 @@ fn contents(d: &Dossier, sealed_by: &str, trusted: Option<&str>, v: &mut Verific
     v.note("decisions are signed and in the log", decisions(d, &checkpoint));
     v.note("labels of the release", labels(d));
     v.note("what it says follows from its evaluation", conclusions(d));
+    v.note("its words are those of its verdicts", words(d));
 }
 
-/// The words on the first page are worked out again from the verdicts, and the verdicts from their rows.
+/// The sentences on the first page, written again. Another version may say the same in other words; then they are
+/// not compared, and that is said.
+fn words(d: &Dossier) -> Result<String, String> {
+    let (evaluation, release, summary) = (&d.evaluation, &d.release, &d.evaluation.summary);
+    let own = crate::make_dossier::tool();
+    if d.integrity.tool != own {
+        return Ok(format!(
+            "NOT COMPARED: it says it was made by {}, and this is {own}; read the verdicts",
+            d.integrity.tool
+        ));
+    }
+    for (what, said, follows) in [
+        ("sentence", &d.sentence, sentence::sentence(release, evaluation)),
+        ("fraction", &d.fraction, sentence::fraction(summary)),
+        ("standing", &d.standing, sentence::standing(release, summary.excepted > 0).to_owned()),
+    ] {
+        if *said != follows {
+            return Err(format!("the {what} should read: {follows}"));
+        }
+    }
+    Ok("sentence, fraction and standing".into())
+}
+
+/// The counts are worked out again from the verdicts, and the verdicts from their rows.
 fn conclusions(d: &Dossier) -> Result<String, String> {
     let (evaluation, release) = (&d.evaluation, &d.release);
     let summary = Evaluation::summarise(&evaluation.requirements);
@@ -191,18 +215,6 @@ fn conclusions(d: &Dossier) -> Result<String, String> {
         let worst = requirement.rows.iter().map(|row| row.verdict).max();
         if worst != Some(requirement.verdict) {
             return Err(format!("{} is not as its rows are", requirement.title));
-        }
-    }
-    let said = [
-        ("sentence", &d.sentence, sentence::sentence(release, evaluation)),
-        ("fraction", &d.fraction, sentence::fraction(&summary)),
-        ("standing", &d.standing, sentence::standing(release, summary.excepted > 0).to_owned()),
-    ];
-    // Another version may say the same in other words.
-    let same_words = d.integrity.tool == crate::make_dossier::tool();
-    for (what, said, follows) in said {
-        if same_words && *said != follows {
-            return Err(format!("the {what} should read: {follows}"));
         }
     }
     let held: BTreeSet<&EvidenceId> = d.evidence.iter().map(|row| &row.id).collect();

@@ -12,14 +12,15 @@ use crate::{
     client::Client,
     config,
     failure::{Failure, NO, NOT_FOUND, USAGE},
-    git, spool,
+    git,
+    spool::{self, Endpoint, Whose},
 };
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Send report files; the type is detected and said.
     Add(Add),
-    /// Deliver what waits because the server did not answer.
+    /// Deliver all that waits because the server did not answer, with whatever token it was tried.
     Deliver,
     /// Read a file without a server: exit 0 when recognised, 1 when not.
     Inspect(Inspect),
@@ -145,13 +146,13 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
         }
         // Once it does not answer, the rest need not wait for it one by one.
         let sent = match undelivered.take() {
-            None => client.post::<Value>("/api/v1/evidence", &query, &bytes),
+            None => client.post::<Value>(Endpoint::Evidence.path(), &query, &bytes),
             Some((failure, _)) => Err(failure),
         };
         let receipt = match sent {
             Ok(receipt) => receipt,
             Err(failure) if failure.undelivered => {
-                let waiting = spool::keep(&client, "/api/v1/evidence", &query, &bytes)?;
+                let waiting = spool::keep(&client, Endpoint::Evidence, &query, &bytes)?;
                 undelivered = Some((failure, waiting));
                 continue;
             }
@@ -173,7 +174,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
 }
 
 fn deliver(global: &Global) -> Result<u8, Failure> {
-    let outcome = spool::deliver(&Client::new(global)?)?;
+    let outcome = spool::deliver(&Client::new(global)?, Whose::All)?;
     if global.json() {
         print_json(&json!({ "delivered": outcome.delivered, "refused": outcome.refused, "waiting": outcome.waiting }));
     } else {

@@ -17,7 +17,13 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use serde_json::Value;
 
-use crate::{bench, client::Client, demo, failure::Failure, spool};
+use crate::{
+    bench,
+    client::Client,
+    demo,
+    failure::Failure,
+    spool::{self, Endpoint},
+};
 
 /// The system of record for software releases.
 #[derive(Parser)]
@@ -148,10 +154,10 @@ pub(crate) enum Sent {
 pub(crate) fn send_fact(client: &Client, body: &Value, strict: bool) -> Result<Sent, Failure> {
     spool::catch_up(client);
     let bytes = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
-    match client.post("/api/v1/facts", &[], &bytes) {
+    match client.post(Endpoint::Fact.path(), &[], &bytes) {
         Ok(answer) => Ok(Sent::Recorded(answer)),
         Err(failure) if failure.undelivered => {
-            let waiting = spool::keep(client, "/api/v1/facts", &[], &bytes)?;
+            let waiting = spool::keep(client, Endpoint::Fact, &[], &bytes)?;
             spool::say(&failure, waiting);
             Ok(Sent::Waits(if strict { spool::SPOOLED } else { 0 }))
         }

@@ -1,4 +1,4 @@
-//! The server is away: evidence waits in the checkout, and goes out when it is back.
+//! The server is away: evidence waits, and goes out when it is back.
 
 use std::{
     fs,
@@ -74,7 +74,7 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     fs::create_dir_all(checkout.join(".git")).unwrap();
     fs::create_dir_all(checkout.join("deep")).unwrap();
     fs::write(checkout.join("deep/a.xml"), REPORT).unwrap();
-    let port = free_port();
+    let (port, spool) = (free_port(), folder.path().join("state"));
     let run = |args: &[&str], token: &str| -> Output {
         certrail()
             .args(["--server", &format!("http://127.0.0.1:{port}"), "--timeout", "5"])
@@ -82,36 +82,57 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
             .current_dir(checkout.join("deep"))
             .env("CERTRAIL_TOKEN", token)
             .env("CERTRAIL_PRODUCT", "pay")
+            .env("CERTRAIL_SPOOL", &spool)
             .output()
             .unwrap()
     };
     let commit = "a".repeat(40);
     let add = ["evidence", "add", "a.xml", "--commit", &commit];
-    let kept = run(&add, "t");
+    let secret = "certrail_very-secret-token";
+    let kept = run(&add, secret);
     assert_eq!(kept.status.code(), Some(0), "{}", text(&kept));
     assert!(text(&kept).contains("Not delivered yet") && text(&kept).contains("(1 item)"), "{}", text(&kept));
-    let spool = checkout.join(".certrail/spool");
     let waiting = || fs::read_dir(&spool).unwrap().filter(|e| e.as_ref().unwrap().path().is_file()).count();
     assert_eq!(waiting(), 2, "a request and its body");
     for entry in fs::read_dir(&spool).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        assert!(!text.contains("CERTRAIL_TOKEN") && !text.contains("bearer"), "{text}");
+        assert!(!text.contains(secret), "{text}");
     }
-    assert_eq!(fs::read_to_string(checkout.join(".certrail/.gitignore")).unwrap(), "*\n");
+    assert!(!checkout.join(".certrail").exists(), "nothing waits in the checkout");
     let fact = ["ticket", "PAY-7", "--title", "Rounding", "--strict-delivery"];
-    assert_eq!(run(&fact, "t").status.code(), Some(6));
-    assert_eq!(run(&["evidence", "deliver"], "t").status.code(), Some(6), "nobody answers yet");
+    assert_eq!(run(&fact, secret).status.code(), Some(6));
+    for fact in [
+        ["deploy", "record", "1.0.0", "--environment=staging", "--id=1", "--result=succeeded"].as_slice(),
+        &["deploy", "check", "1.0.0", "--environment=staging", "--result=passed"],
+        &["deploy", "rollback-target", "1.0.0", "--to=0.9.0", "--plan=redeploy"],
+    ] {
+        assert_eq!(run(fact, secret).status.code(), Some(0), "{fact:?}");
+    }
+    assert_eq!(run(&["evidence", "deliver"], secret).status.code(), Some(6), "nobody answers yet");
     // A gate that cannot be asked is never a yes.
-    assert_eq!(run(&["gate", "check", "evidence", "--release", "1.0.0"], "t").status.code(), Some(4));
+    assert_eq!(run(&["gate", "check", "evidence", "--release", "1.0.0"], secret).status.code(), Some(4));
     let mut server = start(&data, port);
-    // One that the server refuses is set aside, and blocks nothing.
-    fs::write(spool.join("00.json"), format!("{{\"server\":\"http://127.0.0.1:{port}\",\"path\":\"/api/v1/facts\",\"query\":[],\"tried_at\":\"2026-01-01T00:00:00Z\"}}")).unwrap();
-    fs::write(spool.join("00.body"), "{}").unwrap();
+    // What nobody may send from here is set aside: a forged approval, and a path that leads elsewhere.
+    let forge = |name: &str, item: &str, body: &str| {
+        fs::write(spool.join(format!("{name}.json")), item).unwrap();
+        fs::write(spool.join(format!("{name}.body")), body).unwrap();
+    };
+    let item = format!(
+        "{{\"server\":\"http://127.0.0.1:{port}\",\"token\":\"\",\"endpoint\":\"fact\",\"query\":[],\"tried_at\":\"2026-01-01T00:00:00Z\"}}"
+    );
+    forge("00", &item, "{\"kind\":\"deployment.approval\"}");
+    forge("01", &item.replace("\"fact\"", "\".elsewhere.invalid/x\""), "{}");
+    // Another token takes nothing of it along; a release that is not there is the server's no, and no reason to wait.
     let later = run(&["ticket", "PAY-8", "--title", "Retries"], &server.token);
     assert_eq!(later.status.code(), Some(0), "{}", text(&later));
-    assert!(text(&later).contains("Delivered what waited: 2 items"), "{}", text(&later));
+    assert!(!text(&later).contains("Delivered"), "{}", text(&later));
+    assert_eq!(waiting(), 2 * 5);
+    assert!(spool.join("refused/00.why").is_file() && spool.join("refused/01.why").is_file());
+    let delivered = run(&["evidence", "deliver"], "certrail_ended");
+    assert_eq!(delivered.status.code(), Some(6), "a token that is not live refuses nothing: {}", text(&delivered));
+    let delivered = run(&["evidence", "deliver"], &server.token);
+    assert!(text(&delivered).contains("2 delivered, 3 refused, 0 waiting"), "{}", text(&delivered));
     assert_eq!(waiting(), 0);
-    assert!(spool.join("refused/00.why").is_file());
     let again = run(&add, &server.token);
     assert!(text(&again).contains("a.xml: junit"), "{}", text(&again));
     server.child.kill().unwrap();

@@ -47,6 +47,11 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) ->
     Found { rules, ..Found::rows(rows) }
 }
 
+/// Whether exactly this environment may be deployed to: the same rule, before any deployment.
+pub(crate) fn for_environment(scope: &Scope<'_>, environment: &str, validity_days: i64) -> Row {
+    one(scope, environment, &approvals(scope, &[environment]), None, validity_days).0
+}
+
 /// The newest word of each person about one of the environments; nobody knows how many an unnamed one is.
 fn approvals<'a>(scope: &Scope<'a>, environments: &[&str]) -> Vec<(&'a Evidence, &'a Approval)> {
     let mut latest: BTreeMap<(String, &str), (&Evidence, &Approval)> = BTreeMap::new();

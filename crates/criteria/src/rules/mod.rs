@@ -182,6 +182,20 @@ impl Rule {
     }
 }
 
+/// How the approval to deploy to exactly one environment stands, by the same rule as at the judgement: an approval
+/// for one environment opens no other, and neither does an author's, an old one or one of another build.
+#[must_use]
+pub fn approval_for(criteria: &crate::Criteria, input: &Input<'_>, environment: &str) -> Row {
+    /// Where the criteria do not say how long an approval holds.
+    const USUAL_DAYS: i64 = 7;
+    let days = criteria.requirements.iter().find_map(|r| match &r.check {
+        Rule::Approval { validity_days, .. } => Some(*validity_days),
+        _ => None,
+    });
+    let world = World::new(input);
+    approval::for_environment(&Scope { input, world: &world }, environment, days.unwrap_or(USUAL_DAYS))
+}
+
 /// A row about the release as a whole.
 pub(crate) fn release_row(
     scope: &Scope<'_>,

@@ -1,7 +1,7 @@
 //! T03–T07: each change was approved before it was merged, on its final version, by somebody who
 //! wrote none of it and did not push last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict};
 
@@ -105,7 +105,9 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         .collect();
     let not_pusher: Vec<&&Approval<'_>> = good.iter().filter(|a| a.not_pusher == Truth::True).collect();
     let results = results(change, &given, &inputs);
-    let enough = good.len() as u64 >= needed;
+    // Two accounts of one person are one approval.
+    let people: BTreeSet<&str> = good.iter().map(|a| identities.person(a.by)).collect();
+    let enough = people.len() as u64 >= needed;
     let row = if let Some(by) = rejecting.first() {
         row(
             Verdict::Failed,

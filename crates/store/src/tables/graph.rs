@@ -2,32 +2,36 @@
 
 use crate::{Result, Tx};
 
-/// Remembers the parents of a commit. What a checkout told (`exact`) is never replaced by what a push implies.
-/// Returns the parents that were known before, if they differ.
+/// Remembers the parents of a commit, as a checkout told them (`exact`) or as a push implies them. Nothing that
+/// was told before is replaced. Returns what another push implied, if a checkout tells now.
 ///
 /// # Errors
 /// When the database fails.
-pub fn set_edge(tx: &Tx<'_>, child: &str, parents: &str, exact: bool) -> Result<Option<String>> {
-    let known =
-        tx.first("SELECT parents, exact FROM edge WHERE child = ?1", &[child.into()], |r| Ok((r.text(0)?, r.int(1)?)))?;
-    if known.as_ref().is_none_or(|(_, known_exact)| exact && *known_exact == 0) {
-        tx.exec(
-            "INSERT INTO edge (child, parents, exact) VALUES (?1, ?2, ?3)
-             ON CONFLICT (child) DO UPDATE SET parents = excluded.parents, exact = excluded.exact",
-            &[child.into(), parents.into(), i64::from(exact).into()],
-        )?;
+pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, exact: bool) -> Result<Option<String>> {
+    tx.exec(
+        "INSERT INTO edge (child, parents, exact) VALUES (?1, ?2, ?3)
+         ON CONFLICT (child, parents, exact) DO NOTHING",
+        &[child.into(), parents.into(), i64::from(exact).into()],
+    )?;
+    if !exact {
+        return Ok(None);
     }
-    Ok(known.map(|(text, _)| text).filter(|text| text != parents))
+    tx.first("SELECT parents FROM edge WHERE child = ?1 AND exact = 0 ORDER BY parents", &[child.into()], |r| r.text(0))
 }
 
-/// The parents of a commit, if any are known. A root commit has none: an empty list.
+/// Everything a commit is known to follow; `None` if nobody told. A root commit follows nothing: an empty list.
 ///
 /// # Errors
 /// When the database fails.
 pub fn parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
-    tx.first("SELECT parents FROM edge WHERE child = ?1", &[child.into()], |r| {
-        Ok(r.text(0)?.split_whitespace().map(str::to_owned).collect())
-    })
+    let told = tx.query("SELECT parents FROM edge WHERE child = ?1", &[child.into()], |r| r.text(0))?;
+    if told.is_empty() {
+        return Ok(None);
+    }
+    let mut all: Vec<String> = told.iter().flat_map(|t| t.split_whitespace()).map(str::to_owned).collect();
+    all.sort();
+    all.dedup();
+    Ok(Some(all))
 }
 
 /// Remembers that a commit reached a branch.

@@ -249,6 +249,14 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
     Ok(effects.warnings)
 }
 
+/// Looks at the deployments of every release of a product again: what counts as production has changed.
+pub(crate) fn ship_again(batch: &mut Batch<'_>, product: &str) -> Result<(), Fault> {
+    for stored in releases::of_product(batch.tx, product, None, i64::MAX as u64)? {
+        shipping::refresh(batch, stored.seq)?;
+    }
+    Ok(())
+}
+
 /// Looks again at pushes, tags and manifests among the touched signals: a product that was not known
 /// when they came is known now.
 pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<(), Fault> {
@@ -274,7 +282,7 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Resu
         let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
         for commit in &push.commits {
             if let Some(parents) = parent.replace(commit.sha.clone()) {
-                graph::set_edge(batch.tx, &commit.sha, &parents, false)?;
+                graph::add_edge(batch.tx, &commit.sha, &parents, false)?;
             }
             graph::insert_pushed(batch.tx, &commit.sha, &push.repository, &push.branch)?;
         }
@@ -323,12 +331,12 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
     }
     for commit in m.range.iter().flatten() {
         if let Some(parents) = &commit.parents
-            && let Some(other) = graph::set_edge(batch.tx, &commit.sha, &parents.join(" "), true)?
+            && let Some(other) = graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), true)?
         {
             // A push lists commits in a line; a merge has two parents. Only a real contradiction is worth a word.
             if !parents.iter().any(|p| other.contains(p.as_str())) {
                 effects.warnings.push(format!(
-                    "The push that brought {} implied another parent than the checkout shows; the checkout counts.",
+                    "The push that brought {} implied another parent than the checkout shows; both are followed.",
                     commit.sha
                 ));
             }
@@ -410,8 +418,10 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
         ownership::release_all(batch.tx, stored.seq, &mut effects.touched)?;
         open_release(batch, product)?;
     }
-    // Later releases may have counted this commit and what leads to it as theirs.
-    let overlapping = ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?;
+    // Later releases may have counted this commit and what leads to it as theirs, or wait to know where it is cut.
+    let mut overlapping: BTreeSet<i64> =
+        ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?.into_iter().collect();
+    overlapping.extend(graph::waiting_for(batch.tx, &range::place_of(&product.name, &cut.version))?);
     range::set_exact(batch.tx, stored.seq, cut.range.as_deref())?;
     range::recompute(batch, stored.seq, effects)?;
     for seq in overlapping.into_iter().filter(|seq| *seq != stored.seq) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BindRule, Key};
+use certrail_domain::{BindRule, Key, is_prerelease, normal_version};
 use certrail_store::{
     StoreError, Tx,
     tables::{bindings, graph, products, releases},
@@ -39,14 +39,15 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
     let previous = match &stored.release.previous {
-        Some(version) => {
-            Previous::Named(releases::by_version(batch.tx, &product.name, version)?.and_then(|s| s.release.commit))
-        }
+        Some(version) => Previous::Named {
+            place: place_of(&product.name, version),
+            cut: releases::by_version(batch.tx, &product.name, version)?.and_then(|s| s.release.commit),
+        },
         None => Previous::Unnamed,
     };
-    let Walked { commits, dark, partial } =
-        Walk { tx: batch.tx, seq, product: &product.name, told: &told, previous: &previous }.from(&commit)?;
     let version = stored.release.version.clone();
+    let walk = Walk { tx: batch.tx, seq, product: &product.name, version: &version, told: &told, previous: &previous };
+    let Walked { commits, dark, partial } = walk.from(&commit)?;
     let mut base: BTreeMap<Key, i64> = BTreeMap::new();
     let explicit = BindRule::Explicit.rank();
     base.insert(Key::release(&product.name, &version), explicit);
@@ -122,10 +123,15 @@ pub(super) fn leftovers(
     Ok(())
 }
 
+/// A key of the frontier: whoever waits there wants to know where a version is cut.
+pub(super) fn place_of(product: &str, version: &str) -> String {
+    format!("version:{product}/{}", normal_version(version))
+}
+
 /// Where a sender says that the range ends.
 enum Previous {
-    /// At a release, cut at this commit if we know it.
-    Named(Option<String>),
+    /// At a release, cut at this commit if we know it; the place in the frontier where that is heard of.
+    Named { place: String, cut: Option<String> },
     /// They did not say.
     Unnamed,
 }
@@ -135,6 +141,7 @@ struct Walk<'a> {
     tx: &'a Tx<'a>,
     seq: i64,
     product: &'a str,
+    version: &'a str,
     /// The range as a checkout told it; empty where nobody did.
     told: &'a BTreeSet<String>,
     previous: &'a Previous,
@@ -145,34 +152,35 @@ struct Walk<'a> {
 struct Walked {
     /// The commits of the release.
     commits: Vec<String>,
-    /// Commits we have never heard of, at which the way ended: a push that tells of one is looked at again.
+    /// Where the way ended for want of knowledge: whatever tells of one of these is reason to walk again.
     dark: Vec<String>,
     /// There may be commits that we do not know.
     partial: bool,
 }
 
 impl Walk<'_> {
-    /// Walks back from the cut to the cuts of other releases. A range that was told is believed where it ends at
-    /// the release before or in what we never heard of. Where it leaves out what pushes told us and no release
-    /// before contains, that belongs to this release all the same: leaving a commit out does not hide it.
+    /// Walks back from the cut to the cuts of other releases. What a checkout told is part of the release, whatever
+    /// else is known; and where it leaves out what pushes told, and no release before contains, that is part of it
+    /// all the same: leaving a commit out does not hide it.
     fn from(&self, cut: &str) -> Result<Walked, StoreError> {
         let mut walked = Walked::default();
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut before: Option<BTreeSet<String>> = None;
-        let mut queue = vec![cut.to_owned()];
+        let mut queue: Vec<String> = self.told.iter().cloned().chain([cut.to_owned()]).collect();
         while let Some(commit) = queue.pop() {
-            if !seen.insert(commit.clone()) || commit != cut && self.is_cut_of_another(&commit)? {
+            let own = commit == cut || self.told.contains(&commit);
+            if !seen.insert(commit.clone()) || !own && self.ends_at(&commit)? {
                 continue;
             }
             let parents = graph::parents(self.tx, &commit)?;
-            if !self.told.is_empty() && !self.told.contains(&commit) {
+            if !own && !self.told.is_empty() {
                 if parents.is_none() {
                     walked.partial |= matches!(self.previous, Previous::Unnamed);
                     walked.dark.push(commit);
                     continue;
                 }
                 if before.is_none() {
-                    before = Some(self.history_of_previous()?);
+                    before = Some(self.history_of_previous(&mut walked.dark)?);
                 }
                 if before.as_ref().is_some_and(|known| known.contains(&commit)) {
                     continue;
@@ -191,26 +199,42 @@ impl Walk<'_> {
             }
             walked.commits.push(commit);
         }
+        walked.commits.sort();
+        walked.dark.sort();
+        walked.dark.dedup();
         Ok(walked)
     }
 
     /// Every commit the release before is known to contain or follow.
-    fn history_of_previous(&self) -> Result<BTreeSet<String>, StoreError> {
+    fn history_of_previous(&self, dark: &mut Vec<String>) -> Result<BTreeSet<String>, StoreError> {
         let mut seen = BTreeSet::new();
-        let Previous::Named(Some(commit)) = self.previous else { return Ok(seen) };
-        let mut queue = vec![commit.clone()];
+        let Previous::Named { place, cut } = self.previous else { return Ok(seen) };
+        dark.push(place.clone());
+        let mut queue: Vec<String> = cut.iter().cloned().collect();
         while let Some(commit) = queue.pop() {
-            if seen.len() < MAX_COMMITS && seen.insert(commit.clone()) {
-                queue.extend(graph::parents(self.tx, &commit)?.unwrap_or_default());
+            if seen.len() >= MAX_COMMITS || !seen.insert(commit.clone()) {
+                continue;
+            }
+            match graph::parents(self.tx, &commit)? {
+                Some(parents) => queue.extend(parents),
+                None => dark.push(commit),
             }
         }
         Ok(seen)
     }
 
-    fn is_cut_of_another(&self, commit: &str) -> Result<bool, StoreError> {
+    /// Whether another release is cut there. A candidate (`2.5.0-rc.1`) ends no way but that of a candidate: what
+    /// it brought belongs to the release it was a candidate for, which is the one that is decided on.
+    fn ends_at(&self, commit: &str) -> Result<bool, StoreError> {
         for other in graph::cut_at(self.tx, commit)? {
-            if other != self.seq && releases::by_seq(self.tx, other)?.is_some_and(|s| s.release.product == self.product)
-            {
+            if other == self.seq {
+                continue;
+            }
+            let ends = releases::by_seq(self.tx, other)?.is_some_and(|s| {
+                let candidate = is_prerelease(&s.release.version) && !is_prerelease(self.version);
+                s.release.product == self.product && !candidate
+            });
+            if ends {
                 return Ok(true);
             }
         }

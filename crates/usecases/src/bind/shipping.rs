@@ -1,6 +1,6 @@
 //! A deployment seals: what reached production, when, and whether a decision allowed it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use certrail_domain::{
     BindRule, Facts, Interval, Key, ReleaseState, Time, Truth,
@@ -15,7 +15,7 @@ use crate::engine::{Batch, Fault};
 #[derive(Serialize)]
 struct Sealed<'a> {
     release: &'a str,
-    shipped_at: Time,
+    shipped_at: Option<Time>,
     ungated: bool,
 }
 
@@ -29,6 +29,7 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
     let release = &stored.release;
     let mut shipped: Option<(Time, Time)> = None;
+    let mut deployed: BTreeSet<&String> = BTreeSet::new();
     let (mut rollback, mut newest_rollback) = (false, None);
     for (signal, rule, _) in &evidence {
         let Facts::Deployment(d) = &signal.signal.facts else { continue };
@@ -41,37 +42,51 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         if shipped.is_none_or(|(known, _)| at < known) {
             shipped = Some((at, start));
         }
+        deployed.extend(&d.digests);
         if d.rollback {
             rollback = true;
             newest_rollback = newest_rollback.max(Some(at));
         }
     }
-    let Some((at, start)) = shipped else { return Ok(()) };
-    let before = |decided: i64| {
-        Interval::new(Time::from_micros(decided), 0).before(Interval::new(start, Interval::SERVER)) != Truth::False
-    };
-    let decided = decisions::of_release(batch.tx, release.id.as_str())?
-        .into_iter()
-        .any(|d| d.kind == "certification" && d.result == "PASSED" && before(d.decided));
-    let state = match release.state {
-        ReleaseState::RolledBack => ReleaseState::RolledBack,
-        _ => ReleaseState::Shipped,
+    let mut decided = false;
+    if let Some((_, start)) = shipped {
+        for d in decisions::of_release(batch.tx, release.id.as_str())? {
+            let before = Interval::new(Time::from_micros(d.decided), 0).before(Interval::new(start, Interval::SERVER));
+            // What was not there when somebody decided was not decided on.
+            let covered = releases::at(batch.tx, seq, d.log_index)?
+                .is_some_and(|then| deployed.iter().all(|digest| then.digests.contains(digest)));
+            decided |= d.kind == "certification" && d.result == "PASSED" && before != Truth::False && covered;
+        }
+    }
+    let state = match (release.state, shipped) {
+        (ReleaseState::RolledBack, Some(_)) => ReleaseState::RolledBack,
+        (_, Some(_)) => ReleaseState::Shipped,
+        // What is production was set anew, and this never went there.
+        (ReleaseState::Shipped | ReleaseState::RolledBack, None) if release.certified_at.is_some() => {
+            ReleaseState::Certified
+        }
+        (ReleaseState::Shipped | ReleaseState::RolledBack, None) => ReleaseState::Cut,
+        (state, None) => state,
     };
     let known = (release.state, release.shipped_at, release.ungated);
+    let now = (state, shipped.map(|(at, _)| at), shipped.is_some() && !decided);
     let version = release.version.clone();
-    stored.release.state = state;
-    stored.release.shipped_at = Some(at);
-    stored.release.ungated = !decided;
-    if rollback {
+    (stored.release.state, stored.release.shipped_at, stored.release.ungated) = now;
+    if let Some((at, _)) = shipped.filter(|_| rollback) {
         mark_rolled_back(batch, &stored, newest_rollback.unwrap_or(at))?;
     }
-    if known == (state, Some(at), !decided) {
+    if known == now {
         return Ok(());
     }
     releases::update(batch.tx, &stored, &version, batch.work_first)?;
     let mark = [label(&stored.label_key, stored.release.id.as_str())];
-    let sealed = Sealed { release: stored.release.id.as_str(), shipped_at: at, ungated: !decided };
-    batch.control(if decided { "release-sealed" } else { "release-ungated" }, "certrail", &mark, &sealed)?;
+    let sealed = Sealed { release: stored.release.id.as_str(), shipped_at: now.1, ungated: now.2 };
+    let act = match now {
+        (_, None, _) => "release-unsealed",
+        (_, _, true) => "release-ungated",
+        _ => "release-sealed",
+    };
+    batch.control(act, "certrail", &mark, &sealed)?;
     Ok(())
 }
 

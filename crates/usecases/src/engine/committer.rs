@@ -12,6 +12,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
@@ -163,7 +164,9 @@ pub(super) fn start(
             let first = match first {
                 Ok(first) => first,
                 Err(RecvTimeoutError::Timeout) => {
-                    note_last_signed(&engine, &mut guard);
+                    if let Some(engine) = engine.upgrade() {
+                        note_last_signed(&engine, &mut guard);
+                    }
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -179,12 +182,18 @@ pub(super) fn start(
             }
             let Some(engine) = engine.upgrade() else { break };
             commit(&engine, &mut writer, works);
+            // Under steady load there is no pause to wait for.
+            if guard.due(&engine.head()) == Some(Duration::ZERO) {
+                note_last_signed(&engine, &mut guard);
+            }
             if writer.changes() - moved > MOVE_AFTER_ROWS {
                 moved = writer.changes();
                 tidy.move_log(&writer);
             }
         }
-        note_last_signed(&engine, &mut guard);
+        if let Some(engine) = engine.upgrade() {
+            note_last_signed(&engine, &mut guard);
+        }
         drop(tidy);
         if let Err(error) = writer.checkpoint() {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
@@ -198,12 +207,13 @@ pub(super) fn start(
 }
 
 /// A guard that cannot be written protects nothing; that is said, and ingest goes on.
-fn note_last_signed(engine: &Weak<Engine>, guard: &mut Guard) {
-    if let Some(head) = engine.upgrade().map(|engine| engine.head()).filter(|head| guard.due(head).is_some())
+fn note_last_signed(engine: &Engine, guard: &mut Guard) {
+    let head = engine.head();
+    if guard.due(&head).is_some()
         && let Err(error) = guard.write(&head)
     {
         tracing::error!(%error, "the last signed head could not be noted; a restored copy may go unnoticed");
-        std::thread::sleep(super::guard::LAG);
+        guard.put_off();
     }
 }
 
@@ -325,6 +335,9 @@ fn attempt(
             }
             run(work.as_mut(), &mut batch, care)?;
             done += 1;
+            if !tx.is_open() {
+                return Err(StoreError::Damaged("the database gave the transaction up".into()).into());
+            }
         }
         let (leaves, pack) = (batch.leaves, batch.pack);
         let mut next = old.as_ref().clone();
@@ -394,7 +407,7 @@ fn seal(
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::thread;
 
     use super::*;
 

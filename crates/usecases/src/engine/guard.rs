@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::LogHead;
 
 /// How far the file may lag behind: what is lost within this time may go unnoticed.
-pub(super) const LAG: Duration = Duration::from_millis(250);
+const LAG: Duration = Duration::from_millis(250);
 
 /// What the file holds. The checkpoint is signed, so nobody but the log can raise it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,6 +94,11 @@ impl Guard {
         let answered = self.lost.is_none_or(|lost| head.epoch > lost);
         (answered && head.size() > self.written)
             .then(|| self.at.map_or(Duration::ZERO, |at| LAG.saturating_sub(at.elapsed())))
+    }
+
+    /// Tries again only after the usual time.
+    pub(super) fn put_off(&mut self) {
+        self.at = Some(Instant::now());
     }
 
     /// Writes the head, whole or not at all, and on disk when this returns.

@@ -80,7 +80,10 @@ fn fails_at(verification: &certrail_usecases::Verification, what: &str) {
 async fn even_with_the_sealing_key_a_dossier_cannot_say_what_its_evidence_does_not() {
     assert!(resealed(|_| {}).await.genuine());
     let conclusions = "what it says follows from its evaluation";
-    fails_at(&resealed(|d| d["sentence"] = json!("2.4.1 is certified.")).await, conclusions);
+    fails_at(&resealed(|d| d["sentence"] = json!("2.4.1 is certified.")).await, "its words are those of its verdicts");
+    // Under the name of another program nothing is compared, and that is not kept quiet.
+    let other = resealed(|d| d["integrity"]["tool"] = json!("certrail 0.0.9")).await;
+    assert!(other.checks.iter().any(|c| c.detail.starts_with("NOT COMPARED")), "{other:?}");
     fails_at(&resealed(|d| d["summary"]["met"] = json!(17)).await, conclusions);
     fails_at(
         &resealed(|d| d["evaluation"]["requirements"][2]["rows"][0]["verdict"] = json!("failed")).await,

@@ -63,11 +63,53 @@ async fn leaving_a_commit_out_of_the_range_does_not_hide_it() {
     let stage = pushed().await;
     cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &["b"])])).await;
     assert_eq!(contents(&stage, "2.5.0"), (vec!["a".into(), "b".into(), "c".into()], true));
-    // Nor does a parent that is not the real one: what was pushed and is in no release waits for the next.
+    // Nor does a parent that is not the real one: pushes told what it follows.
     let stage = pushed().await;
     cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &[BEGIN])])).await;
-    assert_eq!(contents(&stage, "2.5.0"), (vec!["c".into()], true));
-    assert_eq!(contents(&stage, "next").0, ["a", "b"]);
+    assert_eq!(contents(&stage, "2.5.0"), (vec!["a".into(), "b".into(), "c".into()], true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_takes_nothing_away_from_the_release_it_was_a_candidate_for() {
+    let all = (vec!["a".to_owned(), "b".to_owned(), "c".to_owned()], true);
+    let candidate = |minute: i64| Step::Hook("push", forge::tag(REPO, at(minute), "v2.5.0-rc.1", &sha("b"), "dana"));
+    // By tags alone, then by a range that a checkout told, then with the candidate heard of last.
+    let stage = pushed().await;
+    send(&stage, at(40), &candidate(40)).await;
+    let tag = forge::tag(REPO, at(50), "v2.5.0", &sha("c"), "dana");
+    send(&stage, at(50), &Step::Hook("push", tag)).await;
+    assert_eq!(contents(&stage, "2.5.0"), all);
+    let told = manifest("c", Some("2.4.0"), &[("c", &["b"]), ("b", &["a"]), ("a", &[BEGIN])]);
+    let stage = pushed().await;
+    send(&stage, at(40), &candidate(40)).await;
+    cut(&stage, &told).await;
+    assert_eq!(contents(&stage, "2.5.0"), all);
+    let stage = pushed().await;
+    cut(&stage, &told).await;
+    send(&stage, at(70), &candidate(70)).await;
+    assert_eq!(contents(&stage, "2.5.0"), all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_release_before_is_cut_may_be_heard_of_later() {
+    // 2.4.0 is cut at `r` on a branch of its own that left main at `a`; 2.5.0 is `c`, told from `b` on.
+    let before = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.5", "release_type": "normal", "repository": REPO, "commit": sha("r"), "previous": "2.4.0", "range": [{ "sha": sha("r"), "author": "dana", "title": "r", "tickets": [], "parents": [sha("a")] }] });
+    let after = manifest("c", Some("2.4.5"), &[("c", &["b"]), ("b", &["a"])]);
+    let mut found = Vec::new();
+    for before_first in [true, false] {
+        let stage = pushed().await;
+        let steps = if before_first {
+            [Step::Fact(before.clone()), after.clone()]
+        } else {
+            [after.clone(), Step::Fact(before.clone())]
+        };
+        for step in &steps {
+            cut(&stage, step).await;
+        }
+        found.push(contents(&stage, "2.5.0"));
+    }
+    assert_eq!(found[0], found[1]);
+    assert_eq!(found[0].0, ["b", "c"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

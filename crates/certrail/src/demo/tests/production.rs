@@ -1,0 +1,84 @@
+//! What is production is the product's word, and each environment has a gate of its own.
+
+use super::*;
+
+/// The finished evidence of 2.4.1, with a product that has these production environments.
+async fn with_production(environments: &[&str]) -> Stage {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    set_production(&stage, 1_900, environments).await;
+    stage
+}
+
+async fn set_production(stage: &Stage, minute: i64, environments: &[&str]) {
+    let body = json!({ "production": environments });
+    let answer = stage.sender.call(at(minute), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &body).await;
+    let answer = answer.unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(answer["repositories"], json!([REPO]), "what is not named stays");
+}
+
+/// The state of 2.4.1, and whether it is on record as ungated.
+fn standing(stage: &Stage) -> (String, bool) {
+    let release = find_release(&stage.engine, "pay", "2.4.1").expect("cut").release;
+    (release.state.name().to_owned(), release.ungated)
+}
+
+fn deployed(minute: i64, environment: &str, build: &str) -> Step {
+    let merge = sha("merge");
+    let mut event =
+        forge::deployment(REPO, at(minute), minute as u64, environment, &merge, &digest(build), Some("success"));
+    event["deployment"]["production_environment"] = json!(false);
+    Step::Hook("deployment_status", event)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_is_to_production_when_the_product_says_so_before_or_after() {
+    let early = with_production(&["live"]).await;
+    send(&early, at(2_000), &deployed(2_000, "live", "pay 2.4.1")).await;
+    assert_eq!(standing(&early), ("shipped".into(), true));
+    let late = with_production(&["production"]).await;
+    send(&late, at(2_000), &deployed(2_000, "live", "pay 2.4.1")).await;
+    assert_eq!(standing(&late), ("cut".into(), false));
+    set_production(&late, 2_010, &["live"]).await;
+    assert_eq!(standing(&late), ("shipped".into(), true));
+    set_production(&late, 2_020, &["production"]).await;
+    assert_eq!(standing(&late), ("cut".into(), false));
+    let report = certrail_usecases::fsck(&late.engine).expect("reads");
+    assert_eq!(report.faults, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_build_of_the_certified_commit_is_on_record_as_ungated() {
+    let stage = with_production(&["production", "prod-us"]).await;
+    decide(&stage).await;
+    assert_eq!(standing(&stage), ("shipped".into(), false));
+    send(&stage, at(3_000), &deployed(3_000, "prod-us", "rebuilt by hand")).await;
+    assert_eq!(standing(&stage), ("shipped".into(), true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authors_yes_opens_no_gate_that_another_environments_approval_left_shut() {
+    let stage = with_production(&["production", "prod-us"]).await;
+    decide(&stage).await; // certified, and approved for `production` by somebody separate
+    let ask = async |minute: i64| {
+        let path = "/api/v1/products/pay/releases/2.4.1/gates/deploy:prod-us";
+        let answer = stage.sender.call(at(minute), &stage.tokens["anna"], "POST", path, &Value::Null).await;
+        answer.unwrap_or_else(|e| panic!("{e}"))
+    };
+    let shut = ask(3_000).await;
+    assert_eq!(shut["allow"], false, "{shut:#}");
+    let review = json!({
+        "action": "approved", "approver": forge::user("dana"), "comment": "fine", "workflow_job_runs": [{ "environment": "prod-us" }],
+        "workflow_run": { "id": 99, "head_sha": sha("merge"), "updated_at": at(3_001).to_string() },
+        "sender": forge::user("dana"), "repository": { "full_name": REPO },
+    });
+    send(&stage, at(3_001), &Step::Hook("deployment_review", review)).await;
+    let shut = ask(3_002).await;
+    assert_eq!(shut["allow"], false, "{shut:#}");
+    let approval = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "approval", "environment": "prod-us", "verdict": "approved" });
+    stage.sender.call(at(3_003), &stage.tokens["priya"], "POST", "/api/v1/facts", &approval).await.unwrap_or_else(|e| panic!("{e}"));
+    let open = ask(3_004).await;
+    assert_eq!(open["allow"], true, "{open:#}");
+}
