@@ -304,7 +304,7 @@ fn an_approval_is_separate_beforehand_and_of_exactly_this() {
         Failed,
         Cause::WrongSubject,
     );
-    shipped().with(90, approved("production", human("rita"), "approved", IMAGE)).gives(ask, Missing, Cause::Absent);
+    shipped().with(90, approved("production", human("rita"), "approved", IMAGE)).gives(ask, Failed, Cause::TooLate);
     shipped().with(60, approved("production", human("rita"), "approved", IMAGE)).gives(
         ask,
         Indeterminate,

@@ -55,7 +55,8 @@ pub(crate) fn for_environment(scope: &Scope<'_>, environment: &str, validity_day
 /// The newest word of each person about one of the environments; nobody knows how many an unnamed one is.
 fn approvals<'a>(scope: &Scope<'a>, environments: &[&str]) -> Vec<(&'a Evidence, &'a Approval)> {
     let mut latest: BTreeMap<(String, &str), (&Evidence, &Approval)> = BTreeMap::new();
-    for e in &scope.world.usable {
+    // What came after the first production deployment counts for the next one: T19 sets each beside its own.
+    for e in scope.world.usable.iter().chain(&scope.world.after) {
         let Facts::Approval(a) = &e.signal.facts else { continue };
         if a.meaning != "approval" || !environments.contains(&a.environment.as_str()) {
             continue;

@@ -78,7 +78,11 @@ async fn an_authors_yes_opens_no_gate_that_another_environments_approval_left_sh
     let shut = ask(3_002).await;
     assert_eq!(shut["allow"], false, "{shut:#}");
     let approval = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "approval", "environment": "prod-us", "verdict": "approved" });
-    stage.sender.call(at(3_003), &stage.tokens["priya"], "POST", "/api/v1/facts", &approval).await.unwrap_or_else(|e| panic!("{e}"));
+    stage
+        .sender
+        .call(at(3_003), &stage.tokens["priya"], "POST", "/api/v1/facts", &approval)
+        .await
+        .unwrap_or_else(|e| panic!("{e}"));
     let open = ask(3_004).await;
     assert_eq!(open["allow"], true, "{open:#}");
 }
