@@ -119,3 +119,14 @@ fn a_checkout_does_not_get_the_token_of_whoever_stands_in_it() {
     let named = run(&[("CERTRAIL_SERVER", "http://127.0.0.1:9")]);
     assert_eq!(named.status.code(), Some(4), "{}", text(&named));
 }
+
+#[test]
+fn the_version_names_the_commit_it_was_built_from() {
+    let head = Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output();
+    let Some(head) = head.ok().filter(|o| o.status.success()) else {
+        eprintln!("skipped: this is no checkout");
+        return;
+    };
+    let (version, head) = (run(&["--version"]), String::from_utf8(head.stdout).unwrap());
+    assert!(text(&version).contains(head.trim()), "{} is not of {head}", text(&version));
+}
