@@ -53,9 +53,9 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which
                             tr {
                                 th scope="row" { a href=(format!("/r/{}/{}", layout::encode(&r.product), layout::encode(&r.version))) { (r.version) } }
                                 td { (r.state.name().replace('_', " ")) @if r.ungated { " " span.tag.failed { "✕ ungated" } } }
-                                td { (svg::bar(&card.evaluation.summary)) span.meta { (card.evaluation.summary.met) " of " (card.evaluation.summary.counted) } }
+                                td.one-line { (svg::bar(&card.evaluation.summary)) " " span.meta { (card.evaluation.summary.met) " of " (card.evaluation.summary.counted) } }
                                 td { (card.sentence) }
-                                td { @match r.shipped_at { Some(at) => (layout::time(at)), None => "–" } }
+                                td.one-line { @match r.shipped_at { Some(at) => (layout::time(at)), None => "–" } }
                             }
                         }
                     }
