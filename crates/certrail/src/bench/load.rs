@@ -103,6 +103,41 @@ pub(super) async fn send(
     Ok(Sent { took, latencies })
 }
 
+/// The same deliveries without a socket, `at_once` in flight: what verifying, mapping, binding and keeping cost.
+pub(super) async fn direct(engine: &Arc<Engine>, at_once: usize, count: u64, first: u64) -> Result<Duration, Failure> {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
+    let deliveries: Vec<Delivery> = (first..first + count).map(|n| signed(&key, n)).collect();
+    let deliveries = Arc::new(std::sync::Mutex::new(deliveries));
+    let begun = Instant::now();
+    let workers: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (engine, deliveries) = (engine.clone(), deliveries.clone());
+            tokio::spawn(async move {
+                loop {
+                    let next = deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+                    let Some(delivery) = next else { return Ok::<_, anyhow::Error>(()) };
+                    deliver_webhook(&engine, delivery).await?;
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.context("a sender ended early")??;
+    }
+    Ok(begun.elapsed())
+}
+
+fn signed(key: &aws_lc_rs::hmac::Key, n: u64) -> Delivery {
+    let body = body(n);
+    let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(key, &body).as_ref());
+    let headers = vec![
+        ("x-github-event".to_owned(), "check_run".to_owned()),
+        ("x-github-delivery".to_owned(), format!("direct-{n}")),
+        ("x-hub-signature-256".to_owned(), format!("sha256={tag}")),
+    ];
+    Delivery { connector: "github".into(), headers, body }
+}
+
 /// A check run of just about 1 KiB.
 fn body(n: u64) -> Vec<u8> {
     let mut value = json!({
