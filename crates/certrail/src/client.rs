@@ -183,6 +183,7 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
     match status.as_u16() {
         500.. => failure.undelivered(),
         400 | 404 | 409 | 413 | 422 if problem => failure.refused(),
+        403 if problem => failure.not_allowed(),
         _ => failure,
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Failure {
     pub(crate) undelivered: bool,
     /// The server read it and will not have it: sending it again is no use.
     pub(crate) refused: bool,
+    /// The token is live and may not do this.
+    pub(crate) not_allowed: bool,
     what: String,
     why: String,
     fix: String,
@@ -30,7 +32,15 @@ pub(crate) const NOT_FOUND: u8 = 5;
 
 impl Failure {
     pub(crate) fn new(exit: u8, what: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { exit, undelivered: false, refused: false, what: what.into(), why: why.into(), fix: fix.into() }
+        Self {
+            exit,
+            undelivered: false,
+            refused: false,
+            not_allowed: false,
+            what: what.into(),
+            why: why.into(),
+            fix: fix.into(),
+        }
     }
 
     /// The same, of something that may be delivered later.
@@ -41,6 +51,11 @@ impl Failure {
     /// The same, of something the server will not have.
     pub(crate) fn refused(self) -> Self {
         Self { refused: true, ..self }
+    }
+
+    /// The same, of something this token may not do.
+    pub(crate) fn not_allowed(self) -> Self {
+        Self { not_allowed: true, ..self }
     }
 
     /// Why.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use certrail_domain::{account_of_mail, facts::Commit, normal_version, version_cmp};
+use certrail_domain::{account_of_mail, facts::Commit, is_prerelease, normal_version, version_cmp};
 use gix::{ObjectId, Repository};
 
 /// What a checkout says about a release.
@@ -22,7 +22,7 @@ pub(crate) struct Range {
 /// Reads the range that ends at `at` (a tag, commit or `HEAD`).
 ///
 /// The previous release is the one named, else the nearest tagged version that `at` descends from.
-pub(crate) fn range(folder: &Path, at: &str, previous: Option<&str>) -> anyhow::Result<Range> {
+pub(crate) fn range(folder: &Path, version: &str, at: &str, previous: Option<&str>) -> anyhow::Result<Range> {
     let repo = gix::discover(folder).context("find the git checkout")?;
     if repo.is_shallow()? {
         bail!(
@@ -33,7 +33,12 @@ pub(crate) fn range(folder: &Path, at: &str, previous: Option<&str>) -> anyhow::
     let tags = version_tags(&repo)?;
     let before = match previous {
         Some(name) => Some((normal_version(name).to_owned(), resolve_version(&repo, &tags, name)?)),
-        None => nearest(&repo, tip, &tags)?,
+        // A candidate is not the release before the one it was a candidate for.
+        None => {
+            let before: Vec<_> =
+                tags.iter().filter(|(v, _)| is_prerelease(version) || !is_prerelease(v)).cloned().collect();
+            nearest(&repo, tip, &before)?
+        }
     };
     let walk = repo.rev_walk([tip]);
     let walk = match &before {

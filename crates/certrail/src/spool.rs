@@ -187,12 +187,31 @@ pub(crate) enum Whose {
 pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failure> {
     let folder = folder()?;
     let mut outcome = Delivered::default();
+    let waiting = items(&folder)?;
+    if waiting.is_empty() {
+        return Ok(outcome);
+    }
+    // Two commands at once would take each other's items for damaged ones. The one that comes second leaves it to the first.
+    let lock = fs::File::create(folder.join("lock")).context("lock the spool")?;
+    if lock.try_lock().is_err() {
+        outcome.waiting = waiting.len();
+        return Ok(outcome);
+    }
     let mut reachable = true;
-    for path in items(&folder)? {
+    for path in waiting {
         let body_path = path.with_extension("body");
-        let item: Option<Item> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let read = item.zip(fs::read(&body_path).ok()).filter(|(item, body)| item.endpoint.takes(body));
-        let Some((item, body)) = read else {
+        let (item, body) = match (fs::read(&path), fs::read(&body_path)) {
+            (Ok(item), Ok(body)) => (item, body),
+            // Another command delivered it just now.
+            (Err(e), _) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            // A disk that does not answer now may answer later.
+            _ => {
+                outcome.waiting += 1;
+                continue;
+            }
+        };
+        let item: Option<Item> = serde_json::from_slice(&item).ok();
+        let Some(item) = item.filter(|item| item.endpoint.takes(&body)) else {
             set_aside(&folder, &path, "It could not be read, or is nothing that may wait.")?;
             outcome.refused += 1;
             continue;
@@ -215,6 +234,8 @@ pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failur
                 set_aside(&folder, &path, failure.why())?;
                 outcome.refused += 1;
             }
+            // This token may not record this; what is behind it may well go out.
+            Err(failure) if failure.not_allowed => outcome.waiting += 1,
             // Not reached, not signed in, too much at once, something in between that is no certrail: it waits on.
             Err(_) => {
                 reachable = false;
@@ -244,10 +265,15 @@ fn set_aside(folder: &Path, item: &Path, why: &str) -> Result<(), Failure> {
 /// Delivers what waits before something else is asked; silence when nothing did.
 pub(crate) fn catch_up(client: &Client) {
     match deliver(client, Whose::Own) {
-        Ok(Delivered { delivered, .. }) if delivered > 0 => {
-            eprintln!("Delivered what waited: {delivered} item{}.", if delivered == 1 { "" } else { "s" });
+        Ok(Delivered { delivered, waiting, .. }) => {
+            let items = |n: usize| format!("{n} item{}", if n == 1 { "" } else { "s" });
+            if delivered > 0 {
+                eprintln!("Delivered what waited: {}.", items(delivered));
+            }
+            if waiting > 0 {
+                eprintln!("{} still wait; `certrail evidence deliver` tries them all.", items(waiting));
+            }
         }
-        Ok(_) => {}
         Err(failure) => failure.print(),
     }
 }

@@ -341,6 +341,25 @@ fn an_approval_is_separate_beforehand_and_of_exactly_this() {
 }
 
 #[test]
+fn a_later_word_changes_nothing_about_an_earlier_deployment() {
+    let twice = || {
+        change(Case::new())
+            .with(60, deployed("production", "1", "succeeded", false))
+            .with(30, approved("production", human("rita"), "approved", IMAGE))
+    };
+    let ask = "deployment-approval";
+    for later in ["approved", "rejected", "withdrawn"] {
+        let case = twice().with(90, approved("production", human("rita"), later, IMAGE));
+        case.gives(ask, Verdict::Passed, Cause::Satisfied);
+    }
+    // It counts for the next one.
+    twice()
+        .with(90, approved("production", human("rita"), "rejected", IMAGE))
+        .with(120, deployed("production", "2", "succeeded", false))
+        .gives(ask, Verdict::Failed, Cause::Negative);
+}
+
+#[test]
 fn every_production_environment_of_the_product_needs_its_own_approval() {
     let base = || {
         let mut case = change(Case::new());

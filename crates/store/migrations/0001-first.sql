@@ -142,8 +142,8 @@ CREATE TABLE cut (
 CREATE TABLE edge (
   child TEXT NOT NULL,
   parents TEXT NOT NULL,
-  exact BIGINT NOT NULL,
-  PRIMARY KEY (child, parents, exact)
+  told BIGINT NOT NULL,
+  PRIMARY KEY (child, parents, told)
 ) {keyed};
 
 -- Which commits reached which branch.

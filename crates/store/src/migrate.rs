@@ -6,8 +6,10 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-first.sql")];
 
 /// FNV-1a of a migration's text: a migration that was edited after it ran is noticed, not guessed at.
 fn fingerprint(text: &str) -> String {
+    // A checkout may end its lines in another way.
     let hash = text
         .bytes()
+        .filter(|b| *b != b'\r')
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
     format!("{hash:016x}")
 }
@@ -22,7 +24,10 @@ pub(crate) fn run(writer: &mut Writer) -> Result<()> {
         .and_then(|mut s| {
             s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<Vec<(i64, String)>>>()
         })
-        .map_err(|_| StoreError::Unreleased)?;
+        .map_err(|e| match e {
+            rusqlite::Error::SqlInputError { .. } => StoreError::Unreleased, // no such column
+            other => other.into(),
+        })?;
     for (version, fingerprint) in applied {
         let text = usize::try_from(version - 1).ok().and_then(|i| MIGRATIONS.get(i));
         if text.is_some_and(|text| self::fingerprint(text) != fingerprint) {

@@ -195,13 +195,39 @@ fn blockers(gate: &Gate, judged: &Judged) -> Vec<Blocker> {
 
 /// An approval for one environment opens no other: the rule of the criteria is asked about exactly this one.
 fn not_approved(judged: &Judged, environment: &str) -> Option<Blocker> {
-    // Where somebody excepted the requirement, or it does not apply to this type of release, nobody has to approve.
-    let asked = judged.criteria.requirements.iter().filter(|r| matches!(r.check, Rule::Approval { .. }));
-    let mut excused = asked.flat_map(|r| judged.evaluation.requirements.iter().filter(|found| found.id == r.id));
-    if excused.any(|found| matches!(found.verdict, Verdict::Excepted | Verdict::NotApplicable)) {
+    // Only what speaks of this environment can excuse it: a requirement that does not apply to this type of release,
+    // or one that somebody excepted as a whole, not for one deployment.
+    let seen = &judged.seen;
+    let production = seen.product.production.iter().any(|e| e.eq_ignore_ascii_case(environment));
+    let asked: Vec<(&String, i64)> = (judged.criteria.requirements.iter())
+        .filter_map(|r| match &r.check {
+            Rule::Approval { environment: of, validity_days }
+                if of == environment || of == Rule::PRODUCTION && production =>
+            {
+                Some((&r.id, *validity_days))
+            }
+            _ => None,
+        })
+        .collect();
+    let verdict = |id: &str| judged.evaluation.requirements.iter().find(|r| r.id == id).map(|r| r.verdict);
+    let excepted = |id: &str| {
+        seen.exceptions.iter().any(|e| {
+            e.scope.requirement == id
+                && e.scope.subject.as_deref().is_none_or(|subject| subject == "release")
+                && e.in_force(seen.decision_time)
+        })
+    };
+    let left: Vec<i64> = asked
+        .iter()
+        .filter(|(id, _)| verdict(id) != Some(Verdict::NotApplicable) && !excepted(id))
+        .map(|(_, days)| *days)
+        .collect();
+    if !asked.is_empty() && left.is_empty() {
         return None;
     }
-    let row = approval_for(&judged.criteria, &judged.seen.input(), environment);
+    // Where the criteria do not say how long an approval for this environment holds, a week.
+    let days = left.into_iter().min().unwrap_or(7);
+    let row = approval_for(&seen.input(), environment, days);
     (!row.verdict.opens_gate()).then(|| Blocker {
         requirement: "approval".into(),
         title: format!("Approval for {environment}"),

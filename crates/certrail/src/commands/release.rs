@@ -125,7 +125,7 @@ pub(super) fn path(product: &str, version: &str) -> String {
 
 fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
     let product = config::product(args.product.as_deref())?;
-    let range = git::range(&args.folder, &args.at, args.previous.as_deref())?;
+    let range = git::range(&args.folder, &args.version, &args.at, args.previous.as_deref())?;
     let planned_at = match &args.planned {
         Some(text) => Some(Time::parse(text).map_err(|e| {
             Failure::new(USAGE, "Nothing was cut.", format!("{e}."), "Write it like 2026-03-15T14:00:00Z.")

@@ -17,6 +17,13 @@ struct Server {
     token: String,
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -92,7 +99,10 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     let kept = run(&add, secret);
     assert_eq!(kept.status.code(), Some(0), "{}", text(&kept));
     assert!(text(&kept).contains("Not delivered yet") && text(&kept).contains("(1 item)"), "{}", text(&kept));
-    let waiting = || fs::read_dir(&spool).unwrap().filter(|e| e.as_ref().unwrap().path().is_file()).count();
+    let waiting = || {
+        let all = fs::read_dir(&spool).unwrap().map(|e| e.unwrap().path());
+        all.filter(|path| path.extension().is_some_and(|x| x == "json" || x == "body")).count()
+    };
     assert_eq!(waiting(), 2, "a request and its body");
     for entry in fs::read_dir(&spool).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -111,7 +121,7 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     assert_eq!(run(&["evidence", "deliver"], secret).status.code(), Some(6), "nobody answers yet");
     // A gate that cannot be asked is never a yes.
     assert_eq!(run(&["gate", "check", "evidence", "--release", "1.0.0"], secret).status.code(), Some(4));
-    let mut server = start(&data, port);
+    let server = start(&data, port);
     // What nobody may send from here is set aside: a forged approval, and a path that leads elsewhere.
     let forge = |name: &str, item: &str, body: &str| {
         fs::write(spool.join(format!("{name}.json")), item).unwrap();
@@ -135,6 +145,4 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     assert_eq!(waiting(), 0);
     let again = run(&add, &server.token);
     assert!(text(&again).contains("a.xml: junit"), "{}", text(&again));
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
 }

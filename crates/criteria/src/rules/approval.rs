@@ -3,22 +3,19 @@
 use std::collections::BTreeMap;
 
 use certrail_domain::{
-    ActorKind, Cause, EvidenceId, Facts, Row, RuleResult, Subject, Time, Truth, Verdict,
+    ActorKind, Cause, EvidenceId, Facts, Interval, Row, RuleResult, Subject, Time, Truth, Verdict,
     facts::{Approval, ApprovalVerdict},
 };
 
-use super::{Found, Scope, rule};
+use super::{Found, Rule, Scope, rule};
 use crate::{Evidence, world::DeploymentView};
-
-/// The word for every environment the product calls production; any other word means the environment of that name.
-const PRODUCTION: &str = "production";
 
 /// The deployments a requirement on an environment speaks of.
 pub(super) fn deployments_to<'s, 'a>(
     scope: &'s Scope<'a>,
     environment: &str,
 ) -> impl Iterator<Item = &'s DeploymentView<'a>> {
-    let production = environment == PRODUCTION;
+    let production = environment == Rule::PRODUCTION;
     let name = environment.to_owned();
     scope
         .world
@@ -31,7 +28,7 @@ pub(super) fn deployments_to<'s, 'a>(
 pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) -> Found {
     let (mut rows, mut rules) = (Vec::new(), Vec::new());
     let mut judge = |environments: &[&str], deployment: Option<&DeploymentView<'_>>| {
-        let approvals = approvals(scope, environments);
+        let approvals = approvals(scope, environments, deployment.map(|d| d.start));
         let named = deployment.map_or(environment, |d| d.newest.environment.as_str());
         let (row, mut results) = one(scope, named, &approvals, deployment, validity_days);
         rows.push(row);
@@ -42,32 +39,43 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) ->
     }
     if deployments_to(scope, environment).next().is_none() {
         let production: Vec<&str> = scope.input.product.production.iter().map(String::as_str).collect();
-        judge(if environment == PRODUCTION { &production } else { std::slice::from_ref(&environment) }, None);
+        judge(if environment == Rule::PRODUCTION { &production } else { std::slice::from_ref(&environment) }, None);
     }
     Found { rules, ..Found::rows(rows) }
 }
 
 /// Whether exactly this environment may be deployed to: the same rule, before any deployment.
 pub(crate) fn for_environment(scope: &Scope<'_>, environment: &str, validity_days: i64) -> Row {
-    one(scope, environment, &approvals(scope, &[environment]), None, validity_days).0
+    one(scope, environment, &approvals(scope, &[environment], None), None, validity_days).0
 }
 
-/// The newest word of each person about one of the environments; nobody knows how many an unnamed one is.
-fn approvals<'a>(scope: &Scope<'a>, environments: &[&str]) -> Vec<(&'a Evidence, &'a Approval)> {
-    let mut latest: BTreeMap<(String, &str), (&Evidence, &Approval)> = BTreeMap::new();
-    // What came after the first production deployment counts for the next one: T19 sets each beside its own.
+/// The newest word of each person about one of the environments, as it stood when the deployment began. A word that
+/// came later takes nothing back and fails nothing; a late yes counts only for saying that it was too late. Nobody
+/// knows how many people stand behind an approval without a name.
+fn approvals<'a>(
+    scope: &Scope<'a>,
+    environments: &[&str],
+    start: Option<Interval>,
+) -> Vec<(&'a Evidence, &'a Approval)> {
+    let mut latest: BTreeMap<(String, &str), (bool, &Evidence, &Approval)> = BTreeMap::new();
+    // What came after the first production deployment counts for the next one.
     for e in scope.world.usable.iter().chain(&scope.world.after) {
         let Facts::Approval(a) = &e.signal.facts else { continue };
         if a.meaning != "approval" || !environments.contains(&a.environment.as_str()) {
             continue;
         }
+        let late = start.is_some_and(|start| start.before(e.interval()) == Truth::True);
+        if late && a.verdict != ApprovalVerdict::Approved {
+            continue;
+        }
         let who = a.approver.as_ref().map_or(e.id.as_str(), |p| scope.input.identities.person(&p.account));
-        let known = latest.entry((who.to_owned(), a.environment.as_str())).or_insert((e, a));
-        if (e.at(), e.log_index) >= (known.0.at(), known.0.log_index) {
-            *known = (e, a);
+        let known = latest.entry((who.to_owned(), a.environment.as_str())).or_insert((late, e, a));
+        let rank = |late: bool, e: &Evidence| (!late, e.at(), e.log_index);
+        if rank(late, e) >= rank(known.0, known.1) {
+            *known = (late, e, a);
         }
     }
-    latest.into_values().collect()
+    latest.into_values().map(|(_, e, a)| (e, a)).collect()
 }
 
 /// An approval: before the deployment, of the same object, by somebody separate, still valid; and itself.

@@ -149,6 +149,9 @@ impl Found {
 }
 
 impl Rule {
+    /// The word for every environment the product calls production; any other means the environment of that name.
+    pub const PRODUCTION: &str = "production";
+
     /// The expression in it, if any.
     pub(crate) fn expression(&self) -> Option<&String> {
         match self {
@@ -185,15 +188,9 @@ impl Rule {
 /// How the approval to deploy to exactly one environment stands, by the same rule as at the judgement: an approval
 /// for one environment opens no other, and neither does an author's, an old one or one of another build.
 #[must_use]
-pub fn approval_for(criteria: &crate::Criteria, input: &Input<'_>, environment: &str) -> Row {
-    /// Where the criteria do not say how long an approval holds.
-    const USUAL_DAYS: i64 = 7;
-    let days = criteria.requirements.iter().find_map(|r| match &r.check {
-        Rule::Approval { validity_days, .. } => Some(*validity_days),
-        _ => None,
-    });
+pub fn approval_for(input: &Input<'_>, environment: &str, validity_days: i64) -> Row {
     let world = World::new(input);
-    approval::for_environment(&Scope { input, world: &world }, environment, days.unwrap_or(USUAL_DAYS))
+    approval::for_environment(&Scope { input, world: &world }, environment, validity_days)
 }
 
 /// A row about the release as a whole.

@@ -2,36 +2,68 @@
 
 use crate::{Result, Tx};
 
-/// Remembers the parents of a commit, as a checkout told them (`exact`) or as a push implies them. Nothing that
-/// was told before is replaced. Returns what another push implied, if a checkout tells now.
+/// How we know what a commit follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A push lists it behind another: an order, and a guess at ancestry where nothing better is known.
+    Listed = 0,
+    /// A checkout told its parents.
+    Exact = 1,
+    /// It is the head of a push: what the push lists, and the head before it, are its ancestors.
+    Pushed = 2,
+}
+
+/// Remembers what a commit follows; nothing that was told before is replaced. `true` if it is new.
 ///
 /// # Errors
 /// When the database fails.
-pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, exact: bool) -> Result<Option<String>> {
-    tx.exec(
-        "INSERT INTO edge (child, parents, exact) VALUES (?1, ?2, ?3)
-         ON CONFLICT (child, parents, exact) DO NOTHING",
-        &[child.into(), parents.into(), i64::from(exact).into()],
+pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, told: Told) -> Result<bool> {
+    let touched = tx.exec(
+        "INSERT INTO edge (child, parents, told) VALUES (?1, ?2, ?3)
+         ON CONFLICT (child, parents, told) DO NOTHING",
+        &[child.into(), parents.into(), (told as i64).into()],
     )?;
-    if !exact {
-        return Ok(None);
-    }
-    tx.first("SELECT parents FROM edge WHERE child = ?1 AND exact = 0 ORDER BY parents", &[child.into()], |r| r.text(0))
+    Ok(touched > 0)
 }
 
-/// Everything a commit is known to follow; `None` if nobody told. A root commit follows nothing: an empty list.
+/// What was told of a commit, by how it was told.
+fn edges(tx: &Tx<'_>, child: &str) -> Result<Vec<(String, i64)>> {
+    tx.query("SELECT parents, told FROM edge WHERE child = ?1", &[child.into()], |r| Ok((r.text(0)?, r.int(1)?)))
+}
+
+fn flat(edges: &[(String, i64)], wanted: impl Fn(i64) -> bool) -> Vec<String> {
+    let told = edges.iter().filter(|(_, told)| wanted(*told));
+    let mut all: Vec<String> = told.flat_map(|(text, _)| text.split_whitespace()).map(str::to_owned).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Everything a commit follows, for finding what belongs to a release: what a checkout told, else the order of a
+/// push, and in any case what its own push brought. `None` if nobody told. A root commit follows nothing.
 ///
 /// # Errors
 /// When the database fails.
 pub fn parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
-    let told = tx.query("SELECT parents FROM edge WHERE child = ?1", &[child.into()], |r| r.text(0))?;
-    if told.is_empty() {
-        return Ok(None);
+    let edges = edges(tx, child)?;
+    let exact = edges.iter().any(|(_, told)| *told == Told::Exact as i64);
+    let wanted = |told: i64| told != Told::Listed as i64 || !exact;
+    Ok((!edges.is_empty()).then(|| flat(&edges, wanted)))
+}
+
+/// What a commit surely follows, for leaving out what an earlier release contains: what its own push brought, else
+/// what a checkout told. An order in a list is no ground for leaving anything out.
+///
+/// # Errors
+/// When the database fails.
+pub fn sure_parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
+    let edges = edges(tx, child)?;
+    for told in [Told::Pushed, Told::Exact] {
+        if edges.iter().any(|(_, t)| *t == told as i64) {
+            return Ok(Some(flat(&edges, |t| t == told as i64)));
+        }
     }
-    let mut all: Vec<String> = told.iter().flat_map(|t| t.split_whitespace()).map(str::to_owned).collect();
-    all.sort();
-    all.dedup();
-    Ok(Some(all))
+    Ok(None)
 }
 
 /// Remembers that a commit reached a branch.

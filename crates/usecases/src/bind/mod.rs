@@ -18,10 +18,11 @@ use certrail_domain::{
 };
 use certrail_ledger::leaf::label;
 use certrail_store::{
-    StoreError,
+    StoreError, Tx,
     tables::{
         bindings::{self, Binding},
-        graph, products,
+        graph::{self, Told},
+        products,
         releases::{self, StoredRelease},
         signals,
     },
@@ -278,16 +279,8 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Resu
         if product.branch != push.branch {
             continue;
         }
-        // The push that creates the branch begins its history; after a forced push the way back is not known.
-        let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
-        for commit in &push.commits {
-            if let Some(parents) = parent.replace(commit.sha.clone()) {
-                graph::add_edge(batch.tx, &commit.sha, &parents, false)?;
-            }
-            graph::insert_pushed(batch.tx, &commit.sha, &push.repository, &push.branch)?;
-        }
+        let mut waiting = learn_history(batch.tx, push, &product.name)?;
         let open = open_release(batch, &product)?;
-        let mut waiting = BTreeSet::new();
         for commit in &push.commits {
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
             if !ownership::in_a_cut_release(batch.tx, &product.name, &commit.sha)? {
@@ -305,6 +298,34 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Resu
         }
     }
     Ok(())
+}
+
+/// What the commits of a push follow. Returns the releases whose range this may change.
+fn learn_history(tx: &Tx<'_>, push: &Push, product: &str) -> Result<BTreeSet<i64>, StoreError> {
+    let mut changed: Vec<&str> = Vec::new();
+    // The push that creates the branch begins its history; after a forced push the way back is not known.
+    let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
+    for commit in &push.commits {
+        if let Some(before) = parent.replace(commit.sha.clone())
+            && graph::add_edge(tx, &commit.sha, &before, Told::Listed)?
+        {
+            changed.push(&commit.sha);
+        }
+        graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch)?;
+    }
+    if let Some(head) = push.commits.last() {
+        let before = push.before.iter().filter(|_| !push.forced);
+        let listed = push.commits.iter().map(|c| &c.sha).filter(|sha| **sha != head.sha);
+        let all: Vec<&str> = before.chain(listed).map(String::as_str).collect();
+        if graph::add_edge(tx, &head.sha, &all.join(" "), Told::Pushed)? {
+            changed.push(&head.sha);
+        }
+    }
+    let mut releases = BTreeSet::new();
+    for sha in changed {
+        releases.extend(ownership::cut_releases_with(tx, product, sha)?);
+    }
+    Ok(releases)
 }
 
 fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<(), Fault> {
@@ -326,20 +347,11 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<
 fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effects) -> Result<(), Fault> {
     let Some(product) = products::get(batch.tx, &m.product)? else { return Ok(()) };
     let mut waiting = BTreeSet::new();
-    for commit in m.range.iter().flatten().filter(|c| c.parents.is_some()) {
-        waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
-    }
     for commit in m.range.iter().flatten() {
-        if let Some(parents) = &commit.parents
-            && let Some(other) = graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), true)?
-        {
-            // A push lists commits in a line; a merge has two parents. Only a real contradiction is worth a word.
-            if !parents.iter().any(|p| other.contains(p.as_str())) {
-                effects.warnings.push(format!(
-                    "The push that brought {} implied another parent than the checkout shows; both are followed.",
-                    commit.sha
-                ));
-            }
+        let Some(parents) = &commit.parents else { continue };
+        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), Told::Exact)? {
+            waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
+            waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &commit.sha)?);
         }
     }
     let cut = Cut {
@@ -348,7 +360,7 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
         repository: m.repository.clone(),
         digests: m.digests.clone(),
         release_type: Some(m.release_type),
-        previous: m.previous.clone(),
+        previous: m.previous.as_deref().map(|v| normal_version(v).to_owned()),
         range: m.range.as_ref().map(|r| r.iter().map(|c| c.sha.clone()).collect()),
         planned_at: m.planned_at,
     };
@@ -399,7 +411,8 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     release.repository =
         release.repository.take().or_else(|| cut.repository.clone()).or_else(|| product.repositories.first().cloned());
     release.release_type = cut.release_type.unwrap_or(release.release_type);
-    release.previous = cut.previous.clone().or_else(|| release.previous.take());
+    // What was told first stands: a later word must not take commits out of what somebody decided on.
+    release.previous = release.previous.take().or_else(|| cut.previous.clone());
     release.planned_at = cut.planned_at.or(release.planned_at);
     release.cut_at = release.cut_at.or(Some(batch.now));
     if release.state == ReleaseState::Open {

@@ -38,13 +38,7 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         .into_iter()
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
-    let previous = match &stored.release.previous {
-        Some(version) => Previous::Named {
-            place: place_of(&product.name, version),
-            cut: releases::by_version(batch.tx, &product.name, version)?.and_then(|s| s.release.commit),
-        },
-        None => Previous::Unnamed,
-    };
+    let previous = previous_of(batch.tx, &stored.release)?;
     let version = stored.release.version.clone();
     let walk = Walk { tx: batch.tx, seq, product: &product.name, version: &version, told: &told, previous: &previous };
     let Walked { commits, dark, partial } = walk.from(&commit)?;
@@ -129,11 +123,36 @@ pub(super) fn place_of(product: &str, version: &str) -> String {
 }
 
 /// Where a sender says that the range ends.
-enum Previous {
-    /// At a release, cut at this commit if we know it; the place in the frontier where that is heard of.
-    Named { place: String, cut: Option<String> },
-    /// They did not say.
-    Unnamed,
+#[derive(Default)]
+struct Previous {
+    /// They said something.
+    named: bool,
+    /// Where that release is cut, if we know it.
+    cut: Option<String>,
+    /// The places in the frontier where more is heard of it.
+    places: Vec<String>,
+}
+
+/// The release before, as it was told. Behind a candidate stands what the candidate itself follows, unless this is
+/// one too; and no release comes before itself.
+fn previous_of(tx: &Tx<'_>, release: &certrail_domain::Release) -> Result<Previous, StoreError> {
+    let mut previous = Previous::default();
+    let mut next = release.previous.clone();
+    while let Some(version) = next.take() {
+        let place = place_of(&release.product, &version);
+        if version == release.version || previous.places.contains(&place) {
+            return Ok(Previous { named: false, cut: None, places: previous.places });
+        }
+        previous.places.push(place);
+        let before = releases::by_version(tx, &release.product, &version)?.map(|s| s.release);
+        if is_prerelease(&version) && !is_prerelease(&release.version) {
+            next = before.and_then(|r| r.previous);
+            continue;
+        }
+        previous.named = true;
+        previous.cut = before.and_then(|r| r.commit);
+    }
+    Ok(previous)
 }
 
 /// The way back from a cut.
@@ -163,7 +182,7 @@ impl Walk<'_> {
     /// else is known; and where it leaves out what pushes told, and no release before contains, that is part of it
     /// all the same: leaving a commit out does not hide it.
     fn from(&self, cut: &str) -> Result<Walked, StoreError> {
-        let mut walked = Walked::default();
+        let mut walked = Walked { dark: self.previous.places.clone(), ..Walked::default() };
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut before: Option<BTreeSet<String>> = None;
         let mut queue: Vec<String> = self.told.iter().cloned().chain([cut.to_owned()]).collect();
@@ -175,12 +194,12 @@ impl Walk<'_> {
             let parents = graph::parents(self.tx, &commit)?;
             if !own && !self.told.is_empty() {
                 if parents.is_none() {
-                    walked.partial |= matches!(self.previous, Previous::Unnamed);
+                    walked.partial |= !self.previous.named;
                     walked.dark.push(commit);
                     continue;
                 }
                 if before.is_none() {
-                    before = Some(self.history_of_previous(&mut walked.dark)?);
+                    before = Some(self.history_of_previous(cut, &mut walked.dark)?);
                 }
                 if before.as_ref().is_some_and(|known| known.contains(&commit)) {
                     continue;
@@ -205,20 +224,21 @@ impl Walk<'_> {
         Ok(walked)
     }
 
-    /// Every commit the release before is known to contain or follow.
-    fn history_of_previous(&self, dark: &mut Vec<String>) -> Result<BTreeSet<String>, StoreError> {
+    /// Every commit the release before surely contains or follows. One that comes after this cut is not before it.
+    fn history_of_previous(&self, own: &str, dark: &mut Vec<String>) -> Result<BTreeSet<String>, StoreError> {
         let mut seen = BTreeSet::new();
-        let Previous::Named { place, cut } = self.previous else { return Ok(seen) };
-        dark.push(place.clone());
-        let mut queue: Vec<String> = cut.iter().cloned().collect();
+        let mut queue: Vec<String> = self.previous.cut.iter().cloned().collect();
         while let Some(commit) = queue.pop() {
             if seen.len() >= MAX_COMMITS || !seen.insert(commit.clone()) {
                 continue;
             }
-            match graph::parents(self.tx, &commit)? {
+            match graph::sure_parents(self.tx, &commit)? {
                 Some(parents) => queue.extend(parents),
                 None => dark.push(commit),
             }
+        }
+        if seen.contains(own) {
+            seen.clear();
         }
         Ok(seen)
     }

@@ -1,6 +1,9 @@
 //! A deployment seals: what reached production, when, and whether a decision allowed it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use certrail_domain::{
     BindRule, Facts, Interval, Key, ReleaseState, Time, Truth,
@@ -28,8 +31,9 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let evidence = bindings::evidence_at(batch.tx, seq, u64::MAX >> 1)?;
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
     let release = &stored.release;
-    let mut shipped: Option<(Time, Time)> = None;
-    let mut deployed: BTreeSet<&String> = BTreeSet::new();
+    let mut shipped: Option<Time> = None;
+    // Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23).
+    let mut deployments: BTreeMap<(&str, &str), (Time, BTreeSet<&String>)> = BTreeMap::new();
     let (mut rollback, mut newest_rollback) = (false, None);
     for (signal, rule, _) in &evidence {
         let Facts::Deployment(d) = &signal.signal.facts else { continue };
@@ -39,25 +43,29 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         }
         let at = signal.signal.occurred_at.unwrap_or(signal.received);
         let start = started(&evidence, d).unwrap_or(at);
-        if shipped.is_none_or(|(known, _)| at < known) {
-            shipped = Some((at, start));
-        }
-        deployed.extend(&d.digests);
+        shipped = Some(shipped.map_or(at, |known| known.min(at)));
+        let known = deployments.entry((&d.system, &d.id)).or_insert_with(|| (start, BTreeSet::new()));
+        known.0 = known.0.min(start);
+        known.1.extend(&d.digests);
         if d.rollback {
             rollback = true;
             newest_rollback = newest_rollback.max(Some(at));
         }
     }
-    let mut decided = false;
-    if let Some((_, start)) = shipped {
-        for d in decisions::of_release(batch.tx, release.id.as_str())? {
-            let before = Interval::new(Time::from_micros(d.decided), 0).before(Interval::new(start, Interval::SERVER));
-            // What was not there when somebody decided was not decided on.
-            let covered = releases::at(batch.tx, seq, d.log_index)?
-                .is_some_and(|then| deployed.iter().all(|digest| then.digests.contains(digest)));
-            decided |= d.kind == "certification" && d.result == "PASSED" && before != Truth::False && covered;
+    let mut certifications = Vec::new();
+    for d in decisions::of_release(batch.tx, release.id.as_str())? {
+        if d.kind == "certification" && d.result == "PASSED" {
+            let then = releases::at(batch.tx, seq, d.log_index)?.map(|r| r.digests).unwrap_or_default();
+            certifications.push((Interval::new(Time::from_micros(d.decided), 0), then));
         }
     }
+    let decided = deployments.values().all(|(start, digests)| {
+        certifications.iter().any(|(at, then)| {
+            // What was not there when somebody decided was not decided on.
+            at.before(Interval::new(*start, Interval::SERVER)) != Truth::False
+                && digests.iter().all(|digest| then.contains(digest))
+        })
+    });
     let state = match (release.state, shipped) {
         (ReleaseState::RolledBack, Some(_)) => ReleaseState::RolledBack,
         (_, Some(_)) => ReleaseState::Shipped,
@@ -69,10 +77,10 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         (state, None) => state,
     };
     let known = (release.state, release.shipped_at, release.ungated);
-    let now = (state, shipped.map(|(at, _)| at), shipped.is_some() && !decided);
+    let now = (state, shipped, shipped.is_some() && !decided);
     let version = release.version.clone();
     (stored.release.state, stored.release.shipped_at, stored.release.ungated) = now;
-    if let Some((at, _)) = shipped.filter(|_| rollback) {
+    if let Some(at) = shipped.filter(|_| rollback) {
         mark_rolled_back(batch, &stored, newest_rollback.unwrap_or(at))?;
     }
     if known == now {
@@ -105,12 +113,15 @@ fn started(evidence: &[(Arc<StoredSignal>, BindRule, Key)], of: &Deployment) -> 
 
 /// Going back to an earlier release takes the later one out of production.
 fn mark_rolled_back(batch: &mut Batch<'_>, target: &releases::StoredRelease, at: Time) -> Result<(), Fault> {
-    let newest = releases::in_state(batch.tx, &target.release.product, ReleaseState::Shipped)?
+    // The newest that was out at that moment, whatever became of it since: going back twice takes back one release.
+    let mut out = releases::in_state(batch.tx, &target.release.product, ReleaseState::Shipped)?;
+    out.extend(releases::in_state(batch.tx, &target.release.product, ReleaseState::RolledBack)?);
+    let newest = out
         .into_iter()
         .filter(|s| s.seq != target.seq)
         .filter(|s| s.release.shipped_at.is_some_and(|t| t <= at))
         .max_by_key(|s| s.release.shipped_at);
-    if let Some(mut stored) = newest {
+    if let Some(mut stored) = newest.filter(|s| s.release.state == ReleaseState::Shipped) {
         let version = stored.release.version.clone();
         stored.release.state = ReleaseState::RolledBack;
         releases::update(batch.tx, &stored, &version, batch.work_first)?;
