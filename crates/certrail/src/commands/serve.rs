@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// is then noticed. In the data folder if not given.
     #[arg(long, env = "CERTRAIL_GUARD")]
     guard: Option<PathBuf>,
-    /// Where people reach it, through a proxy with TLS say: https://certrail.example.com. Sessions then travel over TLS only.
+    /// Where people reach it, through a proxy with TLS: `https://certrail.example.com`, say. Sessions then travel over TLS only.
     #[arg(long, env = "CERTRAIL_PUBLIC_URL", value_parser = public_url)]
     public_url: Option<String>,
     /// Write logs as JSON.
