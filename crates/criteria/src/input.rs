@@ -80,10 +80,9 @@ impl Identities {
     /// address, or two mail addresses, could be anybody's until a person is recorded who owns one of that kind.
     #[must_use]
     pub fn same(&self, a: &str, b: &str) -> Truth {
-        let of = |holds| if holds { Truth::True } else { Truth::False };
         match (a == b, self.person_of.get(a), self.person_of.get(b)) {
             (true, ..) => Truth::True,
-            (_, Some(a), Some(b)) => of(a == b),
+            (_, Some(a), Some(b)) => (a == b).into(),
             (_, Some(person), None) => self.owns_kind_of(person, b),
             (_, None, Some(person)) => self.owns_kind_of(person, a),
             (_, None, None) => of_two_logins(a, b),
@@ -101,8 +100,7 @@ impl Identities {
 
     /// Whether an account is one of several: [`Truth::True`] if it is, unknown if that cannot be told of one.
     pub fn among<'a>(&self, account: &str, others: impl IntoIterator<Item = &'a str>) -> Truth {
-        let truths: Vec<Truth> = others.into_iter().map(|other| self.same(account, other)).collect();
-        [Truth::True, Truth::Unknown].into_iter().find(|t| truths.contains(t)).unwrap_or(Truth::False)
+        Truth::any(others.into_iter().map(|other| self.same(account, other)))
     }
 }
 

@@ -121,6 +121,35 @@ pub enum Truth {
     Unknown,
 }
 
+impl Truth {
+    /// Whether any of several statements holds: unknown if none surely does and one may.
+    pub fn any(statements: impl IntoIterator<Item = Self>) -> Self {
+        statements.into_iter().fold(Self::False, |best, truth| match (best, truth) {
+            (Self::True, _) | (_, Self::True) => Self::True,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::False, Self::False) => Self::False,
+        })
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+impl std::ops::Not for Truth {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 /// An instant and how far off it may be: the closed interval `[at - epsilon, at + epsilon]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {

@@ -133,12 +133,9 @@ fn one(
         })
         .collect();
     let name = &subject.id;
-    let best = |pick: &dyn Fn(&Judged<'_>) -> Truth| {
-        let all: Vec<Truth> = judged.iter().map(pick).collect();
-        [Truth::True, Truth::Unknown].into_iter().find(|t| all.contains(t)).unwrap_or(Truth::False)
-    };
-    let of = |b: bool| if b { Truth::True } else { Truth::False };
-    let (t19, t20, t22) = (best(&|j| j.0), best(&|j| of(j.1)), best(&|j| j.2));
+    let t19 = Truth::any(judged.iter().map(|j| j.0));
+    let t20 = Truth::any(judged.iter().map(|j| j.1.into()));
+    let t22 = Truth::any(judged.iter().map(|j| j.2));
     let say = |truth: Truth, yes: &str, no: &str, unknown: &str| match truth {
         Truth::True => yes.to_owned(),
         Truth::False => no.to_owned(),
@@ -258,9 +255,5 @@ fn separate(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<
     }
     let deployer = deployment.and_then(|d| d.newest.deployer.as_ref()).filter(|d| d.kind == ActorKind::Human);
     let involved = scope.world.authors().into_iter().chain(deployer.map(|d| d.account.as_str()));
-    match scope.input.identities.among(&approver.account, involved) {
-        Truth::True => Truth::False,
-        Truth::False => Truth::True,
-        Truth::Unknown => Truth::Unknown,
-    }
+    !scope.input.identities.among(&approver.account, involved)
 }

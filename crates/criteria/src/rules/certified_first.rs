@@ -11,7 +11,7 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         .production()
         .map(|d| {
             let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
-            let decided: Vec<Truth> = scope
+            let decided = scope
                 .input
                 .certifications
                 .iter()
@@ -19,9 +19,8 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                     // A build that was not there when somebody decided was not decided on.
                     c.passed && d.digests.iter().all(|x| c.digests.contains(x))
                 })
-                .map(|c| before(c.at))
-                .collect();
-            let truth = [Truth::True, Truth::Unknown].into_iter().find(|t| decided.contains(t)).unwrap_or(Truth::False);
+                .map(|c| before(c.at));
+            let truth = Truth::any(decided);
             let (verdict, cause, sentence) = match truth {
                 Truth::True => {
                     (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned())

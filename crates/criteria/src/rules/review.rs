@@ -42,14 +42,6 @@ struct Approval<'a> {
     human: bool,
 }
 
-const fn not(truth: Truth) -> Truth {
-    match truth {
-        Truth::True => Truth::False,
-        Truth::False => Truth::True,
-        Truth::Unknown => Truth::Unknown,
-    }
-}
-
 fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<RuleResult>) {
     let inputs: Vec<_> =
         change.evidence.iter().cloned().chain(change.reviews.iter().map(|r| r.evidence.id.clone())).collect();
@@ -94,8 +86,8 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
             at: v.evidence.at(),
             before_merge: change.merged.map_or(Truth::True, |m| v.evidence.interval().before(m)),
             final_revision: v.review.revision.is_some() && v.review.revision == change.head,
-            independent: not(identities.among(account, change.authors.iter().map(String::as_str))),
-            not_pusher: change.last_pusher.as_ref().map_or(Truth::Unknown, |p| not(identities.same(p, account))),
+            independent: !identities.among(account, change.authors.iter().map(String::as_str)),
+            not_pusher: change.last_pusher.as_ref().map_or(Truth::Unknown, |p| !identities.same(p, account)),
             human: v.review.reviewer.as_ref().is_some_and(|r| r.kind == ActorKind::Human),
         })
         .collect();
@@ -216,14 +208,10 @@ fn results(change: &ChangeView<'_>, given: &[Approval<'_>], inputs: &[certrail_d
         let sentence = format!("No approval of {} was recorded.", change.name);
         return vec![rule("T03", &change.id, Truth::False, sentence, inputs.to_vec())];
     }
-    let best = |truths: Vec<Truth>| {
-        [Truth::True, Truth::Unknown].into_iter().find(|t| truths.contains(t)).unwrap_or(Truth::False)
-    };
-    let of = |holds: bool| if holds { Truth::True } else { Truth::False };
-    let before = best(given.iter().map(|a| a.before_merge).collect());
-    let fresh = of(given.iter().any(|a| a.final_revision));
-    let separate = best(given.iter().map(|a| a.not_pusher).collect());
-    let independent = best(given.iter().filter(|a| a.human).map(|a| a.independent).collect());
+    let before = Truth::any(given.iter().map(|a| a.before_merge));
+    let fresh = Truth::any(given.iter().map(|a| a.final_revision.into()));
+    let separate = Truth::any(given.iter().map(|a| a.not_pusher));
+    let independent = Truth::any(given.iter().filter(|a| a.human).map(|a| a.independent));
     let name = &change.name;
     let yes_no = |truth: Truth, yes: &str, no: &str, unknown: &str| match truth {
         Truth::True => format!("{name}: {yes}"),

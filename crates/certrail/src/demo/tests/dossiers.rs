@@ -1,18 +1,29 @@
 //! Dossiers: what is genuine, and what only looks so.
 
+use certrail_usecases::{DossierFile, Renderer, make_dossier};
+
 use super::*;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_sealed_by_another_hand_are_not_genuine() {
-    use certrail_ledger::{keys::DecisionKey, seal};
+/// The dossier of 2.4.1 as it stands, without pages.
+async fn made(stage: &Stage) -> DossierFile {
+    make_dossier(&stage.engine, "pay", "2.4.1", Renderer::None).await.expect("made")
+}
+
+/// The release from the first push to production, with its dossier.
+async fn finished() -> (Stage, DossierFile) {
     let stage = stage().await;
     for (minute, step) in steps() {
         send(&stage, at(minute), &step).await;
     }
     decide(&stage).await;
-    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
-        .await
-        .expect("made");
+    let file = made(&stage).await;
+    (stage, file)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_sealed_by_another_hand_are_not_genuine() {
+    use certrail_ledger::{keys::DecisionKey, seal};
+    let (stage, file) = finished().await;
     let key = stage.engine.keys.log.verifier().vkey();
     let verify = |bytes: &[u8]| certrail_usecases::verify_dossier(bytes, Some(&key));
     assert!(verify(&file.json).genuine(), "{:?}", verify(&file.json));
@@ -40,9 +51,7 @@ async fn a_decision_on_a_large_release_keeps_its_frozen_world() {
         stage.sender.github(at(80), "check_run", &check).await.expect("taken");
     }
     decide(&stage).await;
-    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
-        .await
-        .expect("made");
+    let file = made(&stage).await;
     let verified = certrail_usecases::verify_dossier(&file.json, None);
     assert!(verified.genuine(), "{verified:?}");
     let report = certrail_usecases::fsck(&stage.engine).expect("reads");
@@ -52,14 +61,7 @@ async fn a_decision_on_a_large_release_keeps_its_frozen_world() {
 /// A dossier of the finished release, changed by somebody who holds the sealing key.
 async fn resealed(change: impl FnOnce(&mut Value)) -> certrail_usecases::Verification {
     use certrail_ledger::seal;
-    let stage = stage().await;
-    for (minute, step) in steps() {
-        send(&stage, at(minute), &step).await;
-    }
-    decide(&stage).await;
-    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
-        .await
-        .expect("made");
+    let (stage, file) = finished().await;
     let (inner, _) = seal::open_json(&file.json).expect("sealed");
     let mut value: Value = serde_json::from_slice(&inner).expect("JSON");
     change(&mut value);
@@ -98,28 +100,10 @@ async fn even_with_the_sealing_key_a_dossier_cannot_say_what_its_evidence_does_n
     fails_at(&resealed(|d| d["decisions"][0]["at"] = json!("2026-01-01T00:00:00Z")).await, decisions);
 }
 
-/// A small deterministic generator (xorshift), so that a failure names its seed.
-fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    move |below| {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        (x % below.max(1) as u64) as usize
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mangled_dossier_is_never_genuine_and_never_a_panic() {
     use certrail_ledger::seal;
-    let stage = stage().await;
-    for (minute, step) in steps() {
-        send(&stage, at(minute), &step).await;
-    }
-    decide(&stage).await;
-    let file = certrail_usecases::make_dossier(&stage.engine, "pay", "2.4.1", certrail_usecases::Renderer::None)
-        .await
-        .expect("made");
+    let (stage, file) = finished().await;
     let (inner, _) = seal::open_json(&file.json).expect("sealed");
     for seed in 1..=200 {
         let mut next = numbers(seed);

@@ -226,3 +226,14 @@ fn verdicts(stage: &Stage) -> Vec<String> {
     let judged = judge(&stage.engine, &stored).expect("judged");
     judged.evaluation.requirements.iter().map(|r| format!("{} {} {}", r.id, r.verdict, r.sentence)).collect()
 }
+
+/// A small deterministic generator (xorshift), so that a failure names its seed.
+fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    move |below| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x % below.max(1) as u64) as usize
+    }
+}

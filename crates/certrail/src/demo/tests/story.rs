@@ -128,15 +128,11 @@ async fn commits_of_a_closed_change_that_reach_the_branch_all_the_same_are_not_r
     assert!(review.starts_with("code-review failed"), "{review}");
 }
 
-/// A small deterministic shuffle (xorshift), so that a failure names its seed.
+/// The steps in another order; a failure names its seed.
 fn shuffled(seed: u64) -> Vec<(i64, Step)> {
-    let mut all = steps();
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let (mut all, mut next) = (steps(), numbers(seed));
     for i in (1..all.len()).rev() {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        all.swap(i, (x % (i as u64 + 1)) as usize);
+        all.swap(i, next(i + 1));
     }
     all
 }
