@@ -277,8 +277,11 @@ pub struct Integrity {
     pub certifier_key: String,
     /// The key that seals dossiers: SubjectPublicKeyInfo, hex.
     pub dossier_key: String,
-    /// The log key's signature over the statement that vouches for both keys above, hex.
+    /// The log key's signature over the statement that vouches for both keys above and for the lives below, hex.
     pub keys_signature: String,
+    /// The lives the log has had, oldest first: after a loss it goes on under a new name and key. Each with its
+    /// `number`, `key`, `kept` entries and the signatures by which earlier keys `handed_over`.
+    pub lives: Vec<Value>,
     /// The signed checkpoint everything here is proved against.
     pub checkpoint: String,
     /// Earlier heads, at the decisions.

@@ -27,8 +27,11 @@ impl LogKey {
     /// The key of the log `name` from its 32 secret bytes.
     ///
     /// # Errors
-    /// When the seed has another length.
+    /// When the seed has another length, or the name could not stand in a signed note.
     pub fn from_seed(name: &str, seed: &[u8]) -> Result<Self, KeyError> {
+        if !is_name(name) {
+            return Err(KeyError("a log's name is not empty and holds no space, plus or control character"));
+        }
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError("a log key has 32 bytes"))?;
         let mut public = [0; 32];
         public.copy_from_slice(pair.public_key().as_ref());
@@ -48,6 +51,11 @@ impl LogKey {
         bytes.copy_from_slice(self.pair.sign(message).as_ref());
         bytes
     }
+}
+
+/// Whether a key may go by that name (C2SP signed-note).
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c == '+' || c.is_whitespace() || c.is_control())
 }
 
 /// The public key of a log, with the name it signs under.
@@ -87,7 +95,7 @@ impl VerifierKey {
     pub fn parse(vkey: &str) -> Option<Self> {
         let mut parts = vkey.splitn(3, '+');
         let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
-        let bytes = BASE64.decode(key.as_bytes()).ok()?;
+        let bytes = BASE64.decode(key.as_bytes()).ok().filter(|_| is_name(name))?;
         let (kind, public) = bytes.split_first()?;
         let key = Self { name: name.to_owned(), public: public.try_into().ok()? };
         (*kind == 1 && data_encoding::HEXLOWER.encode(&key.key_id()) == id && key.vkey() == vkey).then_some(key)
@@ -102,14 +110,6 @@ impl VerifierKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ()> {
         UnparsedPublicKey::new(&signature::ED25519, self.public).verify(message, signature).map_err(|_| ())
     }
-}
-
-/// The statement by which a log's key vouches for the keys that sign decisions and seal dossiers.
-/// Whoever trusts the log's key can follow it to theirs.
-#[must_use]
-pub fn vouching(origin: &str, certifier: &DecisionVerifier, dossier: &DecisionVerifier) -> Vec<u8> {
-    let hex = |key: &DecisionVerifier| data_encoding::HEXLOWER.encode(key.spki());
-    format!("certrail-keys/v1\n{origin}\ncertifier {}\ndossier {}\n", hex(certifier), hex(dossier)).into_bytes()
 }
 
 /// The fixed part of a P-256 SubjectPublicKeyInfo (RFC 5480 §2.1.1.1), before the 65-byte point.

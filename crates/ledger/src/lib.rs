@@ -8,6 +8,7 @@
 //! - A leaf is small canonical JSON with commitments, never a body ([`leaf`]).
 //! - A decision is a DSSE envelope signed with P-256 ([`dsse`]), whose leaf has the form of a
 //!   Rekor v2 `hashedrekord` entry.
+//! - A log that lost entries goes on under a new name and key ([`life`]).
 //! - A [`receipt::Receipt`] carries index, leaf, inclusion proof and checkpoint, and verifies offline.
 //!
 //! Invariants: stored bytes are hashed as they are, never re-encoded; parsing is strict, and
@@ -17,6 +18,7 @@ pub mod dsse;
 mod hash;
 pub mod keys;
 pub mod leaf;
+pub mod life;
 pub mod note;
 pub mod receipt;
 pub mod seal;

@@ -12,6 +12,12 @@ CREATE TABLE log (
   received BIGINT NOT NULL
 );
 
+-- The lives the log has had; the newest is the one that signs.
+CREATE TABLE life (
+  number BIGINT PRIMARY KEY,
+  document TEXT NOT NULL
+);
+
 -- One row per commit: its leaves, each with two bytes of length before it.
 CREATE TABLE batch (
   first_index BIGINT PRIMARY KEY,

@@ -1,38 +1,47 @@
-//! After a loss: a new life of the log begins, on record.
+//! After a loss or a compromise: a new life of the log begins, on record, under a new name and key.
 
 use std::sync::Arc;
 
 use certrail_domain::Problem;
-use serde::Serialize;
+use certrail_ledger::life::Life;
+use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, LastSigned};
+use crate::engine::{Engine, LastSigned, internal};
 
 /// What the log says of its new life.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EpochBegan {
-    /// The number of this life.
-    pub epoch: i64,
+    /// The new life: its name and key, what it kept, and who handed the log over.
+    pub life: Life,
     /// What happened, in the words of whoever began it.
     pub reason: String,
-    /// How many entries are still here.
-    pub kept: u64,
-    /// What was signed last before the loss: proofs against it may name entries that are gone.
+    /// What was signed last before: proofs against it may name entries that are gone.
     pub last_signed: Option<LastSigned>,
 }
 
-/// Begins a new life of the log. What is here stays; the entry that begins it says what was lost.
+impl EpochBegan {
+    /// What its entry is called.
+    pub(crate) const ACT: &str = "epoch-began";
+}
+
+/// Begins a new life of the log. What is here stays; the entry that begins it says what was signed last.
 ///
 /// # Errors
-/// When the commit fails.
+/// When the key cannot be made or the commit fails.
 pub fn begin_epoch(engine: &Arc<Engine>, reason: &str, last: Option<LastSigned>) -> Result<EpochBegan, Problem> {
     let head = engine.head();
-    // A life that was lost counts: its number is not used again.
-    let before = last.as_ref().map_or(head.epoch, |l| l.epoch.max(head.epoch));
-    let began = EpochBegan { epoch: before + 1, reason: reason.to_owned(), kept: head.size(), last_signed: last };
-    let entry = began.clone();
-    engine.write_blocking(move |batch| {
-        batch.begin_epoch(entry.epoch);
-        batch.control("epoch-began", "certrail", &[], &entry)
-    })?;
-    Ok(began)
+    let earlier = engine.keys.log_keys().map_err(|e| internal(&e))?;
+    // A life that was lost counts, and so does a key that may have signed: no number is used twice.
+    let before = [head.epoch, last.as_ref().map_or(0, |l| l.epoch), earlier.keys().max().copied().unwrap_or(0)];
+    let number = before.into_iter().max().unwrap_or(0) + 1;
+    let key = Arc::new(engine.keys.make_log_key(number).map_err(|e| internal(&e))?);
+    let reason = reason.to_owned();
+    let begin = move |batch: &mut crate::Batch<'_>| {
+        let life = Life::begin(number, key.verifier(), batch.next_index(), earlier.values());
+        let began = EpochBegan { life, reason: reason.clone(), last_signed: last.clone() };
+        batch.begin_life(&began.life, key.clone())?;
+        batch.control(EpochBegan::ACT, "certrail", &[], &began)?;
+        Ok(began)
+    };
+    engine.write_blocking(begin).map(|(began, _)| began)
 }

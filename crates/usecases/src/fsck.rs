@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use certrail_domain::Problem;
 use certrail_ledger::{
     commitment, hex,
+    keys::VerifierKey,
     leaf::{self, Read},
+    life::Life,
     note::Checkpoint,
     sha256, tile,
     tree::{CompactRange, leaf_hash, node_hash},
@@ -17,7 +19,10 @@ use certrail_store::{
 };
 use serde::Serialize;
 
-use crate::engine::{Engine, internal};
+use crate::{
+    EpochBegan,
+    engine::{Engine, internal},
+};
 
 /// What was looked at and what is wrong.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -57,7 +62,8 @@ fn fault(report: &mut FsckReport, text: String) {
 
 fn check(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport) -> Result<(), StoreError> {
     let head = engine.head();
-    let mut checkpoints = stored_checkpoints(engine, tx, report)?;
+    let mut lives = Lives::read(tx, report)?;
+    let mut checkpoints = stored_checkpoints(&lives, tx, report)?;
     let mut range = CompactRange::default();
     // Hashes of the open tile of each level, as they fill.
     let mut open: Vec<Vec<[u8; 32]>> = Vec::new();
@@ -91,8 +97,11 @@ fn check(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport) -> Result<(
                 }
             }
         }
-        contents(engine, tx, from, &leaves, report)?;
+        contents(engine, tx, from, &leaves, &mut lives, report)?;
         from = to;
+    }
+    for life in lives.untold {
+        fault(report, format!("Life {} of the log is kept, and no entry began it.", life.number));
     }
     if range.root() != head.range.root() {
         fault(report, "The head of the log is not the tree of its leaves.".into());
@@ -109,8 +118,46 @@ fn check(engine: &Arc<Engine>, tx: &Tx<'_>, report: &mut FsckReport) -> Result<(
     Ok(())
 }
 
+/// The lives of the log: which key may have signed what.
+struct Lives {
+    all: Vec<Life>,
+    /// Those whose entry has not been met yet.
+    untold: Vec<Life>,
+}
+
+impl Lives {
+    fn read(tx: &Tx<'_>, report: &mut FsckReport) -> Result<Self, StoreError> {
+        let all = crate::engine_lives(tx)?;
+        for life in &all {
+            if life.handed_over_by().is_none() {
+                fault(report, format!("The hand-over to life {} of the log does not verify.", life.number));
+            }
+        }
+        // The first began with the log itself.
+        let untold = all.iter().skip(1).cloned().collect();
+        Ok(Self { all, untold })
+    }
+
+    /// An entry tells that a life began.
+    fn told(&mut self, document: &str, index: u64, report: &mut FsckReport) {
+        let told = serde_json::from_str::<EpochBegan>(document).ok().map(|began| began.life);
+        let known = self.untold.iter().position(|life| Some(life) == told.as_ref() && life.kept == index);
+        match known {
+            Some(at) => drop(self.untold.remove(at)),
+            None => fault(report, format!("Entry {index} tells of a life of the log that is not kept as it tells.")),
+        }
+    }
+
+    /// The signed head over `size` entries, by the key of the life it belongs to.
+    fn verify(&self, note: &str, size: u64) -> Result<Checkpoint, String> {
+        let life = self.all.iter().rev().find(|life| life.kept < size).ok_or("it belongs to no life of the log")?;
+        let key = VerifierKey::parse(&life.key).ok_or("the key of its life is malformed")?;
+        Checkpoint::verify(note, &key).map_err(|e| e.to_string())
+    }
+}
+
 fn stored_checkpoints(
-    engine: &Arc<Engine>,
+    lives: &Lives,
     tx: &Tx<'_>,
     report: &mut FsckReport,
 ) -> Result<BTreeMap<u64, [u8; 32]>, StoreError> {
@@ -121,7 +168,7 @@ fn stored_checkpoints(
         let Some((last, _)) = some.last() else { return Ok(all) };
         after = *last;
         for (size, note) in some {
-            match Checkpoint::verify(&note, engine.keys.log.verifier()) {
+            match lives.verify(&note, size) {
                 Ok(c) if c.size == size => drop(all.insert(size, c.root)),
                 Ok(c) => fault(report, format!("The checkpoint stored for {size} entries speaks of {}.", c.size)),
                 Err(e) => fault(report, format!("The checkpoint over {size} entries does not verify: {e}.")),
@@ -170,6 +217,7 @@ fn contents(
     tx: &Tx<'_>,
     from: u64,
     leaves: &[Vec<u8>],
+    lives: &mut Lives,
     report: &mut FsckReport,
 ) -> Result<(), StoreError> {
     let to = from + leaves.len() as u64;
@@ -188,6 +236,9 @@ fn contents(
             }
             (Some(Read::Control { body, act, .. }), _, Some(stored)) => {
                 report.documents += 1;
+                if act == EpochBegan::ACT {
+                    lives.told(&stored.document, index, report);
+                }
                 let salt = stored.salt.as_deref().and_then(|s| s.try_into().ok());
                 let good =
                     salt.is_some_and(|salt: [u8; 32]| commitment(&salt, &sha256(stored.document.as_bytes())) == body);

@@ -62,4 +62,4 @@ pub use certrail_store::{
 };
 pub use people::{redeem_link, session_for, sign_in_link};
 
-pub(crate) use engine::leaves as engine_leaves;
+pub(crate) use engine::{leaves as engine_leaves, lives as engine_lives};

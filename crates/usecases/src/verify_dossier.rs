@@ -7,8 +7,9 @@ use certrail_dossier::Dossier;
 use certrail_ledger::{
     commitment,
     dsse::Envelope,
-    keys::{DecisionVerifier, VerifierKey, vouching},
+    keys::{DecisionVerifier, VerifierKey},
     leaf::{self, Read},
+    life::{Life, leads, vouching},
     note::Checkpoint,
     receipt::verify_entry,
     seal, sha256, tree, unhex,
@@ -154,14 +155,15 @@ fn contents(d: &Dossier, sealed_by: &str, trusted: Option<&str>, v: &mut Verific
         v.note("key of the log", Err("it is malformed".into()));
         return;
     };
+    let lives: Result<Vec<Life>, _> = d.integrity.lives.iter().cloned().map(serde_json::from_value).collect();
+    let Ok(lives) = lives else {
+        v.note("lives of the log", Err("one of them is malformed".into()));
+        return;
+    };
     if let Some(trusted) = trusted {
-        let same = trusted.trim() == d.integrity.log_key;
-        v.note(
-            "key of the log is the one you hold",
-            if same { Ok(key.name().to_owned()) } else { Err("it is another key".into()) },
-        );
+        v.note("key of the log is the one you hold", held(d, &lives, trusted.trim(), &key));
     }
-    v.note("the log's key vouches for the keys that signed and sealed", vouched(d, sealed_by, &key));
+    v.note("the log's key vouches for the keys that signed and sealed", vouched(d, &lives, sealed_by, &key));
     let checkpoint = match Checkpoint::verify(&d.integrity.checkpoint, &key) {
         Ok(checkpoint) => checkpoint,
         Err(e) => {
@@ -170,7 +172,7 @@ fn contents(d: &Dossier, sealed_by: &str, trusted: Option<&str>, v: &mut Verific
         }
     };
     v.note("signed head of the log", Ok(format!("{} entries", checkpoint.size)));
-    v.note("consistency with the heads at the decisions", consistency(d, &key, &checkpoint));
+    v.note("consistency with the heads at the decisions", consistency(d, &lives, &checkpoint));
     v.note("evidence is in the log, unchanged", evidence(d, &checkpoint));
     v.note("decisions are signed and in the log", decisions(d, &checkpoint));
     v.note("labels of the release", labels(d));
@@ -230,7 +232,7 @@ fn conclusions(d: &Dossier) -> Result<String, String> {
 }
 
 /// From the log's key to the certifier's and the sealer's: without this, anybody could seal anything.
-fn vouched(d: &Dossier, sealed_by: &str, key: &VerifierKey) -> Result<String, String> {
+fn vouched(d: &Dossier, lives: &[Life], sealed_by: &str, key: &VerifierKey) -> Result<String, String> {
     let parse = |text: &str| HEXLOWER.decode(text.as_bytes()).ok().and_then(|b| DecisionVerifier::from_spki(&b));
     let certifier = parse(&d.integrity.certifier_key).ok_or("the certifier's key is malformed")?;
     let dossier = parse(&d.integrity.dossier_key).ok_or("the sealing key is malformed")?;
@@ -239,13 +241,36 @@ fn vouched(d: &Dossier, sealed_by: &str, key: &VerifierKey) -> Result<String, St
     }
     let signature = HEXLOWER.decode(d.integrity.keys_signature.as_bytes()).map_err(|_| "the signature is malformed")?;
     let good = d.integrity.origin == key.name()
-        && key.verifies(&vouching(&d.integrity.origin, &certifier, &dossier), &signature);
+        && key.verifies(&vouching(&d.integrity.origin, &certifier, &dossier, lives), &signature);
     if good { Ok("certifier and sealer".into()) } else { Err("the log's key did not sign for these keys".into()) }
 }
 
-fn consistency(d: &Dossier, key: &VerifierKey, head: &Checkpoint) -> Result<String, String> {
+/// The key somebody holds is the log's, or that of an earlier life which handed the log over.
+fn held(d: &Dossier, lives: &[Life], trusted: &str, key: &VerifierKey) -> Result<String, String> {
+    if trusted == d.integrity.log_key {
+        return Ok(key.name().to_owned());
+    }
+    if leads(lives, trusted, &d.integrity.log_key) {
+        let began = "it handed the log over after a loss or a compromise; ask for the reason, and hold the new key";
+        return Ok(format!("{began}: {}", d.integrity.log_key));
+    }
+    Err("it is another key".into())
+}
+
+/// A head by the key of the life it belongs to. Past what the next life kept, a head is of a life that was lost.
+fn earlier_head(lives: &[Life], note: &str) -> Result<Checkpoint, String> {
+    let size = Checkpoint::parse_unverified(note).map_err(|e| e.to_string())?.size;
+    let life = lives.iter().rev().find(|life| life.kept < size);
+    let key = life.and_then(|life| VerifierKey::parse(&life.key)).ok_or("a head belongs to no life of the log")?;
+    Checkpoint::verify(note, &key).map_err(|e| e.to_string())
+}
+
+fn consistency(d: &Dossier, lives: &[Life], head: &Checkpoint) -> Result<String, String> {
+    if lives.last().is_none_or(|life| life.key != d.integrity.log_key) {
+        return Err("the newest life of the log has another key".into());
+    }
     for earlier in &d.integrity.earlier {
-        let old = Checkpoint::verify(&earlier.checkpoint, key).map_err(|e| e.to_string())?;
+        let old = earlier_head(lives, &earlier.checkpoint)?;
         let proof: Option<Vec<_>> = earlier.consistency.iter().map(|h| unhex(h)).collect();
         let proof = proof.ok_or("a proof is malformed")?;
         tree::verify_consistency(old.size, head.size, &proof, &old.root, &head.root)

@@ -28,7 +28,7 @@ async fn checkpoint(State(app): State<App>) -> Response {
 }
 
 async fn key(State(app): State<App>) -> String {
-    app.engine.keys.log.verifier().vkey()
+    app.engine.head().key.verifier().vkey()
 }
 
 async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Response, Refusal> {

@@ -105,7 +105,9 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             if global.json() {
                 print_json(&json!(began));
             } else {
-                println!("Life {} of the log begins with {} entries kept.", began.epoch, began.kept);
+                println!("Life {} of the log begins with {} entries kept.", began.life.number, began.life.kept);
+                println!("It signs under a new name and key; give it to everybody who held the old one:");
+                println!("  {}", began.life.key);
             }
             Ok(0)
         }

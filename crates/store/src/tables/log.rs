@@ -61,7 +61,7 @@ pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
 /// When the head is not `old` any more.
 pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
     let touched = tx.exec(
-        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4, epoch = ?7
+        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4, epoch = ?7, origin = ?8
          WHERE id = 1 AND size = ?5 AND epoch = ?6",
         &[
             new.size.into(),
@@ -71,9 +71,27 @@ pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
             old.size.into(),
             old.epoch.into(),
             new.epoch.into(),
+            (&new.origin).into(),
         ],
     )?;
     if touched == 1 { Ok(()) } else { Err(StoreError::Damaged("the head of the log moved under us".into())) }
+}
+
+/// Keeps a life of the log; `document` is its JSON.
+///
+/// # Errors
+/// When its number was used before.
+pub fn insert_life(tx: &Tx<'_>, number: i64, document: &str) -> Result<()> {
+    tx.exec("INSERT INTO life (number, document) VALUES (?1, ?2)", &[number.into(), document.into()])?;
+    Ok(())
+}
+
+/// The lives of the log, oldest first, as JSON.
+///
+/// # Errors
+/// When the database fails.
+pub fn lives(tx: &Tx<'_>) -> Result<Vec<String>> {
+    tx.query("SELECT document FROM life ORDER BY number", &[], |r| r.text(0))
 }
 
 /// Stores the leaves of one commit.

@@ -1,9 +1,13 @@
 //! One commit in the making: what a piece of work may do to it.
 
+use std::sync::Arc;
+
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{
     Hash, commitment,
+    keys::LogKey,
     leaf::{Body, Control},
+    life::Life,
     sha256,
 };
 use certrail_store::{BlobFiles, BlobPlace, StoreError, Tx, tables::log, tables::signals};
@@ -28,8 +32,8 @@ pub struct Batch<'a> {
     pub(super) first: u64,
     pub(super) leaves: Vec<Vec<u8>>,
     pub(super) pack: Vec<u8>,
-    /// The life of the log that begins with this commit.
-    pub(super) epoch: Option<i64>,
+    /// The life of the log that begins with this commit, and its key.
+    pub(super) life: Option<(i64, Arc<LogKey>)>,
 }
 
 impl Batch<'_> {
@@ -39,9 +43,14 @@ impl Batch<'_> {
         self.first + self.leaves.len() as u64
     }
 
-    /// With this commit the life of that number begins.
-    pub(crate) const fn begin_epoch(&mut self, epoch: i64) {
-        self.epoch = Some(epoch);
+    /// With this commit another life begins: its key signs from here on.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn begin_life(&mut self, life: &Life, key: Arc<LogKey>) -> Result<(), StoreError> {
+        super::head::keep_life(self.tx, life)?;
+        self.life = Some((life.number, key));
+        Ok(())
     }
 
     /// Appends a leaf; returns its index.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
-use certrail_ledger::{note::Checkpoint, tile, tree::leaf_hash};
+use certrail_ledger::{tile, tree::leaf_hash};
 use certrail_store::{Mover, StoreError, Tx, Writer, tables::log};
 use tokio::sync::oneshot;
 
@@ -326,7 +326,7 @@ fn attempt(
             first: old.size(),
             leaves: Vec::new(),
             pack: Vec::new(),
-            epoch: None,
+            life: None,
         };
         let mut done = 0;
         for work in waiting.iter_mut() {
@@ -341,8 +341,10 @@ fn attempt(
         }
         let (leaves, pack) = (batch.leaves, batch.pack);
         let mut next = old.as_ref().clone();
-        next.epoch = batch.epoch.unwrap_or(next.epoch);
-        let head = seal(tx, engine, &old, next, now, &leaves, &pack)?;
+        if let Some((number, key)) = batch.life {
+            (next.epoch, next.key) = (number, key);
+        }
+        let head = seal(tx, &old, next, now, &leaves, &pack)?;
         Ok((head, done))
     })
 }
@@ -373,7 +375,6 @@ fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Sto
 /// Leaves, pack, tiles and checkpoint into the transaction, which make `head` of a copy of the old one; `None` when nothing was appended.
 fn seal(
     tx: &Tx<'_>,
-    engine: &Engine,
     old: &LogHead,
     mut head: LogHead,
     now: Time,
@@ -396,12 +397,10 @@ fn seal(
     if !pack.is_empty() {
         log::insert_pack(tx, old.size(), pack)?;
     }
-    let checkpoint = Checkpoint { origin: engine.keys.origin().to_owned(), size: head.size(), root: head.range.root() };
-    head.checkpoint = checkpoint.sign(&engine.keys.log);
+    head.sign();
     head.received = now;
     log::insert_checkpoint(tx, head.size(), &head.checkpoint)?;
-    let origin = engine.keys.origin();
-    log::advance(tx, &old.stored(origin), &head.stored(origin))?;
+    log::advance(tx, &old.stored(), &head.stored())?;
     Ok(Some(Arc::new(head)))
 }
 

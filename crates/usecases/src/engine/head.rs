@@ -5,6 +5,8 @@ use std::sync::Arc;
 use certrail_domain::Time;
 use certrail_ledger::{
     Hash,
+    keys::LogKey,
+    life::Life,
     note::Checkpoint,
     tile,
     tree::{CompactRange, Tiles, leaf_hash, node_hash},
@@ -24,6 +26,8 @@ pub struct LogHead {
     pub checkpoint: String,
     /// The life of the log.
     pub epoch: i64,
+    /// The key of that life, which signs.
+    pub key: Arc<LogKey>,
     /// When the newest entry was received.
     pub received: Time,
 }
@@ -33,6 +37,18 @@ impl LogHead {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.range.size()
+    }
+
+    /// The name the log goes by in this life.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.key.verifier().name()
+    }
+
+    /// Signs the tree as it is now.
+    pub(super) fn sign(&mut self) {
+        let checkpoint = Checkpoint { origin: self.origin().to_owned(), size: self.size(), root: self.range.root() };
+        self.checkpoint = checkpoint.sign(&self.key);
     }
 
     /// Appends a leaf hash; hands full tiles to `full` as (level, number, hashes).
@@ -58,9 +74,9 @@ impl LogHead {
     }
 
     /// The head as it is stored.
-    pub(super) fn stored(&self, origin: &str) -> log::Head {
+    pub(super) fn stored(&self) -> log::Head {
         log::Head {
-            origin: origin.to_owned(),
+            origin: self.origin().to_owned(),
             epoch: self.epoch,
             size: self.size(),
             roots: self.range.roots().concat(),
@@ -120,20 +136,39 @@ pub(super) fn load_or_create(writer: &mut Writer, keys: &Keys, now: Time) -> Res
         if let Some(stored) = log::head(tx)? {
             return load(tx, &stored, keys);
         }
+        // Keys without their log: what they signed is gone, and no life begins unless somebody says so.
+        let epoch = keys.log_keys()?.into_keys().max().unwrap_or(1);
+        let key = Arc::new(keys.make_log_key(epoch)?);
+        let life = Life::begin(epoch, key.verifier(), 0, []);
         let range = CompactRange::default();
-        let checkpoint = Checkpoint { origin: keys.origin().to_owned(), size: 0, root: range.root() }.sign(&keys.log);
-        let head = LogHead { range, open: vec![], checkpoint, epoch: 1, received: now };
-        log::create(tx, &head.stored(keys.origin()))?;
+        let mut head = LogHead { range, open: vec![], checkpoint: String::new(), epoch, key, received: now };
+        head.sign();
+        log::create(tx, &head.stored())?;
+        keep_life(tx, &life)?;
         Ok(head)
     })
+}
+
+/// Puts a life of the log on record.
+pub(crate) fn keep_life(tx: &Tx<'_>, life: &Life) -> Result<(), StoreError> {
+    let document = serde_json::to_string(life).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    log::insert_life(tx, life.number, &document)
+}
+
+/// The lives of the log, oldest first.
+pub(crate) fn lives(tx: &Tx<'_>) -> Result<Vec<Life>, StoreError> {
+    let read = |text: &String| {
+        serde_json::from_str(text).map_err(|e| StoreError::Damaged(format!("a life of the log cannot be read: {e}")))
+    };
+    log::lives(tx)?.iter().map(read).collect()
 }
 
 fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreError> {
     let damaged = |what: &str| StoreError::Damaged(format!("log head: {what}; run `certrail admin fsck`"));
     let roots = tile::hashes(&stored.roots).ok_or_else(|| damaged("its range is cut off"))?;
     let range = CompactRange::restore(stored.size, roots).ok_or_else(|| damaged("its range does not fit its size"))?;
-    let checkpoint =
-        Checkpoint::verify(&stored.checkpoint, keys.log.verifier()).map_err(|e| damaged(&e.to_string()))?;
+    let key = Arc::new(keys.log_key(stored.epoch)?);
+    let checkpoint = Checkpoint::verify(&stored.checkpoint, key.verifier()).map_err(|e| damaged(&e.to_string()))?;
     if checkpoint.size != stored.size || checkpoint.root != range.root() {
         return Err(damaged("its checkpoint is over another tree"));
     }
@@ -150,6 +185,7 @@ fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreEr
         open,
         checkpoint: stored.checkpoint.clone(),
         epoch: stored.epoch,
+        key,
         received: Time::from_micros(stored.received),
     })
 }

@@ -22,7 +22,7 @@ pub(crate) use batch::random;
 pub use committer::Fault;
 pub use guard::LastSigned;
 pub use head::LogHead;
-pub(crate) use head::leaves;
+pub(crate) use head::{leaves, lives};
 pub use secrets::Keys;
 
 /// Where "now" comes from. Passed in, so that tests and the demo can live at other times.
@@ -92,7 +92,7 @@ impl Engine {
         let head = Arc::new(head::load_or_create(&mut writer, &keys, clock())?);
         let mut guard = guard::Guard::new(guard.map_or_else(|| guard::Guard::beside(folder), Path::to_owned));
         let last = guard.read()?;
-        match store.read(|tx| guard.check(&head, tx, &keys.log)) {
+        match store.read(|tx| guard.check(&head, tx, &keys)) {
             Err(StoreError::RolledBack { .. }) if loss == Loss::Accept => {}
             checked => checked?,
         }

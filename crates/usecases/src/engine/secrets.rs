@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use certrail_ledger::keys::{DecisionKey, KeyError, LogKey};
+use certrail_ledger::{
+    keys::{DecisionKey, KeyError, LogKey},
+    life::name_of,
+};
 use certrail_sources::Secret;
 use certrail_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -28,14 +31,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Every key of this installation.
 pub struct Keys {
-    /// Signs checkpoints.
-    pub log: LogKey,
     /// Signs certifications.
     pub certifier: DecisionKey,
     /// Seals dossiers.
     pub dossier: DecisionKey,
     /// Blinds delivery ids.
     pub delivery: [u8; 32],
+    origin: String,
     folder: PathBuf,
     /// What was read of each connector's file, as of the file's time of change.
     read: Mutex<BTreeMap<String, Known>>,
@@ -59,28 +61,70 @@ impl Keys {
         let origin = String::from_utf8_lossy(&keep(&folder.join("origin"), || Ok(origin.as_bytes().to_vec()))?)
             .trim()
             .to_owned();
-        let seed = keep(&folder.join("log.ed25519"), random_bytes)?;
         let decision = |name: &str| -> Result<DecisionKey, StoreError> {
             let bytes =
                 keep(&folder.join(name), || DecisionKey::generate().map(|(_, bytes)| bytes).map_err(|e| damaged(&e)))?;
             DecisionKey::from_pkcs8(&bytes).map_err(|e| damaged(&e))
         };
         Ok(Self {
-            log: LogKey::from_seed(&origin, &seed).map_err(|e| damaged(&e))?,
             certifier: decision("certifier.p256")?,
             dossier: decision("dossier.p256")?,
             delivery: keep(&folder.join("delivery.key"), random_bytes)?
                 .try_into()
                 .map_err(|_| StoreError::Damaged("delivery.key has a wrong length".into()))?,
+            origin,
             folder,
             read: Mutex::default(),
         })
     }
 
-    /// The log's name.
+    /// The log's name, that of its first life; the others have the number behind it.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.log.verifier().name()
+        &self.origin
+    }
+
+    fn seed_of(&self, life: i64) -> PathBuf {
+        self.folder.join(if life <= 1 { "log.ed25519".to_owned() } else { format!("log-{life}.ed25519") })
+    }
+
+    /// The key of a life of the log.
+    ///
+    /// # Errors
+    /// When it is not here or damaged.
+    pub(super) fn log_key(&self, life: i64) -> Result<LogKey, StoreError> {
+        let path = self.seed_of(life);
+        let seed = fs::read(&path).map_err(|cause| io("read the log's key", &path, cause))?;
+        LogKey::from_seed(&name_of(&self.origin, life), &seed).map_err(|e| damaged(&e))
+    }
+
+    /// [`Keys::log_key`], made if it is not here: for a life that begins.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn make_log_key(&self, life: i64) -> Result<LogKey, StoreError> {
+        keep(&self.seed_of(life), random_bytes)?;
+        self.log_key(life)
+    }
+
+    /// The keys of all lives that are here, by number.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a key is damaged.
+    pub(crate) fn log_keys(&self) -> Result<BTreeMap<i64, LogKey>, StoreError> {
+        let mut keys = BTreeMap::new();
+        for entry in fs::read_dir(&self.folder).map_err(|cause| io("read", &self.folder, cause))? {
+            let name = entry.map_err(|cause| io("read", &self.folder, cause))?.file_name();
+            let number = match name.to_str().and_then(|n| n.strip_suffix(".ed25519")) {
+                Some("log") => Some(1),
+                Some(stem) => stem.strip_prefix("log-").and_then(|n| n.parse().ok()),
+                None => None,
+            };
+            if let Some(number) = number {
+                keys.insert(number, self.log_key(number)?);
+            }
+        }
+        Ok(keys)
     }
 
     /// The live secrets of a connector, newest last. The file is read again when it changed, looked at twice

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use certrail_criteria::Evidence;
 use certrail_domain::EvidenceId;
 use certrail_dossier::{DecisionEntry, DecisionRow, EvidenceRow, Integrity, LogRef, Proof};
-use certrail_ledger::{hex, keys::vouching, tree};
+use certrail_ledger::{hex, life::vouching, tree};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -151,6 +151,7 @@ pub(super) fn integrity(
             }
         }
     }
+    let lives = crate::engine_lives(tx)?;
     let unbound = bindings::unbound_count(tx)?;
     let mut limits = vec![
         "Inclusion is proved for each record listed. That nothing was left out is provable with the full log and the label key.".to_owned(),
@@ -159,16 +160,25 @@ pub(super) fn integrity(
     if unbound > 0 {
         limits.push(format!("{unbound} signals were bound to no release when this was made."));
     }
+    if lives.len() > 1 {
+        limits.push(format!(
+            "The log began {} times, after a loss or a compromise; the entries of kind `epoch-began` say why. It goes on as {}.",
+            lives.len(),
+            head.origin()
+        ));
+    }
     Ok(Integrity {
-        origin: engine.keys.origin().to_owned(),
-        log_key: engine.keys.log.verifier().vkey(),
+        origin: head.origin().to_owned(),
+        log_key: head.key.verifier().vkey(),
         certifier_key: hex(engine.keys.certifier.verifier().spki()),
         dossier_key: hex(engine.keys.dossier.verifier().spki()),
-        keys_signature: hex(&engine.keys.log.sign(&vouching(
-            engine.keys.origin(),
+        keys_signature: hex(&head.key.sign(&vouching(
+            head.origin(),
             engine.keys.certifier.verifier(),
             engine.keys.dossier.verifier(),
+            &lives,
         ))),
+        lives: lives.iter().filter_map(|life| serde_json::to_value(life).ok()).collect(),
         checkpoint: head.checkpoint.clone(),
         earlier,
         label_key: if proofs { hex(&stored.label_key) } else { String::new() },

@@ -25,7 +25,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(from)
     let body = html! {
         h1 { "Log" }
         p { (head.size()) " entries. Nothing here is ever changed or removed." }
-        details { summary { "Signed head" } pre { (head.checkpoint) } p.meta { "Public key: " code { (app.engine.keys.log.verifier().vkey()) } " · " a href="/log/checkpoint" { "checkpoint" } } }
+        details { summary { "Signed head" } pre { (head.checkpoint) } p.meta { "Public key: " code { (head.key.verifier().vkey()) } " · " a href="/log/checkpoint" { "checkpoint" } } }
         div.scroll tabindex="0" {
             table {
                 caption { "Entries, newest first" }

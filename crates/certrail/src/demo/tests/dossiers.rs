@@ -24,7 +24,7 @@ async fn finished() -> (Stage, DossierFile) {
 async fn pages_sealed_by_another_hand_are_not_genuine() {
     use certrail_ledger::{keys::DecisionKey, seal};
     let (stage, file) = finished().await;
-    let key = stage.engine.keys.log.verifier().vkey();
+    let key = stage.engine.head().key.verifier().vkey();
     let verify = |bytes: &[u8]| certrail_usecases::verify_dossier(bytes, Some(&key));
     assert!(verify(&file.json).genuine(), "{:?}", verify(&file.json));
     // A file of the shape of a PDF is enough: what counts is who sealed the bytes around the attachment.
