@@ -278,10 +278,11 @@ CREATE TABLE token (
   parent TEXT
 ) {keyed};
 
+-- A set may come back into force after another one: the same text then has two rows.
 CREATE TABLE criteria (
-  digest {bytes} PRIMARY KEY,
+  log_index BIGINT PRIMARY KEY,
+  digest {bytes} NOT NULL,
   name TEXT NOT NULL,
   version TEXT NOT NULL,
-  text TEXT NOT NULL,
-  log_index BIGINT NOT NULL
-) {keyed};
+  text TEXT NOT NULL
+);

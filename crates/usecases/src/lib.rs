@@ -37,7 +37,7 @@ pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use deliver_webhook::{Delivery, deliver_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
-pub use fsck::{FsckReport, fsck};
+pub use fsck::{FsckReport, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use look::{

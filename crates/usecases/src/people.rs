@@ -387,7 +387,7 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken, 
                 "token-created",
                 &caller.account(),
                 &[],
-                &json!({ "id": session.id, "name": new.name, "role": new.role, "expires_at": session.expires_at }),
+                &json!({ "id": session.id, "name": new.name, "role": new.role, "person": person, "expires_at": session.expires_at }),
             )?;
             Ok(session)
         })

@@ -51,10 +51,16 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             let before = products::get(batch.tx, &product.name)?;
             let index = batch.control("product", &caller.account(), &[], &product)?;
             products::put(batch.tx, &product, index)?;
-            if before.is_some_and(|known| known.production != product.production) {
+            if before.as_ref().is_some_and(|known| known.production != product.production) {
                 bind::ship_again(batch, &product.name)?;
             }
             bind::open_release(batch, &product)?;
+            let moved =
+                |known: &Product| (&known.repositories, &known.branch) != (&product.repositories, &product.branch);
+            if before.as_ref().is_some_and(moved) {
+                let effects = bind::follow_product(batch, &product)?;
+                bind::settle(batch, effects, "product")?;
+            }
             let next = bind_waiting(batch, i64::MAX as u64)?;
             Ok((product.clone(), next))
         })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck, system_clock};
+use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck_folder, system_clock};
 use serde_json::json;
 
 use super::{Global, print_json};
@@ -55,20 +55,20 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Fsck { data } => {
             must_exist(&data)?;
-            let engine = Engine::open(&data, "", system_clock())?;
-            let report = fsck(&engine)?;
-            engine.close();
+            let report = fsck_folder(&data)?;
             if global.json() {
                 print_json(&json!({ "clean": report.faults.is_empty(), "report": report }));
             } else {
                 println!(
-                    "{}: {} entries, {} tiles, {} checkpoints, {} bodies, {} documents",
+                    "{}: {} entries, {} tiles, {} checkpoints, {} bodies, {} documents, {} releases, {} evaluations",
                     if report.faults.is_empty() { "clean" } else { "NOT clean" },
                     report.leaves,
                     report.tiles,
                     report.checkpoints,
                     report.bodies,
-                    report.documents
+                    report.documents,
+                    report.releases,
+                    report.evaluations
                 );
                 report.faults.iter().for_each(|f| println!("  ✕ {f}"));
             }

@@ -4,6 +4,7 @@
 mod browser;
 mod command;
 mod crash;
+mod damage;
 mod demo;
 mod loss;
 mod repository;

@@ -75,6 +75,18 @@ pub fn of_release(tx: &Tx<'_>, release: &str) -> Result<Vec<StoredDecision>> {
     )
 }
 
+/// The decision of that id.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<StoredDecision>> {
+    tx.first(
+        "SELECT id, log_index, release, kind, result, actor, decided, envelope, world FROM decision WHERE id = ?1",
+        &[id.into()],
+        map,
+    )
+}
+
 /// One time a gate was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateAsk {
@@ -124,16 +136,30 @@ pub fn asks(tx: &Tx<'_>, release: &str, limit: u64) -> Result<Vec<GateAsk>> {
         "SELECT log_index, release, gate, answer, actor, asked, evaluation
          FROM gate_ask WHERE release = ?1 ORDER BY log_index DESC LIMIT ?2",
         &[release.into(), limit.into()],
-        |r| {
-            Ok(GateAsk {
-                log_index: r.uint(0)?,
-                release: r.text(1)?,
-                gate: r.text(2)?,
-                answer: r.text(3)?,
-                actor: r.text(4)?,
-                asked: r.int(5)?,
-                evaluation: r.hash(6)?,
-            })
-        },
+        map_ask,
     )
+}
+
+/// The question that an entry tells of.
+///
+/// # Errors
+/// When the database fails.
+pub fn ask_at(tx: &Tx<'_>, log_index: u64) -> Result<Option<GateAsk>> {
+    tx.first(
+        "SELECT log_index, release, gate, answer, actor, asked, evaluation FROM gate_ask WHERE log_index = ?1",
+        &[log_index.into()],
+        map_ask,
+    )
+}
+
+fn map_ask(r: &Row<'_>) -> Result<GateAsk> {
+    Ok(GateAsk {
+        log_index: r.uint(0)?,
+        release: r.text(1)?,
+        gate: r.text(2)?,
+        answer: r.text(3)?,
+        actor: r.text(4)?,
+        asked: r.int(5)?,
+        evaluation: r.hash(6)?,
+    })
 }

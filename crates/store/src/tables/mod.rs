@@ -1,5 +1,6 @@
 //! The statements, one file per group of tables.
 
+pub mod audit;
 pub mod bindings;
 pub mod criteria;
 pub mod decisions;

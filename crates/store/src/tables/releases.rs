@@ -89,6 +89,14 @@ pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str, from_index
     Ok(())
 }
 
+/// Every release, by number.
+///
+/// # Errors
+/// When the database fails.
+pub fn all(tx: &Tx<'_>) -> Result<Vec<StoredRelease>> {
+    tx.query("SELECT seq, label_key, document FROM release ORDER BY seq", &[], map)
+}
+
 /// The release with that number.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! the order of arrival cannot matter. When ownership changes, the signals that may be affected
 //! bind again, and one `rebind` entry in the log tells what moved.
 
+mod again;
 mod ownership;
 mod range;
 mod shipping;
@@ -29,6 +30,7 @@ use certrail_store::{
 };
 use serde::Serialize;
 
+pub(crate) use again::owned_again;
 pub(crate) use ownership::Touched;
 
 use crate::engine::{Batch, Fault, random};
@@ -458,6 +460,27 @@ fn refresh_artefacts(batch: &mut Batch<'_>, seq: i64) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// A product's repositories or branch changed: its open release collects from where they are now.
+pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result<Effects, Fault> {
+    let mut effects = Effects::default();
+    let open = open_release(batch, product)?;
+    let commits = ownership::base_commits(batch.tx, open.seq)?;
+    let mut base: BTreeMap<Key, i64> = commits.iter().map(|c| (Key::commit(c), BindRule::OpenRelease.rank())).collect();
+    base.extend(open_base(product).into_iter().map(|key| (key, BindRule::OpenRelease.rank())));
+    ownership::replace(batch.tx, open.seq, &base, &mut effects.touched)?;
+    Ok(effects)
+}
+
+/// What the open release of a product owns from the beginning.
+fn open_base(product: &Product) -> Vec<Key> {
+    let mut base = vec![Key::release(&product.name, Release::OPEN_VERSION)];
+    for repository in &product.repositories {
+        base.push(Key::target(repository, &product.branch));
+        base.push(Key::repository(repository));
+    }
+    base
+}
+
 /// The open release of a product: there is always one.
 pub(crate) fn open_release(batch: &mut Batch<'_>, product: &Product) -> Result<StoredRelease, Fault> {
     if let Some(stored) = releases::by_version(batch.tx, &product.name, Release::OPEN_VERSION)?
@@ -467,12 +490,7 @@ pub(crate) fn open_release(batch: &mut Batch<'_>, product: &Product) -> Result<S
     }
     let stored = new_release(batch, product, Release::OPEN_VERSION)?;
     let mut touched = Touched::default();
-    let mut base = vec![Key::release(&product.name, Release::OPEN_VERSION)];
-    for repository in &product.repositories {
-        base.push(Key::target(repository, &product.branch));
-        base.push(Key::repository(repository));
-    }
-    for key in base {
+    for key in open_base(product) {
         ownership::add_base(batch.tx, stored.seq, &key, BindRule::OpenRelease, &mut touched)?;
     }
     Ok(stored)

@@ -77,13 +77,17 @@ fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut Touched) ->
 
 /// The artefacts a release owns, sorted: digests reached by the digest rule or better.
 pub(super) fn artefacts(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError> {
-    let mut digests: Vec<String> = bindings::members(tx, seq)?
-        .into_iter()
-        .filter(|(key, rank, _)| key.parts().0 == "digest" && *rank <= BindRule::Digest.rank())
-        .map(|(key, ..)| key.parts().1.to_owned())
+    Ok(artefacts_among(bindings::members(tx, seq)?.iter().map(|(key, rank, _)| (key, *rank))))
+}
+
+/// The artefacts among keys that are owned.
+pub(super) fn artefacts_among<'a>(owned: impl Iterator<Item = (&'a Key, i64)>) -> Vec<String> {
+    let mut digests: Vec<String> = owned
+        .filter(|(key, rank)| key.parts().0 == "digest" && *rank <= BindRule::Digest.rank())
+        .map(|(key, _)| key.parts().1.to_owned())
         .collect();
     digests.sort();
-    Ok(digests)
+    digests
 }
 
 /// Whether a release owns a key.
@@ -131,13 +135,8 @@ pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Resul
     Ok(())
 }
 
-/// Makes a release own exactly `base` and what follows from it, and notes every signal this may move.
-pub(super) fn replace(
-    tx: &Tx<'_>,
-    seq: i64,
-    base: &BTreeMap<Key, i64>,
-    touched: &mut Touched,
-) -> Result<(), StoreError> {
+/// What owning `base` leads to, each key by the strongest rule that reaches it.
+pub(super) fn reach(tx: &Tx<'_>, base: &BTreeMap<Key, i64>) -> Result<BTreeMap<Key, i64>, StoreError> {
     let mut wanted = base.clone();
     let mut queue: Vec<(Key, i64)> = base.iter().map(|(k, r)| (k.clone(), *r)).collect();
     while let Some((key, rank)) = queue.pop() {
@@ -152,6 +151,17 @@ pub(super) fn replace(
             }
         }
     }
+    Ok(wanted)
+}
+
+/// Makes a release own exactly `base` and what follows from it, and notes every signal this may move.
+pub(super) fn replace(
+    tx: &Tx<'_>,
+    seq: i64,
+    base: &BTreeMap<Key, i64>,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
+    let wanted = reach(tx, base)?;
     let known: BTreeMap<Key, i64> = bindings::members(tx, seq)?.into_iter().map(|(k, r, _)| (k, r)).collect();
     for key in known.keys().filter(|k| !wanted.contains_key(*k)) {
         bindings::remove_member(tx, seq, key)?;

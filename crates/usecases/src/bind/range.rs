@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BindRule, Key, is_prerelease, normal_version};
+use certrail_domain::{BindRule, Key, Release, is_prerelease, normal_version};
 use certrail_store::{
     StoreError, Tx,
-    tables::{bindings, graph, products, releases},
+    tables::{
+        bindings, graph, products,
+        releases::{self, StoredRelease},
+    },
 };
 
 use super::{Effects, open_release, ownership};
@@ -32,24 +35,15 @@ pub(super) fn set_exact(tx: &Tx<'_>, seq: i64, range: Option<&[String]>) -> Resu
 /// Works out anew what a cut release contains, and moves what has to move.
 pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
     let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
-    let Some(commit) = stored.release.commit.clone() else { return Ok(()) };
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let told: BTreeSet<String> = certrail_store::tables::signals::links_from(batch.tx, &exact_key(seq))?
-        .into_iter()
-        .map(|(key, _)| key.parts().1.to_owned())
-        .collect();
-    let previous = previous_of(batch.tx, &stored.release)?;
+    let Some((mut base, Walked { commits, dark, partial })) = follows_from_cut(batch.tx, &stored)? else {
+        return Ok(());
+    };
     let version = stored.release.version.clone();
-    let walk = Walk { tx: batch.tx, seq, product: &product.name, version: &version, told: &told, previous: &previous };
-    let Walked { commits, dark, partial } = walk.from(&commit)?;
-    let mut base: BTreeMap<Key, i64> = BTreeMap::new();
-    let explicit = BindRule::Explicit.rank();
-    base.insert(Key::release(&product.name, &version), explicit);
-    base.insert(Key::cut(&commit), explicit);
     for repository in &product.repositories {
-        base.insert(Key::tag(repository, &product.tag_pattern.replace("{version}", &version)), explicit);
+        let tag = Key::tag(repository, &product.tag_pattern.replace("{version}", &version));
+        base.insert(tag, BindRule::Explicit.rank());
     }
-    base.extend(commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
     let before: BTreeSet<String> = bindings::members(batch.tx, seq)?
         .into_iter()
         .filter(|(key, rank, base)| *base && *rank == BindRule::Commit.rank() && key.parts().0 == "commit")
@@ -60,6 +54,25 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
     stored.release.range_partial = partial;
     releases::update(batch.tx, &stored, &version, batch.work_first)?;
     move_commits(batch, &product, &commits, &before, effects)
+}
+
+/// What a release owns because of where it is cut: its name, its cut and the commits that lead there.
+pub(super) fn follows_from_cut(
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+) -> Result<Option<(BTreeMap<Key, i64>, Walked)>, StoreError> {
+    let Release { product, version, commit, .. } = &stored.release;
+    let Some(commit) = commit else { return Ok(None) };
+    let told: BTreeSet<String> = certrail_store::tables::signals::links_from(tx, &exact_key(stored.seq))?
+        .into_iter()
+        .map(|(key, _)| key.parts().1.to_owned())
+        .collect();
+    let previous = previous_of(tx, &stored.release)?;
+    let walked = Walk { tx, seq: stored.seq, product, version, told: &told, previous: &previous }.from(commit)?;
+    let explicit = BindRule::Explicit.rank();
+    let mut base = BTreeMap::from([(Key::release(product, version), explicit), (Key::cut(commit), explicit)]);
+    base.extend(walked.commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
+    Ok(Some((base, walked)))
 }
 
 /// Commits now in a cut release leave the open one; commits no longer in any go back to it.
@@ -135,7 +148,7 @@ struct Previous {
 
 /// The release before, as it was told. Behind a candidate stands what the candidate itself follows, unless this is
 /// one too; and no release comes before itself.
-fn previous_of(tx: &Tx<'_>, release: &certrail_domain::Release) -> Result<Previous, StoreError> {
+fn previous_of(tx: &Tx<'_>, release: &Release) -> Result<Previous, StoreError> {
     let mut previous = Previous::default();
     let mut next = release.previous.clone();
     while let Some(version) = next.take() {
@@ -168,13 +181,13 @@ struct Walk<'a> {
 
 /// What the way back met.
 #[derive(Default)]
-struct Walked {
+pub(super) struct Walked {
     /// The commits of the release.
     commits: Vec<String>,
     /// Where the way ended for want of knowledge: whatever tells of one of these is reason to walk again.
     dark: Vec<String>,
     /// There may be commits that we do not know.
-    partial: bool,
+    pub(super) partial: bool,
 }
 
 impl Walk<'_> {

@@ -418,11 +418,11 @@ mod tests {
     fn refused_work_leaves_nothing_and_takes_nobody_with_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let engine = Engine::open(folder.path(), "test/log", crate::system_clock()).expect("an engine");
-        let write = |act: &'static str, refuse: bool| {
+        let write = |name: &'static str, refuse: bool| {
             let engine = engine.clone();
             thread::spawn(move || {
                 engine.write_blocking(move |batch| {
-                    let index = batch.control(act, "tester", &[], &act)?;
+                    let index = batch.control("sign-in-link", "tester", &[], &name)?;
                     if refuse { Err(refusal()) } else { Ok(index) }
                 })
             })
@@ -432,7 +432,7 @@ mod tests {
         let first = thread::spawn(move || {
             busy.write_blocking(|batch| {
                 thread::sleep(Duration::from_millis(200));
-                batch.control("first", "tester", &[], &"first")
+                batch.control("sign-in-link", "tester", &[], &"first")
             })
         });
         thread::sleep(Duration::from_millis(50));
@@ -443,7 +443,7 @@ mod tests {
         assert!(bad.is_err());
         let size = engine.head().size();
         let acts = engine.read(|tx| log::acts(tx, 0, size)).expect("readable");
-        let names: Vec<(u64, &str)> = acts.iter().map(|a| (a.log_index, a.act.as_str())).collect();
+        let names: Vec<(u64, &str)> = acts.iter().map(|a| (a.log_index, a.document.trim_matches('"'))).collect();
         let mut wanted = vec![(0, "first"), (good, "good"), (also, "also good")];
         wanted.sort_unstable();
         assert_eq!(names, wanted);

@@ -71,6 +71,6 @@ async fn the_check_of_the_whole_log_misses_no_life() {
     };
     tokio::task::spawn_blocking(move || engine.write_blocking(add)).await.expect("no panic").expect("written");
     let faults = fsck(&stage.engine).expect("runs").faults.join("\n");
-    assert!(faults.contains("Life 3 of the log is kept, and no entry began it"), "{faults}");
+    assert!(faults.contains("The lives of the log that are kept are not those that its entries began"), "{faults}");
     assert!(faults.contains("hand-over to life 3"), "{faults}");
 }

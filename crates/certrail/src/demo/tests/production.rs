@@ -86,3 +86,29 @@ async fn an_authors_yes_opens_no_gate_that_another_environments_approval_left_sh
     let open = ask(3_004).await;
     assert_eq!(open["allow"], true, "{open:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_joins_a_product_is_collected_from_at_once() {
+    let stage = stage().await;
+    let put = async |minute: i64, repositories: &[&str]| {
+        let body = json!({ "repositories": repositories });
+        let put = stage.sender.call(at(minute), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &body).await;
+        put.unwrap_or_else(|e| panic!("{e}"));
+    };
+    // An open change of a repository speaks of nothing but the branch it wants to go to.
+    let change = |minute: i64, number: u64| {
+        let head = sha(&format!("head {number}"));
+        let repo = "acme/pay-web";
+        let pull = Pull { repo, number, title: "more", author: "dana", branch: "more", head: &head, merge: None };
+        forge::pull_request(at(minute), "opened", &pull, "dana")
+    };
+    let waits = |stage: &Stage| unbound_queue(&stage.engine, None, 10).expect("reads").1;
+    put(1, &[REPO, "acme/pay-web"]).await;
+    send(&stage, at(2), &Step::Hook("pull_request", change(2, 7))).await;
+    assert_eq!(waits(&stage), 0, "bound to the open release");
+    put(3, &[REPO]).await;
+    send(&stage, at(4), &Step::Hook("pull_request", change(4, 8))).await;
+    assert_eq!(waits(&stage), 1, "nobody's repository any more");
+    let report = certrail_usecases::fsck(&stage.engine).expect("reads");
+    assert_eq!(report.faults, Vec::<String>::new());
+}

@@ -1,0 +1,86 @@
+//! Whoever can write to the database can change any table. `admin fsck` names what was changed, whatever it was.
+
+use std::{fs, path::Path};
+
+use super::command::{certrail, text};
+
+/// A change of the database, and words of the fault that has to be named.
+const DAMAGE: [(&str, &str); 27] = [
+    ("UPDATE signal SET normalised = replace(normalised, 'success', 'failure')", "another normalised form"),
+    ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
+    ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "another kind or source"),
+    ("UPDATE pack SET bytes = zeroblob(length(bytes)) WHERE id = 20", "do not match their fingerprint"),
+    ("DELETE FROM blob", "are not there"),
+    ("DELETE FROM signal WHERE log_index = 20", "Entry 20 has nothing stored beside it"),
+    ("DELETE FROM delivery", "it would be recorded twice"),
+    ("DELETE FROM subject WHERE log_index = 50", "Entry 50 cannot be found by"),
+    ("UPDATE act SET document = document || ' ' WHERE log_index = 0", "The document of entry 0"),
+    ("UPDATE act SET actor = 'nobody' WHERE log_index = 0", "The document of entry 0"),
+    ("UPDATE batch SET leaves = zeroblob(length(leaves)) WHERE first_index = 0", "of the leaves 0 to"),
+    ("UPDATE tile SET hashes = zeroblob(length(hashes))", "does not hold the hashes of its leaves"),
+    ("UPDATE log SET size = size - 1", "it was rolled back"),
+    ("UPDATE log SET roots = zeroblob(32)", "is not the tree of its leaves"),
+    ("DELETE FROM checkpoint WHERE size = (SELECT MAX(size) FROM checkpoint)", "not the newest of the signed heads"),
+    ("UPDATE binding SET to_index = 300 WHERE log_index = 50", "Entry 50 is bound to other releases"),
+    ("DELETE FROM unbound", "nor in the unbound queue"),
+    ("UPDATE release SET state = 'certified'", "is not what the log tells of it"),
+    ("DELETE FROM member WHERE key LIKE 'commit:%'", "owns other things than follow from its cut"),
+    ("DELETE FROM link", "links that signals told are not kept"),
+    (
+        "INSERT INTO link SELECT 'release:payments-api/2.5.0', 'digest:sha256:' || hex(zeroblob(32)), 2",
+        "has other artefacts",
+    ),
+    ("UPDATE decision SET result = 'FAILED'", "(decision) is not what it tells"),
+    ("UPDATE gate_ask SET answer = 'allow'", "(question to a gate) is not what it tells"),
+    ("DELETE FROM exception WHERE to_index IS NULL", "(states of exceptions) is not what it tells"),
+    ("UPDATE person SET document = replace(document, 'viewer', 'admin')", "(states of people) is not what it tells"),
+    ("UPDATE token SET role = 'admin'", "is not as it was made"),
+    ("UPDATE criteria SET text = text || ' '", "(criteria set) is not what it tells"),
+];
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let own = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &own),
+            false => drop(fs::copy(entry.path(), own).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn every_change_of_the_database_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    let made = certrail().args(["demo", "--once", "--data"]).arg(&whole).output().unwrap();
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    for (n, (change, fault)) in DAMAGE.iter().enumerate() {
+        let data = folder.path().join(n.to_string());
+        copy(&whole, &data);
+        let changed = rusqlite::Connection::open(data.join("certrail.db")).unwrap().execute(change, []).unwrap();
+        assert!(changed > 0, "{change}: nothing was changed");
+        let checked = certrail().args(["admin", "fsck", "--data"]).arg(&data).output().unwrap();
+        assert_eq!(checked.status.code(), Some(1), "{change}: {}", text(&checked));
+        assert!(text(&checked).contains(fault), "{change}: {}", text(&checked));
+        fs::remove_dir_all(&data).unwrap();
+    }
+}
+
+#[test]
+fn what_a_past_decision_saw_cannot_be_changed_unseen() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let made = certrail().args(["demo", "--once", "--data"]).arg(&data).output().unwrap();
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    // A state of a release that was since followed by another: nothing that is shown today rests on it.
+    let database = rusqlite::Connection::open(data.join("certrail.db")).unwrap();
+    let change = "UPDATE release_version SET document = replace(document, '\"sha256:', '\"sha256:0')
+                  WHERE from_index < (SELECT MAX(from_index) FROM release_version v WHERE v.release = release_version.release)";
+    assert!(database.execute(change, []).unwrap() > 0);
+    drop(database);
+    let checked = certrail().args(["admin", "fsck", "--data"]).arg(&data).output().unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{}", text(&checked));
+    assert!(text(&checked).contains("comes out otherwise now"), "{}", text(&checked));
+}

@@ -1,0 +1,269 @@
+//! What entries tell of other tables: products, people, criteria, exceptions, gates, decisions, dossiers, tokens.
+//! Each entry made a row that says the same, and no row was made by none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_ledger::{dsse::Envelope, hex, life::Life};
+use certrail_store::{
+    StoreError,
+    tables::{
+        audit::{self, Table},
+        criteria, decisions, dossiers,
+        log::Act,
+        people, products,
+        signals::StoredSignal,
+    },
+};
+use serde_json::Value;
+
+use super::{Check, bindings::Bound, evaluations::Evaluated, links::Links, records, releases::Folded};
+use crate::EpochBegan;
+
+/// Everything the log told on the way from its first entry to its last.
+#[derive(Default)]
+pub(super) struct Told {
+    /// How many rows each table should have.
+    rows: BTreeMap<Table, u64>,
+    /// The newest state of each person and exception, by the entry that told it.
+    newest: BTreeMap<(Table, String), u64>,
+    products: BTreeMap<String, String>,
+    /// The lives that entries began.
+    lives: Vec<Life>,
+    /// Signed statements, by entry.
+    envelopes: BTreeMap<u64, String>,
+    /// Tokens that were made: role, person, end.
+    tokens: BTreeMap<String, (Value, Value, Value)>,
+    revoked: BTreeSet<String>,
+    bound: Bound,
+    links: Links,
+    releases: Folded,
+    evaluated: Vec<Evaluated>,
+}
+
+impl Told {
+    fn count(&mut self, table: Table, rows: u64) {
+        *self.rows.entry(table).or_default() += rows;
+    }
+
+    /// A signal was captured.
+    pub(super) fn signal(&mut self, index: u64, signal: &StoredSignal, labels: Vec<String>) {
+        self.count(Table::Signal, 1);
+        self.count(Table::Delivery, 1);
+        self.count(Table::Subject, records::subjects(signal).len() as u64);
+        self.links.told(&signal.signal);
+        self.bound.arrived(index, labels);
+    }
+
+    /// A decision was signed.
+    pub(super) fn envelope(&mut self, act: &Act) {
+        self.envelopes.insert(act.log_index, act.document.clone());
+    }
+
+    /// Something else was done.
+    pub(super) fn act(&mut self, check: &mut Check<'_>, act: &Act, labels: &[String]) -> Result<(), StoreError> {
+        let index = act.log_index;
+        let Ok(doc) = serde_json::from_str::<Value>(&act.document) else {
+            check.report.fault(format!("The document of entry {index} ({}) cannot be read.", act.act));
+            return Ok(());
+        };
+        let text = |name: &str| doc[name].as_str().unwrap_or_default().to_owned();
+        match act.act.as_str() {
+            "product" => {
+                self.state(check, Table::Product, act, text("name"))?;
+                self.products.insert(text("name"), act.document.clone());
+            }
+            "person" => self.state(check, Table::Person, act, text("id"))?,
+            "criteria" => {
+                self.count(Table::Criteria, 1);
+                let same = criteria::brought_by(check.tx, index)?.is_some_and(|c| {
+                    hex(&c.digest) == doc["sha256"]
+                        && c.text == doc["text"]
+                        && c.name == doc["name"]
+                        && c.version == doc["version"]
+                });
+                differs(check, same, "criteria set", index);
+            }
+            EpochBegan::ACT => match serde_json::from_value::<EpochBegan>(doc) {
+                Ok(began) if began.life.kept == index => self.lives.push(began.life),
+                _ => check.report.fault(format!("Entry {index} tells of a life of the log that began elsewhere.")),
+            },
+            "gate-asked" => {
+                self.count(Table::GateAsk, 1);
+                let answer = if doc["allow"] == true { "allow" } else { "deny" };
+                let ask = decisions::ask_at(check.tx, index)?;
+                let same = ask.as_ref().is_some_and(|a| {
+                    a.gate == doc["gate"]
+                        && a.answer == answer
+                        && a.actor == act.actor
+                        && hex(&a.evaluation) == doc["evaluation"]
+                });
+                differs(check, same, "question to a gate", index);
+                self.evaluated.push(Evaluated { entry: index, digest: text("evaluation") });
+            }
+            "certified" => self.certified(check, act, &doc, labels)?,
+            "dossier-made" => {
+                self.count(Table::Dossier, 1);
+                let same = dossiers::of_release(check.tx, &text("release"))?.iter().any(|d| {
+                    d.log_index == index
+                        && d.number == doc["number"].as_u64().unwrap_or(0)
+                        && hex(&d.digest) == doc["sha256"]
+                });
+                differs(check, same, "dossier", index);
+            }
+            "token-created" => {
+                self.count(Table::Token, 1);
+                let what = (doc["role"].clone(), doc["person"].clone(), doc["expires_at"].clone());
+                self.tokens.insert(text("id"), what);
+            }
+            "token-revoked" => drop(self.revoked.insert(text("id"))),
+            "rebind" | "bound-by-hand" => self.bound.moved(check, act, &doc),
+            other if other.starts_with("exception-") => self.state(check, Table::Exception, act, text("id"))?,
+            other if other.starts_with("release-") => self.releases.told(check, act, &doc),
+            "sign-in-link" => {}
+            other => check.report.fault(format!("Entry {index} tells of `{other}`, which this version does not know.")),
+        }
+        Ok(())
+    }
+
+    /// A new state of something whose states are all kept.
+    fn state(&mut self, check: &mut Check<'_>, table: Table, act: &Act, id: String) -> Result<(), StoreError> {
+        let index = act.log_index;
+        self.count(table, 1);
+        let same = audit::document(check.tx, table, index)?.is_some_and(|row| row == act.document);
+        differs(check, same, table.name(), index);
+        if let Some(before) = self.newest.insert((table, id), index)
+            && table != Table::Product
+            && audit::ended_at(check.tx, table, before)? != Some(index)
+        {
+            check
+                .report
+                .fault(format!("The state of entry {before} ({}) does not end at entry {index}.", table.name()));
+        }
+        Ok(())
+    }
+
+    fn certified(
+        &mut self,
+        check: &mut Check<'_>,
+        act: &Act,
+        doc: &Value,
+        labels: &[String],
+    ) -> Result<(), StoreError> {
+        self.count(Table::Decision, 1);
+        self.releases.certified(act, labels);
+        let row = decisions::by_id(check.tx, doc["decision"].as_str().unwrap_or_default())?;
+        let entries: Vec<u64> = doc["entries"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        let signed: Option<Vec<(u64, Envelope)>> = entries
+            .iter()
+            .map(|index| Some((*index, serde_json::from_str(self.envelopes.get(index)?).ok()?)))
+            .collect();
+        let envelope = signed.and_then(|signed| serde_json::to_string(&signed).ok());
+        let same = row.as_ref().is_some_and(|d| {
+            Some(&d.log_index) == entries.last()
+                && Some(&d.envelope) == envelope.as_ref()
+                && hex(&d.world) == doc["world"]
+                && (d.kind.as_str(), d.result.as_str()) == ("certification", "PASSED")
+                && d.actor == act.actor
+                && d.decided == act.received
+                && self.releases.is_about(&d.release, labels)
+        });
+        differs(check, same, "decision", act.log_index);
+        let world = records::bytes_of(check, doc["world"].as_str().unwrap_or_default())?;
+        let world = world.and_then(|bytes| serde_json::from_slice::<crate::FrozenWorld>(&bytes).ok());
+        match world {
+            Some(world) => self.evaluated.push(Evaluated { entry: act.log_index, digest: world.evaluation }),
+            None => {
+                check
+                    .report
+                    .fault(format!("The frozen world of the decision at entry {} is not there.", act.log_index));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last entry: what no entry told, and what follows from all of them together.
+    pub(super) fn finish(mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
+        let tx = check.tx;
+        // The first life began with the log itself.
+        if crate::engine_lives(tx)?.get(1..) != Some(&self.lives) {
+            check.report.fault("The lives of the log that are kept are not those that its entries began.");
+        }
+        for ((table, _), index) in self.newest.iter().filter(|((table, _), _)| *table != Table::Product) {
+            if let Some(end) = audit::ended_at(tx, *table, *index)? {
+                check.report.fault(format!(
+                    "The state of entry {index} ({}) ends at {end}, and nothing followed.",
+                    table.name()
+                ));
+            }
+        }
+        for (name, document) in &self.products {
+            let kept = products::get(tx, name)?;
+            let same = kept.as_ref().and_then(|p| serde_json::to_string(p).ok()).as_ref() == Some(document);
+            let mut owned = same;
+            for repository in kept.iter().flat_map(|p| &p.repositories) {
+                owned &= products::of_repository(tx, repository)?.iter().any(|p| p.name == *name);
+            }
+            if !owned {
+                check.report.fault(format!("The product {name} is not kept as it was told last."));
+            }
+        }
+        if products::all(tx)?.len() != self.products.len() {
+            check.report.fault("There is a product that no entry tells of.");
+        }
+        for token in people::tokens(tx)?.iter().filter(|t| t.kind == "token") {
+            let told = self.tokens.get(&token.id).is_some_and(|(role, person, end)| {
+                *role == token.role.name()
+                    && *person == serde_json::json!(token.person)
+                    && *end == serde_json::json!(token.expires)
+            });
+            if !told || self.revoked.contains(&token.id) != token.revoked.is_some() {
+                check.report.fault(format!("The token {} is not as it was made.", token.id));
+            }
+        }
+        self.count(Table::Release, self.releases.len());
+        for (table, told) in [
+            Table::Signal,
+            Table::Delivery,
+            Table::Subject,
+            Table::Product,
+            Table::Person,
+            Table::Criteria,
+            Table::Exception,
+            Table::GateAsk,
+            Table::Decision,
+            Table::Dossier,
+            Table::Token,
+            Table::Release,
+        ]
+        .map(|table| (table, self.rows.get(&table).copied().unwrap_or(0)))
+        {
+            let kept = audit::rows(tx, table)?;
+            if kept != told {
+                check.report.fault(format!("The log tells of {told} {}, and {kept} are kept.", table.name()));
+            }
+        }
+        // A row that cannot be read is a fault like any other, and no reason to leave out the rest.
+        let unreadable = |check: &mut Check<'_>, what: &str, outcome: Result<(), StoreError>| {
+            if let Err(e) = outcome {
+                check.report.fault(format!("{what} cannot be compared with the log: {e}."));
+            }
+        };
+        let outcome = self.links.finish(check);
+        unreadable(check, "Links", outcome);
+        let outcome = self.releases.finish(check);
+        unreadable(check, "Releases", outcome);
+        let outcome = self.bound.finish(check, &self.releases);
+        unreadable(check, "Bindings", outcome);
+        for evaluated in &self.evaluated {
+            let outcome = evaluated.run_again(check);
+            unreadable(check, "An evaluation", outcome);
+        }
+        Ok(())
+    }
+}
+
+fn differs(check: &mut Check<'_>, same: bool, what: &str, index: u64) {
+    if !same {
+        check.report.fault(format!("What is kept of entry {index} ({what}) is not what it tells."));
+    }
+}

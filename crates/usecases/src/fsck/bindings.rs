@@ -1,0 +1,103 @@
+//! Which release each signal belonged to, and from when: told by its leaf on arrival, by an entry when it moved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::BindRule;
+use certrail_store::{
+    StoreError,
+    tables::{bindings, log::Act},
+};
+use serde_json::Value;
+
+use super::{Check, releases::Folded};
+
+/// Where a signal went.
+struct Move {
+    at: u64,
+    /// The rule's name and the release.
+    to: Vec<(String, String)>,
+}
+
+/// What the log tells of bindings.
+#[derive(Default)]
+pub(super) struct Bound {
+    /// The blinded labels each signal arrived with; the index of each text in `labels`.
+    arrived: BTreeMap<u64, Vec<u32>>,
+    labels: BTreeMap<String, u32>,
+    moves: BTreeMap<u64, Vec<Move>>,
+}
+
+impl Bound {
+    pub(super) fn arrived(&mut self, index: u64, labels: Vec<String>) {
+        let mut numbers = Vec::with_capacity(labels.len());
+        for label in labels {
+            let next = self.labels.len() as u32;
+            numbers.push(*self.labels.entry(label).or_insert(next));
+        }
+        self.arrived.insert(index, numbers);
+    }
+
+    pub(super) fn moved(&mut self, check: &mut Check<'_>, act: &Act, doc: &Value) {
+        let at = act.log_index;
+        if let (Some(signal), Some(to)) = (doc["signal"].as_u64(), doc["to"].as_str()) {
+            let to = vec![(BindRule::Explicit.name().to_owned(), to.to_owned())];
+            self.moves.entry(signal).or_default().push(Move { at, to });
+            return;
+        }
+        for moved in doc["moved"].as_array().into_iter().flatten() {
+            let place = |text: &Value| text.as_str()?.split_once(' ').map(|(r, id)| (r.to_owned(), id.to_owned()));
+            let to: Option<Vec<_>> = moved["to"].as_array().into_iter().flatten().map(place).collect();
+            match (moved["signal"].as_u64(), to) {
+                (Some(signal), Some(to)) => self.moves.entry(signal).or_default().push(Move { at, to }),
+                _ => check.report.fault(format!("Entry {at} does not say what moved where.")),
+            }
+        }
+    }
+
+    /// Compares every binding there is with what was told.
+    pub(super) fn finish(self, check: &mut Check<'_>, releases: &Folded) -> Result<(), StoreError> {
+        let names: BTreeMap<u32, &String> = self.labels.iter().map(|(text, number)| (*number, text)).collect();
+        let mut of_label: BTreeMap<u32, Option<i64>> = BTreeMap::new();
+        for (number, label) in &names {
+            of_label.insert(*number, releases.of_label(label));
+        }
+        for (index, labels) in &self.arrived {
+            let first: Option<BTreeSet<i64>> = labels.iter().map(|l| of_label.get(l).copied().flatten()).collect();
+            let Some(first) = first else {
+                check.report.fault(format!("Entry {index} was bound to a release that is not kept."));
+                continue;
+            };
+            let moves = self.moves.get(index).map(Vec::as_slice).unwrap_or_default();
+            let ends: Vec<u64> = moves.iter().map(|m| m.at).collect();
+            let mut told: BTreeSet<(i64, u64, Option<u64>)> =
+                first.iter().map(|seq| (*seq, *index, ends.first().copied())).collect();
+            let mut rules: BTreeMap<(i64, u64), &str> = BTreeMap::new();
+            for (n, m) in moves.iter().enumerate() {
+                for (rule, id) in &m.to {
+                    let seq = releases.seq(id).unwrap_or(-1);
+                    told.insert((seq, m.at, ends.get(n + 1).copied()));
+                    rules.insert((seq, m.at), rule);
+                }
+            }
+            let kept = bindings::history(check.tx, *index)?;
+            let same_rules = kept
+                .iter()
+                .all(|(seq, rule, _, from, _)| rules.get(&(*seq, *from)).is_none_or(|told| *told == rule.name()));
+            let open = kept.iter().any(|(.., to)| to.is_none());
+            let kept: BTreeSet<_> = kept.into_iter().map(|(seq, _, _, from, to)| (seq, from, to)).collect();
+            if kept != told || !same_rules {
+                check.report.fault(format!("Entry {index} is bound to other releases than the log tells."));
+            }
+            let waits = bindings::unbound(check.tx, index + 1, 1)?.first().is_some_and(|(i, _)| i == index);
+            if open == waits {
+                let what = if open {
+                    "bound to a release and waits unbound"
+                } else {
+                    "neither bound to a release nor in the unbound queue"
+                };
+                check.report.fault(format!("Entry {index} is {what}."));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Links: whoever owns one key owns another. Each was told by a signal, and each that a signal told is kept.
+
+use std::collections::BTreeMap;
+
+use certrail_domain::{BindRule, Facts, Key, Link, Signal};
+use certrail_ledger::sha256;
+use certrail_store::{StoreError, tables::audit};
+
+use super::Check;
+
+/// Links that signals told, by the first half of the digest of both ends: millions of them have to fit.
+#[derive(Default)]
+pub(super) struct Links(BTreeMap<[u8; 16], Told>);
+
+/// What was told of a link.
+struct Told {
+    rank: i64,
+    /// It is kept whatever else is known; others are kept only if the release they speak of was cut there.
+    surely: bool,
+}
+
+impl Links {
+    /// What a signal tells.
+    pub(super) fn told(&mut self, signal: &Signal) {
+        for link in signal.links() {
+            self.add(link.from.as_str(), link.to.as_str(), link.rule, true);
+        }
+        let (commit, digests) = match &signal.facts {
+            Facts::Tag(tag) => (tag.commit.as_deref(), &tag.digests),
+            Facts::Manifest(manifest) => (Some(manifest.commit.as_str()), &manifest.digests),
+            _ => return,
+        };
+        for digest in digests {
+            let Some(commit) = commit else { continue };
+            let link = Link::new(Key::cut(commit), Key::digest(digest), BindRule::Digest);
+            self.add(link.from.as_str(), link.to.as_str(), link.rule, false);
+        }
+        if let Facts::Manifest(manifest) = &signal.facts {
+            for told in manifest.range.iter().flatten() {
+                self.add("range:", Key::commit(&told.sha).as_str(), BindRule::Commit, false);
+            }
+        }
+    }
+
+    fn add(&mut self, from: &str, to: &str, rule: BindRule, surely: bool) {
+        let told = self.0.entry(half(from, to)).or_insert(Told { rank: rule.rank(), surely });
+        told.rank = told.rank.min(rule.rank());
+        told.surely |= surely;
+    }
+
+    /// Compares the links that are kept with those that were told.
+    pub(super) fn finish(mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
+        let (mut source, mut target) = (String::new(), String::new());
+        loop {
+            let some = audit::links(check.tx, &source, &target, 1000)?;
+            let Some((last_source, last_target, _)) = some.last() else { break };
+            (source, target) = (last_source.clone(), last_target.clone());
+            for (from, to, rank) in some {
+                let known = match from.starts_with("range:") {
+                    // A range is told once for each release that is cut there.
+                    true => self.0.get(&half("range:", &to)).map(|told| told.rank),
+                    false => self.0.remove(&half(&from, &to)).map(|told| told.rank),
+                };
+                if known != Some(rank) {
+                    check.report.fault(format!("That {from} leads to {to} is kept, and no signal says so."));
+                }
+            }
+        }
+        let lost = self.0.values().filter(|told| told.surely).count();
+        if lost > 0 {
+            check.report.fault(format!("{lost} links that signals told are not kept."));
+        }
+        Ok(())
+    }
+}
+
+fn half(from: &str, to: &str) -> [u8; 16] {
+    let digest = sha256(format!("{from}\0{to}").as_bytes());
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}

@@ -1,0 +1,160 @@
+//! Recomputing everything and naming what is wrong, from the log outwards: leaves to tiles to every signed head,
+//! what is stored against its leaf, and what was derived against the entries it follows from.
+//!
+//! Whoever can write to the database can change any of its tables; the log is what they cannot change unseen. So
+//! everything that a verdict rests on is compared with it.
+
+mod acts;
+mod bindings;
+mod evaluations;
+mod links;
+mod records;
+mod releases;
+mod tree;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use certrail_domain::Problem;
+use certrail_ledger::leaf::{self, Read};
+use certrail_store::{
+    BlobFiles, Store, StoreError, Tx,
+    tables::{log, signals},
+};
+use serde::Serialize;
+
+use crate::{
+    criteria_sets::CriteriaSets,
+    engine::{Engine, Keys, internal},
+};
+
+/// What was looked at and what is wrong.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FsckReport {
+    /// Leaves hashed.
+    pub leaves: u64,
+    /// Tiles compared.
+    pub tiles: u64,
+    /// Checkpoints verified.
+    pub checkpoints: u64,
+    /// Bodies compared with their commitments.
+    pub bodies: u64,
+    /// Documents compared with their commitments.
+    pub documents: u64,
+    /// Releases whose record was worked out again.
+    pub releases: u64,
+    /// Past evaluations that were run again.
+    pub evaluations: u64,
+    /// What is wrong, one sentence each, at most 100 of them; empty is good.
+    pub faults: Vec<String>,
+}
+
+impl FsckReport {
+    /// At most this many faults are listed.
+    const MAX_FAULTS: usize = 100;
+
+    fn fault(&mut self, text: impl Into<String>) {
+        if self.faults.len() < Self::MAX_FAULTS {
+            self.faults.push(text.into());
+        }
+    }
+}
+
+/// Checks a running system.
+///
+/// # Errors
+/// When the store cannot be read at all; what can be read and is wrong is in the report.
+pub fn fsck(engine: &Arc<Engine>) -> Result<FsckReport, Problem> {
+    engine.store.read(|tx| check(tx, &engine.blobs, &engine.keys)).map_err(|e| internal(&e))
+}
+
+/// Checks a data folder that nobody serves, even one whose log would not open.
+///
+/// # Errors
+/// When the folder is in use or the store cannot be read at all.
+pub fn fsck_folder(folder: &Path) -> Result<FsckReport, StoreError> {
+    let (store, _writer) = Store::open(folder)?;
+    let (blobs, keys) = (BlobFiles::open(folder)?, Keys::open(folder, "")?);
+    store.read(|tx| check(tx, &blobs, &keys))
+}
+
+/// What the checks share.
+struct Check<'a> {
+    tx: &'a Tx<'a>,
+    blobs: &'a BlobFiles,
+    keys: &'a Keys,
+    criteria: CriteriaSets,
+    report: FsckReport,
+}
+
+/// Entries looked at in one step.
+const STEP: u64 = 4096;
+
+fn check(tx: &Tx<'_>, blobs: &BlobFiles, keys: &Keys) -> Result<FsckReport, StoreError> {
+    let report = FsckReport::default();
+    let mut check = Check { tx, blobs, keys, criteria: CriteriaSets::default(), report };
+    let Some(head) = log::head(tx)? else {
+        check.report.fault("There is no log.");
+        return Ok(check.report);
+    };
+    let mut tree = tree::Tree::begin(&mut check, &head)?;
+    let mut told = acts::Told::default();
+    let mut from = 0;
+    while from < head.size {
+        let to = (from + STEP).min(head.size);
+        match crate::engine_leaves(tx, from, to) {
+            Ok(leaves) => {
+                for (index, leaf) in (from..).zip(&leaves) {
+                    tree.grow(&mut check, index, leaf)?;
+                }
+                if let Err(e) = entries(&mut check, from, &leaves, &mut told) {
+                    check.report.fault(format!("Between entries {from} and {to}: {e}."));
+                }
+            }
+            // Without a leaf there is no tree behind it; the entries after the gap are still looked at.
+            Err(e) => {
+                check.report.fault(format!("{e}."));
+                tree.broken = true;
+            }
+        }
+        from = to;
+    }
+    let broken = tree.broken;
+    tree.finish(&mut check, &head);
+    if broken {
+        check.report.fault("Entries are missing, so what follows from them was not compared.");
+    } else if let Err(e) = told.finish(&mut check) {
+        check.report.fault(format!("What follows from the log cannot be read: {e}."));
+    }
+    Ok(check.report)
+}
+
+/// The entries from `from` on: what is stored beside them, and what they tell of other tables.
+fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts::Told) -> Result<(), StoreError> {
+    let to = from + leaves.len() as u64;
+    let mut stored: BTreeMap<u64, signals::StoredSignal> = BTreeMap::new();
+    match signals::range(check.tx, from, to) {
+        Ok(all) => stored.extend(all.into_iter().map(|s| (s.log_index, s))),
+        Err(e) => check.report.fault(format!("Signals between {from} and {to} cannot be read: {e}.")),
+    }
+    let acts: BTreeMap<u64, log::Act> = log::acts(check.tx, from, to)?.into_iter().map(|a| (a.log_index, a)).collect();
+    for (index, bytes) in (from..).zip(leaves) {
+        match (leaf::read(bytes), stored.get(&index), acts.get(&index)) {
+            (Some(Read::Capture { labels, .. }), Some(signal), None) => {
+                records::signal(check, index, bytes, signal)?;
+                told.signal(index, signal, labels);
+            }
+            (Some(Read::Control { labels, .. }), None, Some(act)) => {
+                records::document(check, index, bytes, act);
+                told.act(check, act, &labels)?;
+            }
+            (Some(Read::Decision { digest, .. }), None, Some(act)) => {
+                records::decision(check, index, &digest, act);
+                told.envelope(act);
+            }
+            (None, ..) => check.report.fault(format!("Entry {index} cannot be read.")),
+            (_, Some(_), Some(_)) => check.report.fault(format!("Entry {index} has two things stored beside it.")),
+            _ => check.report.fault(format!("Entry {index} has nothing stored beside it.")),
+        }
+    }
+    Ok(())
+}

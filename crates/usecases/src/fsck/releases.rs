@@ -1,0 +1,144 @@
+//! Releases: what their entries tell, one after the other, gives the record that is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::{Release, ReleaseState, Time};
+use certrail_ledger::{hex, leaf::label, unhex};
+use certrail_store::{
+    StoreError,
+    tables::{audit, log::Act, releases},
+};
+use serde_json::Value;
+
+use super::Check;
+
+/// Releases as the log tells of them.
+#[derive(Default)]
+pub(super) struct Folded {
+    releases: BTreeMap<String, Release>,
+    /// The release of each blinded label.
+    labels: BTreeMap<String, String>,
+    keys: BTreeMap<String, String>,
+    /// The number of each release, once the table was read.
+    numbers: BTreeMap<String, i64>,
+}
+
+impl Folded {
+    pub(super) fn len(&self) -> u64 {
+        self.releases.len() as u64
+    }
+
+    /// An entry tells of a release.
+    pub(super) fn told(&mut self, check: &mut Check<'_>, act: &Act, doc: &Value) {
+        let whole = |value: &Value| serde_json::from_value::<Release>(value.clone()).ok();
+        let known = match act.act.as_str() {
+            "release-opened" => {
+                let release = whole(&doc["release"]);
+                let key = doc["label_key"].as_str().and_then(unhex);
+                release.zip(key).map(|(release, key)| {
+                    let id = release.id.to_string();
+                    self.labels.insert(hex(&label(&key, &id)), id.clone());
+                    self.keys.insert(id.clone(), hex(&key));
+                    self.releases.insert(id, release);
+                })
+            }
+            "release-cut" | "release-rolled-back" => {
+                whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release)))
+            }
+            _ => doc["release"].as_str().and_then(|id| self.releases.get_mut(id)).map(|release| shipped(release, doc)),
+        };
+        if known.is_none() {
+            check.report.fault(format!("Entry {} ({}) does not tell of a release we know.", act.log_index, act.act));
+        }
+    }
+
+    /// Somebody certified the release with one of these labels.
+    pub(super) fn certified(&mut self, act: &Act, labels: &[String]) {
+        let id = labels.iter().find_map(|l| self.labels.get(l));
+        if let Some(release) = id.and_then(|id| self.releases.get_mut(id)) {
+            release.state = ReleaseState::Certified;
+            release.certified_at = Some(Time::from_micros(act.received));
+        }
+    }
+
+    /// Whether one of the labels is that of a release.
+    pub(super) fn is_about(&self, id: &str, labels: &[String]) -> bool {
+        labels.iter().any(|l| self.labels.get(l).is_some_and(|known| known == id))
+    }
+
+    /// The number of a release.
+    pub(super) fn seq(&self, id: &str) -> Option<i64> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The number of the release with a blinded label.
+    pub(super) fn of_label(&self, label: &str) -> Option<i64> {
+        self.seq(self.labels.get(label)?)
+    }
+
+    /// Compares the releases that are kept with what was told.
+    pub(super) fn finish(&mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
+        let columns: BTreeMap<i64, (String, String)> = audit::release_columns(check.tx)?
+            .into_iter()
+            .map(|(seq, version, state)| (seq, (version, state)))
+            .collect();
+        for stored in releases::all(check.tx)? {
+            check.report.releases += 1;
+            let kept = &stored.release;
+            let id = kept.id.to_string();
+            self.numbers.insert(id.clone(), stored.seq);
+            let title = kept.title();
+            let Some(told) = self.releases.get(&id) else {
+                check.report.fault(format!("The release {title} is kept, and no entry tells of it."));
+                continue;
+            };
+            // Artefacts and completeness follow from what the release owns, not from an entry of their own.
+            let mut told = told.clone();
+            told.digests.clone_from(&kept.digests);
+            told.range_partial = kept.range_partial;
+            let newest = releases::at(check.tx, stored.seq, i64::MAX as u64)?;
+            let same = told == *kept
+                && newest.as_ref() == Some(kept)
+                && self.keys.get(&id) == Some(&hex(&stored.label_key))
+                && columns.get(&stored.seq).is_some_and(|(v, s)| *v == kept.version && s == kept.state.name());
+            if !same {
+                check.report.fault(format!("The record of the release {title} is not what the log tells of it."));
+            }
+            owned(check, &stored)?;
+        }
+        Ok(())
+    }
+}
+
+/// A deployment, or what counts as production, changed what is out.
+fn shipped(release: &mut Release, doc: &Value) {
+    release.shipped_at = serde_json::from_value(doc["shipped_at"].clone()).ok().flatten();
+    release.ungated = doc["ungated"] == true;
+    release.state = match (release.shipped_at, release.state, release.certified_at) {
+        (Some(_), ReleaseState::RolledBack, _) => ReleaseState::RolledBack,
+        (Some(_), ..) => ReleaseState::Shipped,
+        (None, _, Some(_)) => ReleaseState::Certified,
+        (None, ..) => ReleaseState::Cut,
+    };
+}
+
+/// What a release owns follows from its cut, what commits follow each other, and links.
+fn owned(check: &mut Check<'_>, stored: &releases::StoredRelease) -> Result<(), StoreError> {
+    let title = stored.release.title();
+    let (told, kept) = crate::bind::owned_again(check.tx, stored)?;
+    if told.keys != kept {
+        let differ: BTreeSet<&String> =
+            told.keys.keys().chain(kept.keys()).filter(|k| told.keys.get(*k) != kept.get(*k)).collect();
+        let first: Vec<&str> = differ.iter().take(3).map(|k| k.as_str()).collect();
+        check
+            .report
+            .fault(format!("The release {title} owns other things than follow from its cut: {}.", first.join(", ")));
+    }
+    if told.partial.is_some_and(|partial| partial != stored.release.range_partial) {
+        check.report.fault(format!("Whether the commits of the release {title} are all known is kept wrongly."));
+    }
+    if told.digests.is_some_and(|digests| digests != stored.release.digests) {
+        check.report.fault(format!("The release {title} has other artefacts than follow from what it owns."));
+    }
+    Ok(())
+}
