@@ -24,12 +24,12 @@ pub(crate) struct Owned {
 pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned, BTreeMap<String, i64>), StoreError> {
     let members = bindings::members(tx, stored.seq)?;
     let cut = range::follows_from_cut(tx, stored)?;
-    let partial = cut.as_ref().map(|(_, walked)| walked.partial);
+    let partial = cut.as_ref().map(|walked| walked.partial);
     // How tags are written is the product's word of its time; and what an open release collected has no other record.
     let kept_base = |key: &Key, base: bool| base && (cut.is_none() || key.parts().0 == "tag");
     let mut base: BTreeMap<Key, i64> =
         members.iter().filter(|(key, _, base)| kept_base(key, *base)).map(|(k, r, _)| (k.clone(), *r)).collect();
-    base.extend(cut.into_iter().flat_map(|(base, _)| base));
+    base.extend(cut.into_iter().flat_map(|walked| walked.base));
     let reached = ownership::reach(tx, &base)?;
     let digests = (stored.release.state != ReleaseState::Open)
         .then(|| ownership::artefacts_among(reached.iter().map(|(key, rank)| (key, *rank))));

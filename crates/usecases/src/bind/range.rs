@@ -36,7 +36,7 @@ pub(super) fn set_exact(tx: &Tx<'_>, seq: i64, range: Option<&[String]>) -> Resu
 pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
     let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let Some((mut base, Walked { commits, dark, partial })) = follows_from_cut(batch.tx, &stored)? else {
+    let Some(Walked { mut base, commits, dark, partial }) = follows_from_cut(batch.tx, &stored)? else {
         return Ok(());
     };
     let version = stored.release.version.clone();
@@ -57,10 +57,7 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
 }
 
 /// What a release owns because of where it is cut: its name, its cut and the commits that lead there.
-pub(super) fn follows_from_cut(
-    tx: &Tx<'_>,
-    stored: &StoredRelease,
-) -> Result<Option<(BTreeMap<Key, i64>, Walked)>, StoreError> {
+pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Walked>, StoreError> {
     let Release { product, version, commit, .. } = &stored.release;
     let Some(commit) = commit else { return Ok(None) };
     let told: BTreeSet<String> = certrail_store::tables::signals::links_from(tx, &exact_key(stored.seq))?
@@ -68,11 +65,11 @@ pub(super) fn follows_from_cut(
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
     let previous = previous_of(tx, &stored.release)?;
-    let walked = Walk { tx, seq: stored.seq, product, version, told: &told, previous: &previous }.from(commit)?;
+    let mut walked = Walk { tx, seq: stored.seq, product, version, told: &told, previous: &previous }.from(commit)?;
     let explicit = BindRule::Explicit.rank();
-    let mut base = BTreeMap::from([(Key::release(product, version), explicit), (Key::cut(commit), explicit)]);
-    base.extend(walked.commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
-    Ok(Some((base, walked)))
+    walked.base.extend([(Key::release(product, version), explicit), (Key::cut(commit), explicit)]);
+    walked.base.extend(walked.commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
+    Ok(Some(walked))
 }
 
 /// Commits now in a cut release leave the open one; commits no longer in any go back to it.
@@ -188,6 +185,8 @@ pub(super) struct Walked {
     dark: Vec<String>,
     /// There may be commits that we do not know.
     pub(super) partial: bool,
+    /// The keys that the release owns because of all that.
+    pub(super) base: BTreeMap<Key, i64>,
 }
 
 impl Walk<'_> {

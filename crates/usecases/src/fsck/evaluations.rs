@@ -43,7 +43,7 @@ impl Evaluated {
                 "The evaluation that entry {entry} rests on comes out otherwise now: what it saw was changed."
             )),
             Err(e) => {
-                check.report.fault(format!("The evaluation that entry {entry} rests on cannot be run again: {e}."))
+                check.report.fault(format!("The evaluation that entry {entry} rests on cannot be run again: {e}."));
             }
         }
         Ok(())
