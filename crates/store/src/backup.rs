@@ -22,16 +22,24 @@ pub struct Backup {
 
 /// Copies the data folder `data` to the new folder `to`: the database as it stands at one moment, then large
 /// bodies, which are on disk before the database names them and never change. Keys only where asked for: whoever
-/// holds them can sign as this log.
+/// holds them can sign as this log. It is written beside `to`, as `to.part`, and gets its name when it is whole: what
+/// an interrupted backup leaves behind cannot be taken for one.
 ///
 /// # Errors
-/// When there is no data, `to` holds something already, or a disk refuses.
+/// When there is no data, `to` or `to.part` holds something already, or a disk refuses.
 pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
     let file = data.join(Store::FILE);
-    let there = fs::read_dir(to).map(|mut entries| entries.next().is_some()).unwrap_or(false);
-    if there {
-        let cause = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it holds something already");
-        return Err(StoreError::io(format!("back up to {}", to.display()), cause));
+    let named = to;
+    let part = PathBuf::from(format!("{}.part", to.display()));
+    let to = part.as_path();
+    for (folder, what) in [
+        (named, "it holds something already"),
+        (to, "an earlier backup was interrupted and left this behind; remove it, then try again"),
+    ] {
+        if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+            let cause = std::io::Error::new(std::io::ErrorKind::AlreadyExists, what);
+            return Err(StoreError::io(format!("back up to {}", folder.display()), cause));
+        }
     }
     fs::create_dir_all(to).map_err(|e| StoreError::io(format!("make folder {}", to.display()), e))?;
     crate::db::restrict(to, 0o700)?;
@@ -46,7 +54,12 @@ pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
         let cause = std::io::Error::new(std::io::ErrorKind::NotFound, "there are no keys");
         return Err(StoreError::io(format!("copy {}", data.join("keys").display()), cause));
     }
-    fs::File::open(&copy).and_then(|f| f.sync_all()).map_err(|e| StoreError::io("write the copy to disk", e))?;
+    let sync = |path: &Path| fs::File::open(path).and_then(|f| f.sync_all());
+    sync(&copy).and_then(|()| sync(to)).map_err(|e| StoreError::io("write the copy to disk", e))?;
+    // An empty folder of that name may be there; renaming over it is what was asked for.
+    fs::rename(to, named).map_err(|e| StoreError::io(format!("name the backup {}", named.display()), e))?;
+    sync(named.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+        .map_err(|e| StoreError::io("write the backup's name to disk", e))?;
     Ok(Backup { database_bytes, blobs, keys: kept })
 }
 

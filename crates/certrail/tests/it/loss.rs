@@ -41,6 +41,10 @@ fn a_log_put_back_from_an_older_copy_is_not_served_until_somebody_answers_for_it
     assert_eq!(made.status.code(), Some(0), "{}", text(&made));
     let twice = admin(&["backup", "--to", early.to_str().unwrap()], &data);
     assert_ne!(twice.status.code(), Some(0), "a folder that holds something is left alone");
+    let part = folder.path().join("other.part");
+    fs::create_dir_all(part.join("rest")).unwrap();
+    let blocked = admin(&["backup", "--to", folder.path().join("other").to_str().unwrap()], &data);
+    assert!(text(&blocked).contains("interrupted"), "{}", text(&blocked));
     let checked = admin(&["fsck"], &early);
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
     // The log goes on: a set-up link is no entry, so an epoch is begun to have one.
