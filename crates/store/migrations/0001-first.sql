@@ -129,6 +129,16 @@ CREATE TABLE release_version (
   PRIMARY KEY (release, from_index)
 ) {keyed};
 
+-- When what went into production.
+CREATE TABLE shipment (
+  product TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  release BIGINT NOT NULL,
+  rollback BIGINT NOT NULL,
+  PRIMARY KEY (product, at, release)
+) {keyed};
+CREATE INDEX shipment_by_release ON shipment (release);
+
 -- Names a release used to have.
 CREATE TABLE release_alias (
   product TEXT NOT NULL,

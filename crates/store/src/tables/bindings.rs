@@ -133,6 +133,25 @@ pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(Arc<
     Ok(out)
 }
 
+/// The signals of one kind bound to a release now, with the rule, in order of arrival.
+///
+/// # Errors
+/// When the database fails or a row is damaged.
+pub fn evidence_of_kind(tx: &Tx<'_>, release: i64, kind: &str) -> Result<Vec<(Arc<StoredSignal>, BindRule)>> {
+    let bound = tx.query(
+        "SELECT b.log_index, b.rule FROM binding b JOIN signal s ON s.log_index = b.log_index
+         WHERE b.release = ?1 AND b.to_index IS NULL AND s.kind = ?2 ORDER BY b.log_index",
+        &[release.into(), kind.into()],
+        |r| Ok((r.uint(0)?, rule(r.int(1)?)?)),
+    )?;
+    let signal = |(index, rule)| {
+        let signal = signals::get(tx, index)?
+            .ok_or_else(|| StoreError::Damaged(format!("signal {index} is bound and not there")))?;
+        Ok((signal, rule))
+    };
+    bound.into_iter().map(signal).collect()
+}
+
 /// Puts a signal into the unbound queue, or changes the reason why it is there.
 ///
 /// # Errors

@@ -11,4 +11,5 @@ pub mod log;
 pub mod people;
 pub mod products;
 pub mod releases;
+pub mod shipments;
 pub mod signals;

@@ -1,6 +1,6 @@
 //! Releases and the names they go by.
 
-use certrail_domain::{Release, ReleaseState};
+use certrail_domain::Release;
 
 use crate::{Result, Row, Tx};
 
@@ -152,18 +152,6 @@ pub fn of_product(tx: &Tx<'_>, product: &str, before: Option<i64>, limit: u64) -
          WHERE r.product = ?1 AND r.created <= b.created AND (r.created < b.created OR r.seq < b.seq)
          ORDER BY r.created DESC, r.seq DESC LIMIT ?3",
         &[product.into(), seq.into(), limit.into()],
-        map,
-    )
-}
-
-/// The releases of a product in a state.
-///
-/// # Errors
-/// When the database fails.
-pub fn in_state(tx: &Tx<'_>, product: &str, state: ReleaseState) -> Result<Vec<StoredRelease>> {
-    tx.query(
-        "SELECT seq, label_key, document FROM release WHERE product = ?1 AND state = ?2",
-        &[product.into(), state.name().into()],
         map,
     )
 }

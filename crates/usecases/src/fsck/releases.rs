@@ -42,10 +42,11 @@ impl Folded {
                     self.releases.insert(id, release);
                 })
             }
-            "release-cut" | "release-rolled-back" => {
-                whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release)))
-            }
-            _ => doc["release"].as_str().and_then(|id| self.releases.get_mut(id)).map(|release| shipped(release, doc)),
+            "release-cut" => whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release))),
+            _ => doc["release"]
+                .as_str()
+                .and_then(|id| self.releases.get_mut(id))
+                .and_then(|release| shipped(release, doc)),
         };
         if known.is_none() {
             check.report.fault(format!("Entry {} ({}) does not tell of a release we know.", act.log_index, act.act));
@@ -111,15 +112,11 @@ impl Folded {
 }
 
 /// A deployment, or what counts as production, changed what is out.
-fn shipped(release: &mut Release, doc: &Value) {
-    release.shipped_at = serde_json::from_value(doc["shipped_at"].clone()).ok().flatten();
-    release.ungated = doc["ungated"] == true;
-    release.state = match (release.shipped_at, release.state, release.certified_at) {
-        (Some(_), ReleaseState::RolledBack, _) => ReleaseState::RolledBack,
-        (Some(_), ..) => ReleaseState::Shipped,
-        (None, _, Some(_)) => ReleaseState::Certified,
-        (None, ..) => ReleaseState::Cut,
-    };
+fn shipped(release: &mut Release, doc: &Value) -> Option<()> {
+    release.state = serde_json::from_value(doc["state"].clone()).ok()?;
+    release.shipped_at = serde_json::from_value(doc["shipped_at"].clone()).ok()?;
+    release.ungated = doc["ungated"].as_bool()?;
+    Some(())
 }
 
 /// What a release owns follows from its cut, what commits follow each other, and links.

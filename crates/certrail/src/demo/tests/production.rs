@@ -112,3 +112,38 @@ async fn a_repository_that_joins_a_product_is_collected_from_at_once() {
     let report = certrail_usecases::fsck(&stage.engine).expect("reads");
     assert_eq!(report.faults, Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn going_back_takes_the_same_release_out_in_whatever_order_it_is_told() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let stage = with_production(&["production"]).await;
+        let deploy = async |received: i64, at_minute: i64, release: &str, rollback: bool| {
+            let value = json!({ "kind": "deployment.event", "product": "pay", "release": release, "id": at_minute.to_string(), "environment": "production", "state": "succeeded", "rollback": rollback, "occurred_at": at(at_minute).to_string() });
+            send(&stage, at(received), &Step::Fact(value)).await;
+        };
+        let states = || {
+            ["2.4.0", "2.4.1"]
+                .map(|v| find_release(&stage.engine, "pay", v).expect("cut").release.state.name().to_owned())
+        };
+        let told = [(2_000, "2.4.0", false), (2_100, "2.4.1", false), (2_200, "2.4.0", true)];
+        for (n, i) in (0..).zip(order) {
+            let (minute, release, rollback) = told[i];
+            deploy(3_000 + n, minute, release, rollback).await;
+        }
+        assert_eq!(states(), ["shipped", "rolled_back"], "{order:?}");
+        // Told a second time, of another region: it takes back one release, not two.
+        deploy(3_010, 2_201, "2.4.0", true).await;
+        assert_eq!(states(), ["shipped", "rolled_back"], "{order:?}");
+        // And the later one may go out again.
+        deploy(3_020, 2_300, "2.4.1", false).await;
+        assert_eq!(states(), ["shipped", "shipped"], "{order:?}");
+        // What is production is the product's word: with another, nothing went out and nothing came back.
+        set_production(&stage, 3_030, &["live"]).await;
+        assert_eq!(states(), ["cut", "cut"], "{order:?}");
+        set_production(&stage, 3_040, &["production"]).await;
+        assert_eq!(states(), ["shipped", "shipped"], "{order:?}");
+        let report = certrail_usecases::fsck(&stage.engine).expect("reads");
+        assert_eq!(report.faults, Vec::<String>::new());
+    }
+}
