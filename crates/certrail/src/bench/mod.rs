@@ -12,7 +12,9 @@ use std::{
 };
 
 use certrail_domain::{Product, Role};
-use certrail_usecases::{Caller, Engine, Gate, Renderer, ask_gate, make_dossier, put_product, verify_dossier};
+use certrail_usecases::{
+    Caller, Engine, Gate, Renderer, ask_gate, fsck_folder, make_dossier, put_product, verify_dossier,
+};
 
 use self::load::Signed;
 use crate::{
@@ -182,7 +184,23 @@ async fn gates_and_dossier(args: &Args) -> Result<(), Failure> {
     );
     let size = engine.head().size();
     close(engine).await?;
-    start(&data, size)
+    start(&data, size)?;
+    check(&data)
+}
+
+/// How long the check of everything takes.
+fn check(data: &Path) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let report = fsck_folder(data)?;
+    let took = begun.elapsed().as_secs_f64();
+    println!(
+        "fsck     {took:.1} s for {} entries and {} past evaluations: {:.0} entries/s ({})",
+        report.leaves,
+        report.evaluations,
+        report.leaves as f64 / took,
+        if report.faults.is_empty() { "clean" } else { "NOT clean" }
+    );
+    Ok(())
 }
 
 /// A release with a thousand signals: a tag and 999 checks on its commit.
