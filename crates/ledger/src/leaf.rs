@@ -212,6 +212,8 @@ pub enum Read {
         body: Hash,
         /// Commitment to the normalised signal.
         normalised: Hash,
+        /// The keyed digest of source and delivery id.
+        delivery: [u8; 16],
         /// When we received it.
         received: String,
         /// The source.
@@ -258,6 +260,7 @@ struct RawBody {
 #[derive(Deserialize)]
 struct RawCapture {
     body: RawBody,
+    delivery: String,
     labels: Vec<String>,
     norm: RawBody,
     recv: String,
@@ -282,6 +285,7 @@ pub fn read(leaf: &[u8]) -> Option<Read> {
             Some(Read::Capture {
                 body: crate::unhex(&spec.body.c)?,
                 normalised: crate::unhex(&spec.norm.c)?,
+                delivery: data_encoding::HEXLOWER.decode(spec.delivery.as_bytes()).ok()?.try_into().ok()?,
                 received: spec.recv,
                 source: spec.src,
                 labels: spec.labels,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     hex,
     keys::{DecisionVerifier, LogKey, VerifierKey},
+    note::{Checkpoint, NoteError},
 };
 
 /// One life of a log.
@@ -74,6 +75,17 @@ impl Life {
         };
         self.handed_over.iter().map(verified).collect()
     }
+}
+
+/// Reads a signed head over `size` entries and verifies it by the key of the life it belongs to. Past what the next
+/// life kept, a head is of a life that was lost, and refused.
+///
+/// # Errors
+/// When it belongs to no life, or does not verify.
+pub fn verify_head(lives: &[Life], note: &str, size: u64) -> Result<Checkpoint, NoteError> {
+    let life = lives.iter().rev().find(|life| life.kept < size);
+    let key = life.and_then(|life| VerifierKey::parse(&life.key)).ok_or(NoteError::Form("it belongs to no life"))?;
+    Checkpoint::verify(note, &key)
 }
 
 /// Whether whoever trusts the key `from` can follow it to the key `to`, from life to life.

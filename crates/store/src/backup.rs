@@ -30,7 +30,11 @@ pub struct Backup {
 pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
     let file = data.join(Store::FILE);
     let named = to;
-    let part = PathBuf::from(format!("{}.part", to.display()));
+    // Written with a slash behind it, the folder's name would be lost.
+    let plain: PathBuf = to.components().collect();
+    let mut name = plain.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = plain.with_file_name(name);
     let to = part.as_path();
     for (folder, what) in [
         (named, "it holds something already"),

@@ -212,7 +212,8 @@ fn not_approved(judged: &Judged, environment: &str) -> Option<Blocker> {
     let verdict = |id: &str| judged.evaluation.requirements.iter().find(|r| r.id == id).map(|r| r.verdict);
     let excepted = |id: &str| {
         seen.exceptions.iter().any(|e| {
-            e.scope.requirement == id
+            e.scope.release == seen.release.id
+                && e.scope.requirement == id
                 && e.scope.subject.as_deref().is_none_or(|subject| subject == "release")
                 && e.in_force(seen.decision_time)
         })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use certrail_domain::Problem;
 use certrail_ledger::life::Life;
+use certrail_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, LastSigned, internal};
@@ -33,7 +34,8 @@ pub fn begin_epoch(engine: &Arc<Engine>, reason: &str, last: Option<LastSigned>)
     let earlier = engine.keys.log_keys().map_err(|e| internal(&e))?;
     // A life that was lost counts, and so does a key that may have signed: no number is used twice.
     let before = [head.epoch, last.as_ref().map_or(0, |l| l.epoch), earlier.keys().max().copied().unwrap_or(0)];
-    let number = before.into_iter().max().unwrap_or(0) + 1;
+    let number = before.into_iter().max().and_then(|newest| newest.checked_add(1)).filter(|n| *n > 1);
+    let number = number.ok_or_else(|| internal(&StoreError::Damaged("no number is left for a new life".into())))?;
     let key = Arc::new(engine.keys.make_log_key(number).map_err(|e| internal(&e))?);
     let reason = reason.to_owned();
     let begin = move |batch: &mut crate::Batch<'_>| {

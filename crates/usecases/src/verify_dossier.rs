@@ -9,7 +9,7 @@ use certrail_ledger::{
     dsse::Envelope,
     keys::{DecisionVerifier, VerifierKey},
     leaf::{self, Read},
-    life::{Life, leads, vouching},
+    life::{Life, leads, verify_head, vouching},
     note::Checkpoint,
     receipt::verify_entry,
     seal, sha256, tree, unhex,
@@ -260,9 +260,7 @@ fn held(d: &Dossier, lives: &[Life], trusted: &str, key: &VerifierKey) -> Result
 /// A head by the key of the life it belongs to. Past what the next life kept, a head is of a life that was lost.
 fn earlier_head(lives: &[Life], note: &str) -> Result<Checkpoint, String> {
     let size = Checkpoint::parse_unverified(note).map_err(|e| e.to_string())?.size;
-    let life = lives.iter().rev().find(|life| life.kept < size);
-    let key = life.and_then(|life| VerifierKey::parse(&life.key)).ok_or("a head belongs to no life of the log")?;
-    Checkpoint::verify(note, &key).map_err(|e| e.to_string())
+    verify_head(lives, note, size).map_err(|e| e.to_string())
 }
 
 fn consistency(d: &Dossier, lives: &[Life], head: &Checkpoint) -> Result<String, String> {

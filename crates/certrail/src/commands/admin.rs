@@ -12,6 +12,9 @@ use crate::failure::{Failure, NO, NOT_FOUND, USAGE};
 pub(crate) enum Command {
     /// Recompute everything and name what is wrong. The server must not be running.
     Fsck {
+        /// Where the last signed head is kept, if not in the data folder.
+        #[arg(long, env = "CERTRAIL_GUARD")]
+        guard: Option<PathBuf>,
         /// The data folder.
         #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
         data: PathBuf,
@@ -53,9 +56,9 @@ pub(crate) enum Command {
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
-        Command::Fsck { data } => {
+        Command::Fsck { guard, data } => {
             must_exist(&data)?;
-            let report = fsck_folder(&data)?;
+            let report = fsck_folder(&data, guard.as_deref())?;
             if global.json() {
                 print_json(&json!({ "clean": report.faults.is_empty(), "report": report }));
             } else {
@@ -70,6 +73,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
                     report.releases,
                     report.evaluations
                 );
+                report.notes.iter().for_each(|n| println!("  – {n}"));
                 report.faults.iter().for_each(|f| println!("  ✕ {f}"));
             }
             Ok(if report.faults.is_empty() { 0 } else { NO })

@@ -277,11 +277,20 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
 
 /// Commits reached a branch: what follows what, and what is on its way.
 fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Result<(), Fault> {
+    // Once for all products that own the repository: told a second time, nothing of it is new.
+    let mut history: Option<BTreeSet<String>> = None;
     for product in products::of_repository(batch.tx, &push.repository)? {
         if product.branch != push.branch {
             continue;
         }
-        let mut waiting = learn_history(batch.tx, push, &product.name)?;
+        let changed = match &history {
+            Some(changed) => changed,
+            None => history.insert(learn_history(batch.tx, push)?),
+        };
+        let mut waiting = BTreeSet::new();
+        for sha in changed {
+            waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, sha)?);
+        }
         let open = open_release(batch, &product)?;
         for commit in &push.commits {
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
@@ -302,16 +311,16 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Resu
     Ok(())
 }
 
-/// What the commits of a push follow. Returns the releases whose range this may change.
-fn learn_history(tx: &Tx<'_>, push: &Push, product: &str) -> Result<BTreeSet<i64>, StoreError> {
-    let mut changed: Vec<&str> = Vec::new();
+/// What the commits of a push follow. Returns those of whom something new was told.
+fn learn_history(tx: &Tx<'_>, push: &Push) -> Result<BTreeSet<String>, StoreError> {
+    let mut changed = BTreeSet::new();
     // The push that creates the branch begins its history; after a forced push the way back is not known.
     let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
     for commit in &push.commits {
         if let Some(before) = parent.replace(commit.sha.clone())
             && graph::add_edge(tx, &commit.sha, &before, Told::Listed)?
         {
-            changed.push(&commit.sha);
+            changed.insert(commit.sha.clone());
         }
         graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch)?;
     }
@@ -320,14 +329,10 @@ fn learn_history(tx: &Tx<'_>, push: &Push, product: &str) -> Result<BTreeSet<i64
         let listed = push.commits.iter().map(|c| &c.sha).filter(|sha| **sha != head.sha);
         let all: Vec<&str> = before.chain(listed).map(String::as_str).collect();
         if graph::add_edge(tx, &head.sha, &all.join(" "), Told::Pushed)? {
-            changed.push(&head.sha);
+            changed.insert(head.sha.clone());
         }
     }
-    let mut releases = BTreeSet::new();
-    for sha in changed {
-        releases.extend(ownership::cut_releases_with(tx, product, sha)?);
-    }
-    Ok(releases)
+    Ok(changed)
 }
 
 fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<(), Fault> {
@@ -338,7 +343,6 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<
             version: version.to_owned(),
             commit: commit.clone(),
             repository: Some(tag.repository.clone()),
-            digests: tag.digests.clone(),
             ..Cut::default()
         };
         cut_release(batch, &product, &cut, effects)?;
@@ -423,7 +427,9 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
     graph::insert_cut(batch.tx, &cut.commit, stored.seq)?;
     for digest in &cut.digests {
-        signals::insert_link(batch.tx, &Link::new(Key::cut(&cut.commit), Key::digest(digest), BindRule::Digest))?;
+        // From the release itself: another product may be cut at the same commit.
+        let own = Key::release(&product.name, &cut.version);
+        signals::insert_link(batch.tx, &Link::new(own, Key::digest(digest), BindRule::Digest))?;
     }
     let mark = [label(&stored.label_key, stored.release.id.as_str())];
     batch.control("release-cut", "certrail", &mark, &stored.release)?;
@@ -464,9 +470,15 @@ fn refresh_artefacts(batch: &mut Batch<'_>, seq: i64) -> Result<bool, Fault> {
 pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result<Effects, Fault> {
     let mut effects = Effects::default();
     let open = open_release(batch, product)?;
-    let commits = ownership::base_commits(batch.tx, open.seq)?;
-    let mut base: BTreeMap<Key, i64> = commits.iter().map(|c| (Key::commit(c), BindRule::OpenRelease.rank())).collect();
-    base.extend(open_base(product).into_iter().map(|key| (key, BindRule::OpenRelease.rank())));
+    // Whatever is bound to it looks for its release again: a repository or branch may have left.
+    effects.touched.signals.extend(bindings::indexes_of_release(batch.tx, open.seq)?);
+    let mut keys = open_base(product);
+    for commit in ownership::base_commits(batch.tx, open.seq)? {
+        if range::reached_branch(batch.tx, product, &commit)? {
+            keys.push(Key::commit(&commit));
+        }
+    }
+    let base = keys.into_iter().map(|key| (key, BindRule::OpenRelease.rank())).collect();
     ownership::replace(batch.tx, open.seq, &base, &mut effects.touched)?;
     Ok(effects)
 }

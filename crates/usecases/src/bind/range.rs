@@ -98,6 +98,16 @@ fn move_commits(
     Ok(())
 }
 
+/// Whether a commit reached the branch of a product, in one of its repositories.
+pub(super) fn reached_branch(
+    tx: &Tx<'_>,
+    product: &certrail_domain::Product,
+    commit: &str,
+) -> Result<bool, StoreError> {
+    let pushed = graph::pushed_to(tx, commit)?;
+    Ok(pushed.iter().any(|(r, b)| product.repositories.contains(r) && *b == product.branch))
+}
+
 fn give_back(
     batch: &Batch<'_>,
     product: &certrail_domain::Product,
@@ -105,9 +115,7 @@ fn give_back(
     commit: &str,
     effects: &mut Effects,
 ) -> Result<(), StoreError> {
-    let pushed = graph::pushed_to(batch.tx, commit)?;
-    let ours = pushed.iter().any(|(r, b)| product.repositories.contains(r) && *b == product.branch);
-    if ours && !ownership::in_a_cut_release(batch.tx, &product.name, commit)? {
+    if reached_branch(batch.tx, product, commit)? && !ownership::in_a_cut_release(batch.tx, &product.name, commit)? {
         ownership::add_base(batch.tx, open, &Key::commit(commit), BindRule::OpenRelease, &mut effects.touched)?;
     }
     Ok(())

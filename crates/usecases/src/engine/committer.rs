@@ -351,7 +351,7 @@ fn attempt(
 
 /// Runs one piece of work so that, refused, it leaves nothing behind.
 fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Stop> {
-    let (leaves, pack) = (batch.leaves.len(), batch.pack.len());
+    let (leaves, pack, life) = (batch.leaves.len(), batch.pack.len(), batch.life.clone());
     batch.work_first = batch.next_index();
     if care == Care::Guarded {
         batch.tx.savepoint()?;
@@ -367,6 +367,7 @@ fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Sto
             }
             batch.leaves.truncate(leaves);
             batch.pack.truncate(pack);
+            batch.life = life;
         }
     }
     Ok(())

@@ -39,6 +39,14 @@ pub(super) struct Guard {
     lost: Option<i64>,
 }
 
+/// What the guard of a folder nobody serves remembers.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn last_signed(data: &Path, guard: Option<&Path>) -> Result<Option<LastSigned>, StoreError> {
+    Guard::new(guard.map_or_else(|| Guard::beside(data), Path::to_owned)).read()
+}
+
 impl Guard {
     /// The file inside the data folder, where no other place is named.
     pub(super) fn beside(data: &Path) -> PathBuf {

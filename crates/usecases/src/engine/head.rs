@@ -136,7 +136,7 @@ pub(super) fn load_or_create(writer: &mut Writer, keys: &Keys, now: Time) -> Res
         if let Some(stored) = log::head(tx)? {
             return load(tx, &stored, keys);
         }
-        // Keys without their log: what they signed is gone, and no life begins unless somebody says so.
+        // Keys without their log come here only on the way to a new life, which gets a number of its own.
         let epoch = keys.log_keys()?.into_keys().max().unwrap_or(1);
         let key = Arc::new(keys.make_log_key(epoch)?);
         let life = Life::begin(epoch, key.verifier(), 0, []);

@@ -13,7 +13,7 @@ use std::{
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
-use certrail_store::{BlobFiles, Store, StoreError, Tx};
+use certrail_store::{BlobFiles, Store, StoreError, Tx, tables::log};
 
 use crate::criteria_sets::CriteriaSets;
 
@@ -21,6 +21,7 @@ pub use batch::Batch;
 pub(crate) use batch::random;
 pub use committer::Fault;
 pub use guard::LastSigned;
+pub(crate) use guard::last_signed;
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
 pub use secrets::Keys;
@@ -88,7 +89,18 @@ impl Engine {
         let (store, mut writer) = Store::open(folder)?;
         let mover = store.mover()?;
         let blobs = BlobFiles::open(folder)?;
+        let begun = store.read(log::head)?.is_some();
+        if begun && !Keys::are_in(folder) {
+            let keys = folder.join("keys");
+            return Err(StoreError::Damaged(format!("the keys of the log are not here; put back {}", keys.display())));
+        }
         let keys = Keys::open(folder, origin)?;
+        if !begun && loss == Loss::Refuse && !keys.log_keys()?.is_empty() {
+            // What they signed is gone. The same name and key must not sign a second history.
+            return Err(StoreError::Damaged(
+                "here are the keys of a log, and the log is gone. Put back its database, or begin a new life with `certrail admin new-epoch`".into(),
+            ));
+        }
         let head = Arc::new(head::load_or_create(&mut writer, &keys, clock())?);
         let mut guard = guard::Guard::new(guard.map_or_else(|| guard::Guard::beside(folder), Path::to_owned));
         let last = guard.read()?;

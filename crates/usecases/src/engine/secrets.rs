@@ -50,6 +50,12 @@ struct StoredSecret {
 }
 
 impl Keys {
+    /// Whether a data folder holds the keys of its log, or of one that was.
+    #[must_use]
+    pub fn are_in(data: &Path) -> bool {
+        ["log.ed25519", "certifier.p256", "delivery.key"].iter().all(|name| data.join("keys").join(name).is_file())
+    }
+
     /// Reads the keys of a data folder, making what is not there.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{BindRule, Facts, Key, Link, Signal};
+use certrail_domain::{BindRule, Facts, Key, Signal, normal_version};
 use certrail_ledger::sha256;
 use certrail_store::{StoreError, tables::audit};
 
@@ -25,17 +25,11 @@ impl Links {
         for link in signal.links() {
             self.add(link.from.as_str(), link.to.as_str(), link.rule, true);
         }
-        let (commit, digests) = match &signal.facts {
-            Facts::Tag(tag) => (tag.commit.as_deref(), &tag.digests),
-            Facts::Manifest(manifest) => (Some(manifest.commit.as_str()), &manifest.digests),
-            _ => return,
-        };
-        for digest in digests {
-            let Some(commit) = commit else { continue };
-            let link = Link::new(Key::cut(commit), Key::digest(digest), BindRule::Digest);
-            self.add(link.from.as_str(), link.to.as_str(), link.rule, false);
-        }
         if let Facts::Manifest(manifest) = &signal.facts {
+            let own = Key::release(&manifest.product, normal_version(&manifest.version));
+            for digest in &manifest.digests {
+                self.add(own.as_str(), Key::digest(digest).as_str(), BindRule::Digest, false);
+            }
             for told in manifest.range.iter().flatten() {
                 self.add("range:", Key::commit(&told.sha).as_str(), BindRule::Commit, false);
             }

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use crate::{
     criteria_sets::CriteriaSets,
-    engine::{Engine, Keys, internal},
+    engine::{Engine, Keys, LastSigned, internal, last_signed},
 };
 
 /// What was looked at and what is wrong.
@@ -44,6 +44,8 @@ pub struct FsckReport {
     pub releases: u64,
     /// Past evaluations that were run again.
     pub evaluations: u64,
+    /// What was not looked at, and why, one sentence each.
+    pub notes: Vec<String>,
     /// What is wrong, one sentence each, at most 100 of them; empty is good.
     pub faults: Vec<String>,
 }
@@ -64,24 +66,29 @@ impl FsckReport {
 /// # Errors
 /// When the store cannot be read at all; what can be read and is wrong is in the report.
 pub fn fsck(engine: &Arc<Engine>) -> Result<FsckReport, Problem> {
-    engine.store.read(|tx| check(tx, &engine.blobs, &engine.keys)).map_err(|e| internal(&e))
+    engine.store.read(|tx| check(tx, &engine.blobs, Some(&engine.keys), None)).map_err(|e| internal(&e))
 }
 
-/// Checks a data folder that nobody serves, even one whose log would not open.
+/// Checks a data folder that nobody serves, even one whose log would not open. Without its keys, what needs them is
+/// left out, and a note says so. `guard` is where the last signed head is kept, if not in the folder.
 ///
 /// # Errors
 /// When the folder is in use or the store cannot be read at all.
-pub fn fsck_folder(folder: &Path) -> Result<FsckReport, StoreError> {
+pub fn fsck_folder(folder: &Path, guard: Option<&Path>) -> Result<FsckReport, StoreError> {
     let (store, _writer) = Store::open(folder)?;
-    let (blobs, keys) = (BlobFiles::open(folder)?, Keys::open(folder, "")?);
-    store.read(|tx| check(tx, &blobs, &keys))
+    let blobs = BlobFiles::open(folder)?;
+    let keys = Keys::are_in(folder).then(|| Keys::open(folder, "")).transpose()?;
+    let last_signed = last_signed(folder, guard)?;
+    store.read(|tx| check(tx, &blobs, keys.as_ref(), last_signed))
 }
 
 /// What the checks share.
 struct Check<'a> {
     tx: &'a Tx<'a>,
     blobs: &'a BlobFiles,
-    keys: &'a Keys,
+    /// Absent in a copy that was made without them.
+    keys: Option<&'a Keys>,
+    last_signed: Option<LastSigned>,
     criteria: CriteriaSets,
     report: FsckReport,
 }
@@ -89,9 +96,17 @@ struct Check<'a> {
 /// Entries looked at in one step.
 const STEP: u64 = 4096;
 
-fn check(tx: &Tx<'_>, blobs: &BlobFiles, keys: &Keys) -> Result<FsckReport, StoreError> {
+fn check(
+    tx: &Tx<'_>,
+    blobs: &BlobFiles,
+    keys: Option<&Keys>,
+    last_signed: Option<LastSigned>,
+) -> Result<FsckReport, StoreError> {
     let report = FsckReport::default();
-    let mut check = Check { tx, blobs, keys, criteria: CriteriaSets::default(), report };
+    let mut check = Check { tx, blobs, keys, last_signed, criteria: CriteriaSets::default(), report };
+    if keys.is_none() {
+        check.report.notes.push("The keys are not here: who signed, and deliveries, were not compared.".into());
+    }
     let Some(head) = log::head(tx)? else {
         check.report.fault("There is no log.");
         return Ok(check.report);

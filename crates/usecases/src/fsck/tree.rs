@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use certrail_ledger::{
     Hash,
-    keys::VerifierKey,
-    life::Life,
+    life::{Life, verify_head},
     note::Checkpoint,
     tile,
     tree::{CompactRange, leaf_hash, node_hash},
@@ -13,6 +12,7 @@ use certrail_ledger::{
 use certrail_store::{StoreError, tables::log};
 
 use super::{Check, FsckReport};
+use crate::LastSigned;
 
 /// The tree as it grows again from its leaves.
 pub(super) struct Tree {
@@ -28,6 +28,7 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn begin(check: &mut Check<'_>, head: &log::Head) -> Result<Self, StoreError> {
         let lives = crate::engine_lives(check.tx)?;
+        keys_are_ours(check, &lives)?;
         for life in lives.iter().filter(|life| life.handed_over_by().is_none()) {
             check.report.fault(format!("The hand-over to life {} of the log does not verify.", life.number));
         }
@@ -51,6 +52,9 @@ impl Tree {
             && heads.insert(head.size, newest.root) != Some(newest.root)
         {
             check.report.fault("The head of the log is not the newest of the signed heads that are kept.");
+        }
+        if let Some(last) = check.last_signed.clone() {
+            signed_last(check, head, &last, &mut heads);
         }
         Ok(Self { range: CompactRange::default(), open: Vec::new(), heads, broken: false })
     }
@@ -122,14 +126,43 @@ impl Tree {
     }
 }
 
+/// What the guard remembers must be a head of this log.
+fn signed_last(check: &mut Check<'_>, head: &log::Head, last: &LastSigned, heads: &mut BTreeMap<u64, Hash>) {
+    let Ok(signed) = Checkpoint::parse_unverified(&last.checkpoint) else {
+        check.report.fault("What was signed last cannot be read.");
+        return;
+    };
+    if last.epoch < head.epoch || signed.size == 0 {
+        return;
+    }
+    let other = heads.insert(signed.size, signed.root).is_some_and(|root| root != signed.root);
+    if other || last.epoch > head.epoch || signed.size > head.size {
+        check.report.fault(format!(
+            "{} entries were signed last, and the log that is here is another: it was put back from an older copy, or changed.",
+            signed.size
+        ));
+    }
+}
+
+/// Keys on record are those in the folder of keys: whoever rewrites the whole database can sign it with their own.
+fn keys_are_ours(check: &mut Check<'_>, lives: &[Life]) -> Result<(), StoreError> {
+    let Some(keys) = check.keys else { return Ok(()) };
+    let own = keys.log_keys()?;
+    for life in lives {
+        let held = own.get(&life.number).map(|key| key.verifier().vkey());
+        if held.as_ref().is_some_and(|held| *held != life.key) {
+            check.report.fault(format!("Life {} of the log is on record with a key that is not ours.", life.number));
+        }
+    }
+    if lives.last().is_none_or(|newest| !own.contains_key(&newest.number)) {
+        check.report.fault("The key of the newest life of the log is not here.");
+    }
+    Ok(())
+}
+
 /// The signed head over `size` entries, by the key of the life it belongs to.
 fn verified(lives: &[Life], note: &str, size: u64, report: &mut FsckReport) -> Option<Checkpoint> {
-    let life = lives.iter().rev().find(|life| life.kept < size);
-    let Some(key) = life.and_then(|life| VerifierKey::parse(&life.key)) else {
-        report.fault(format!("The checkpoint over {size} entries belongs to no life of the log."));
-        return None;
-    };
-    match Checkpoint::verify(note, &key) {
+    match verify_head(lives, note, size) {
         Ok(c) if c.size == size => return Some(c),
         Ok(c) => report.fault(format!("The checkpoint stored for {size} entries speaks of {}.", c.size)),
         Err(e) => report.fault(format!("The checkpoint over {size} entries does not verify: {e}.")),

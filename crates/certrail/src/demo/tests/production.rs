@@ -108,7 +108,7 @@ async fn a_repository_that_joins_a_product_is_collected_from_at_once() {
     assert_eq!(waits(&stage), 0, "bound to the open release");
     put(3, &[REPO]).await;
     send(&stage, at(4), &Step::Hook("pull_request", change(4, 8))).await;
-    assert_eq!(waits(&stage), 1, "nobody's repository any more");
+    assert_eq!(waits(&stage), 2, "nobody's repository any more, and what came from it before has left with it");
     let report = certrail_usecases::fsck(&stage.engine).expect("reads");
     assert_eq!(report.faults, Vec::<String>::new());
 }
