@@ -132,10 +132,11 @@ CREATE TABLE release_version (
 -- When what went into production.
 CREATE TABLE shipment (
   product TEXT NOT NULL,
+  environment TEXT NOT NULL,
   at BIGINT NOT NULL,
   release BIGINT NOT NULL,
   rollback BIGINT NOT NULL,
-  PRIMARY KEY (product, at, release)
+  PRIMARY KEY (product, environment, at, release)
 ) {keyed};
 CREATE INDEX shipment_by_release ON shipment (release);
 

@@ -103,7 +103,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
     let mut effects = bind::learn(batch, &incoming.signal)?;
     // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
-    let outcome = bind::place(batch, &incoming.signal)?;
+    let outcome = bind::place(batch.tx, &incoming.signal)?;
     let repeats = batch.keep_body(&incoming.digest, &incoming.body, log_index)?;
     let salt: [u8; 32] = random()?;
     let received = batch.now.to_string();

@@ -32,6 +32,7 @@ use serde::Serialize;
 
 pub(crate) use again::owned_again;
 pub(crate) use ownership::Touched;
+pub(crate) use shipping::went_out_again;
 
 use crate::engine::{Batch, Fault, random};
 
@@ -83,16 +84,16 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, F
 }
 
 /// Finds the releases of a signal and says which decide.
-pub(crate) fn place(batch: &Batch<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
+pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
     let mut matches = Vec::new();
     let mut found: BTreeMap<i64, StoredRelease> = BTreeMap::new();
     let mut ids: BTreeMap<ReleaseId, i64> = BTreeMap::new();
     for key in signal.keys() {
-        for (seq, rank) in bindings::owners(batch.tx, &key)? {
+        for (seq, rank) in bindings::owners(tx, &key)? {
             let stored = match found.get(&seq) {
                 Some(stored) => stored,
                 None => {
-                    let stored = releases::by_seq(batch.tx, seq)?
+                    let stored = releases::by_seq(tx, seq)?
                         .ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
                     ids.insert(stored.release.id.clone(), seq);
                     found.entry(seq).or_insert(stored)
@@ -104,7 +105,7 @@ pub(crate) fn place(batch: &Batch<'_>, signal: &Signal) -> Result<Outcome, Store
     }
     let deciding = decide(&matches);
     let also = also(&matches, &deciding);
-    let unbound = deciding.is_empty().then(|| reason(batch, signal)).transpose()?;
+    let unbound = deciding.is_empty().then(|| reason(tx, signal)).transpose()?;
     let bound = deciding.into_iter().filter_map(|m| Some((found.get(ids.get(&m.release)?)?.clone(), m))).collect();
     Ok(Outcome { bound, also, unbound })
 }
@@ -123,11 +124,11 @@ fn also(matches: &[Match], deciding: &[Match]) -> String {
 }
 
 /// Why nothing matched: the sentence in the unbound queue.
-fn reason(batch: &Batch<'_>, signal: &Signal) -> Result<String, StoreError> {
+fn reason(tx: &Tx<'_>, signal: &Signal) -> Result<String, StoreError> {
     let keys = signal.keys();
     let repository = signal.source.split_once(':').map(|(_, rest)| rest);
     if let Some(repository) = repository.filter(|r| r.contains('/'))
-        && products::of_repository(batch.tx, repository)?.is_empty()
+        && products::of_repository(tx, repository)?.is_empty()
     {
         return Ok(format!("No product owns the repository {repository}."));
     }
@@ -188,7 +189,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         if now.iter().any(|b| !keys.contains(&b.key)) {
             continue; // bound by hand: a person's word stands
         }
-        let outcome = place(batch, &stored.signal)?;
+        let outcome = place(batch.tx, &stored.signal)?;
         let same = now.len() == outcome.bound.len()
             && now
                 .iter()

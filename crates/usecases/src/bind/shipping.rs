@@ -6,7 +6,7 @@ use std::{
 };
 
 use certrail_domain::{
-    BindRule, Facts, Interval, ReleaseState, Time, Truth,
+    BindRule, Facts, Interval, Product, ReleaseState, Time, Truth,
     facts::{Deployment, DeploymentState},
 };
 use certrail_ledger::leaf::label;
@@ -39,27 +39,10 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         return Ok(());
     }
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let release = &stored.release;
-    let evidence = bindings::evidence_of_kind(batch.tx, seq, "deployment.event")?;
-    let mut went_out = Shipments::new();
-    // Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23).
-    let mut deployments: BTreeMap<(&str, &str), (Time, BTreeSet<&String>)> = BTreeMap::new();
-    for (signal, rule) in &evidence {
-        let Facts::Deployment(d) = &signal.signal.facts else { continue };
-        let counts = product.is_production(d) && d.state == DeploymentState::Succeeded;
-        if !counts || !release.is_deployed_by(d, *rule) {
-            continue;
-        }
-        let at = signal.signal.occurred_at.unwrap_or(signal.received);
-        let start = started(&evidence, d).unwrap_or(at);
-        *went_out.entry(at.as_micros()).or_default() |= d.rollback;
-        let known = deployments.entry((&d.system, &d.id)).or_insert_with(|| (start, BTreeSet::new()));
-        known.0 = known.0.min(start);
-        known.1.extend(&d.digests);
-    }
+    let Out { went_out, deployments } = out(batch.tx, &stored, &product)?;
     let ungated = !went_out.is_empty() && !decided(batch.tx, &stored, deployments.values())?;
     let followed = note(batch.tx, &stored, &went_out)?;
-    let shipped = went_out.keys().next().map(|at| Time::from_micros(*at));
+    let shipped = went_out.keys().map(|(_, at)| Time::from_micros(*at)).min();
     restate(batch, stored, shipped, ungated)?;
     for other in followed {
         if let Some(other) = releases::by_seq(batch.tx, other)? {
@@ -70,11 +53,46 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What deployments say of a release.
+struct Out {
+    /// When it went into production.
+    went_out: Shipments,
+    /// Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23).
+    deployments: BTreeMap<(String, String), (Time, BTreeSet<String>)>,
+}
+
+/// Reads the deployments bound to a release.
+fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
+    let evidence = bindings::evidence_of_kind(tx, stored.seq, "deployment.event")?;
+    let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
+    for (signal, rule) in &evidence {
+        let Facts::Deployment(d) = &signal.signal.facts else { continue };
+        let counts = product.is_production(d) && d.state == DeploymentState::Succeeded;
+        if !counts || !stored.release.is_deployed_by(d, *rule) {
+            continue;
+        }
+        let at = signal.signal.occurred_at.unwrap_or(signal.received);
+        let start = started(&evidence, d).unwrap_or(at);
+        *out.went_out.entry((d.environment.to_lowercase(), at.as_micros())).or_default() |= d.rollback;
+        let deployment = (d.system.clone(), d.id.clone());
+        let known = out.deployments.entry(deployment).or_insert_with(|| (start, BTreeSet::new()));
+        known.0 = known.0.min(start);
+        known.1.extend(d.digests.iter().cloned());
+    }
+    Ok(out)
+}
+
+/// When a release went into production, by its deployments, worked out again; `None` for one that is not cut.
+pub(crate) fn went_out_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Shipments>, StoreError> {
+    let product = products::get(tx, &stored.release.product)?.filter(|_| stored.release.commit.is_some());
+    product.map(|product| Ok(out(tx, stored, &product)?.went_out)).transpose()
+}
+
 /// Whether a certification stood before each deployment, and spoke of its artefacts.
 fn decided<'a>(
     tx: &Tx<'_>,
     stored: &StoredRelease,
-    mut deployments: impl Iterator<Item = &'a (Time, BTreeSet<&'a String>)>,
+    mut deployments: impl Iterator<Item = &'a (Time, BTreeSet<String>)>,
 ) -> Result<bool, StoreError> {
     let mut certifications = Vec::new();
     for d in decisions::of_release(tx, stored.release.id.as_str())? {
@@ -100,16 +118,28 @@ fn note(tx: &Tx<'_>, stored: &StoredRelease, went_out: &Shipments) -> Result<BTr
         return Ok(followed);
     }
     shipments::replace(tx, &stored.release.product, stored.seq, went_out)?;
-    for at in known.keys().chain(went_out.keys()).filter(|at| known.get(at) != went_out.get(at)) {
-        followed.extend(shipments::out_before(tx, &stored.release.product, stored.seq, *at)?);
+    for place in known.keys().chain(went_out.keys()).filter(|place| known.get(place) != went_out.get(place)) {
+        let (environment, at) = place;
+        followed.extend(shipments::out_before(tx, &stored.release.product, environment, stored.seq, *at)?);
     }
     Ok(followed)
 }
 
-/// Whether the release was the one that was out when production went back to another.
+/// Whether the release was taken back somewhere and is out nowhere: an environment went back to another release, and
+/// none has this one as its newest.
 fn is_rolled_back(tx: &Tx<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
-    let Some((last, _)) = shipments::of_release(tx, stored.seq)?.pop_last() else { return Ok(false) };
-    Ok(shipments::next_goes_back(tx, &stored.release.product, stored.seq, last)? == Some(true))
+    let mut newest: BTreeMap<String, i64> = BTreeMap::new();
+    for (environment, at) in shipments::of_release(tx, stored.seq)?.into_keys() {
+        newest.insert(environment, at); // in order of time within an environment
+    }
+    let mut taken_back = false;
+    for (environment, at) in newest {
+        match shipments::next_goes_back(tx, &stored.release.product, &environment, stored.seq, at)? {
+            None => return Ok(false),
+            Some(goes_back) => taken_back |= goes_back,
+        }
+    }
+    Ok(taken_back)
 }
 
 /// Writes the state that follows, with an entry that tells of it, if it is another than before.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use certrail_domain::BindRule;
 use certrail_store::{
     StoreError,
-    tables::{bindings, log::Act},
+    tables::{bindings, log::Act, signals},
 };
 use serde_json::Value;
 
@@ -14,6 +14,8 @@ use super::{Check, releases::Folded};
 /// Where a signal went.
 struct Move {
     at: u64,
+    /// A person said so, whatever rules say.
+    by_hand: bool,
     /// The rule's name and the release.
     to: Vec<(String, String)>,
 }
@@ -41,14 +43,16 @@ impl Bound {
         let at = act.log_index;
         if let (Some(signal), Some(to)) = (doc["signal"].as_u64(), doc["to"].as_str()) {
             let to = vec![(BindRule::Explicit.name().to_owned(), to.to_owned())];
-            self.moves.entry(signal).or_default().push(Move { at, to });
+            self.moves.entry(signal).or_default().push(Move { at, by_hand: true, to });
             return;
         }
         for moved in doc["moved"].as_array().into_iter().flatten() {
             let place = |text: &Value| text.as_str()?.split_once(' ').map(|(r, id)| (r.to_owned(), id.to_owned()));
             let to: Option<Vec<_>> = moved["to"].as_array().into_iter().flatten().map(place).collect();
             match (moved["signal"].as_u64(), to) {
-                (Some(signal), Some(to)) => self.moves.entry(signal).or_default().push(Move { at, to }),
+                (Some(signal), Some(to)) => {
+                    self.moves.entry(signal).or_default().push(Move { at, by_hand: false, to });
+                }
                 _ => check.report.fault(format!("Entry {at} does not say what moved where.")),
             }
         }
@@ -83,6 +87,10 @@ impl Bound {
             let same_rules = kept
                 .iter()
                 .all(|(seq, rule, _, from, _)| rules.get(&(*seq, *from)).is_none_or(|told| *told == rule.name()));
+            let by_hand = moves.last().is_some_and(|m| m.by_hand);
+            if !by_hand {
+                still_follows(check, *index, &kept)?;
+            }
             let open = kept.iter().any(|(.., to)| to.is_none());
             let kept: BTreeSet<_> = kept.into_iter().map(|(seq, _, _, from, to)| (seq, from, to)).collect();
             if kept != told || !same_rules {
@@ -100,4 +108,20 @@ impl Bound {
         }
         Ok(())
     }
+}
+
+/// The bindings that hold now are those that its keys and what releases own lead to.
+fn still_follows(check: &mut Check<'_>, index: u64, kept: &[bindings::Past]) -> Result<(), StoreError> {
+    let Some(stored) = signals::get(check.tx, index)? else { return Ok(()) };
+    let outcome = crate::bind::place(check.tx, &stored.signal)?;
+    let follows: BTreeSet<(i64, i64, &str)> =
+        outcome.bound.iter().map(|(s, m)| (s.seq, m.rule.rank(), m.key.as_str())).collect();
+    let open: BTreeSet<(i64, i64, &str)> = (kept.iter())
+        .filter(|(.., to)| to.is_none())
+        .map(|(seq, rule, key, ..)| (*seq, rule.rank(), key.as_str()))
+        .collect();
+    if follows != open {
+        check.report.fault(format!("Entry {index} is bound by other rules than apply to it."));
+    }
+    Ok(())
 }

@@ -147,3 +147,28 @@ async fn going_back_takes_the_same_release_out_in_whatever_order_it_is_told() {
         assert_eq!(report.faults, Vec::<String>::new());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn going_back_in_one_region_takes_nothing_out_of_another() {
+    let told = [
+        (2_000, "2.4.0", "us", false),
+        (2_100, "2.4.1", "eu", false),
+        (2_200, "2.4.0", "us", true),
+        (2_200, "2.4.0", "eu", true),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let stage = with_production(&["us", "eu"]).await;
+        let deploy = async |received: i64, i: usize| {
+            let (minute, release, environment, rollback): (i64, &str, &str, bool) = told[i];
+            let value = json!({ "kind": "deployment.event", "product": "pay", "release": release, "id": i.to_string(), "environment": environment, "state": "succeeded", "rollback": rollback, "occurred_at": at(minute).to_string() });
+            send(&stage, at(received), &Step::Fact(value)).await;
+        };
+        let state = || find_release(&stage.engine, "pay", "2.4.1").expect("cut").release.state.name().to_owned();
+        for (n, i) in (0..).zip(order) {
+            deploy(3_000 + n, i).await;
+        }
+        assert_eq!(state(), "shipped", "{order:?}");
+        deploy(3_010, 3).await;
+        assert_eq!(state(), "rolled_back", "{order:?}");
+    }
+}
