@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certrail_domain::{Action, PersonId, Problem, ProblemKind, Role, Time, TokenId};
-use certrail_ledger::sha256;
+use certrail_ledger::{hex, sha256};
 use certrail_store::{
     StoreError,
     tables::people::{self, Person, Token},
@@ -387,7 +387,7 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken, 
                 "token-created",
                 &caller.account(),
                 &[],
-                &json!({ "id": session.id, "name": new.name, "role": new.role, "person": person, "expires_at": session.expires_at }),
+                &json!({ "id": session.id, "name": new.name, "role": new.role, "person": person, "expires_at": session.expires_at, "secret_sha256": hex(&sha256(session.secret.as_bytes())) }),
             )?;
             Ok(session)
         })

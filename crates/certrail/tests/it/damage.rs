@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 27] = [
+const DAMAGE: [(&str, &str); 38] = [
     ("UPDATE signal SET normalised = replace(normalised, 'success', 'failure')", "another normalised form"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "another kind or source"),
@@ -35,6 +35,20 @@ const DAMAGE: [(&str, &str); 27] = [
     ("DELETE FROM exception WHERE to_index IS NULL", "(states of exceptions) is not what it tells"),
     ("UPDATE person SET document = replace(document, 'viewer', 'admin')", "(states of people) is not what it tells"),
     ("UPDATE token SET role = 'admin'", "is not as it was made"),
+    ("UPDATE token SET digest = zeroblob(32) WHERE kind = 'token' AND role = 'admin'", "is not as it was made"),
+    ("UPDATE binding SET rule = 7 WHERE rule = 3 AND to_index IS NULL", "bound by other rules"),
+    ("UPDATE binding SET key = 'commit:0' WHERE log_index = 50", "bound by other rules"),
+    ("UPDATE shipment SET rollback = 1", "kept otherwise than its deployments tell"),
+    ("DELETE FROM cut", "is not kept"),
+    ("INSERT INTO release_alias SELECT product, '9.9.9', seq FROM release LIMIT 1", "former names of releases"),
+    ("UPDATE exception SET release = 'rel_other'", "(states of exceptions) is not what it tells"),
+    ("UPDATE product_version SET name = name || 'x'", "(states of products) is not what it tells"),
+    ("UPDATE gate_ask SET release = 'rel_other'", "(question to a gate) is not what it tells"),
+    ("INSERT INTO product_repository VALUES ('acme/other', 'payments-api')", "repositories of products"),
+    (
+        "INSERT INTO member SELECT 'tag:northwind/payments-api@nightly', seq, 1, 1 FROM release WHERE version = '2.5.0'",
+        "owns other things than follow from its cut",
+    ),
     ("UPDATE criteria SET text = text || ' '", "(criteria set) is not what it tells"),
 ];
 

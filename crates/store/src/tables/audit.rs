@@ -29,9 +29,34 @@ pub enum Table {
     Token,
     /// Releases.
     Release,
+    /// Which release is cut where: one place each.
+    Cut,
+    /// Names that releases used to have: none, as long as no version is renamed.
+    Alias,
+    /// Which product owns which repository.
+    Repository,
 }
 
 impl Table {
+    /// Every one of them.
+    pub const ALL: [Self; 15] = [
+        Self::Signal,
+        Self::Delivery,
+        Self::Subject,
+        Self::Product,
+        Self::Person,
+        Self::Criteria,
+        Self::Exception,
+        Self::GateAsk,
+        Self::Decision,
+        Self::Dossier,
+        Self::Token,
+        Self::Release,
+        Self::Cut,
+        Self::Alias,
+        Self::Repository,
+    ];
+
     /// What its rows are, for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -48,6 +73,9 @@ impl Table {
             Self::Dossier => "dossiers",
             Self::Token => "tokens",
             Self::Release => "releases",
+            Self::Cut => "cuts of releases",
+            Self::Alias => "former names of releases",
+            Self::Repository => "repositories of products",
         }
     }
 }
@@ -70,36 +98,49 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
         Table::Dossier => "SELECT COUNT(*) FROM dossier",
         Table::Token => "SELECT COUNT(*) FROM token WHERE kind = 'token'",
         Table::Release => "SELECT COUNT(*) FROM release",
+        Table::Cut => "SELECT COUNT(*) FROM cut",
+        Table::Alias => "SELECT COUNT(*) FROM release_alias",
+        Table::Repository => "SELECT COUNT(*) FROM product_repository",
     };
     Ok(tx.first(sql, &[], |r| r.uint(0))?.unwrap_or(0))
 }
 
-/// The document of the row that an entry made, of a table that keeps one: products, people, exceptions.
-///
-/// # Errors
-/// When the database fails.
-pub fn document(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<String>> {
-    let sql = match of {
-        Table::Product => "SELECT document FROM product_version WHERE from_index = ?1",
-        Table::Person => "SELECT document FROM person WHERE log_index = ?1",
-        Table::Exception => "SELECT document FROM exception WHERE log_index = ?1",
-        _ => return Ok(None),
-    };
-    tx.first(sql, &[log_index.into()], |r| r.text(0))
+/// A row that keeps a document, as its own columns say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// What it is the state of.
+    pub id: String,
+    /// The release it belongs to; empty for what belongs to none.
+    pub release: String,
+    /// The document.
+    pub document: String,
+    /// The entry whose state follows, where the table says so.
+    pub ended_at: Option<u64>,
 }
 
-/// The entry whose state of the same product, person or exception follows that of `log_index`; of a product, the
-/// name tells which. `None` while it stands. What the table itself says of that, where it says so.
+/// The state that an entry made, of a table that keeps documents: products, people, exceptions.
 ///
 /// # Errors
 /// When the database fails.
-pub fn ended_at(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<u64>> {
+pub fn state(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<State>> {
     let sql = match of {
-        Table::Person => "SELECT to_index FROM person WHERE log_index = ?1",
-        Table::Exception => "SELECT to_index FROM exception WHERE log_index = ?1",
+        Table::Product => "SELECT name, '', document, NULL FROM product_version WHERE from_index = ?1",
+        Table::Person => "SELECT id, '', document, to_index FROM person WHERE log_index = ?1",
+        Table::Exception => "SELECT id, release, document, to_index FROM exception WHERE log_index = ?1",
         _ => return Ok(None),
     };
-    Ok(tx.first(sql, &[log_index.into()], |r| r.opt_int(0))?.flatten().and_then(|n| u64::try_from(n).ok()))
+    tx.first(sql, &[log_index.into()], |r| {
+        let ended_at = r.opt_int(3)?.and_then(|n| u64::try_from(n).ok());
+        Ok(State { id: r.text(0)?, release: r.text(1)?, document: r.text(2)?, ended_at })
+    })
+}
+
+/// The digests of the secrets of tokens, by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn secrets(tx: &Tx<'_>) -> Result<Vec<(String, [u8; 32])>> {
+    tx.query("SELECT id, digest FROM token WHERE kind = 'token'", &[], |r| Ok((r.text(0)?, r.hash(1)?)))
 }
 
 /// Kind and source of a signal, as its own columns say.
@@ -137,10 +178,33 @@ pub fn links(tx: &Tx<'_>, source: &str, target: &str, limit: u64) -> Result<Vec<
     )
 }
 
-/// The releases, by number: number, version and state as their own columns say.
+/// A release as its own columns say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// Its id.
+    pub id: String,
+    /// Its product.
+    pub product: String,
+    /// Its version.
+    pub version: String,
+    /// The name of its state.
+    pub state: String,
+}
+
+/// The columns of a release.
 ///
 /// # Errors
 /// When the database fails.
-pub fn release_columns(tx: &Tx<'_>) -> Result<Vec<(i64, String, String)>> {
-    tx.query("SELECT seq, version, state FROM release ORDER BY seq", &[], |r| Ok((r.int(0)?, r.text(1)?, r.text(2)?)))
+pub fn release(tx: &Tx<'_>, seq: i64) -> Result<Option<Columns>> {
+    tx.first("SELECT id, product, version, state FROM release WHERE seq = ?1", &[seq.into()], |r| {
+        Ok(Columns { id: r.text(0)?, product: r.text(1)?, version: r.text(2)?, state: r.text(3)? })
+    })
+}
+
+/// Where the range of a release ends in the dark, sorted.
+///
+/// # Errors
+/// When the database fails.
+pub fn frontier(tx: &Tx<'_>, release: i64) -> Result<Vec<String>> {
+    tx.query("SELECT commit_id FROM frontier WHERE release = ?1 ORDER BY commit_id", &[release.into()], |r| r.text(0))
 }

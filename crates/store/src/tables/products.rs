@@ -49,6 +49,14 @@ pub fn at(tx: &Tx<'_>, name: &str, position: u64) -> Result<Option<Product>> {
     )
 }
 
+/// Every state a product ever had, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn versions(tx: &Tx<'_>, name: &str) -> Result<Vec<Product>> {
+    tx.query("SELECT document FROM product_version WHERE name = ?1 ORDER BY from_index", &[name.into()], |r| r.json(0))
+}
+
 /// Every product, by name.
 ///
 /// # Errors

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{Key, ReleaseState};
+use certrail_domain::{BindRule, Key, ReleaseState};
 use certrail_store::{
     StoreError, Tx,
-    tables::{bindings, releases::StoredRelease},
+    tables::{bindings, products, releases::StoredRelease},
 };
 
 use super::{ownership, range};
@@ -18,22 +18,57 @@ pub(crate) struct Owned {
     pub(crate) digests: Option<Vec<String>>,
     /// Whether there may be commits that we do not know; nobody asks that of an open release.
     pub(crate) partial: Option<bool>,
+    /// Where its range ends for want of knowledge.
+    pub(crate) dark: Vec<String>,
 }
 
 /// What a release should own, and what is kept.
 pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned, BTreeMap<String, i64>), StoreError> {
     let members = bindings::members(tx, stored.seq)?;
     let cut = range::follows_from_cut(tx, stored)?;
-    let partial = cut.as_ref().map(|walked| walked.partial);
-    // How tags are written is the product's word of its time; and what an open release collected has no other record.
-    let kept_base = |key: &Key, base: bool| base && (cut.is_none() || key.parts().0 == "tag");
-    let mut base: BTreeMap<Key, i64> =
-        members.iter().filter(|(key, _, base)| kept_base(key, *base)).map(|(k, r, _)| (k.clone(), *r)).collect();
-    base.extend(cut.into_iter().flat_map(|walked| walked.base));
+    let (partial, dark) = match &cut {
+        Some(walked) => (Some(walked.partial), walked.dark.clone()),
+        None => (None, Vec::new()),
+    };
+    let base = match cut {
+        Some(walked) => {
+            // How a tag is written was the product's word of its time.
+            let mut base = walked.base;
+            let (product, version) = (&stored.release.product, &stored.release.version);
+            for then in products::versions(tx, product)? {
+                for repository in &then.repositories {
+                    let tag = Key::tag(repository, &then.tag_pattern.replace("{version}", version));
+                    if bindings::member(tx, stored.seq, &tag)?.is_some() {
+                        base.insert(tag, BindRule::Explicit.rank());
+                    }
+                }
+            }
+            base
+        }
+        None => open_base_again(tx, stored, &members)?,
+    };
     let reached = ownership::reach(tx, &base)?;
     let digests = (stored.release.state != ReleaseState::Open)
         .then(|| ownership::artefacts_among(reached.iter().map(|(key, rank)| (key, *rank))));
     let text = |(key, rank): (Key, i64)| (key.as_str().to_owned(), rank);
     let keys = reached.into_iter().map(text).collect();
-    Ok((Owned { keys, digests, partial }, members.into_iter().map(|(key, rank, _)| text((key, rank))).collect()))
+    Ok((Owned { keys, digests, partial, dark }, members.into_iter().map(|(key, rank, _)| text((key, rank))).collect()))
+}
+
+/// What an open release owns from the beginning, and those of its commits that did reach the branch: which it collected
+/// has no other record.
+fn open_base_again(
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    members: &[(Key, i64, bool)],
+) -> Result<BTreeMap<Key, i64>, StoreError> {
+    let rank = BindRule::OpenRelease.rank();
+    let Some(product) = products::get(tx, &stored.release.product)? else { return Ok(BTreeMap::new()) };
+    let mut base: BTreeMap<Key, i64> = super::open_base(&product).into_iter().map(|key| (key, rank)).collect();
+    for (key, _, _) in members.iter().filter(|(key, _, base)| *base && key.parts().0 == "commit") {
+        if range::reached_branch(tx, &product, key.parts().1)? {
+            base.insert(key.clone(), rank);
+        }
+    }
+    Ok(base)
 }

@@ -190,7 +190,7 @@ pub(super) struct Walked {
     /// The commits of the release.
     commits: Vec<String>,
     /// Where the way ended for want of knowledge: whatever tells of one of these is reason to walk again.
-    dark: Vec<String>,
+    pub(super) dark: Vec<String>,
     /// There may be commits that we do not know.
     pub(super) partial: bool,
     /// The keys that the release owns because of all that.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use certrail_domain::Time;
 use certrail_ledger::{dsse::Envelope, hex, life::Life};
 use certrail_store::{
     StoreError,
@@ -10,10 +11,11 @@ use certrail_store::{
         audit::{self, Table},
         criteria, decisions, dossiers,
         log::Act,
-        people, products,
+        people, products, releases,
         signals::StoredSignal,
     },
 };
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::{Check, bindings::Bound, evaluations::Evaluated, links::Links, records, releases::Folded};
@@ -31,8 +33,8 @@ pub(super) struct Told {
     lives: Vec<Life>,
     /// Signed statements, by entry.
     envelopes: BTreeMap<u64, String>,
-    /// Tokens that were made: role, person, end.
-    tokens: BTreeMap<String, (Value, Value, Value)>,
+    /// Tokens that were made, as their entries tell.
+    tokens: BTreeMap<String, Value>,
     revoked: BTreeSet<String>,
     bound: Bound,
     links: Links,
@@ -69,10 +71,10 @@ impl Told {
         let text = |name: &str| doc[name].as_str().unwrap_or_default().to_owned();
         match act.act.as_str() {
             "product" => {
-                self.state(check, Table::Product, act, text("name"))?;
+                self.state(check, Table::Product, act, text("name"), String::new())?;
                 self.products.insert(text("name"), act.document.clone());
             }
-            "person" => self.state(check, Table::Person, act, text("id"))?,
+            "person" => self.state(check, Table::Person, act, text("id"), String::new())?,
             "criteria" => {
                 self.count(Table::Criteria, 1);
                 let same = criteria::brought_by(check.tx, index)?.is_some_and(|c| {
@@ -89,10 +91,14 @@ impl Told {
             },
             "gate-asked" => {
                 self.count(Table::GateAsk, 1);
+                let decided_at: Option<Time> = serde_json::from_value(doc["decided_at"].clone()).ok();
+                let asked = decided_at.map_or(0, Time::as_micros);
                 let answer = if doc["allow"] == true { "allow" } else { "deny" };
                 let ask = decisions::ask_at(check.tx, index)?;
                 let same = ask.as_ref().is_some_and(|a| {
-                    a.gate == doc["gate"]
+                    self.releases.is_about(&a.release, labels)
+                        && a.asked == asked
+                        && a.gate == doc["gate"]
                         && a.answer == answer
                         && a.actor == act.actor
                         && hex(&a.evaluation) == doc["evaluation"]
@@ -112,12 +118,14 @@ impl Told {
             }
             "token-created" => {
                 self.count(Table::Token, 1);
-                let what = (doc["role"].clone(), doc["person"].clone(), doc["expires_at"].clone());
-                self.tokens.insert(text("id"), what);
+                self.tokens.insert(text("id"), doc);
             }
             "token-revoked" => drop(self.revoked.insert(text("id"))),
             "rebind" | "bound-by-hand" => self.bound.moved(check, act, &doc),
-            other if other.starts_with("exception-") => self.state(check, Table::Exception, act, text("id"))?,
+            other if other.starts_with("exception-") => {
+                let scope = doc["scope"]["release"].as_str().unwrap_or_default().to_owned();
+                self.state(check, Table::Exception, act, text("id"), scope)?;
+            }
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
             "sign-in-link" => {}
             other => check.report.fault(format!("Entry {index} tells of `{other}`, which this version does not know.")),
@@ -126,18 +134,26 @@ impl Told {
     }
 
     /// A new state of something whose states are all kept.
-    fn state(&mut self, check: &mut Check<'_>, table: Table, act: &Act, id: String) -> Result<(), StoreError> {
+    fn state(
+        &mut self,
+        check: &mut Check<'_>,
+        table: Table,
+        act: &Act,
+        id: String,
+        scope: String,
+    ) -> Result<(), StoreError> {
         let index = act.log_index;
         self.count(table, 1);
-        let same = audit::document(check.tx, table, index)?.is_some_and(|row| row == act.document);
+        let state = audit::state(check.tx, table, index)?;
+        let release = if table == Table::Exception { scope } else { String::new() };
+        let same = state.is_some_and(|s| s.document == act.document && s.id == id && s.release == release);
         differs(check, same, table.name(), index);
-        if let Some(before) = self.newest.insert((table, id), index)
-            && table != Table::Product
-            && audit::ended_at(check.tx, table, before)? != Some(index)
+        if table != Table::Product
+            && let Some(before) = self.newest.insert((table, id), index)
+            && audit::state(check.tx, table, before)?.and_then(|s| s.ended_at) != Some(index)
         {
-            check
-                .report
-                .fault(format!("The state of entry {before} ({}) does not end at entry {index}.", table.name()));
+            let name = table.name();
+            check.report.fault(format!("The state of entry {before} ({name}) does not end at entry {index}."));
         }
         Ok(())
     }
@@ -168,6 +184,9 @@ impl Told {
                 && self.releases.is_about(&d.release, labels)
         });
         differs(check, same, "decision", act.log_index);
+        if let Some(row) = row.filter(|_| same) {
+            self.spoke_of(check, &row)?;
+        }
         let world = records::bytes_of(check, doc["world"].as_str().unwrap_or_default())?;
         let world = world.and_then(|bytes| serde_json::from_slice::<crate::FrozenWorld>(&bytes).ok());
         match world {
@@ -181,6 +200,25 @@ impl Told {
         Ok(())
     }
 
+    /// The artefacts that the release had at a decision are those that its statement names: gates rest on that.
+    fn spoke_of(&self, check: &mut Check<'_>, row: &decisions::StoredDecision) -> Result<(), StoreError> {
+        let then = releases::by_id(check.tx, &row.release)?
+            .map(|stored| releases::at(check.tx, stored.seq, row.log_index))
+            .transpose()?
+            .flatten();
+        let payload = serde_json::from_str::<Vec<(u64, Envelope)>>(&row.envelope).ok();
+        let payload = payload.and_then(|all| BASE64.decode(all.first()?.1.payload.as_bytes()).ok());
+        let statement = payload.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()).unwrap_or_default();
+        let subjects = statement["subject"].as_array().into_iter().flatten();
+        let named: Vec<String> =
+            subjects.filter_map(|s| Some(format!("sha256:{}", s["digest"]["sha256"].as_str()?))).collect();
+        if then.is_none_or(|release| release.digests != named) {
+            let index = row.log_index;
+            check.report.fault(format!("The decision of entry {index} named other artefacts than are kept for it."));
+        }
+        Ok(())
+    }
+
     /// After the last entry: what no entry told, and what follows from all of them together.
     pub(super) fn finish(mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
         let tx = check.tx;
@@ -188,18 +226,18 @@ impl Told {
         if crate::engine_lives(tx)?.get(1..) != Some(&self.lives) {
             check.report.fault("The lives of the log that are kept are not those that its entries began.");
         }
-        for ((table, _), index) in self.newest.iter().filter(|((table, _), _)| *table != Table::Product) {
-            if let Some(end) = audit::ended_at(tx, *table, *index)? {
-                check.report.fault(format!(
-                    "The state of entry {index} ({}) ends at {end}, and nothing followed.",
-                    table.name()
-                ));
+        for ((table, _), index) in &self.newest {
+            if let Some(end) = audit::state(tx, *table, *index)?.and_then(|s| s.ended_at) {
+                let name = table.name();
+                check.report.fault(format!("The state of entry {index} ({name}) ends at {end}, and nothing followed."));
             }
         }
+        let mut repositories = 0;
         for (name, document) in &self.products {
             let kept = products::get(tx, name)?;
             let same = kept.as_ref().and_then(|p| serde_json::to_string(p).ok()).as_ref() == Some(document);
             let mut owned = same;
+            repositories += kept.as_ref().map_or(0, |p| p.repositories.len() as u64);
             for repository in kept.iter().flat_map(|p| &p.repositories) {
                 owned &= products::of_repository(tx, repository)?.iter().any(|p| p.name == *name);
             }
@@ -210,34 +248,23 @@ impl Told {
         if products::all(tx)?.len() != self.products.len() {
             check.report.fault("There is a product that no entry tells of.");
         }
+        let secrets: BTreeMap<String, [u8; 32]> = audit::secrets(tx)?.into_iter().collect();
         for token in people::tokens(tx)?.iter().filter(|t| t.kind == "token") {
-            let told = self.tokens.get(&token.id).is_some_and(|(role, person, end)| {
-                *role == token.role.name()
-                    && *person == serde_json::json!(token.person)
-                    && *end == serde_json::json!(token.expires)
+            let told = self.tokens.get(&token.id).is_some_and(|told| {
+                told["role"] == token.role.name()
+                    && told["person"] == serde_json::json!(token.person)
+                    && told["expires_at"] == serde_json::json!(token.expires)
+                    && secrets.get(&token.id).is_some_and(|digest| told["secret_sha256"] == hex(digest))
             });
             if !told || self.revoked.contains(&token.id) != token.revoked.is_some() {
                 check.report.fault(format!("The token {} is not as it was made.", token.id));
             }
         }
         self.count(Table::Release, self.releases.len());
-        for (table, told) in [
-            Table::Signal,
-            Table::Delivery,
-            Table::Subject,
-            Table::Product,
-            Table::Person,
-            Table::Criteria,
-            Table::Exception,
-            Table::GateAsk,
-            Table::Decision,
-            Table::Dossier,
-            Table::Token,
-            Table::Release,
-        ]
-        .map(|table| (table, self.rows.get(&table).copied().unwrap_or(0)))
-        {
-            let kept = audit::rows(tx, table)?;
+        self.count(Table::Cut, self.releases.cut());
+        self.count(Table::Repository, repositories);
+        for table in Table::ALL {
+            let (told, kept) = (self.rows.get(&table).copied().unwrap_or(0), audit::rows(tx, table)?);
             if kept != told {
                 check.report.fault(format!("The log tells of {told} {}, and {kept} are kept.", table.name()));
             }

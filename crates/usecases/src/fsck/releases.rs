@@ -6,7 +6,7 @@ use certrail_domain::{Release, ReleaseState, Time};
 use certrail_ledger::{hex, leaf::label, unhex};
 use certrail_store::{
     StoreError,
-    tables::{audit, log::Act, releases},
+    tables::{audit, graph, log::Act, releases, shipments},
 };
 use serde_json::Value;
 
@@ -26,6 +26,11 @@ pub(super) struct Folded {
 impl Folded {
     pub(super) fn len(&self) -> u64 {
         self.releases.len() as u64
+    }
+
+    /// How many of them are cut.
+    pub(super) fn cut(&self) -> u64 {
+        self.releases.values().filter(|release| release.commit.is_some()).count() as u64
     }
 
     /// An entry tells of a release.
@@ -79,10 +84,6 @@ impl Folded {
 
     /// Compares the releases that are kept with what was told.
     pub(super) fn finish(&mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
-        let columns: BTreeMap<i64, (String, String)> = audit::release_columns(check.tx)?
-            .into_iter()
-            .map(|(seq, version, state)| (seq, (version, state)))
-            .collect();
         for stored in releases::all(check.tx)? {
             check.report.releases += 1;
             let kept = &stored.release;
@@ -101,7 +102,10 @@ impl Folded {
             let same = told == *kept
                 && newest.as_ref() == Some(kept)
                 && self.keys.get(&id) == Some(&hex(&stored.label_key))
-                && columns.get(&stored.seq).is_some_and(|(v, s)| *v == kept.version && s == kept.state.name());
+                && audit::release(check.tx, stored.seq)?.is_some_and(|columns| {
+                    (columns.id, columns.product, columns.version) == (id, kept.product.clone(), kept.version.clone())
+                        && columns.state == kept.state.name()
+                });
             if !same {
                 check.report.fault(format!("The record of the release {title} is not what the log tells of it."));
             }
@@ -130,6 +134,18 @@ fn owned(check: &mut Check<'_>, stored: &releases::StoredRelease) -> Result<(), 
         check
             .report
             .fault(format!("The release {title} owns other things than follow from its cut: {}.", first.join(", ")));
+    }
+    if let Some(commit) = &stored.release.commit
+        && !graph::cut_at(check.tx, commit)?.contains(&stored.seq)
+    {
+        check.report.fault(format!("That {title} is cut at {commit} is not kept."));
+    }
+    if told.dark != audit::frontier(check.tx, stored.seq)? {
+        check.report.fault(format!("What {title} waits to hear of its commits is kept wrongly."));
+    }
+    let went_out = crate::bind::went_out_again(check.tx, stored)?.unwrap_or_default();
+    if went_out != shipments::of_release(check.tx, stored.seq)? {
+        check.report.fault(format!("When {title} went into production is kept otherwise than its deployments tell."));
     }
     if told.partial.is_some_and(|partial| partial != stored.release.range_partial) {
         check.report.fault(format!("Whether the commits of the release {title} are all known is kept wrongly."));
