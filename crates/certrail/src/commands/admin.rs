@@ -99,7 +99,10 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::NewEpoch { reason, guard, data } => {
-            must_exist(&data)?;
+            // Keys whose log is gone are reason enough for a new life.
+            if !Keys::are_in(&data) {
+                must_exist(&data)?;
+            }
             if reason.trim().is_empty() {
                 return Err(Failure::new(USAGE, "Nothing was done.", "`--reason` is empty.", "Say what happened."));
             }

@@ -65,3 +65,58 @@ fn a_log_put_back_from_an_older_copy_is_not_served_until_somebody_answers_for_it
     assert!(!live(&data, &guard).status.success(), "killed, not refused");
     assert_eq!(admin(&["new-epoch", "--reason", " "], &data).status.code(), Some(2));
 }
+
+#[test]
+fn keys_whose_log_is_gone_sign_no_second_history_under_the_same_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir_all(&data).unwrap();
+    live(&data, &folder.path().join("guard.json"));
+    let key = |text: &str| text.lines().find(|l| l.contains("/log")).unwrap_or_default().to_owned();
+    for entry in fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    // Not even where the guard is gone with it.
+    let refused = live(&data, &folder.path().join("unmounted.json"));
+    assert!(text(&refused).contains("the log is gone"), "{}", text(&refused));
+    assert!(!data.join("last-signed.json").exists());
+    let answered = admin(&["new-epoch", "--reason", "the disk with the database is lost"], &data);
+    assert_eq!(answered.status.code(), Some(0), "{}", text(&answered));
+    assert!(key(&text(&answered)).contains("/2+"), "{}", text(&answered));
+    let checked = admin(&["fsck"], &data);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
+}
+
+#[test]
+fn a_copy_without_keys_is_checked_as_far_as_it_goes_and_stays_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, guard) = (folder.path().join("data"), folder.path().join("guard.json"));
+    fs::create_dir_all(&data).unwrap();
+    live(&data, &guard);
+    let copy = folder.path().join("copy");
+    let made = admin(&["backup", "--to", &format!("{}/", copy.display())], &data);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    let checked = admin(&["fsck"], &copy);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
+    assert!(text(&checked).contains("The keys are not here"), "{}", text(&checked));
+    assert!(!copy.join("keys").exists());
+    let started = live(&copy, &guard);
+    assert!(text(&started).contains("put back"), "{}", text(&started));
+    // With keys of somebody else, it is not this log.
+    fs::create_dir_all(copy.join("keys")).unwrap();
+    for entry in fs::read_dir(data.join("keys")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.join("keys").join(path.file_name().unwrap())).unwrap();
+    }
+    fs::write(copy.join("keys/log.ed25519"), [7; 32]).unwrap();
+    let checked = admin(&["fsck"], &copy);
+    assert!(text(&checked).contains("a key that is not ours"), "{}", text(&checked));
+    // And the guard knows what was signed last, wherever the copy is checked.
+    let more = admin(&["new-epoch", "--reason", "exercise", "--guard", guard.to_str().unwrap()], &data);
+    assert_eq!(more.status.code(), Some(0), "{}", text(&more));
+    let old = admin(&["fsck", "--guard", guard.to_str().unwrap()], &copy);
+    assert!(text(&old).contains("put back from an older copy"), "{}", text(&old));
+}

@@ -281,9 +281,18 @@ impl Told {
         unreadable(check, "Releases", outcome);
         let outcome = self.bound.finish(check, &self.releases);
         unreadable(check, "Bindings", outcome);
+        let mut of_other_rules = 0;
         for evaluated in &self.evaluated {
-            let outcome = evaluated.run_again(check);
-            unreadable(check, "An evaluation", outcome);
+            match evaluated.run_again(check) {
+                Ok(ours) => of_other_rules += usize::from(!ours),
+                Err(e) => unreadable(check, "An evaluation", Err(e)),
+            }
+        }
+        if of_other_rules > 0 {
+            check
+                .report
+                .notes
+                .push(format!("{of_other_rules} evaluations were made by other rules, and not run again."));
         }
         Ok(())
     }

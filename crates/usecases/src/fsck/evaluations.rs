@@ -15,24 +15,24 @@ pub(super) struct Evaluated {
 }
 
 impl Evaluated {
-    pub(super) fn run_again(&self, check: &mut Check<'_>) -> Result<(), StoreError> {
+    /// `false` if it was made by other rules than ours, which may come to another end: theirs were those of their time.
+    pub(super) fn run_again(&self, check: &mut Check<'_>) -> Result<bool, StoreError> {
         let entry = self.entry;
         let Some(bytes) = records::bytes_of(check, &self.digest)? else {
             check.report.fault(format!("The evaluation that entry {entry} rests on is not there."));
-            return Ok(());
+            return Ok(true);
         };
         let Ok(evaluation) = serde_json::from_slice::<Evaluation>(&bytes) else {
             check.report.fault(format!("The evaluation that entry {entry} rests on cannot be read."));
-            return Ok(());
+            return Ok(true);
         };
         let snapshot = evaluation.snapshot;
         if snapshot.evaluator != certrail_criteria::EVALUATOR {
-            // Other rules may come to another end; theirs were those of their time.
-            return Ok(());
+            return Ok(false);
         }
         let Some(stored) = releases::by_id(check.tx, snapshot.release.as_str())? else {
             check.report.fault(format!("The release that entry {entry} evaluated is not there."));
-            return Ok(());
+            return Ok(true);
         };
         check.report.evaluations += 1;
         let judged =
@@ -46,6 +46,6 @@ impl Evaluated {
                 check.report.fault(format!("The evaluation that entry {entry} rests on cannot be run again: {e}."));
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
