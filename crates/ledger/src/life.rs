@@ -18,7 +18,7 @@ use crate::{
 /// One life of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
-    /// Its number, counted from 1. Numbers may be left out, and are never used twice.
+    /// Its number, counted from 1. Numbers may be left out.
     pub number: i64,
     /// Its public key, C2SP form, with the name it signs under.
     pub key: String,
