@@ -33,10 +33,7 @@ pub fn sentence(release: &Release, evaluation: &Evaluation) -> String {
             0 => String::new(),
             _ => format!(" before deployment; {} comes after it", names(&open)),
         };
-        let ready = match release.state {
-            ReleaseState::Certified | ReleaseState::Shipped => "certified",
-            _ => "ready to certify",
-        };
+        let ready = if release.certified_at.is_some() { "certified" } else { "ready to certify" };
         format!("{version} is {ready} — {} of {} requirements met{exceptions}{waiting}.", s.met, s.counted)
     } else {
         let owned: Vec<&RequirementResult> = blocking.iter().map(|r| **r).collect();
@@ -44,6 +41,9 @@ pub fn sentence(release: &Release, evaluation: &Evaluation) -> String {
     };
     if release.ungated {
         text.push_str(" It reached production without a valid decision.");
+    }
+    if release.state == ReleaseState::RolledBack {
+        text.push_str(" It was taken back out of production.");
     }
     text
 }
@@ -206,6 +206,16 @@ mod tests {
             "2.4.1 is ready to certify — 1 of 2 requirements met before deployment; check after deployment comes after it.",
         );
         check(&[], "2.4.1 has no requirements to meet, so nothing can be certified.");
+    }
+
+    #[test]
+    fn what_was_certified_and_taken_back_says_both() {
+        let taken_back =
+            Release { state: ReleaseState::RolledBack, certified_at: Some(Time::from_micros(0)), ..release() };
+        assert_eq!(
+            sentence(&taken_back, &evaluation(&[("Tests", Verdict::Passed, false)])),
+            "2.4.1 is certified — 1 of 1 requirements met. It was taken back out of production."
+        );
     }
 
     #[test]

@@ -76,6 +76,8 @@ struct Story<'a> {
     tokens: BTreeMap<&'static str, String>,
     /// The head of main by repository.
     heads: BTreeMap<String, String>,
+    /// The commit and image of each release.
+    built: BTreeMap<String, (String, String)>,
     number: u64,
 }
 
@@ -93,7 +95,7 @@ pub(super) async fn load(
         crate::commands::web_app(engine.clone(), None).map_err(|_| anyhow::anyhow!("the router could not be made"))?;
     let sender = Sender::new(certrail_web::router(app), secret.to_owned(), clock.clone());
     let (ci, tokens) = people(engine).await?;
-    let mut story = Story { sender: &sender, ci, tokens, heads: BTreeMap::new(), number: 100 };
+    let mut story = Story { sender: &sender, ci, tokens, heads: BTreeMap::new(), built: BTreeMap::new(), number: 100 };
     for (i, product) in ["payments-api", "ledger-core", "web-checkout"].into_iter().enumerate() {
         let start = start.plus(i as i64 * 10 * MINUTE);
         let repo = format!("northwind/{product}");
@@ -124,6 +126,9 @@ pub(super) async fn load(
     for (days, product, version, odd) in plan {
         say(&format!("{product} {version}"));
         story.release(now.plus(-days * DAY), product, version, odd).await?;
+        if version == "1.1.0" {
+            story.go_back(now.plus(-(days - 2) * DAY), product, "1.0.0").await?;
+        }
     }
     // What belongs to nobody we know, and what nobody can read.
     let at = now.plus(-18 * HOUR);
@@ -204,6 +209,7 @@ impl Story<'_> {
             .await?;
         self.reports(product, version, at.plus(10 * MINUTE), &commit, &image, odd).await?;
         self.decide(product, version, at.plus(HOUR), odd).await?;
+        self.built.insert(format!("{product} {version}"), (commit.clone(), image.clone()));
         if odd.ship {
             self.ship(&repo, product, version, at.plus(2 * HOUR), &commit, &image, odd).await?;
         }
@@ -457,6 +463,25 @@ impl Story<'_> {
 
     fn first(&self, product: &str, version: &str) -> bool {
         matches!((product, version), ("payments-api", "2.3.0") | ("ledger-core", "1.0.0") | ("web-checkout", "5.0.0"))
+    }
+
+    /// The release before goes out again: Richard approves, the pipeline says that it is a rollback.
+    async fn go_back(&mut self, at: Time, product: &str, to: &str) -> anyhow::Result<()> {
+        let Some((commit, image)) = self.built.get(&format!("{product} {to}")).cloned() else { return Ok(()) };
+        let yes = json!({ "kind": "deployment.approval", "product": product, "release": to, "meaning": "approval", "environment": "production", "verdict": "approved", "comment": "1.1.0 rounds refunds wrongly; go back." });
+        self.sender.call(at, &self.tokens["richard"], "POST", "/api/v1/facts", &yes).await?;
+        self.number += 1;
+        for (minute, state) in [(5, None), (9, Some("success"))] {
+            let at = at.plus(minute * MINUTE);
+            let repo = format!("northwind/{product}");
+            let mut event = forge::deployment(&repo, at, self.number, "production", &commit, &image, state);
+            event["deployment"]["task"] = json!("deploy:rollback");
+            let name = if state.is_some() { "deployment_status" } else { "deployment" };
+            self.sender.github(at, name, &event).await?;
+        }
+        let check = json!({ "kind": "deployment.validation", "product": product, "release": to, "environment": "production", "name": "smoke test", "passed": true });
+        self.sender.call(at.plus(20 * MINUTE), &self.ci, "POST", "/api/v1/facts", &check).await?;
+        Ok(())
     }
 
     async fn ship(
