@@ -6,13 +6,13 @@ use certrail_domain::{
 };
 
 use crate::{
-    Criteria, Evidence, Input, Requirement, World,
+    Criteria, Evidence, Identities, Input, Requirement, World,
     predicate::Predicate,
     rules::{Found, Scope},
 };
 
 /// The version of the rules. It changes whenever the same inputs could give another output.
-pub const EVALUATOR: &str = "certrail-rules/2";
+pub const EVALUATOR: &str = "certrail-rules/3";
 
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
 #[must_use]
@@ -96,7 +96,7 @@ fn judge(
             e.scope.requirement == requirement.id && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
         });
         if let Some(exception) = covering {
-            excuse(row, exception);
+            excuse(row, exception, input.identities);
             for outcome in outcomes.iter_mut().filter(|o| o.subject == row.subject.id && o.outcome == RuleOutcome::Fail)
             {
                 outcome.outcome = RuleOutcome::Excused;
@@ -125,15 +125,15 @@ fn judge(
 }
 
 /// The rule was not met, and that stays on the record; the exception is named beside it (law 6).
-fn excuse(row: &mut Row, exception: &Exception) {
+fn excuse(row: &mut Row, exception: &Exception, identities: &Identities) {
     row.verdict = Verdict::Excepted;
     row.cause = Cause::Excepted;
     row.exception = Some(exception.id.clone());
-    let approver = exception.approver.as_deref().unwrap_or("somebody");
+    let approver = exception.approver.as_deref().map_or("somebody", |account| identities.name(account));
     let decided = exception.decided_at.map(Time::date).unwrap_or_default();
     row.sentence = format!(
-        "The rule was not met ({}) {approver} accepted this on {decided} until {}, because: {}",
-        row.sentence,
+        "The rule was not met ({}); {approver} accepted this on {decided} until {}, because: {}",
+        row.sentence.trim_end_matches('.'),
         exception.expires_at.date(),
         exception.reason
     );

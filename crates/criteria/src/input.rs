@@ -62,12 +62,27 @@ pub struct Certification {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identities {
     person_of: BTreeMap<String, String>,
+    /// The name to show, by person.
+    names: BTreeMap<String, String>,
 }
 
 impl Identities {
     /// From pairs of account and person.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { person_of: pairs.into_iter().map(|(a, p)| (a.to_lowercase(), p)).collect() }
+        Self { person_of: pairs.into_iter().map(|(a, p)| (a.to_lowercase(), p)).collect(), names: BTreeMap::new() }
+    }
+
+    /// With the names of people, from pairs of person and name.
+    #[must_use]
+    pub fn with_names(mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.names.extend(pairs);
+        self
+    }
+
+    /// The name of whoever an account belongs to, for sentences; the account itself where nobody is known.
+    #[must_use]
+    pub fn name<'a>(&'a self, account: &'a str) -> &'a str {
+        self.names.get(self.person(account)).map_or(account, String::as_str)
     }
 
     /// The person behind an account; an account nobody claims stands for itself.

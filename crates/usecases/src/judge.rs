@@ -140,11 +140,14 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
             digests: signed_digests(tx, stored.seq, d.log_index),
         })
         .collect();
-    let identities = Identities::new(people::all_at(tx, position)?.into_iter().flat_map(|p| {
+    let people = people::all_at(tx, position)?;
+    let names: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.name.clone())).collect();
+    let identities = Identities::new(people.into_iter().flat_map(|p| {
         let id = p.id.to_string();
         let own = (id.to_lowercase(), id.clone());
         p.accounts.into_iter().map(move |a| (a, id.clone())).chain([own])
-    }));
+    }))
+    .with_names(names);
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         known_versions: known_versions(tx, &release, &evidence, position)?,

@@ -40,7 +40,10 @@ pub(super) async fn page(
                     @if let Some(commit) = &r.commit { " · commit " (layout::short(commit)) }
                     @for digest in &r.digests { " · build " (layout::short(digest)) }
                     @if let Some(at) = r.planned_at { " · planned " (layout::time(at)) }
-                    @if let Some(at) = r.shipped_at { " · in production since " (layout::time(at)) }
+                    @if let Some(at) = r.shipped_at {
+                        @if r.state == ReleaseState::RolledBack { " · went to production " (layout::time(at)) ", and was taken back" }
+                        @else { " · in production since " (layout::time(at)) }
+                    }
                 }
                 @if r.ungated { p.alarm role="alert" { "It reached production without a valid decision." } }
                 @if r.range_partial { p.note { "Its commit range could not be followed to the release before. In a checkout, " code { "certrail release cut " (r.version) } " tells it exactly." } }
