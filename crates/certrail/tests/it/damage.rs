@@ -64,12 +64,16 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+fn load_demo(data: &Path) {
+    let made = certrail().args(["demo", "--once", "--data"]).arg(data).output().unwrap();
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+}
+
 #[test]
 fn every_change_of_the_database_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
-    let made = certrail().args(["demo", "--once", "--data"]).arg(&whole).output().unwrap();
-    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    load_demo(&whole);
     for (n, (change, fault)) in DAMAGE.iter().enumerate() {
         let data = folder.path().join(n.to_string());
         copy(&whole, &data);
@@ -86,8 +90,7 @@ fn every_change_of_the_database_is_named() {
 fn what_a_past_decision_saw_cannot_be_changed_unseen() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let made = certrail().args(["demo", "--once", "--data"]).arg(&data).output().unwrap();
-    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    load_demo(&data);
     // A state of a release that was since followed by another: nothing that is shown today rests on it.
     let database = rusqlite::Connection::open(data.join("certrail.db")).unwrap();
     let change = "UPDATE release_version SET document = replace(document, '\"sha256:', '\"sha256:0')

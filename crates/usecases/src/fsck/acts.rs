@@ -48,7 +48,7 @@ impl Told {
     }
 
     /// A signal was captured.
-    pub(super) fn signal(&mut self, index: u64, signal: &StoredSignal, labels: Vec<String>) {
+    pub(super) fn signal(&mut self, index: u64, signal: &StoredSignal, labels: &[String]) {
         self.count(Table::Signal, 1);
         self.count(Table::Delivery, 1);
         self.count(Table::Subject, records::subjects(signal).len() as u64);
@@ -71,10 +71,10 @@ impl Told {
         let text = |name: &str| doc[name].as_str().unwrap_or_default().to_owned();
         match act.act.as_str() {
             "product" => {
-                self.state(check, Table::Product, act, text("name"), String::new())?;
+                self.state(check, Table::Product, act, text("name"), "")?;
                 self.products.insert(text("name"), act.document.clone());
             }
-            "person" => self.state(check, Table::Person, act, text("id"), String::new())?,
+            "person" => self.state(check, Table::Person, act, text("id"), "")?,
             "criteria" => {
                 self.count(Table::Criteria, 1);
                 let same = criteria::brought_by(check.tx, index)?.is_some_and(|c| {
@@ -123,7 +123,7 @@ impl Told {
             "token-revoked" => drop(self.revoked.insert(text("id"))),
             "rebind" | "bound-by-hand" => self.bound.moved(check, act, &doc),
             other if other.starts_with("exception-") => {
-                let scope = doc["scope"]["release"].as_str().unwrap_or_default().to_owned();
+                let scope = doc["scope"]["release"].as_str().unwrap_or_default();
                 self.state(check, Table::Exception, act, text("id"), scope)?;
             }
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
@@ -140,13 +140,12 @@ impl Told {
         table: Table,
         act: &Act,
         id: String,
-        scope: String,
+        scope: &str,
     ) -> Result<(), StoreError> {
         let index = act.log_index;
         self.count(table, 1);
         let state = audit::state(check.tx, table, index)?;
-        let release = if table == Table::Exception { scope } else { String::new() };
-        let same = state.is_some_and(|s| s.document == act.document && s.id == id && s.release == release);
+        let same = state.is_some_and(|s| s.document == act.document && s.id == id && s.release == scope);
         differs(check, same, table.name(), index);
         if table != Table::Product
             && let Some(before) = self.newest.insert((table, id), index)

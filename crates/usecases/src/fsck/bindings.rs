@@ -30,11 +30,11 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    pub(super) fn arrived(&mut self, index: u64, labels: Vec<String>) {
+    pub(super) fn arrived(&mut self, index: u64, labels: &[String]) {
         let mut numbers = Vec::with_capacity(labels.len());
         for label in labels {
             let next = self.labels.len() as u32;
-            numbers.push(*self.labels.entry(label).or_insert(next));
+            numbers.push(*self.labels.entry(label.clone()).or_insert(next));
         }
         self.arrived.insert(index, numbers);
     }

@@ -153,17 +153,18 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
     }
     let acts: BTreeMap<u64, log::Act> = log::acts(check.tx, from, to)?.into_iter().map(|a| (a.log_index, a)).collect();
     for (index, bytes) in (from..).zip(leaves) {
-        match (leaf::read(bytes), stored.get(&index), acts.get(&index)) {
-            (Some(Read::Capture { labels, .. }), Some(signal), None) => {
-                records::signal(check, index, bytes, signal)?;
+        let read = leaf::read(bytes);
+        match (&read, stored.get(&index), acts.get(&index)) {
+            (Some(capture @ Read::Capture { labels, .. }), Some(signal), None) => {
+                records::signal(check, index, bytes, capture, signal)?;
                 told.signal(index, signal, labels);
             }
-            (Some(Read::Control { labels, .. }), None, Some(act)) => {
-                records::document(check, index, bytes, act);
-                told.act(check, act, &labels)?;
+            (Some(control @ Read::Control { labels, .. }), None, Some(act)) => {
+                records::document(check, index, bytes, control, act);
+                told.act(check, act, labels)?;
             }
             (Some(Read::Decision { digest, .. }), None, Some(act)) => {
-                records::decision(check, index, &digest, act);
+                records::decision(check, index, digest, act);
                 told.envelope(act);
             }
             (None, ..) => check.report.fault(format!("Entry {index} cannot be read.")),

@@ -5,7 +5,7 @@ use certrail_ledger::{
     Hash, commitment,
     dsse::Envelope,
     hex,
-    leaf::{Authentication, Body, Capture, Control, Read, keyed, read},
+    leaf::{Authentication, Body, Capture, Control, Read, keyed},
     sha256, unhex,
 };
 use certrail_store::{
@@ -20,11 +20,13 @@ pub(super) fn signal(
     check: &mut Check<'_>,
     index: u64,
     leaf: &[u8],
+    read: &Read,
     signal: &signals::StoredSignal,
 ) -> Result<(), StoreError> {
     let (tx, report) = (check.tx, &mut check.report);
     report.bodies += 1;
-    let Some(Read::Capture { body, normalised, labels, delivery, .. }) = read(leaf) else { return Ok(()) };
+    let Read::Capture { body, normalised, labels, delivery, .. } = read else { return Ok(()) };
+    let (body, normalised, delivery) = (*body, *normalised, *delivery);
     let salt: Option<Hash> = signal.salt.as_deref().and_then(|s| s.try_into().ok());
     let Some(salt) = salt else {
         report.fault(format!("The salt of entry {index} is gone, and no erasure is on record."));
@@ -88,9 +90,10 @@ fn half(text: &str) -> Option<[u8; 16]> {
 }
 
 /// A document and the columns beside it.
-pub(super) fn document(check: &mut Check<'_>, index: u64, leaf: &[u8], act: &Act) {
+pub(super) fn document(check: &mut Check<'_>, index: u64, leaf: &[u8], read: &Read, act: &Act) {
     check.report.documents += 1;
-    let Some(Read::Control { body, labels, .. }) = read(leaf) else { return };
+    let Read::Control { body, labels, .. } = read else { return };
+    let body = *body;
     let salt: Option<Hash> = act.salt.as_deref().and_then(|s| s.try_into().ok());
     let good = salt.is_some_and(|salt| commitment(&salt, &sha256(act.document.as_bytes())) == body);
     let labels: Vec<[u8; 16]> = labels.iter().filter_map(|l| half(l)).collect();
