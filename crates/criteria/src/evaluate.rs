@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of the rules. It changes whenever the same inputs could give another output.
-pub const EVALUATOR: &str = "certrail-rules/3";
+pub const EVALUATOR: &str = "certrail-rules/4";
 
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
 #[must_use]

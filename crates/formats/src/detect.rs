@@ -1,135 +1,101 @@
 //! Which format is it? By content, most specific first, never by file name.
 
-use serde::{Deserialize, de::IgnoredAny};
+use crate::{
+    Format, NotRead,
+    base::{clip, shape::Shape, xml},
+    definition::Head,
+};
 
-use crate::{NotRead, xml};
-
-/// A format with a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// JUnit XML in its dialects.
-    Junit,
-    /// SARIF 2.1.0.
-    Sarif,
-    /// CycloneDX JSON.
-    CycloneDx,
-    /// Cobertura XML.
-    Cobertura,
-    /// LCOV tracefile.
-    Lcov,
+/// Parses the beginning of a report.
+pub(crate) fn head(text: &str) -> Result<Head<'_>, NotRead> {
+    let start = text.trim_start();
+    match start.as_bytes().first() {
+        None => Ok(Head::Empty),
+        Some(b'<') => xml::root(start).map(Head::Xml).map_err(|why| NotRead::new(None, why)),
+        Some(b'{' | b'[') => match Shape::of(start) {
+            Some(shape) => Ok(Head::Json(shape)),
+            // `[INFO] …` begins like a list and is a log.
+            None => Ok(noisy(text)),
+        },
+        Some(_) => Ok(noisy(text)),
+    }
 }
 
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 5] = [Self::Junit, Self::Sarif, Self::CycloneDx, Self::Cobertura, Self::Lcov];
+/// Text, or JSON lines behind what another program wrote to the same stream.
+fn noisy(text: &str) -> Head<'_> {
+    let line = text.lines().take(200).find(|l| l.starts_with('{'));
+    match line.and_then(Shape::of) {
+        Some(shape) => Head::Noisy(text, shape),
+        None => Head::Text(text),
+    }
+}
 
-    /// The name used on the command line and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Junit => "junit",
-            Self::Sarif => "sarif",
-            Self::CycloneDx => "cyclonedx",
-            Self::Cobertura => "cobertura",
-            Self::Lcov => "lcov",
+/// Tells the format. `wanted` is what the sender says it is.
+pub(crate) fn format(text: &str, head: &Head<'_>, wanted: Option<Format>) -> Result<Format, NotRead> {
+    if let Some(wanted) = wanted {
+        if wanted.0.looks.iter().any(|l| l.fits(head)) || wanted.0.blank == Some(blank(text)) && blank(text).len() < 3 {
+            return Ok(wanted);
         }
+        return Err(match first(head) {
+            Some(found) => {
+                NotRead::new(Some(found.name()), format!("It is not {}: it is {}.", wanted.title(), found.title()))
+            }
+            None => {
+                let unknown = unknown(text, head);
+                NotRead::new(unknown.looks_like, format!("It is not {}. {}", wanted.title(), unknown.why))
+            }
+        });
     }
+    first(head).ok_or_else(|| unknown(text, head))
+}
 
-    /// The name people use.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Junit => "JUnit XML",
-            Self::Sarif => "SARIF 2.1.0",
-            Self::CycloneDx => "CycloneDX JSON",
-            Self::Cobertura => "Cobertura XML",
-            Self::Lcov => "LCOV",
+fn first(head: &Head<'_>) -> Option<Format> {
+    Format::all().iter().copied().find(|f| f.0.looks.iter().any(|l| l.fits(head)))
+}
+
+/// Every format a head looks like; more than one means that two rules are too wide.
+pub(crate) fn every(head: &Head<'_>) -> Vec<Format> {
+    Format::all().iter().copied().filter(|f| f.0.looks.iter().any(|l| l.fits(head))).collect()
+}
+
+/// The report, if it is so short that it says nothing.
+fn blank(text: &str) -> &str {
+    match text.trim() {
+        short if short.len() <= 2 => short,
+        _ => "something",
+    }
+}
+
+/// What to say of a report that no reader knows.
+fn unknown(text: &str, head: &Head<'_>) -> NotRead {
+    let why = match head {
+        Head::Empty => "It is empty.".to_owned(),
+        Head::Json(_) if matches!(blank(text), "[]" | "{}") => {
+            "It is an empty JSON value: nothing in it tells which tool wrote it. Say so with --type.".to_owned()
         }
-    }
-
-    /// The format of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|f| f.name() == name)
-    }
-}
-
-/// The members that tell JSON formats apart.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JsonProbe<'a> {
-    #[serde(borrow, default)]
-    bom_format: Option<std::borrow::Cow<'a, str>>,
-    #[serde(default)]
-    spec_version: Option<IgnoredAny>,
-    #[serde(borrow, default, rename = "$schema")]
-    schema: Option<std::borrow::Cow<'a, str>>,
-    #[serde(borrow, default)]
-    version: Option<&'a serde_json::value::RawValue>,
-    #[serde(default)]
-    runs: Option<IgnoredAny>,
-}
-
-/// Tells the format of `text`.
-///
-/// # Errors
-/// When it is none with a reader; the error says what it looks like.
-pub fn detect(text: &str) -> Result<Format, NotRead> {
-    match text.trim_start().as_bytes().first() {
-        None => Err(NotRead::new(None, "It is empty.")),
-        Some(b'<') => detect_xml(text),
-        Some(b'{' | b'[') => detect_json(text),
-        _ if looks_like_lcov(text) => Ok(Format::Lcov),
-        _ => Err(NotRead::new(None, "It is neither XML nor JSON nor an LCOV tracefile.")),
-    }
-}
-
-fn detect_xml(text: &str) -> Result<Format, NotRead> {
-    let root = xml::root(text).map_err(|why| NotRead::new(None, why))?;
-    let has = |name: &str| root.attributes.iter().any(|a| a == name);
-    match root.name.as_str() {
-        "testsuites" | "testsuite" => Ok(Format::Junit),
-        "coverage" if has("clover") => {
-            Err(NotRead::new(Some("clover"), "It is a Clover report; there is no reader for it yet."))
+        Head::Json(shape) => return json(shape),
+        Head::Xml(root) => format!("Its root element is <{}>, which no reader knows.", clip(&root.name)),
+        Head::Text(text) | Head::Noisy(text, _) => {
+            let first = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
+            format!("It is text that no reader knows; it begins `{}`.", crate::base::clip_to(first, 60))
         }
-        "coverage" => Ok(Format::Cobertura),
-        "report" => {
-            Err(NotRead::new(Some("jacoco"), "Its root is <report>, as in JaCoCo; there is no reader for it yet."))
-        }
-        "bom" => Err(NotRead::new(Some("cyclonedx-xml"), "It is CycloneDX in XML; send the JSON form.")),
-        name => Err(NotRead::new(None, format!("Its root element is <{}>, which no reader knows.", crate::clip(name)))),
-    }
-}
-
-fn detect_json(text: &str) -> Result<Format, NotRead> {
-    let probe: JsonProbe<'_> = match serde_json::from_str(text) {
-        Ok(probe) => probe,
-        Err(e) if e.is_data() => return Err(NotRead::new(None, "It is JSON of no format that a reader knows.")),
-        Err(e) => return Err(NotRead::new(None, format!("It is not JSON: {e}."))),
     };
-    if let Some(format) = &probe.bom_format {
-        if format == "CycloneDX" {
-            return Ok(Format::CycloneDx);
-        }
-        let why = format!("Its bomFormat is `{}`, not `CycloneDX`.", crate::clip(format));
-        return Err(NotRead::new(None, why));
-    }
-    if probe.spec_version.is_some() && probe.schema.as_ref().is_some_and(|s| s.contains("cyclonedx")) {
-        return Err(NotRead::new(Some("cyclonedx"), "It names the CycloneDX schema and has no bomFormat."));
-    }
-    let version = probe.version.map(|v| v.get().trim_matches('"'));
-    let names_sarif = probe.schema.as_ref().is_some_and(|s| s.contains("sarif"));
-    match (probe.runs.is_some(), version) {
-        (true, Some("2.1.0")) => Ok(Format::Sarif),
-        (true, Some(other)) => {
-            Err(NotRead::new(Some("sarif"), format!("It is SARIF {}; only 2.1.0 is read.", crate::clip(other))))
-        }
-        (true, None) if names_sarif => Err(NotRead::new(Some("sarif"), "It is SARIF without a version.")),
-        _ => Err(NotRead::new(None, "It is JSON of no format that a reader knows.")),
-    }
+    NotRead::new(None, why)
 }
 
-fn looks_like_lcov(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-    first.is_some_and(|line| line.starts_with("TN:") || line.starts_with("SF:"))
+fn json(shape: &Shape) -> NotRead {
+    if let Some(Shape::Scalar(format)) = shape.at("bomFormat") {
+        return NotRead::new(None, format!("Its bomFormat is `{}`, not `CycloneDX`.", clip(format)));
+    }
+    if shape.holds("$schema~cyclonedx") {
+        return NotRead::new(Some("cyclonedx"), "It names the CycloneDX schema and has no bomFormat.");
+    }
+    let members: Vec<String> = shape.members().into_iter().take(6).map(|m| format!("`{}`", clip(m))).collect();
+    match members.is_empty() {
+        true => NotRead::new(None, "It is JSON of no format that a reader knows."),
+        false => NotRead::new(
+            None,
+            format!("It is JSON of no format that a reader knows; its first members are {}.", members.join(", ")),
+        ),
+    }
 }

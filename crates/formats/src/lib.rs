@@ -1,29 +1,44 @@
-//! Report bytes in, facts and warnings out.
+//! Report bytes in, facts, findings and warnings out.
 //!
 //! One file per format. A reader is strict about truth and lenient about form: it counts what is
-//! there, never what a header claims, and says what struck it. It never gives a verdict. No I/O;
-//! memory is bounded by the input, nesting by the parsers, lists and texts by the constants here.
+//! there, never what a header claims, and says what struck it. It never gives a verdict. No I/O
+//! but reading its input.
 //!
-//! Entry point: [`read`]. To add a format: one file, one line in `detect.rs`, its samples under
-//! `tests/data/<format>/{good,odd,bad}`.
+//! Memory: a report up to [`HELD`] is held, a larger one streamed; beside that a reader holds one
+//! record and what it will tell, which is bounded by the constants here and in the facts. Findings
+//! are handed on one by one.
+//!
+//! Entry points: [`read`], [`read_stream`], [`Format::all`]. To add a format: one file, one line in
+//! `registry.rs`, its samples under `tests/data/<format>/{good,odd,bad}`.
 
-mod cobertura;
-mod cyclonedx;
+#![allow(clippy::needless_pass_by_value, reason = "every reader has the same signature")]
+
+mod base;
+mod definition;
 mod detect;
-mod junit;
-mod lcov;
-mod sarif;
-mod text;
-mod xml;
+mod out;
+mod prelude;
+mod registry;
 
-use std::collections::BTreeMap;
+mod analysis;
+mod components;
+mod coverage;
+mod running;
+mod supply;
+mod tests;
 
-use certrail_domain::{Facts, facts::ScanKind};
+use std::{collections::BTreeMap, io::Read};
 
-pub use detect::{Format, detect};
+use certrail_domain::{
+    Facts, Time,
+    facts::{FindingSeen, ScanKind},
+};
 
-/// The longest text taken over from a report, in characters.
-pub(crate) const MAX_TEXT: usize = 300;
+pub use base::input::HELD;
+pub use definition::{Family, Format};
+
+use base::input::Input;
+use definition::Context;
 
 /// What the sender says about a report beside its bytes.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +47,42 @@ pub struct Hints {
     pub suite: Option<String>,
     /// What a scan looked for, where the tool's name does not tell.
     pub scan: Option<ScanKind>,
+    /// The date of the scanner's database, where the report does not tell it.
+    pub database_at: Option<Time>,
+}
+
+/// Takes findings one by one, in the order of the report.
+pub type Sink<'s> = dyn FnMut(FindingSeen) + 's;
+
+/// Whether a report obeys its standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// As far as the reader checks.
+    Yes,
+    /// It does not; the faults say how.
+    No,
+    /// There is no standard to check against, or the reader does not.
+    Unknown,
+}
+
+impl Validity {
+    /// The word used in JSON and on receipts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub(crate) fn of(checked: bool, faults: &out::notes::Notes) -> Self {
+        match (faults.is_empty(), checked) {
+            (false, _) => Self::No,
+            (true, true) => Self::Yes,
+            (true, false) => Self::Unknown,
+        }
+    }
 }
 
 /// What a reader understood.
@@ -39,15 +90,17 @@ pub struct Hints {
 pub struct Reading {
     /// The format.
     pub format: Format,
-    /// Whether it obeys its standard, as far as this reader checks.
-    pub valid: bool,
+    /// Whether it obeys its standard.
+    pub valid: Validity,
+    /// Why not: the first reasons.
+    pub faults: Vec<String>,
     /// The facts.
     pub facts: Facts,
     /// Counts by name, for receipts and for `evidence inspect`.
     pub counts: BTreeMap<&'static str, u64>,
-    /// What the report says it is about: commits, digests, package URLs.
+    /// What the report says it is about: commits, digests, package URLs, images, addresses.
     pub subjects: Vec<String>,
-    /// What struck the reader; the reasons why it is not valid come first.
+    /// What struck the reader.
     pub warnings: Vec<String>,
 }
 
@@ -67,29 +120,59 @@ impl NotRead {
     }
 }
 
-/// Reads a report, detecting its format by content unless `format` says which it must be.
+/// Reads a report that is held, detecting its format by content unless `wanted` says which it must be.
 ///
 /// # Errors
 /// When the bytes are of no known format, of another than asked for, or too broken to count anything.
-pub fn read(bytes: &[u8], format: Option<Format>, hints: &Hints) -> Result<Reading, NotRead> {
-    let text = text::decode(bytes);
-    let found = detect(&text.text)?;
-    if let Some(wanted) = format.filter(|wanted| *wanted != found) {
-        let why = format!("It is not {}: it looks like {}.", wanted.title(), found.title());
-        return Err(NotRead::new(Some(found.name()), why));
-    }
-    let mut reading = match found {
-        Format::Junit => junit::read(&text.text, hints),
-        Format::Sarif => sarif::read(&text.text, hints),
-        Format::CycloneDx => cyclonedx::read(&text.text),
-        Format::Cobertura => cobertura::read(&text.text),
-        Format::Lcov => lcov::read(&text.text),
-    }?;
-    reading.warnings.extend(text.warning);
+pub fn read(bytes: &[u8], wanted: Option<Format>, hints: &Hints, sink: &mut Sink<'_>) -> Result<Reading, NotRead> {
+    read_input(Input::whole(bytes), wanted, hints, sink)
+}
+
+/// Reads a report of any size from a stream. Memory does not follow its size.
+///
+/// # Errors
+/// As [`read`], and when the stream fails.
+pub fn read_stream(
+    stream: impl Read,
+    wanted: Option<Format>,
+    hints: &Hints,
+    sink: &mut Sink<'_>,
+) -> Result<Reading, NotRead> {
+    let input = Input::stream(stream).map_err(|e| NotRead::new(None, format!("It could not be read: {e}.")))?;
+    read_input(input, wanted, hints, sink)
+}
+
+/// Every format that these bytes look like. More than one means that two detection rules are too wide.
+#[must_use]
+pub fn candidates(bytes: &[u8]) -> Vec<Format> {
+    let input = Input::whole(bytes);
+    detect::head(input.head()).map(|head| detect::every(&head)).unwrap_or_default()
+}
+
+fn read_input(
+    mut input: Input<'_>,
+    wanted: Option<Format>,
+    hints: &Hints,
+    sink: &mut Sink<'_>,
+) -> Result<Reading, NotRead> {
+    let head = detect::head(input.head())?;
+    let format = detect::format(input.head(), &head, wanted)?;
+    drop(head);
+    let assumed = input.warning();
+    let mut forward = |seen: FindingSeen| sink(seen);
+    let context = Context { format, hints, sink: &mut forward };
+    let mut reading = (format.0.read)(&mut input, context).map_err(|e| match e.looks_like {
+        Some(_) => e,
+        None => NotRead::new(Some(format.name()), format!("Read as {}: {}", format.title(), lower(&e.why))),
+    })?;
+    let mut told = std::collections::BTreeSet::new();
+    reading.subjects.retain(|subject| told.insert(subject.clone()));
+    reading.warnings.extend(assumed.get().map(str::to_owned));
     Ok(reading)
 }
 
-/// Cuts a text taken from a report to [`MAX_TEXT`] characters, on one line.
-pub(crate) fn clip(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_TEXT).collect()
+/// The sentence as part of another one.
+fn lower(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }

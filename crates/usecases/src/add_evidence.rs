@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use certrail_domain::{
     Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict, facts::ScanKind, normal_version,
 };
-use certrail_formats::{Format, Hints};
+use certrail_formats::{Format, Hints, Validity};
 use certrail_store::tables::releases;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,9 @@ pub struct EvidenceFile {
     /// What it is for: the suite of a test report, the kind of a scan.
     #[serde(default, rename = "for")]
     pub purpose: Option<String>,
+    /// The date of the scanner's database of vulnerabilities, where the report does not tell it, RFC 3339.
+    #[serde(default)]
+    pub database_date: Option<Time>,
     /// When it was made, RFC 3339.
     #[serde(default)]
     pub occurred_at: Option<Time>,
@@ -71,8 +74,11 @@ pub struct EvidenceReceipt {
     pub ack: Ack,
     /// The format it was read as; `unread` where none fits.
     pub r#type: String,
-    /// Whether it obeys its standard, as far as checked.
-    pub valid: bool,
+    /// Whether it obeys its standard: `yes`, `no`, `unknown`.
+    pub valid: &'static str,
+    /// Why it does not: the first reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
     /// Counts by name.
     pub parsed: BTreeMap<&'static str, u64>,
     /// The requirements that rest on it now.
@@ -93,11 +99,12 @@ pub async fn add_evidence(
     let named = named_keys(engine, &file)?;
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
     let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
-    let hints = Hints { suite: file.purpose.clone().filter(|_| scan.is_none()), scan };
-    let reading = certrail_formats::read(&bytes, wanted, &hints);
+    let suite = file.purpose.clone().filter(|_| scan.is_none());
+    let hints = Hints { suite, scan, database_at: file.database_date };
+    let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |_| {});
     let name = file.name.chars().take(200).collect::<String>();
-    let (facts, r#type, valid, parsed, warnings) = match reading {
-        Ok(r) => (r.facts, r.format.name().to_owned(), r.valid, r.counts, r.warnings),
+    let (facts, r#type, valid, faults, parsed, warnings) = match reading {
+        Ok(r) => (r.facts, r.format.name().to_owned(), r.valid.name(), r.faults, r.counts, r.warnings),
         Err(e) if wanted.is_some() => {
             let looks = e.looks_like.map_or("Leave out --type to keep it unread.".to_owned(), |l| {
                 format!("Send it with --type {l}, or without --type.")
@@ -112,7 +119,8 @@ pub async fn add_evidence(
         }
         Err(e) => {
             let warnings = vec![format!("It is kept and could not be read: {}", e.why)];
-            (Facts::Unread { name: name.clone(), why: e.why }, "unread".to_owned(), false, BTreeMap::new(), warnings)
+            let facts = Facts::Unread { name: name.clone(), why: e.why };
+            (facts, "unread".to_owned(), Validity::Unknown.name(), vec![], BTreeMap::new(), warnings)
         }
     };
     let source = file.source.clone().unwrap_or_else(|| format!("cli:{}", file.product));
@@ -134,7 +142,7 @@ pub async fn add_evidence(
         connector: "cli",
         delivery,
         name,
-        media: media_of(&r#type).into(),
+        media: media_of(&bytes).into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),
         mapper: format!("{type}@1"),
@@ -146,26 +154,27 @@ pub async fn add_evidence(
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;
     let met = met_by(engine, &ack)?;
-    Ok((EvidenceReceipt { ack, r#type, valid, parsed, met }, head))
+    Ok((EvidenceReceipt { ack, r#type, valid, faults, parsed, met }, head))
 }
 
-fn media_of(format: &str) -> &'static str {
-    match format {
-        "junit" | "cobertura" => "application/xml",
-        "sarif" | "cyclonedx" => "application/json",
-        "lcov" => "text/plain",
+/// The media type by the first byte that is no blank.
+fn media_of(bytes: &[u8]) -> &'static str {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match text.iter().find(|b| !b.is_ascii_whitespace()) {
+        Some(b'<') => "application/xml",
+        Some(b'{' | b'[') => "application/json",
+        Some(b) if b.is_ascii_graphic() && !bytes[..bytes.len().min(1_024)].contains(&0) => "text/plain",
         _ => "application/octet-stream",
     }
 }
 
 fn bad_type(given: &str) -> Problem {
-    let known: Vec<&str> = Format::ALL.into_iter().map(Format::name).collect();
     Problem::new(
         ProblemKind::BadInput,
         "no-such-format",
         "The file was not recorded.",
         format!("There is no format `{}`.", given.chars().take(40).collect::<String>()),
-        format!("Use one of {}, or leave out --type.", known.join(", ")),
+        "`certrail evidence formats` lists them; or leave out --type.",
     )
 }
 

@@ -226,7 +226,7 @@ fn open_findings(evidence: &[certrail_criteria::Evidence]) -> Vec<(String, Strin
     let mut open: Vec<(String, String)> = evidence
         .iter()
         .filter_map(|e| match &e.signal.facts {
-            Facts::Scan(s) => Some(s.findings.iter().filter(|f| !f.suppressed)),
+            Facts::Scan(s) => Some(s.findings.iter().filter(|f| f.suppressed.is_none())),
             _ => None,
         })
         .flatten()

@@ -1,9 +1,11 @@
 //! `certrail evidence`: send and inspect reports.
 
+mod formats;
+mod inspect;
+
 use std::path::PathBuf;
 
-use certrail_domain::Facts;
-use certrail_formats::{Format, Hints};
+use certrail_domain::Time;
 use serde_json::{Value, json};
 
 use super::{Global, print_json};
@@ -23,7 +25,9 @@ pub(crate) enum Command {
     /// Deliver all that waits because the server did not answer, with whatever token it was tried.
     Deliver,
     /// Read a file without a server: exit 0 when recognised, 1 when not.
-    Inspect(Inspect),
+    Inspect(inspect::Args),
+    /// List every format that is read, with its standard and how it is told from others.
+    Formats(formats::Args),
 }
 
 /// Send report files.
@@ -47,9 +51,12 @@ pub(crate) struct Add {
     /// The format it must have; without it, it is detected.
     #[arg(long = "type")]
     format: Option<String>,
-    /// What they are for: a test suite's name, or sast, secret, sca, container, iac, dast.
+    /// What they are for: a test suite's name, or sast, secret, sca, container, iac, dast, host, posture.
     #[arg(long = "for")]
     purpose: Option<String>,
+    /// How old the scanner's database of vulnerabilities is, where the report does not say (2026-11-20 or RFC 3339).
+    #[arg(long)]
+    database_date: Option<String>,
     /// Show what would be sent, and send nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -58,21 +65,12 @@ pub(crate) struct Add {
     strict_delivery: bool,
 }
 
-/// Read a file without a server.
-#[derive(clap::Args)]
-pub(crate) struct Inspect {
-    /// The file.
-    file: PathBuf,
-    /// The format it must have.
-    #[arg(long = "type")]
-    format: Option<String>,
-}
-
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Add(args) => add(global, &args),
         Command::Deliver => deliver(global),
-        Command::Inspect(args) => inspect(global, &args),
+        Command::Inspect(args) => inspect::run(global, &args),
+        Command::Formats(args) => formats::run(global, &args),
     }
 }
 
@@ -89,6 +87,19 @@ fn not_empty(flag: &str, value: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A day or a moment: a day means its beginning in UTC.
+fn moment(text: &str) -> Result<Time, Failure> {
+    let day = format!("{text}T00:00:00Z");
+    Time::parse(text).or_else(|_| Time::parse(&day)).map_err(|_| {
+        Failure::new(
+            USAGE,
+            "Nothing was sent.",
+            format!("`{text}` is no date."),
+            "Write it as 2026-11-20, or with time and zone as 2026-11-20T06:00:00Z.",
+        )
+    })
+}
+
 fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
     for (flag, value) in
         [("--release", &args.release), ("--commit", &args.commit), ("--for", &args.purpose), ("--type", &args.format)]
@@ -96,6 +107,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
         not_empty(flag, value.as_deref())?;
     }
     args.digest.iter().try_for_each(|d| not_empty("--digest", Some(d)))?;
+    let database_date = args.database_date.as_deref().map(moment).transpose()?.map(|t| t.to_string());
     let product = config::product(args.product.as_deref())?;
     let ci = ci::detect();
     if let Some(ci) = &ci {
@@ -137,6 +149,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             ("digest", Some(digests.as_str()).filter(|d| !d.is_empty())),
             ("type", args.format.as_deref()),
             ("for", args.purpose.as_deref()),
+            ("database_date", database_date.as_deref()),
             ("source", source.as_deref()),
         ];
         query.extend(optional.into_iter().filter_map(|(k, v)| Some((k, v?))));
@@ -224,61 +237,4 @@ fn say(name: &str, r: &Value, client: &Client) {
         println!("  note: {}", warning.as_str().unwrap_or(""));
     }
     println!("  {}", client.address(r["url"].as_str().unwrap_or("")));
-}
-
-fn inspect(global: &Global, args: &Inspect) -> Result<u8, Failure> {
-    let bytes = std::fs::read(&args.file).map_err(|e| {
-        Failure::new(NOT_FOUND, "Nothing was inspected.", format!("{}: {e}.", args.file.display()), "Check the path.")
-    })?;
-    let wanted = match &args.format {
-        Some(name) => Some(Format::from_name(name).ok_or_else(|| {
-            let known: Vec<&str> = Format::ALL.into_iter().map(Format::name).collect();
-            Failure::new(
-                USAGE,
-                "Nothing was inspected.",
-                format!("There is no format `{name}`."),
-                format!("Known are: {}.", known.join(", ")),
-            )
-        })?),
-        None => None,
-    };
-    match certrail_formats::read(&bytes, wanted, &Hints::default()) {
-        Ok(reading) => {
-            if global.json() {
-                print_json(
-                    &json!({ "format": reading.format.name(), "valid": reading.valid, "counts": reading.counts, "subjects": reading.subjects, "warnings": reading.warnings }),
-                );
-            } else {
-                let counts: Vec<String> =
-                    reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
-                println!(
-                    "{}: {}, {}",
-                    args.file.display(),
-                    reading.format.title(),
-                    if reading.valid { "valid as far as checked" } else { "not valid" }
-                );
-                println!("  {}", counts.join(", "));
-                if let Facts::Scan(scan) = &reading.facts {
-                    println!("  {} by {}", scan.scan.name(), scan.tool);
-                }
-                reading.subjects.iter().for_each(|s| println!("  about {s}"));
-                reading.warnings.iter().for_each(|w| println!("  note: {w}"));
-            }
-            Ok(0)
-        }
-        Err(e) => {
-            if global.json() {
-                print_json(
-                    &json!({ "format": null, "valid": false, "looks_like": e.looks_like, "counts": {}, "subjects": [], "warnings": [e.why] }),
-                );
-                return Ok(NO);
-            }
-            Err(Failure::new(
-                NO,
-                format!("{} was not recognised.", args.file.display()),
-                e.why,
-                "Known are: junit, sarif, cyclonedx, cobertura, lcov.",
-            ))
-        }
-    }
 }

@@ -367,7 +367,10 @@ impl Story<'_> {
         s.report(
             at.plus(5 * MINUTE),
             &self.ci,
-            &format!("product={product}&release={version}&digest={scanned}&name=trivy.sarif"),
+            &format!(
+                "product={product}&release={version}&digest={scanned}&name=trivy.sarif&database_date={}",
+                at.plus(-6 * HOUR)
+            ),
             reports::sarif(
                 "Trivy",
                 "0.60.0",

@@ -44,12 +44,21 @@ fn inspect_recognises_or_says_why_not() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let output = run(&["evidence", "inspect", &good, "--type", "cobertura"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("It looks like JUnit") || text(&output).contains("looks like JUnit"),
-        "{}",
-        text(&output)
-    );
+    assert!(text(&output).contains("It is not Cobertura XML: it is JUnit XML."), "{}", text(&output));
     assert_eq!(run(&["evidence", "inspect", "/nowhere/at/all"]).status.code(), Some(5));
+}
+
+/// The page of formats is what the command prints, so that it cannot fall behind.
+#[test]
+fn the_page_of_formats_is_the_one_the_command_writes() {
+    let output = run(&["evidence", "formats", "--markdown"]);
+    assert_eq!(output.status.code(), Some(0));
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/formats.md");
+    let written = std::fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        written == String::from_utf8_lossy(&output.stdout),
+        "write it again: certrail evidence formats --markdown > docs/reference/formats.md"
+    );
 }
 
 #[test]

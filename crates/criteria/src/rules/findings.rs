@@ -70,6 +70,8 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
     let mut first_seen: BTreeMap<String, Time> = BTreeMap::new();
     // One scan does not answer for another tool, kind or object; one that saw nothing answers for none.
     let mut newest: BTreeMap<String, &Evidence> = BTreeMap::new();
+    // One that saw only a part, or does not show what it saw, closes nothing; what it did see is open all the same.
+    let mut doubted: Vec<&Evidence> = Vec::new();
     let mut alerts: BTreeMap<String, (&Evidence, &Alert)> = BTreeMap::new();
     // Alerts that name no commit concern the repository as a whole: every release made while they are open.
     let whole =
@@ -83,7 +85,8 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
                     let seen = first_seen.entry(f.fingerprint.clone()).or_insert_with(|| e.at());
                     *seen = (*seen).min(e.at());
                 }
-                if super::scan::saw_something(s) != certrail_domain::Truth::True {
+                if super::scan::doubt(s, &s.tool).is_some() {
+                    doubted.push(e);
                     continue;
                 }
                 *scanned = true;
@@ -102,10 +105,14 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
             _ => {}
         }
     }
+    doubted.retain(|e| {
+        let Facts::Scan(s) = &e.signal.facts else { return false };
+        newest.get(&scanned_by(e, s)).is_none_or(|n| (e.at(), e.log_index) > (n.at(), n.log_index))
+    });
     let mut open = BTreeMap::new();
-    for e in newest.into_values() {
+    for e in newest.into_values().chain(doubted) {
         let Facts::Scan(scan) = &e.signal.facts else { continue };
-        for f in scan.findings.iter().filter(|f| !f.suppressed) {
+        for f in scan.findings.iter().filter(|f| f.suppressed.is_none()) {
             let since = first_seen.get(&f.fingerprint).copied().unwrap_or_else(|| e.at());
             let entry = open.entry(f.fingerprint.clone()).or_insert(Open {
                 title: &f.title,

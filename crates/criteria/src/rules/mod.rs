@@ -60,6 +60,9 @@ pub enum Rule {
         target: Object,
         /// How old it may be at the decision.
         max_age_days: i64,
+        /// How old its database of vulnerabilities may have been when it scanned (T15); dependency scans only.
+        #[serde(default = "three")]
+        max_database_age_days: i64,
         /// How many findings it may have; unlimited here means that the findings rule judges them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_findings: Option<u64>,
@@ -109,6 +112,11 @@ pub enum Rule {
         /// A CEL predicate on `facts` and `release`.
         r#where: String,
     },
+}
+
+/// Days a database of vulnerabilities may be behind when nothing else is said (compliance T15: 24 to 72 hours).
+const fn three() -> i64 {
+    3
 }
 
 /// What a check is about.
@@ -167,8 +175,14 @@ impl Rule {
             Self::BranchProtection { reviews, max_gap_days } => branch_rule::check(scope, *reviews, *max_gap_days),
             Self::Tests { suites } => tests::check(scope, suites),
             Self::Coverage { lines_percent } => coverage::check(scope, *lines_percent),
-            Self::Scan { of, target, max_age_days, max_findings } => {
-                scan::check(scope, of, *target, *max_age_days, *max_findings)
+            Self::Scan { of, target, max_age_days, max_database_age_days, max_findings } => {
+                let limits = scan::Limits {
+                    of,
+                    max_age_days: *max_age_days,
+                    max_database_age_days: *max_database_age_days,
+                    max_findings: *max_findings,
+                };
+                scan::check(scope, *target, &limits)
             }
             Self::Findings { critical_days, high_days, medium_days, low_days } => {
                 findings::check(scope, [*low_days, *medium_days, *high_days, *critical_days])

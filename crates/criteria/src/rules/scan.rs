@@ -1,20 +1,14 @@
-//! T14–T16: a scan of the exact object ran to its end, saw something, and is fresh.
+//! T14–T16: a scan of the exact object ran to its end, saw everything, knew enough, and is fresh.
 
 use certrail_domain::{
     Cause, Facts, Interval, Key, Row, RuleResult, Subject, Time, Truth, Verdict,
-    facts::{Scan, ScanKind},
+    facts::{Database, Scan, ScanKind},
 };
 
 use super::{About, Found, Object, Scope, rule};
 use crate::Evidence;
 
-pub(super) fn check(
-    scope: &Scope<'_>,
-    of: &[ScanKind],
-    on: Object,
-    max_age_days: i64,
-    max_findings: Option<u64>,
-) -> Found {
+pub(super) fn check(scope: &Scope<'_>, on: Object, limits: &Limits<'_>) -> Found {
     let release = scope.input.release;
     let subjects: Vec<Subject> = match on {
         Object::Commit => release
@@ -31,7 +25,7 @@ pub(super) fn check(
     let scans: Vec<(&Evidence, &Scan)> = scope
         .newest_first()
         .filter_map(|e| match &e.signal.facts {
-            Facts::Scan(s) if of.contains(&s.scan) => Some((e, s)),
+            Facts::Scan(s) if limits.of.contains(&s.scan) => Some((e, s)),
             _ => None,
         })
         .collect();
@@ -42,20 +36,25 @@ pub(super) fn check(
         };
         return Found::nothing(Verdict::Missing, Cause::NoSubjects, what);
     }
-    let limits = Limits { of, max_age_days, max_findings };
     let (mut rows, mut rules) = (Vec::new(), Vec::new());
     for subject in subjects {
-        let (row, mut results) = one(scope, &subject, &scans, &limits);
+        let (row, mut results) = one(scope, &subject, &scans, limits);
         rows.push(row);
         rules.append(&mut results);
     }
     Found { rules, ..Found::rows(rows) }
 }
 
-struct Limits<'a> {
-    of: &'a [ScanKind],
-    max_age_days: i64,
-    max_findings: Option<u64>,
+/// What a scan is held to.
+pub(super) struct Limits<'a> {
+    /// The kinds that count.
+    pub(super) of: &'a [ScanKind],
+    /// How old it may be at the decision.
+    pub(super) max_age_days: i64,
+    /// How old its database may have been when it scanned.
+    pub(super) max_database_age_days: i64,
+    /// How many findings it may have.
+    pub(super) max_findings: Option<u64>,
 }
 
 fn one(
@@ -103,7 +102,7 @@ fn one(
         Some(version) => format!("{} {version}", scan.tool),
         None => scan.tool.clone(),
     };
-    let saw = saw_something(scan);
+    let doubt = doubt(scan, &tool);
     // A report that ends after we received it does not know its own time; ours stands in.
     let at = scan.finished_at.filter(|t| *t <= e.received.plus(Interval::SERVER)).unwrap_or_else(|| e.at());
     // The scan that was fresh at deployment stays good for what was deployed then.
@@ -111,35 +110,31 @@ fn one(
     let name = format!("{kinds}:{}", subject.id);
     let results = vec![
         rule("T14", &name, Truth::True, format!("{tool} looked at exactly {}.", subject.name), inputs.clone()),
-        rule(
-            "T16",
-            &name,
-            saw,
-            match saw {
-                Truth::True => format!("{tool} ran to its end and saw something."),
-                Truth::False => format!("{tool} says that it did not run to its end."),
-                Truth::Unknown => format!("{tool} does not show that it looked at anything."),
-            },
-            inputs.clone(),
-        ),
+        match &doubt {
+            None => {
+                rule("T16", &name, Truth::True, format!("{tool} ran to its end and saw something."), inputs.clone())
+            }
+            Some(d) => rule("T16", &name, d.truth, d.sentence.clone(), inputs.clone()),
+        },
     ];
     let total = scan.levels.total();
-    let row = match saw {
-        Truth::False => {
-            row(Verdict::Indeterminate, Cause::Error, format!("{tool} says that it did not run to its end."), inputs)
-        }
-        Truth::Unknown => row(
-            Verdict::Indeterminate,
-            Cause::Empty,
-            format!("{tool} does not show that it looked at anything."),
-            inputs,
-        ),
-        Truth::True if age > limits.max_age_days * Time::DAY => {
+    let behind = scan.database.date().map_or(0, |database| at.since(database));
+    let row = match doubt {
+        Some(doubt) => row(Verdict::Indeterminate, doubt.cause, doubt.sentence, inputs),
+        None if age > limits.max_age_days * Time::DAY => {
             let sentence =
                 format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age), limits.max_age_days);
             row(Verdict::Failed, Cause::Expired, sentence, inputs)
         }
-        Truth::True => match limits.max_findings.filter(|max| total > *max) {
+        None if behind > limits.max_database_age_days * Time::DAY => {
+            let sentence = format!(
+                "{tool} scanned with a database that was {} old; {} days are allowed.",
+                Time::span(behind),
+                limits.max_database_age_days
+            );
+            row(Verdict::Failed, Cause::Expired, sentence, inputs)
+        }
+        None => match limits.max_findings.filter(|max| total > *max) {
             Some(max) => row(
                 Verdict::Failed,
                 Cause::BelowThreshold,
@@ -157,17 +152,36 @@ fn one(
     (row, results)
 }
 
-/// T16: success and files or packages above zero. A tool that tells neither must at least show its rules or results.
-pub(super) fn saw_something(scan: &Scan) -> Truth {
+/// Why a scan proves nothing.
+pub(super) struct Doubt {
+    truth: Truth,
+    cause: Cause,
+    sentence: String,
+}
+
+/// T15 and T16: it ended, saw everything it should, something at all, and knew how old its knowledge is. Absence is
+/// never a pass (AR-16). A tool that tells nothing of what it saw must at least show its rules or results.
+pub(super) fn doubt(scan: &Scan, tool: &str) -> Option<Doubt> {
+    let doubt = |truth, cause, sentence: String| Some(Doubt { truth, cause, sentence });
     if scan.success == Some(false) {
-        return Truth::False;
+        return doubt(Truth::False, Cause::Error, format!("{tool} says that it did not run to its end."));
     }
-    match scan.looked_at {
-        Some(0) => Truth::Unknown,
-        Some(_) => Truth::True,
-        None if scan.rules > 0 || scan.levels.total() > 0 || scan.suppressed > 0 => Truth::True,
-        None => Truth::Unknown,
+    if let Some(why) = &scan.partial {
+        let why = why.trim_end_matches('.');
+        return doubt(Truth::Unknown, Cause::Error, format!("{tool} did not look at everything: {why}."));
     }
+    let shown = match scan.looked_at {
+        Some(n) => n > 0,
+        None => scan.rules > 0 || scan.levels.total() > 0 || scan.suppressed > 0,
+    };
+    if !shown {
+        return doubt(Truth::Unknown, Cause::Empty, format!("{tool} does not show that it looked at anything."));
+    }
+    if scan.scan.needs_database() && scan.database == Database::Undated {
+        let sentence = format!("{tool} does not say how old its database of vulnerabilities is.");
+        return doubt(Truth::Unknown, Cause::Empty, sentence);
+    }
+    None
 }
 
 fn found(scan: &Scan) -> String {

@@ -7,15 +7,19 @@
 mod code;
 mod decision;
 mod deployment;
+mod finding;
 mod requirement;
 mod security;
+mod supply;
 mod test;
 
 pub use code::{BranchRule, Change, ChangeState, Commit, Push, Review, ReviewVerdict, Tag};
 pub use decision::{BuildRun, ReleaseManifest};
 pub use deployment::{Approval, ApprovalVerdict, Deployment, DeploymentState, RollbackTarget, Validation};
+pub use finding::{BandPolicy, Component, Epss, FindingSeen, Score, ScoreSystem, Severity};
 pub use requirement::Ticket;
-pub use security::{Alert, AlertSource, FindingSeen, Level, Levels, Sbom, Scan, ScanKind};
+pub use security::{Alert, AlertSource, Database, Level, Levels, Sbom, Scan, ScanKind};
+pub use supply::{Archive, Attestation, AttestedSubject, Packed, Verified, Vex, VexStatement, VexStatus};
 pub use test::{Check, CheckConclusion, Coverage, TestRun};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +60,15 @@ pub enum Facts {
     /// A bill of materials.
     #[serde(rename = "security.sbom")]
     Sbom(Sbom),
+    /// What somebody says of vulnerabilities and products (VEX).
+    #[serde(rename = "security.vex")]
+    Vex(Vex),
+    /// A signed or unsigned statement about artefacts.
+    #[serde(rename = "build.attestation")]
+    Attestation(Attestation),
+    /// An archive of reports.
+    #[serde(rename = "evidence.archive")]
+    Archive(Archive),
     /// A forge's alert about one issue.
     #[serde(rename = "security.alert")]
     Alert(Alert),
@@ -105,6 +118,9 @@ impl Facts {
             Self::Coverage(_) => "test.coverage",
             Self::Scan(_) => "security.scan",
             Self::Sbom(_) => "security.sbom",
+            Self::Vex(_) => "security.vex",
+            Self::Attestation(_) => "build.attestation",
+            Self::Archive(_) => "evidence.archive",
             Self::Alert(_) => "security.alert",
             Self::Build(_) => "build.run",
             Self::Manifest(_) => "release.manifest",
@@ -123,9 +139,9 @@ impl Facts {
         match self {
             Self::Ticket(_) => "Plan",
             Self::Push(_) | Self::Tag(_) | Self::Change(_) | Self::Review(_) | Self::BranchRule(_) => "Code",
-            Self::Build(_) | Self::Manifest(_) | Self::Sbom(_) => "Build",
+            Self::Build(_) | Self::Manifest(_) | Self::Sbom(_) | Self::Attestation(_) | Self::Archive(_) => "Build",
             Self::Check(_) | Self::TestRun(_) | Self::Coverage(_) => "Test",
-            Self::Scan(_) | Self::Alert(_) => "Security",
+            Self::Scan(_) | Self::Alert(_) | Self::Vex(_) => "Security",
             Self::Approval(_) => "Approval",
             Self::Deployment(_) | Self::Validation(_) | Self::RollbackTarget(_) => "Deploy",
             Self::Unread { .. } => "Unread",
@@ -171,8 +187,16 @@ impl Facts {
                 keys.extend(scan.commit.iter().map(|c| Key::commit(c)));
                 keys
             }
+            Self::Attestation(attestation) => {
+                let sha256 = attestation.subjects.iter().filter(|s| s.digest.starts_with("sha256:"));
+                let mut keys: Vec<Key> = sha256.map(|s| Key::digest(&s.digest)).collect();
+                keys.extend(attestation.commit.iter().map(|c| Key::commit(c)));
+                keys
+            }
             Self::TestRun(_)
             | Self::Coverage(_)
+            | Self::Vex(_)
+            | Self::Archive(_)
             | Self::Validation(_)
             | Self::RollbackTarget(_)
             | Self::Unread { .. } => Vec::new(),

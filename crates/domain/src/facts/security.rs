@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::FindingSeen;
 use crate::Time;
 
 /// What a scan looked for.
@@ -20,6 +21,10 @@ pub enum ScanKind {
     Iac,
     /// A running application.
     Dast,
+    /// The settings and patches of a machine or cloud account.
+    Host,
+    /// How a project is run: reviews, pinned dependencies, signed releases.
+    Posture,
     /// The report does not say.
     Unknown,
 }
@@ -35,6 +40,8 @@ impl ScanKind {
             Self::Container => "container",
             Self::Iac => "iac",
             Self::Dast => "dast",
+            Self::Host => "host",
+            Self::Posture => "posture",
             Self::Unknown => "unknown",
         }
     }
@@ -42,9 +49,17 @@ impl ScanKind {
     /// The kind of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Sast, Self::Secret, Self::Sca, Self::Container, Self::Iac, Self::Dast]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Every kind that a sender may name.
+    pub const ALL: [Self; 8] =
+        [Self::Sast, Self::Secret, Self::Sca, Self::Container, Self::Iac, Self::Dast, Self::Host, Self::Posture];
+
+    /// Whether it looks things up in a database of vulnerabilities, whose date then counts.
+    #[must_use]
+    pub const fn needs_database(self) -> bool {
+        matches!(self, Self::Sca | Self::Container)
     }
 }
 
@@ -124,24 +139,6 @@ impl Levels {
     }
 }
 
-/// One finding as a scan saw it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct FindingSeen {
-    /// Stable across scans: the tool's own fingerprint, else rule and place without the line number.
-    pub fingerprint: String,
-    /// The rule or vulnerability.
-    pub rule: String,
-    /// How grave, by the report's own scale.
-    pub level: Level,
-    /// What is broken, in the tool's words.
-    pub title: String,
-    /// Where, `path` or package.
-    pub place: String,
-    /// The report itself marks it as suppressed.
-    #[serde(default)]
-    pub suppressed: bool,
-}
-
 /// A scanner's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scan {
@@ -152,9 +149,15 @@ pub struct Scan {
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_version: Option<String>,
+    /// What was scanned, as the tool names it: an image, a repository, an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Whether the tool says that it ran to its end; `None` where it does not say.
     pub success: Option<bool>,
-    /// Files or packages it looked at; `None` where it does not say.
+    /// Why it did not look at everything it should have, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<String>,
+    /// Files, packages or addresses it looked at; `None` where it does not say.
     pub looked_at: Option<u64>,
     /// Rules it ran with, 0 if not listed.
     #[serde(default)]
@@ -164,7 +167,7 @@ pub struct Scan {
     /// Findings that the report marks as suppressed.
     #[serde(default)]
     pub suppressed: u64,
-    /// The findings, gravest first, at most [`Scan::MAX_FINDINGS`].
+    /// The gravest findings, at most [`Scan::MAX_FINDINGS`].
     #[serde(default)]
     pub findings: Vec<FindingSeen>,
     /// The commit it names.
@@ -173,17 +176,67 @@ pub struct Scan {
     /// The artefacts it names, `sha256:…`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digests: Vec<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// The date of its vulnerability database.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database_at: Option<Time>,
+    /// Where its knowledge of vulnerabilities comes from.
+    #[serde(default)]
+    pub database: Database,
+}
+
+/// How old a scanner's knowledge of vulnerabilities is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Database {
+    /// The report does not say, and the tool works with a copy that may be old.
+    #[default]
+    Undated,
+    /// The copy is of this time.
+    Dated(Time),
+    /// The tool asks a service each time it runs.
+    Live,
+}
+
+impl Database {
+    /// The date of the copy, if there is one and it is known.
+    #[must_use]
+    pub const fn date(self) -> Option<Time> {
+        match self {
+            Self::Dated(at) => Some(at),
+            Self::Undated | Self::Live => None,
+        }
+    }
 }
 
 impl Scan {
     /// Findings kept beside the counts; the raw report holds them all.
     pub const MAX_FINDINGS: usize = 500;
+
+    /// A scan about which nothing is known yet.
+    #[must_use]
+    pub const fn new(scan: ScanKind, tool: String) -> Self {
+        Self {
+            scan,
+            tool,
+            tool_version: None,
+            target: None,
+            success: None,
+            partial: None,
+            looked_at: None,
+            rules: 0,
+            levels: Levels { critical: 0, high: 0, medium: 0, low: 0, info: 0 },
+            suppressed: 0,
+            findings: Vec::new(),
+            commit: None,
+            digests: Vec::new(),
+            started_at: None,
+            finished_at: None,
+            database: Database::Undated,
+        }
+    }
 }
 
 /// A bill of materials.

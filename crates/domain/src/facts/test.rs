@@ -67,11 +67,17 @@ pub struct TestRun {
     /// Names of the first failing cases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failing: Vec<String>,
-    /// The report ended as it should (a cut-off file is not complete).
+    /// The run came to its end and so did its report. A cut-off file and an aborted run are not complete.
     pub complete: bool,
+    /// The tool that ran it, if it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// When it started, if it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
+    /// When it ended, if it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
 }
 
 /// A coverage report's totals.

@@ -99,6 +99,9 @@ fn what(e: &Evidence, show: &dyn Fn(&str) -> String) -> String {
         Facts::Coverage(c) => format!("Coverage: {} of {} lines", c.lines_covered, c.lines_total),
         Facts::Scan(s) => format!("{} ({}) found {}", s.tool, s.scan.name(), s.levels.total()),
         Facts::Sbom(s) => format!("Bill of materials with {} components", s.components),
+        Facts::Vex(v) => format!("VEX document with {} statements", v.total),
+        Facts::Attestation(a) => format!("Attestation {} about {} subjects", a.predicate_type, a.subjects_total),
+        Facts::Archive(a) => format!("Archive with {} files", a.total),
         Facts::Alert(a) => format!("Alert #{} {}: {}", a.number, a.action, a.title),
         Facts::Build(b) => {
             format!("Workflow {} on {}: {}", b.name, short(&b.commit), format!("{:?}", b.conclusion).to_lowercase())

@@ -116,7 +116,7 @@ pub(super) fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
                         l.low + l.info,
                         s.suppressed
                     );
-                    Some(row(s.scan.name(), tool, s.database_at, object(e), found))
+                    Some(row(s.scan.name(), tool, s.database.date(), object(e), found))
                 }
                 Facts::Sbom(s) => {
                     let found = format!("{} {}: {} components", s.format, s.spec_version, s.components);

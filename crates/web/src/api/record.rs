@@ -29,6 +29,7 @@ pub(crate) struct About {
     #[serde(rename = "for")]
     purpose: Option<String>,
     occurred_at: Option<Time>,
+    database_date: Option<Time>,
     source: Option<String>,
 }
 
@@ -56,6 +57,7 @@ pub(crate) async fn evidence(
         r#type: about.r#type,
         purpose: about.purpose,
         occurred_at: about.occurred_at,
+        database_date: about.database_date,
         source: about.source,
     };
     let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes).await?;

@@ -1,0 +1,320 @@
+//! SARIF 2.1.0 (OASIS, 27 March 2020, with errata 01).
+//!
+//! A result is a finding when its `kind` is `fail` (§3.27.9) and it is not `absent` (§3.27.24). Its level follows the
+//! `security-severity` of its rule, else §3.27.10. A result counts as suppressed when all its suppressions are accepted
+//! (§3.27.23). Runs are read one by one and results one by one; only rules are held.
+
+mod model;
+mod rules;
+mod tool;
+
+use certrail_domain::facts::{Level, ScanKind};
+use serde::de::MapAccess;
+
+use crate::{
+    NotRead, Reading,
+    base::{
+        clip,
+        input::Input,
+        json::{self, Object},
+        lenient::{Few, Maybe, Text},
+    },
+    definition::{Context, Definition, Family, Looks},
+    out::{
+        scan::{Found, ScanReport},
+        severity,
+    },
+};
+use model::{Invocation, Provenance, RunProperties, SarifResult, Tool};
+use rules::Rules;
+
+pub(crate) static FORMAT: Definition = Definition {
+    name: "sarif",
+    title: "SARIF 2.1.0",
+    family: Family::Analysis,
+    standard: "OASIS SARIF 2.1.0 with errata 01",
+    looks: &[
+        Looks::Json(&["runs[].tool"]),
+        Looks::Json(&["runs", "$schema~sarif"]),
+        Looks::Json(&["runs:[]", "version~.0"]),
+    ],
+    blank: None,
+    read,
+};
+
+/// Results that came before the rules they refer to and are held until the run ends.
+const MAX_EARLY: usize = 100_000;
+
+fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
+    let mut report = ScanReport::new(context, ScanKind::Unknown, "");
+    report.checked = true;
+    let mut log = Log { report: &mut report, version: None, runs: 0, tools: Vec::new() };
+    json::read(input, &mut log)?;
+    let (version, runs, mut tools) = (log.version.take(), log.runs, std::mem::take(&mut log.tools));
+    match version.as_deref() {
+        Some("2.1.0") => {}
+        Some(other) => {
+            return Err(NotRead::new(Some("sarif"), format!("It is SARIF {}; only 2.1.0 is read.", clip(other))));
+        }
+        None => return Err(NotRead::new(Some("sarif"), "It is SARIF without a version.")),
+    }
+    tools.sort();
+    tools.dedup();
+    report.scan.tool = tools.join(", ");
+    report.count("runs", runs);
+    if runs == 0 {
+        report.warnings.add("It holds no run: nothing was scanned.");
+        report.scan.looked_at = Some(0);
+    }
+    Ok(report.finish())
+}
+
+struct Log<'r, 'c> {
+    report: &'r mut ScanReport<'c>,
+    version: Option<String>,
+    runs: u64,
+    tools: Vec<String>,
+}
+
+impl<'de> Object<'de> for Log<'_, '_> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
+        match key {
+            "version" => self.version = json::value::<Text<'de>, A>(value)?.some().map(clip),
+            "runs" => {
+                let mut run = Run {
+                    report: self.report,
+                    tools: &mut self.tools,
+                    runs: &mut self.runs,
+                    rules: None,
+                    kind: ScanKind::Unknown,
+                    early: Vec::new(),
+                };
+                json::objects(value, &mut run)?;
+            }
+            "inlineExternalProperties" => {
+                if json::count(value)? > 0 {
+                    self.report.partial("Some properties stand in inlineExternalProperties, which are not read");
+                }
+            }
+            _ => json::skip(value)?,
+        }
+        Ok(())
+    }
+}
+
+struct Run<'r, 'c, 'de> {
+    report: &'r mut ScanReport<'c>,
+    tools: &'r mut Vec<String>,
+    runs: &'r mut u64,
+    /// Known once the tool was read.
+    rules: Option<Rules>,
+    kind: ScanKind,
+    /// Results that came before the tool.
+    early: Vec<SarifResult<'de>>,
+}
+
+impl<'de> Object<'de> for Run<'_, '_, 'de> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
+        match key {
+            "tool" => {
+                let tool: Maybe<Tool<'de>> = json::value(value)?;
+                self.tool(tool.get());
+            }
+            "results" => {
+                let mut early = std::mem::take(&mut self.early);
+                json::each(value, |result: SarifResult<'de>| {
+                    if self.rules.is_none() && early.len() < MAX_EARLY {
+                        early.push(result);
+                    } else {
+                        self.result(&result);
+                    }
+                })?;
+                self.early = early;
+            }
+            "artifacts" => {
+                let files = json::count(value)?;
+                self.report.looked_at(files);
+            }
+            "invocations" => json::each(value, |invocation: Invocation<'de>| self.invocation(&invocation))?,
+            "versionControlProvenance" => json::each(value, |provenance: Provenance<'de>| {
+                let revision = provenance.revision_id.some().map(str::to_ascii_lowercase);
+                let revision =
+                    revision.filter(|r| matches!(r.len(), 40 | 64) && r.bytes().all(|b| b.is_ascii_hexdigit()));
+                self.report.scan.commit = self.report.scan.commit.take().or(revision);
+                self.report.subjects.extend(provenance.repository_uri.some().map(clip));
+            })?,
+            "taxonomies" => {
+                let n = json::count(value)?;
+                self.report.count("taxonomies", n);
+            }
+            "externalPropertyFileReferences" => {
+                if json::count(value)? > 0 {
+                    self.report.partial("Parts of a run stand in other files, which were not sent");
+                }
+            }
+            "properties" => {
+                let properties: Maybe<RunProperties<'de>> = json::value(value)?;
+                self.properties(properties.get());
+            }
+            _ => json::skip(value)?,
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        *self.runs += 1;
+        if self.rules.is_none() {
+            self.report.faults.add("A run names no tool (§3.14.6, §3.19.8).");
+        }
+        for result in std::mem::take(&mut self.early) {
+            self.result(&result);
+        }
+        if let Some(rules) = self.rules.take() {
+            self.report.scan.rules += rules.total();
+        }
+        self.kind = ScanKind::Unknown;
+    }
+}
+
+impl Run<'_, '_, '_> {
+    fn tool(&mut self, tool: Option<&Tool<'_>>) {
+        let driver = tool.and_then(|t| t.driver.get());
+        let name = driver.map(|d| clip(&d.name)).unwrap_or_default();
+        if name.is_empty() {
+            self.report.faults.add("A run names no tool (§3.14.6, §3.19.8).");
+        }
+        let version = driver.and_then(|d| d.semantic_version.some().or_else(|| d.version.some()));
+        let scan = &mut self.report.scan;
+        scan.tool_version = scan.tool_version.take().or_else(|| version.map(clip));
+        self.kind = tool::kind(&name);
+        // A fingerprint names the tool of its own run.
+        scan.tool.clone_from(&name);
+        scan.database = tool::database(&name);
+        if scan.scan == ScanKind::Unknown {
+            scan.scan = self.kind;
+        }
+        if !name.is_empty() {
+            self.tools.push(name);
+        }
+        self.rules = Some(Rules::of(tool));
+    }
+
+    fn invocation(&mut self, invocation: &Invocation<'_>) {
+        let scan = &mut self.report.scan;
+        // One run that failed makes the whole report partial. The member is required (§3.20.14).
+        let good = invocation.execution_successful.yes();
+        scan.success = Some(scan.success.unwrap_or(true) && good);
+        scan.started_at = [scan.started_at, invocation.start_time_utc.time()].into_iter().flatten().min();
+        scan.finished_at = scan.finished_at.max(invocation.end_time_utc.time());
+        if invocation.execution_successful.some().is_none() {
+            self.report.faults.add("An invocation does not say whether it succeeded (§3.20.14).");
+        }
+        let notifications =
+            invocation.tool_execution_notifications.iter().chain(&invocation.tool_configuration_notifications);
+        let errors: Vec<_> = notifications.filter(|n| &*n.level == "error").collect();
+        if let Some(first) = errors.first() {
+            self.report.error(errors.len() as u64, first.message.get().map_or("", |m| &m.text));
+        }
+    }
+
+    /// What Trivy says of the image it looked at.
+    fn properties(&mut self, properties: Option<&RunProperties<'_>>) {
+        let Some(properties) = properties else { return };
+        let scan = &mut self.report.scan;
+        if let Some(image) = properties.image_name.some() {
+            scan.target = Some(clip(image));
+            if matches!(scan.scan, ScanKind::Sca | ScanKind::Unknown) {
+                scan.scan = ScanKind::Container;
+                self.kind = ScanKind::Container;
+            }
+        }
+        for digest in &properties.repo_digests {
+            scan.digests.extend(digest.split_once('@').map(|(_, d)| clip(d)).filter(|d| d.starts_with("sha256:")));
+        }
+    }
+
+    fn result(&mut self, result: &SarifResult<'_>) {
+        let report = &mut *self.report;
+        check(result, report);
+        report.count("listed", 1);
+        match result.kind.some() {
+            None | Some("fail") => {}
+            Some("open" | "review") => {
+                report.count("needs_review", 1);
+                report.warnings.add("Some results ask for a person's review; they are counted and are no findings.");
+                return;
+            }
+            Some(_) => {
+                report.count("not_failing", 1);
+                return;
+            }
+        }
+        if &*result.baseline_state == "absent" {
+            report.count("absent", 1);
+            return;
+        }
+        let empty = Rules::default();
+        let rules = self.rules.as_ref().unwrap_or(&empty);
+        let rule = rules.of_result(result);
+        let id = result.rule_id.some().or_else(|| result.rule.get().and_then(|r| r.id.some()));
+        let id = id.or_else(|| rule.map(|r| r.id.as_str())).unwrap_or("(no rule)");
+        let spot = result.locations.iter().find_map(|l| l.physical_location.get());
+        let place = spot.and_then(|p| p.artifact_location.get()?.uri.some());
+        let logical =
+            || result.locations.iter().flat_map(|l| &l.logical_locations).find_map(|l| l.fully_qualified_name.some());
+        let region = spot.and_then(|p| p.region.get());
+        let snippet = region.and_then(|r| r.snippet.get()).and_then(|s| s.text.some());
+        let message = result.message.get().and_then(|m| m.text.some());
+        let title = message.or_else(|| rule.map(|r| r.title.as_str()).filter(|t| !t.is_empty())).unwrap_or(id);
+        let own = result.own_fingerprint(place.unwrap_or_default());
+        let score = rule.and_then(|r| r.security_severity).or_else(|| result.security_severity());
+        // The word as the standard derives it: the result's own, the rule's, `warning` (§3.27.10).
+        let word = result.level.some().or_else(|| rule.and_then(|r| r.level.as_deref())).unwrap_or("warning");
+        let found = Found {
+            rule: id,
+            title,
+            place: place.or_else(logical).unwrap_or_default(),
+            line: region.and_then(|r| r.start_line.number()),
+            context: snippet.unwrap_or_default(),
+            own: own.as_deref(),
+            word,
+            level: Some(score.map_or_else(|| level(word), Level::of_score)),
+            scores: score.and_then(|s| severity::score("", Some(s), "security-severity")).into_iter().collect(),
+            cwes: rule.map(|r| r.cwes.clone()).unwrap_or_default().into_iter().chain(result.cwes()).collect(),
+            suppressed: result.suppressed(),
+            ..Found::default()
+        };
+        let kind = match report.kind_told() {
+            Some(told) => told,
+            None => self.kind,
+        };
+        report.finding_of(kind, found);
+    }
+}
+
+/// What the schema demands of a result and tools get wrong.
+fn check(result: &SarifResult<'_>, report: &mut ScanReport<'_>) {
+    if result.message.get().is_none_or(|m| m.text.some().is_none() && m.id.some().is_none()) {
+        report.faults.add("A result has no message (§3.27.11).");
+    }
+    if result.stacks.iter().any(|s| s.frames.is_none()) {
+        report.faults.add("A stack has no frames (§3.44.3).");
+    }
+    let regions = result.locations.iter().filter_map(|l| l.physical_location.get()?.region.get());
+    if regions.into_iter().any(|r| r.start_line.some().is_some() && r.start_line.number().unwrap_or(0) == 0) {
+        report.faults.add("A region begins at line 0; lines count from 1 (§3.30.5).");
+    }
+    if result.locations.total > Few::<()>::MAX as u64 {
+        report.warnings.add("A result has more locations than are read.");
+    }
+}
+
+/// §3.27.10: `error`, `warning`, `note`, `none`.
+fn level(word: &str) -> Level {
+    match word {
+        "error" => Level::High,
+        "warning" => Level::Medium,
+        "note" => Level::Low,
+        _ => Level::Info,
+    }
+}
