@@ -13,6 +13,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "every reader has the same signature")]
 
+mod archive;
 mod base;
 mod definition;
 mod detect;
@@ -34,6 +35,7 @@ use certrail_domain::{
     facts::{FindingSeen, ScanKind},
 };
 
+pub use archive::{ArchiveKind, MAX_FILES, MAX_TOTAL, unpack};
 pub use base::input::HELD;
 pub use definition::{Family, Format};
 

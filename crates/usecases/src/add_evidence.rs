@@ -1,12 +1,15 @@
-//! A report file arrives: read it, take it in, say what was parsed and which requirements it met.
+//! A report file arrives: read it, take it in, say what was parsed and which requirements it met. An archive is taken
+//! in whole, and each report in it beside it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict, facts::ScanKind, normal_version,
+    Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict,
+    facts::{Archive, Packed, ScanKind},
+    normal_version,
 };
-use certrail_formats::{Format, Hints, Validity};
-use certrail_store::tables::releases;
+use certrail_formats::{ArchiveKind, Format, Hints, NotRead, Validity, unpack};
+use certrail_store::{StoreError, tables::releases};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -72,6 +75,8 @@ pub struct EvidenceReceipt {
     /// Where it ended up.
     #[serde(flatten)]
     pub ack: Ack,
+    /// The file's name, as given.
+    pub name: String,
     /// The format it was read as; `unread` where none fits.
     pub r#type: String,
     /// Whether it obeys its standard: `yes`, `no`, `unknown`.
@@ -83,9 +88,13 @@ pub struct EvidenceReceipt {
     pub parsed: BTreeMap<&'static str, u64>,
     /// The requirements that rest on it now.
     pub met: Vec<MetRequirement>,
+    /// The reports that were in it, where it is an archive.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<EvidenceReceipt>,
 }
 
-/// Takes a report. Bytes of no known format are kept, marked unread, and the receipt says so.
+/// Takes a report. Bytes of no known format are kept, marked unread, and the receipt says so. The reports in an archive
+/// are taken one by one, the archive itself last: a crash in between leaves what can be sent again.
 ///
 /// # Errors
 /// A role that may not, an unknown product, a malformed name, a format other than demanded, a failed commit.
@@ -98,31 +107,131 @@ pub async fn add_evidence(
     allow(caller, Action::Record)?;
     let named = named_keys(engine, &file)?;
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
+    let Some(kind) = ArchiveKind::of(&bytes) else {
+        let (read, bytes) = read_report(&file, wanted, bytes).await?;
+        return take(engine, caller, &file, named, read, bytes).await;
+    };
+    let mut archive = Archive { format: kind.name().to_owned(), members: Vec::new(), total: 0 };
+    let (mut members, mut warnings) = (Vec::new(), Vec::new());
+    let (unpacked, bytes) = unpack_all(&file, bytes).await?;
+    match unpacked {
+        Ok(files) => {
+            for (path, content) in files {
+                let inner = EvidenceFile { name: path.clone(), ..file.clone() };
+                let (read, content) = match read_report(&inner, wanted, content).await {
+                    Ok(read) => read,
+                    // Of another format than demanded: an archive holds what it holds.
+                    Err(problem) => {
+                        archive.add(Packed { path, format: None, why: Some(problem.why) });
+                        continue;
+                    }
+                };
+                let packed = match &read.facts {
+                    Facts::Unread { why, .. } => Packed { path, format: None, why: Some(why.clone()) },
+                    _ => Packed { path, format: Some(read.r#type.clone()), why: None },
+                };
+                if packed.format.is_some() {
+                    members.push(take(engine, caller, &inner, named.clone(), read, content).await?.0);
+                }
+                archive.add(packed);
+            }
+        }
+        Err(e) => warnings.push(format!("It is kept and could not be unpacked: {}", e.why)),
+    }
+    if members.is_empty() && warnings.is_empty() {
+        warnings.push("No file in it was recognised as a report.".to_owned());
+    }
+    let read = Read {
+        parsed: BTreeMap::from([("files", archive.total), ("reports", members.len() as u64)]),
+        facts: Facts::Archive(archive),
+        r#type: kind.name().to_owned(),
+        valid: Validity::Unknown.name(),
+        faults: Vec::new(),
+        warnings,
+    };
+    let (mut receipt, head) = take(engine, caller, &file, named, read, bytes).await?;
+    receipt.members = members;
+    Ok((receipt, head))
+}
+
+/// What a report was read as.
+struct Read {
+    facts: Facts,
+    r#type: String,
+    valid: &'static str,
+    faults: Vec<String>,
+    parsed: BTreeMap<&'static str, u64>,
+    warnings: Vec<String>,
+}
+
+/// A thread that must not wait for anybody reads it: large reports take seconds.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| internal(&StoreError::Damaged(e.to_string())))
+}
+
+/// Unpacks, within the limits of an archive.
+async fn unpack_all(
+    file: &EvidenceFile,
+    bytes: Vec<u8>,
+) -> Result<(Result<Vec<(String, Vec<u8>)>, NotRead>, Vec<u8>), Problem> {
+    let name = file.name.clone();
+    beside(move || {
+        let mut files = Vec::new();
+        let outcome = unpack(&name, &bytes, &mut |path, content| files.push((path, content)));
+        (outcome.map(|()| files), bytes)
+    })
+    .await
+}
+
+/// Reads a report; bytes of no known format are read as unread.
+async fn read_report(file: &EvidenceFile, wanted: Option<Format>, bytes: Vec<u8>) -> Result<(Read, Vec<u8>), Problem> {
     let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
     let hints = Hints { suite, scan, database_at: file.database_date };
-    let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |_| {});
+    let (reading, bytes) = beside(move || {
+        let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |_| {});
+        (reading, bytes)
+    })
+    .await?;
     let name = file.name.chars().take(200).collect::<String>();
-    let (facts, r#type, valid, faults, parsed, warnings) = match reading {
-        Ok(r) => (r.facts, r.format.name().to_owned(), r.valid.name(), r.faults, r.counts, r.warnings),
+    let read = match reading {
+        Ok(r) => Read {
+            facts: r.facts,
+            r#type: r.format.name().to_owned(),
+            valid: r.valid.name(),
+            faults: r.faults,
+            parsed: r.counts,
+            warnings: r.warnings,
+        },
         Err(e) if wanted.is_some() => {
             let looks = e.looks_like.map_or("Leave out --type to keep it unread.".to_owned(), |l| {
                 format!("Send it with --type {l}, or without --type.")
             });
-            return Err(Problem::new(
-                ProblemKind::BadInput,
-                "other-format",
-                format!("{name} was not recorded."),
-                e.why,
-                looks,
-            ));
+            let what = format!("{name} was not recorded.");
+            return Err(Problem::new(ProblemKind::BadInput, "other-format", what, e.why, looks));
         }
-        Err(e) => {
-            let warnings = vec![format!("It is kept and could not be read: {}", e.why)];
-            let facts = Facts::Unread { name: name.clone(), why: e.why };
-            (facts, "unread".to_owned(), Validity::Unknown.name(), vec![], BTreeMap::new(), warnings)
-        }
+        Err(e) => Read {
+            warnings: vec![format!("It is kept and could not be read: {}", e.why)],
+            facts: Facts::Unread { name, why: e.why },
+            r#type: "unread".to_owned(),
+            valid: Validity::Unknown.name(),
+            faults: Vec::new(),
+            parsed: BTreeMap::new(),
+        },
     };
+    Ok((read, bytes))
+}
+
+/// Takes in what was read.
+async fn take(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    file: &EvidenceFile,
+    named: Vec<Key>,
+    read: Read,
+    bytes: Vec<u8>,
+) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
+    let Read { facts, r#type, valid, faults, parsed, warnings } = read;
     let source = file.source.clone().unwrap_or_else(|| format!("cli:{}", file.product));
     let signal = Signal {
         source,
@@ -136,16 +245,19 @@ pub async fn add_evidence(
     let delivery = {
         let digest = certrail_ledger::sha256(&bytes);
         let about: Vec<&str> = signal.named.iter().map(Key::as_str).collect();
-        format!("{} {} {}", certrail_ledger::hex(&digest), about.join(" "), file.purpose.clone().unwrap_or_default())
+        let purpose = file.purpose.as_deref().unwrap_or_default();
+        // A date told afterwards makes it another statement about the same bytes.
+        let dated = file.database_date.map(|d| format!(" {d}")).unwrap_or_default();
+        format!("{} {} {purpose}{dated}", certrail_ledger::hex(&digest), about.join(" "))
     };
     let incoming = Incoming {
         connector: "cli",
         delivery,
-        name,
+        name: file.name.chars().take(200).collect(),
         media: media_of(&bytes).into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),
-        mapper: format!("{type}@1"),
+        mapper: format!("{type}@2"),
         body: bytes,
         signal: Arc::new(signal),
         normalised: String::new(),
@@ -154,13 +266,15 @@ pub async fn add_evidence(
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;
     let met = met_by(engine, &ack)?;
-    Ok((EvidenceReceipt { ack, r#type, valid, faults, parsed, met }, head))
+    let name = file.name.chars().take(200).collect();
+    Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members: Vec::new() }, head))
 }
 
 /// The media type by the first byte that is no blank.
 fn media_of(bytes: &[u8]) -> &'static str {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match text.iter().find(|b| !b.is_ascii_whitespace()) {
+        _ if ArchiveKind::of(bytes).is_some() => "application/octet-stream",
         Some(b'<') => "application/xml",
         Some(b'{' | b'[') => "application/json",
         Some(b) if b.is_ascii_graphic() && !bytes[..bytes.len().min(1_024)].contains(&0) => "text/plain",

@@ -236,5 +236,11 @@ fn say(name: &str, r: &Value, client: &Client) {
     for warning in r["warnings"].as_array().into_iter().flatten() {
         println!("  note: {}", warning.as_str().unwrap_or(""));
     }
-    println!("  {}", client.address(r["url"].as_str().unwrap_or("")));
+    for member in r["members"].as_array().into_iter().flatten() {
+        let path = member["name"].as_str().unwrap_or("a report in it");
+        say(&format!("  {path}"), member, client);
+    }
+    if let Some(url) = r["url"].as_str() {
+        println!("  {}", client.address(url));
+    }
 }

@@ -182,4 +182,12 @@ pub struct Archive {
 impl Archive {
     /// Members listed.
     pub const MAX_LISTED: usize = 1_000;
+
+    /// Counts a member, and lists it while there is room.
+    pub fn add(&mut self, packed: Packed) {
+        self.total += 1;
+        if self.members.len() < Self::MAX_LISTED {
+            self.members.push(packed);
+        }
+    }
 }

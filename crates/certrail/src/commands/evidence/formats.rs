@@ -40,7 +40,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
                 f.detection().iter().for_each(|rule| println!("  {:22}   {rule}", ""));
             }
         }
-        println!("{} formats.", Format::all().len());
+        println!("{} formats, alone or in zip, tar, gzip and zstd.", Format::all().len());
     }
     Ok(0)
 }
@@ -64,6 +64,6 @@ pub(crate) fn markdown() -> String {
             out.push_str(&format!("| `{}` | {} | {} | {rules} |\n", f.name(), f.title(), f.standard()));
         }
     }
-    out.push_str(&format!("\n{} formats.\n", Format::all().len()));
+    out.push_str(&format!("\n{} formats, alone or in zip, tar, gzip and zstd.\n", Format::all().len()));
     out
 }

@@ -1,13 +1,15 @@
-//! `certrail evidence inspect`: what a file is read as, without a server.
+//! `certrail evidence inspect`: what a file is read as, without a server; of an archive, what is in it.
 
-use std::{fs::File, path::PathBuf};
+use std::{fs::File, io::Read as _, path::PathBuf};
 
 use certrail_domain::{
     Facts,
     facts::{Database, FindingSeen, Scan, ScanKind},
 };
-use certrail_formats::{Format, HELD, Hints, NotRead, Reading, Validity, read, read_stream};
-use serde_json::json;
+use certrail_formats::{
+    ArchiveKind, Format, HELD, Hints, MAX_TOTAL, NotRead, Reading, Validity, read, read_stream, unpack,
+};
+use serde_json::{Value, json};
 
 use super::moment;
 use crate::{
@@ -41,55 +43,100 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         scan,
         database_at: args.database_date.as_deref().map(moment).transpose()?,
     };
+    let wanted = args.format.as_deref().map(named).transpose()?;
+    let outcomes = match open(args)? {
+        Opened::Held(bytes) if ArchiveKind::of(&bytes).is_some() => archive(args, &bytes, wanted, &hints)?,
+        Opened::Held(bytes) => {
+            vec![one(args, args.file.display().to_string(), |sink| read(&bytes, wanted, &hints, sink))]
+        }
+        Opened::Large(file) => {
+            vec![one(args, args.file.display().to_string(), |sink| read_stream(file, wanted, &hints, sink))]
+        }
+    };
+    let recognised = outcomes.iter().any(|o| o.reading.is_ok());
+    if global.json() {
+        let all: Vec<Value> = outcomes.iter().map(Outcome::json).collect();
+        // A file by itself is an object, an archive a list of what is in it.
+        print_json(&match <[Value; 1]>::try_from(all) {
+            Ok([alone]) => alone,
+            Err(all) => json!(all),
+        });
+        return Ok(if recognised { 0 } else { NO });
+    }
+    if let [Outcome { path, reading: Err(e), .. }] = outcomes.as_slice() {
+        return Err(Failure::new(
+            NO,
+            format!("{path} was not recognised."),
+            e.why.clone(),
+            "`certrail evidence formats` lists what is read; `--type` names the format of a report that says too little.",
+        ));
+    }
+    outcomes.iter().for_each(Outcome::say);
+    Ok(if recognised { 0 } else { NO })
+}
+
+/// A file, or one in an archive, and what it was read as.
+struct Outcome {
+    path: String,
+    reading: Result<Reading, NotRead>,
+    findings: Vec<FindingSeen>,
+}
+
+fn one(
+    args: &Args,
+    path: String,
+    read: impl FnOnce(&mut dyn FnMut(FindingSeen)) -> Result<Reading, NotRead>,
+) -> Outcome {
     let mut findings = Vec::new();
     let mut keep = |seen: FindingSeen| {
         if args.findings {
             findings.push(seen);
         }
     };
-    let outcome = open(args, &hints, &mut keep)?;
-    match outcome {
-        Ok(reading) if global.json() => {
-            print_json(&json!({
-                "format": reading.format.name(), "valid": reading.valid.name(), "faults": reading.faults,
-                "counts": reading.counts, "subjects": reading.subjects, "warnings": reading.warnings,
-                "facts": reading.facts, "findings": findings,
-            }));
-            Ok(0)
-        }
-        Ok(reading) => {
-            say(args, &reading, &findings);
-            Ok(0)
-        }
-        Err(e) if global.json() => {
-            print_json(&json!({
-                "format": null, "valid": "unknown", "looks_like": e.looks_like, "faults": [e.why],
-                "counts": {}, "subjects": [], "warnings": [], "findings": [],
-            }));
-            Ok(NO)
-        }
-        Err(e) => Err(Failure::new(
-            NO,
-            format!("{} was not recognised.", args.file.display()),
-            e.why,
-            "`certrail evidence formats` lists what is read; `--type` names the format of a report that says too little.",
-        )),
-    }
+    let reading = read(&mut keep);
+    Outcome { path, reading, findings }
 }
 
-/// Reads the file: held where it is small, streamed where it is large.
-fn open(args: &Args, hints: &Hints, sink: &mut dyn FnMut(FindingSeen)) -> Result<Result<Reading, NotRead>, Failure> {
+fn archive(args: &Args, bytes: &[u8], wanted: Option<Format>, hints: &Hints) -> Result<Vec<Outcome>, Failure> {
+    let name = args.file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut outcomes = Vec::new();
+    unpack(&name, bytes, &mut |path, content| {
+        outcomes.push(one(args, path, |sink| read(&content, wanted, hints, sink)));
+    })
+    .map_err(|e| {
+        let what = format!("{} was not inspected.", args.file.display());
+        Failure::new(NO, what, e.why, "Send the reports in it one by one.")
+    })?;
+    Ok(outcomes)
+}
+
+enum Opened {
+    Held(Vec<u8>),
+    Large(File),
+}
+
+/// Opens the file: held where it is small or an archive, streamed where it is large.
+fn open(args: &Args) -> Result<Opened, Failure> {
     let missing = |e: std::io::Error| {
         Failure::new(NOT_FOUND, "Nothing was inspected.", format!("{}: {e}.", args.file.display()), "Check the path.")
     };
-    let wanted = args.format.as_deref().map(named).transpose()?;
     let size = std::fs::metadata(&args.file).map_err(missing)?.len();
-    if size <= HELD {
-        let bytes = std::fs::read(&args.file).map_err(missing)?;
-        return Ok(read(&bytes, wanted, hints, sink));
+    let mut file = File::open(&args.file).map_err(missing)?;
+    let mut start = Vec::new();
+    file.by_ref().take(512).read_to_end(&mut start).map_err(missing)?;
+    let packed = ArchiveKind::of(&start).is_some();
+    if size > HELD && !packed {
+        return Ok(Opened::Large(File::open(&args.file).map_err(missing)?));
     }
-    let file = File::open(&args.file).map_err(missing)?;
-    Ok(read_stream(file, wanted, hints, sink))
+    if packed && size > MAX_TOTAL {
+        return Err(Failure::new(
+            NO,
+            "Nothing was inspected.",
+            format!("The archive is larger than {} MiB.", MAX_TOTAL >> 20),
+            "Send the reports in it one by one.",
+        ));
+    }
+    std::fs::read(&args.file).map(Opened::Held).map_err(missing)
 }
 
 fn named(name: &str) -> Result<Format, Failure> {
@@ -103,25 +150,45 @@ fn named(name: &str) -> Result<Format, Failure> {
     })
 }
 
-fn say(args: &Args, reading: &Reading, findings: &[FindingSeen]) {
-    let valid = match reading.valid {
-        Validity::Yes => "valid as far as checked",
-        Validity::No => "not valid",
-        Validity::Unknown => "no standard to check against",
-    };
-    println!("{}: {}, {valid}", args.file.display(), reading.format.title());
-    let counts: Vec<String> = reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
-    println!("  {}", counts.join(", "));
-    if let Facts::Scan(scan) = &reading.facts {
-        println!("  {}", about(scan));
+impl Outcome {
+    fn json(&self) -> Value {
+        match &self.reading {
+            Ok(r) => json!({
+                "path": self.path, "format": r.format.name(), "valid": r.valid.name(), "faults": r.faults,
+                "counts": r.counts, "subjects": r.subjects, "warnings": r.warnings,
+                "facts": r.facts, "findings": self.findings,
+            }),
+            Err(e) => json!({
+                "path": self.path, "format": null, "valid": "unknown", "looks_like": e.looks_like, "faults": [e.why],
+                "counts": {}, "subjects": [], "warnings": [], "findings": [],
+            }),
+        }
     }
-    reading.subjects.iter().for_each(|s| println!("  about {s}"));
-    reading.faults.iter().for_each(|f| println!("  not valid: {f}"));
-    reading.warnings.iter().for_each(|w| println!("  note: {w}"));
-    for f in findings {
-        let line = f.line.map(|l| format!(":{l}")).unwrap_or_default();
-        let out = f.suppressed.as_ref().map(|s| format!(" (suppressed: {s})")).unwrap_or_default();
-        println!("  {:8} {}  {}  {}{line}{out}", f.level.name(), f.rule, f.title, f.place);
+
+    fn say(&self) {
+        let reading = match &self.reading {
+            Ok(reading) => reading,
+            Err(e) => return println!("{}: not recognised. {}", self.path, e.why),
+        };
+        let valid = match reading.valid {
+            Validity::Yes => "valid as far as checked",
+            Validity::No => "not valid",
+            Validity::Unknown => "no standard to check against",
+        };
+        println!("{}: {}, {valid}", self.path, reading.format.title());
+        let counts: Vec<String> = reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
+        println!("  {}", counts.join(", "));
+        if let Facts::Scan(scan) = &reading.facts {
+            println!("  {}", about(scan));
+        }
+        reading.subjects.iter().for_each(|s| println!("  about {s}"));
+        reading.faults.iter().for_each(|f| println!("  not valid: {f}"));
+        reading.warnings.iter().for_each(|w| println!("  note: {w}"));
+        for f in &self.findings {
+            let line = f.line.map(|l| format!(":{l}")).unwrap_or_default();
+            let out = f.suppressed.as_ref().map(|s| format!(" (suppressed: {s})")).unwrap_or_default();
+            println!("  {:8} {}  {}  {}{line}{out}", f.level.name(), f.rule, f.title, f.place);
+        }
     }
 }
 

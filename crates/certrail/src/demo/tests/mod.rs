@@ -6,6 +6,7 @@ mod dossiers;
 mod lives;
 mod production;
 mod ranges;
+mod report_files;
 mod sessions;
 mod story;
 
