@@ -63,9 +63,43 @@ id!(/** Names an exception. */ ExceptionId, "exc_");
 id!(/** Names a person. */ PersonId, "per_");
 id!(/** Names a token or session (never the secret itself). */ TokenId, "tok_");
 
+id!(/** Names a finding: made of a digest of its product and fingerprint, so the same one has the same id. */ FindingId, "fnd_");
+
+impl FindingId {
+    /// The id of a key.
+    #[must_use]
+    pub fn of_key(key: &[u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(*key);
+        let digit = |i: usize| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]);
+        Self(format!("{}{}", Self::PREFIX, (0..26).rev().map(digit).collect::<String>()))
+    }
+
+    /// The key in an id; `None` if the text is no such id.
+    #[must_use]
+    pub fn key_in(text: &str) -> Option<[u8; 16]> {
+        let digits = text.strip_prefix(Self::PREFIX)?.as_bytes();
+        let mut bits = 0_u128;
+        for digit in (digits.len() == 26).then_some(digits)? {
+            let value = ALPHABET.iter().position(|a| a == digit)?;
+            bits = bits.checked_mul(32)?.checked_add(value as u128)?;
+        }
+        Some(bits.to_be_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_finding_holds_its_key() {
+        for key in [[0; 16], [255; 16], *b"0123456789abcdef"] {
+            assert_eq!(FindingId::key_in(FindingId::of_key(&key).as_str()), Some(key));
+        }
+        for wrong in ["", "fnd_", "fnd_ZZZZZZZZZZZZZZZZZZZZZZZZZZ", "fnd_0123456789012345678901234", "ev_x"] {
+            assert_eq!(FindingId::key_in(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn later_ids_sort_after_earlier_ones() {

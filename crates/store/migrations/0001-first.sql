@@ -297,3 +297,65 @@ CREATE TABLE criteria (
   version TEXT NOT NULL,
   text TEXT NOT NULL
 );
+
+-- A finding across scans. What a scan saw of it last is its document; the key is a digest of product and fingerprint.
+CREATE TABLE finding (
+  seq BIGINT PRIMARY KEY,
+  key {bytes} NOT NULL UNIQUE,
+  product TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  open BIGINT NOT NULL,
+  -- The newest scan's report leaves it out itself.
+  suppressed BIGINT NOT NULL,
+  level BIGINT NOT NULL,
+  -- The release whose scan no longer saw it; 0 while it is seen.
+  fixed_in BIGINT NOT NULL,
+  -- The scan that no longer saw it: an older one that becomes known later reopens nothing.
+  fixed_by BIGINT NOT NULL,
+  first_index BIGINT NOT NULL,
+  first_at BIGINT NOT NULL,
+  clock_from BIGINT NOT NULL,
+  -- Far in the future where there is no limit, so that lists can go on from a place in them.
+  due BIGINT NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE INDEX finding_by_due ON finding (open, due, seq);
+CREATE INDEX finding_by_product ON finding (product, open, due, seq);
+
+-- Each step in the life of a finding.
+CREATE TABLE finding_move (
+  finding BIGINT NOT NULL,
+  log_index BIGINT NOT NULL,
+  state TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  PRIMARY KEY (finding, log_index, state)
+) {keyed};
+
+-- What answers for each other: product, kind of scan, tool, sender and what was scanned.
+CREATE TABLE scan_scope (
+  seq BIGINT PRIMARY KEY,
+  product TEXT NOT NULL,
+  name TEXT NOT NULL,
+  UNIQUE (product, name)
+);
+
+-- What a scan saw: findings with their level, packed.
+CREATE TABLE scan (
+  log_index BIGINT PRIMARY KEY,
+  scope BIGINT NOT NULL,
+  complete BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  found {bytes} NOT NULL
+);
+CREATE INDEX scan_by_scope ON scan (scope, complete, log_index);
+
+-- Which scope sees a finding, and the newest release it saw it in (0 where it belongs to none).
+CREATE TABLE sighting (
+  scope BIGINT NOT NULL,
+  finding BIGINT NOT NULL,
+  log_index BIGINT NOT NULL,
+  release BIGINT NOT NULL,
+  PRIMARY KEY (scope, finding)
+) {keyed};
+CREATE INDEX sighting_by_finding ON sighting (finding);

@@ -11,7 +11,8 @@ use certrail_ledger::{
 use certrail_store::{
     BlobFiles, StoreError,
     tables::{
-        bindings, releases,
+        bindings,
+        releases::{self, StoredRelease},
         signals::{self, StoredSignal, evidence_id},
     },
 };
@@ -19,6 +20,7 @@ use certrail_store::{
 use crate::{
     bind,
     engine::{Batch, Engine, Fault, random},
+    track::{self, Prepared},
 };
 
 /// Something to take in, already verified and mapped.
@@ -46,6 +48,8 @@ pub(crate) struct Incoming {
     pub(crate) normalised: String,
     /// Digest of the raw bytes.
     pub(crate) digest: Hash,
+    /// The findings of a scan.
+    pub(crate) findings: Option<Prepared>,
 }
 
 impl Incoming {
@@ -144,6 +148,10 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
     bind::record(batch, &incoming.signal, &outcome, log_index)?;
     if matches!(incoming.signal.facts, Facts::Deployment(_)) {
         effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
+    }
+    if let Some(prepared) = &incoming.findings {
+        let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
+        track::arrived(batch, prepared, log_index, &bound)?;
     }
     let mut warnings = incoming.signal.warnings.clone();
     warnings.extend(bind::settle(batch, effects, &log_index.to_string())?);

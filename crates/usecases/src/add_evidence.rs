@@ -19,6 +19,7 @@ use crate::{
     engine::{Engine, LogHead, internal},
     inputs,
     judge::judge,
+    track::Gathered,
 };
 
 /// A report file with what its sender says about it.
@@ -142,6 +143,7 @@ pub async fn add_evidence(
         warnings.push("No file in it was recognised as a report.".to_owned());
     }
     let read = Read {
+        findings: Gathered::new(),
         parsed: BTreeMap::from([("files", archive.total), ("reports", members.len() as u64)]),
         facts: Facts::Archive(archive),
         r#type: kind.name().to_owned(),
@@ -157,6 +159,7 @@ pub async fn add_evidence(
 /// What a report was read as.
 struct Read {
     facts: Facts,
+    findings: Gathered,
     r#type: String,
     valid: &'static str,
     faults: Vec<String>,
@@ -188,14 +191,16 @@ async fn read_report(file: &EvidenceFile, wanted: Option<Format>, bytes: Vec<u8>
     let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
     let hints = Hints { suite, scan, database_at: file.database_date };
-    let (reading, bytes) = beside(move || {
-        let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |_| {});
-        (reading, bytes)
+    let (reading, findings, bytes) = beside(move || {
+        let mut findings = Gathered::new();
+        let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |seen| findings.take(seen));
+        (reading, findings, bytes)
     })
     .await?;
     let name = file.name.chars().take(200).collect::<String>();
     let read = match reading {
         Ok(r) => Read {
+            findings,
             facts: r.facts,
             r#type: r.format.name().to_owned(),
             valid: r.valid.name(),
@@ -211,6 +216,7 @@ async fn read_report(file: &EvidenceFile, wanted: Option<Format>, bytes: Vec<u8>
             return Err(Problem::new(ProblemKind::BadInput, "other-format", what, e.why, looks));
         }
         Err(e) => Read {
+            findings: Gathered::new(),
             warnings: vec![format!("It is kept and could not be read: {}", e.why)],
             facts: Facts::Unread { name, why: e.why },
             r#type: "unread".to_owned(),
@@ -231,8 +237,16 @@ async fn take(
     read: Read,
     bytes: Vec<u8>,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
-    let Read { facts, r#type, valid, faults, parsed, warnings } = read;
+    let Read { mut facts, findings, r#type, valid, faults, parsed, warnings } = read;
     let source = file.source.clone().unwrap_or_else(|| format!("cli:{}", file.product));
+    let findings = match &mut facts {
+        Facts::Scan(scan) => {
+            scan.product = Some(file.product.clone());
+            scan.all = findings.all();
+            Some(findings.prepare(scan, &file.product, &source).map_err(|e| internal(&e))?)
+        }
+        _ => None,
+    };
     let signal = Signal {
         source,
         occurred_at: file.occurred_at,
@@ -262,6 +276,7 @@ async fn take(
         signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
+        findings,
     };
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;

@@ -73,6 +73,7 @@ pub async fn bind_by_hand(
                 },
             )?;
             bindings::clear_unbound(batch.tx, index)?;
+            crate::track::bound_again(batch, index)?;
             Ok(())
         })
         .await?;

@@ -55,6 +55,7 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
+        findings: None,
     };
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     engine.write(move |batch| accept(batch, &incoming)).await

@@ -20,11 +20,13 @@ mod grant_exception;
 mod inputs;
 mod judge;
 mod look;
+mod look_findings;
 mod make_dossier;
 mod people;
 mod products;
 mod prove;
 mod record_fact;
+mod track;
 mod verify_dossier;
 
 pub use accept::{Ack, Placed};
@@ -44,6 +46,7 @@ pub use look::{
     EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products,
     list_releases, log_entries, release_view, unbound_queue,
 };
+pub use look_findings::{FindingCard, FindingView, FindingsWanted, SeenBy, finding_view, list_findings};
 pub use make_dossier::{DossierFile, Renderer, make_dossier};
 pub use people::{
     NewToken, Session, create_token, is_set_up, list_people, list_tokens, open_session, put_person, redeem_setup,

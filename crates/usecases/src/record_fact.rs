@@ -177,6 +177,7 @@ pub async fn record_fact(
         signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
+        findings: None,
     };
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;

@@ -6,6 +6,7 @@ mod deploy;
 mod doctor;
 mod evidence;
 mod exception;
+mod finding;
 mod gate;
 mod manage;
 mod release;
@@ -91,6 +92,9 @@ enum Command {
     /// Ask for, approve, reject or revoke an exception.
     #[command(subcommand)]
     Exception(exception::Command),
+    /// What scans found: by due date, and the life of one.
+    #[command(subcommand)]
+    Finding(finding::Command),
     /// Make products.
     #[command(subcommand)]
     Product(manage::Product),
@@ -129,6 +133,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Deploy(command) => deploy::run(&global, command),
         Command::Ticket(args) => ticket::run(&global, args),
         Command::Exception(command) => exception::run(&global, command),
+        Command::Finding(command) => finding::run(&global, command),
         Command::Product(command) => manage::product(&global, command),
         Command::Person(command) => manage::person(&global, command),
         Command::Token(command) => manage::token(&global, command),

@@ -91,6 +91,28 @@ fn no_rule_or_reader_is_forgotten() {
     }
 }
 
+/// Every reader that is defined stands in the registry, by each of its definitions.
+#[test]
+fn every_reader_is_in_the_registry() {
+    let formats = root().join("crates/formats/src");
+    let registry = std::fs::read_to_string(formats.join("registry.rs")).unwrap();
+    let mut definitions = 0;
+    for family in ["tests", "coverage", "analysis", "components", "running", "supply"] {
+        for entry in std::fs::read_dir(formats.join(family)).unwrap() {
+            let path = entry.unwrap().path();
+            let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let file = if path.is_dir() { path.join("mod.rs") } else { path };
+            let text = std::fs::read_to_string(file).unwrap();
+            for (_, rest) in text.match_indices("pub(crate) static ").map(|(at, m)| text.split_at(at + m.len())) {
+                let name = rest.split(':').next().unwrap();
+                definitions += 1;
+                assert!(registry.contains(&format!("&{family}::{module}::{name})")), "{family}/{module}: {name}");
+            }
+        }
+    }
+    assert!(definitions >= 80, "only {definitions} definitions found");
+}
+
 /// Every document of ours.
 fn documents() -> Vec<std::path::PathBuf> {
     let mut all = vec![root().join("README.md"), root().join("ARCHITECTURE.md"), root().join("CONTRIBUTING.md")];

@@ -85,7 +85,7 @@ fn collect<'a>(scope: &'a Scope<'_>, scanned: &mut bool) -> BTreeMap<String, Ope
                     let seen = first_seen.entry(f.fingerprint.clone()).or_insert_with(|| e.at());
                     *seen = (*seen).min(e.at());
                 }
-                if super::scan::doubt(s, &s.tool).is_some() {
+                if s.doubt().is_some() {
                     doubted.push(e);
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use certrail_domain::{
     Cause, Facts, Interval, Key, Row, RuleResult, Subject, Time, Truth, Verdict,
-    facts::{Database, Scan, ScanKind},
+    facts::{Scan, ScanDoubt, ScanKind},
 };
 
 use super::{About, Found, Object, Scope, rule};
@@ -153,35 +153,26 @@ fn one(
 }
 
 /// Why a scan proves nothing.
-pub(super) struct Doubt {
+struct Doubt {
     truth: Truth,
     cause: Cause,
     sentence: String,
 }
 
-/// T15 and T16: it ended, saw everything it should, something at all, and knew how old its knowledge is. Absence is
-/// never a pass (AR-16). A tool that tells nothing of what it saw must at least show its rules or results.
-pub(super) fn doubt(scan: &Scan, tool: &str) -> Option<Doubt> {
-    let doubt = |truth, cause, sentence: String| Some(Doubt { truth, cause, sentence });
-    if scan.success == Some(false) {
-        return doubt(Truth::False, Cause::Error, format!("{tool} says that it did not run to its end."));
-    }
-    if let Some(why) = &scan.partial {
-        let why = why.trim_end_matches('.');
-        return doubt(Truth::Unknown, Cause::Error, format!("{tool} did not look at everything: {why}."));
-    }
-    let shown = match scan.looked_at {
-        Some(n) => n > 0,
-        None => scan.rules > 0 || scan.levels.total() > 0 || scan.suppressed > 0,
+/// T15 and T16, in words.
+fn doubt(scan: &Scan, tool: &str) -> Option<Doubt> {
+    let (truth, cause, sentence) = match scan.doubt()? {
+        ScanDoubt::Failed => (Truth::False, Cause::Error, format!("{tool} says that it did not run to its end.")),
+        ScanDoubt::Partial(why) => {
+            let why = why.trim_end_matches('.');
+            (Truth::Unknown, Cause::Error, format!("{tool} did not look at everything: {why}."))
+        }
+        ScanDoubt::Empty => (Truth::Unknown, Cause::Empty, format!("{tool} does not show that it looked at anything.")),
+        ScanDoubt::Undated => {
+            (Truth::Unknown, Cause::Empty, format!("{tool} does not say how old its database of vulnerabilities is."))
+        }
     };
-    if !shown {
-        return doubt(Truth::Unknown, Cause::Empty, format!("{tool} does not show that it looked at anything."));
-    }
-    if scan.scan.needs_database() && scan.database == Database::Undated {
-        let sentence = format!("{tool} does not say how old its database of vulnerabilities is.");
-        return doubt(Truth::Unknown, Cause::Empty, sentence);
-    }
-    None
+    Some(Doubt { truth, cause, sentence })
 }
 
 fn found(scan: &Scan) -> String {

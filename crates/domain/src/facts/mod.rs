@@ -18,7 +18,7 @@ pub use decision::{BuildRun, ReleaseManifest};
 pub use deployment::{Approval, ApprovalVerdict, Deployment, DeploymentState, RollbackTarget, Validation};
 pub use finding::{BandPolicy, Component, Epss, FindingSeen, Score, ScoreSystem, Severity};
 pub use requirement::Ticket;
-pub use security::{Alert, AlertSource, Database, Level, Levels, Sbom, Scan, ScanKind};
+pub use security::{Alert, AlertSource, AllFindings, Database, Level, Levels, Sbom, Scan, ScanDoubt, ScanKind};
 pub use supply::{Archive, Attestation, AttestedSubject, Packed, Verified, Vex, VexStatement, VexStatus};
 pub use test::{Check, CheckConclusion, Coverage, TestRun};
 

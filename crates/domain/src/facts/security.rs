@@ -170,6 +170,12 @@ pub struct Scan {
     /// The gravest findings, at most [`Scan::MAX_FINDINGS`].
     #[serde(default)]
     pub findings: Vec<FindingSeen>,
+    /// All findings that were read: how many, and a digest of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<AllFindings>,
+    /// The product its sender named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
     /// The commit it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
@@ -185,6 +191,28 @@ pub struct Scan {
     /// Where its knowledge of vulnerabilities comes from.
     #[serde(default)]
     pub database: Database,
+}
+
+/// What commits the log to every finding of a report, also those that the facts have no room for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllFindings {
+    /// How many.
+    pub count: u64,
+    /// SHA-256, hex, of their JSON, one a line, in the order of the report.
+    pub digest: String,
+}
+
+/// Why a scan proves nothing, and closes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanDoubt<'a> {
+    /// The tool says that it did not run to its end.
+    Failed,
+    /// It did not look at everything, for this reason.
+    Partial(&'a str),
+    /// Nothing shows that it looked at anything.
+    Empty,
+    /// It does not say how old its database of vulnerabilities is.
+    Undated,
 }
 
 /// How old a scanner's knowledge of vulnerabilities is.
@@ -215,6 +243,23 @@ impl Scan {
     /// Findings kept beside the counts; the raw report holds them all.
     pub const MAX_FINDINGS: usize = 500;
 
+    /// Why it proves nothing (T15, T16, AR-16); `None` where it is complete. A tool that tells nothing of what it looked at
+    /// must at least show its rules or results.
+    #[must_use]
+    pub fn doubt(&self) -> Option<ScanDoubt<'_>> {
+        let shown = match self.looked_at {
+            Some(n) => n > 0,
+            None => self.rules > 0 || self.levels.total() > 0 || self.suppressed > 0,
+        };
+        match (&self.success, &self.partial) {
+            (Some(false), _) => Some(ScanDoubt::Failed),
+            (_, Some(why)) => Some(ScanDoubt::Partial(why)),
+            _ if !shown => Some(ScanDoubt::Empty),
+            _ if self.scan.needs_database() && self.database == Database::Undated => Some(ScanDoubt::Undated),
+            _ => None,
+        }
+    }
+
     /// A scan about which nothing is known yet.
     #[must_use]
     pub const fn new(scan: ScanKind, tool: String) -> Self {
@@ -230,6 +275,8 @@ impl Scan {
             levels: Levels { critical: 0, high: 0, medium: 0, low: 0, info: 0 },
             suppressed: 0,
             findings: Vec::new(),
+            all: None,
+            product: None,
             commit: None,
             digests: Vec::new(),
             started_at: None,

@@ -6,6 +6,7 @@ pub mod criteria;
 pub mod decisions;
 pub mod dossiers;
 pub mod exceptions;
+pub mod findings;
 pub mod graph;
 pub mod log;
 pub mod people;

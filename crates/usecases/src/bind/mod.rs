@@ -177,6 +177,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
     let mut plans = Vec::new();
     let mut marks: BTreeSet<[u8; 16]> = BTreeSet::new();
     let mut ship = effects.ship;
+    let mut scans = Vec::new();
     for seq in effects.touched.artefacts {
         if refresh_artefacts(batch, seq)? {
             ship.insert(seq);
@@ -245,7 +246,11 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
                 Some(reason) => bindings::set_unbound(batch.tx, index, reason)?,
                 None => bindings::clear_unbound(batch.tx, index)?,
             }
+            scans.push(index);
         }
+    }
+    for index in scans {
+        crate::track::bound_again(batch, index)?;
     }
     for seq in ship {
         shipping::refresh(batch, seq)?;

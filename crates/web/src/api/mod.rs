@@ -2,6 +2,7 @@
 
 mod admin;
 mod decide;
+mod findings;
 mod record;
 mod show;
 
@@ -36,6 +37,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/products/{product}/releases/{version}/evaluation", get(show::evaluation))
         .route("/products/{product}/releases/{version}/dossier.json", get(show::dossier_json))
         .route("/products/{product}/releases/{version}/dossier.pdf", get(show::dossier_pdf))
+        .route("/findings", get(findings::list))
+        .route("/findings/{id}", get(findings::show))
         .route("/exceptions", post(decide::request_exception))
         .route("/exceptions/{id}/{verb}", post(decide::exception))
         .route("/criteria", put(admin::criteria))

@@ -3,6 +3,7 @@
 //! Here is the stage they play on, and the one release most of them are about.
 
 mod dossiers;
+mod findings;
 mod lives;
 mod production;
 mod ranges;

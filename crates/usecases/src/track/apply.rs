@@ -1,0 +1,245 @@
+//! Inside the commit: what a scan detects, reopens and closes.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
+
+use certrail_domain::{Finding, FindingId, FindingState, Release, ReleaseState, Time, own_due, version_cmp};
+use certrail_ledger::leaf::label;
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        bindings,
+        findings::{self, Fix, Saw, Sighting, StoredScan},
+        releases::{self, StoredRelease},
+    },
+};
+use serde::Serialize;
+
+use super::Prepared;
+use crate::engine::{Batch, Fault};
+
+/// The entry that tells what a scan moved.
+#[derive(Serialize)]
+struct Moved {
+    /// The scan's entry.
+    scan: u64,
+    product: String,
+    scope: String,
+    complete: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    detected: Vec<FindingId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reopened: Vec<FindingId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixed: Vec<FindingId>,
+}
+
+/// Steps that wait for the entry that tells them: row, id and, for new ones, nothing else.
+#[derive(Default)]
+struct Steps {
+    detected: Vec<(i64, FindingId)>,
+    reopened: Vec<(i64, FindingId)>,
+    fixed: Vec<(i64, FindingId)>,
+}
+
+impl Steps {
+    fn is_empty(&self) -> bool {
+        self.detected.is_empty() && self.reopened.is_empty() && self.fixed.is_empty()
+    }
+}
+
+/// A scan was taken in: its findings are detected or seen again, and what it closes is closed.
+pub(crate) fn arrived(
+    batch: &mut Batch<'_>,
+    prepared: &Prepared,
+    entry: u64,
+    bound: &[StoredRelease],
+) -> Result<(), Fault> {
+    let at = prepared.at.filter(|at| *at <= batch.now).unwrap_or(batch.now);
+    let scope = findings::scope(batch.tx, &prepared.product, &prepared.scope)?;
+    let newest = newest(bound, &prepared.product);
+    let mut steps = Steps::default();
+    let mut found = Vec::with_capacity(prepared.list.len());
+    let mut next = findings::last_seq(batch.tx)?;
+    for ready in &prepared.list {
+        let seq = match findings::standing(batch.tx, &ready.key)? {
+            Some((seq, _, _, clock)) => {
+                let due = own_due(ready.level, clock);
+                findings::see_again(batch.tx, seq, ready.level, ready.suppressed, due, &ready.document)?;
+                seq
+            }
+            None => {
+                next += 1;
+                let finding = Finding {
+                    id: FindingId::of_key(&ready.key),
+                    product: prepared.product.clone(),
+                    kind: prepared.kind,
+                    state: FindingState::Detected,
+                    level: ready.level,
+                    first_seen: at,
+                    first_entry: entry,
+                    clock_from: at,
+                    due: own_due(ready.level, at),
+                    seen: ready.seen.clone(),
+                };
+                findings::insert(batch.tx, next, &ready.key, &finding, &ready.document)?;
+                steps.detected.push((next, finding.id));
+                next
+            }
+        };
+        found.push(Saw { finding: seq, level: ready.level, suppressed: ready.suppressed });
+    }
+    let scan = StoredScan { log_index: entry, scope, complete: prepared.complete, at, found };
+    findings::insert_scan(batch.tx, &scan)?;
+    follow(batch, &scan, newest.as_ref(), &mut steps)?;
+    tell(batch, &scan, &prepared.product, &prepared.scope, bound, steps)
+}
+
+/// A scan that was taken in before belongs to other releases now: what it closes and reopens follows from that.
+pub(crate) fn bound_again(batch: &mut Batch<'_>, entry: u64) -> Result<(), Fault> {
+    let Some(scan) = findings::scan(batch.tx, entry)? else { return Ok(()) };
+    let Some((product, scope)) = findings::scope_named(batch.tx, scan.scope)? else { return Ok(()) };
+    let mut bound = Vec::new();
+    for binding in bindings::of_signal(batch.tx, entry)? {
+        bound.extend(releases::by_seq(batch.tx, binding.release)?);
+    }
+    let mut steps = Steps::default();
+    let newest = newest(&bound, &product);
+    follow(batch, &scan, newest.as_ref(), &mut steps)?;
+    tell(batch, &scan, &product, &scope, &bound, steps)
+}
+
+/// The newest release of a product among some.
+fn newest(bound: &[StoredRelease], product: &str) -> Option<StoredRelease> {
+    bound.iter().filter(|s| s.release.product == product).max_by(|a, b| order(a, b)).cloned()
+}
+
+/// What is on its way comes after everything that has a version.
+fn order(a: &StoredRelease, b: &StoredRelease) -> Ordering {
+    let open = |r: &Release| r.state == ReleaseState::Open;
+    let (a_open, b_open) = (open(&a.release), open(&b.release));
+    match (a_open, b_open) {
+        (false, false) => version_cmp(&a.release.version, &b.release.version),
+        _ => a_open.cmp(&b_open),
+    }
+    .then_with(|| a.seq.cmp(&b.seq))
+}
+
+/// Releases looked up once.
+#[derive(Default)]
+struct Releases(HashMap<i64, Option<StoredRelease>>);
+
+impl Releases {
+    /// Whether a scan of `this` may speak about what was last said of `that` (0 is no release).
+    fn may_speak(&mut self, tx: &Tx<'_>, this: &StoredRelease, that: i64) -> Result<bool, StoreError> {
+        if that == 0 || that == this.seq {
+            return Ok(true);
+        }
+        let known = match self.0.get(&that) {
+            Some(known) => known,
+            None => {
+                let looked_up = releases::by_seq(tx, that)?;
+                self.0.entry(that).or_insert(looked_up)
+            }
+        };
+        Ok(known.as_ref().is_none_or(|that| order(this, that) != Ordering::Less))
+    }
+}
+
+/// Sights what a scan saw, reopens what was fixed, and closes what it no longer sees.
+fn follow(
+    batch: &mut Batch<'_>,
+    scan: &StoredScan,
+    release: Option<&StoredRelease>,
+    steps: &mut Steps,
+) -> Result<(), Fault> {
+    let before: HashMap<i64, Sighting> =
+        findings::sightings(batch.tx, scan.scope)?.into_iter().map(|s| (s.finding, s)).collect();
+    let mut known = Releases::default();
+    // A scan that becomes known late says nothing that a later one of its scope did not see.
+    let late = findings::complete_after(batch.tx, scan.scope, scan.log_index)?;
+    let seen: BTreeSet<i64> = scan.found.iter().map(|s| s.finding).collect();
+    for finding in &seen {
+        let seq = release.map_or(0, |r| r.seq);
+        let stands = match (before.get(finding), release) {
+            (Some(sighting), Some(release)) => known.may_speak(batch.tx, release, sighting.release)?,
+            // A scan that belongs to no release adds nothing to a sighting that does.
+            (Some(sighting), None) => sighting.release == 0,
+            (None, _) => !late,
+        };
+        if stands && before.get(finding).is_none_or(|s| s.log_index < scan.log_index || s.release != seq) {
+            let log_index = scan.log_index.max(before.get(finding).map_or(0, |s| s.log_index));
+            findings::sight(batch.tx, scan.scope, Sighting { finding: *finding, log_index, release: seq })?;
+        }
+        if let Some(release) = release
+            && let Some((FindingState::Fixed, fix)) = findings::state(batch.tx, *finding)?
+            && fix.scan < scan.log_index
+            && known.may_speak(batch.tx, release, fix.release)?
+        {
+            let id = findings::id(batch.tx, *finding)?;
+            steps.reopened.push((*finding, id));
+        }
+    }
+    // Only a complete scan of a release closes, and never what a later scan or release still shows.
+    let Some(release) = release.filter(|_| scan.complete) else { return Ok(()) };
+    for (finding, sighting) in before {
+        if seen.contains(&finding) || sighting.log_index > scan.log_index {
+            continue;
+        }
+        if !known.may_speak(batch.tx, release, sighting.release)? {
+            continue;
+        }
+        let others = findings::lose_sight(batch.tx, scan.scope, finding)?;
+        let state = findings::state(batch.tx, finding)?;
+        if !others && state.is_some_and(|(state, _)| state != FindingState::Fixed) {
+            findings::fixed(batch.tx, finding, Fix { release: release.seq, scan: scan.log_index })?;
+            let id = findings::id(batch.tx, finding)?;
+            steps.fixed.push((finding, id));
+        }
+    }
+    steps.fixed.sort();
+    Ok(())
+}
+
+/// One entry that tells what moved, and the steps in the lives of the findings.
+fn tell(
+    batch: &mut Batch<'_>,
+    scan: &StoredScan,
+    product: &str,
+    scope: &str,
+    bound: &[StoredRelease],
+    steps: Steps,
+) -> Result<(), Fault> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let ids = |list: &[(i64, FindingId)]| list.iter().map(|(_, id)| id.clone()).collect();
+    let moved = Moved {
+        scan: scan.log_index,
+        product: product.to_owned(),
+        scope: scope.to_owned(),
+        complete: scan.complete,
+        detected: ids(&steps.detected),
+        reopened: ids(&steps.reopened),
+        fixed: ids(&steps.fixed),
+    };
+    let marks: Vec<[u8; 16]> = bound.iter().map(|s| label(&s.label_key, s.release.id.as_str())).collect();
+    let entry = batch.control(MOVED, "certrail", &marks, &moved)?;
+    for (seq, _) in steps.detected {
+        findings::step(batch.tx, seq, FindingState::Detected, entry, scan.at)?;
+    }
+    for (seq, _) in steps.reopened {
+        // The clock starts anew: what was fixed was not being worked on.
+        let due = findings::by_seq(batch.tx, seq)?.and_then(|f| own_due(f.finding.level, scan.at));
+        findings::move_to(batch.tx, seq, FindingState::Reopened, entry, scan.at, Some((scan.at, due)))?;
+    }
+    for (seq, _) in steps.fixed {
+        findings::move_to(batch.tx, seq, FindingState::Fixed, entry, scan.at, None::<(Time, Option<Time>)>)?;
+    }
+    Ok(())
+}
+
+/// The act that tells what a scan moved.
+pub(crate) const MOVED: &str = "findings-moved";

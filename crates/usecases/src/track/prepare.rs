@@ -1,0 +1,146 @@
+//! What can be worked out about the findings of a report before the commit that takes it in.
+
+use std::collections::HashMap;
+
+use certrail_domain::{
+    Time,
+    facts::{AllFindings, FindingSeen, Level, Scan, ScanKind},
+};
+use certrail_ledger::{hex, sha256};
+use certrail_store::{StoreError, tables::findings};
+
+/// Findings as a reader hands them over, with the digest of all of them.
+pub(crate) struct Gathered {
+    hasher: aws_lc_rs::digest::Context,
+    count: u64,
+    /// By fingerprint: the first of a kind in the order of the report, at its gravest.
+    seen: Vec<FindingSeen>,
+    by_fingerprint: HashMap<String, usize>,
+}
+
+impl Gathered {
+    pub(crate) fn new() -> Self {
+        Self {
+            hasher: aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
+            count: 0,
+            seen: Vec::new(),
+            by_fingerprint: HashMap::new(),
+        }
+    }
+
+    /// Takes one. The same fingerprint again is the same finding at another place.
+    pub(crate) fn take(&mut self, seen: FindingSeen) {
+        self.count += 1;
+        if let Ok(line) = serde_json::to_vec(&seen) {
+            self.hasher.update(&line);
+            self.hasher.update(b"\n");
+        }
+        match self.by_fingerprint.get(&seen.fingerprint) {
+            Some(&at) => {
+                let known = &mut self.seen[at];
+                known.level = known.level.max(seen.level);
+                // Left out at one place and not at another: it is there.
+                if seen.suppressed.is_none() {
+                    known.suppressed = None;
+                }
+            }
+            None => {
+                self.by_fingerprint.insert(seen.fingerprint.clone(), self.seen.len());
+                self.seen.push(seen);
+            }
+        }
+    }
+
+    /// What commits the log to all of them.
+    pub(crate) fn all(&self) -> Option<AllFindings> {
+        let digest = hex(self.hasher.clone().finish().as_ref());
+        (self.count > 0).then_some(AllFindings { count: self.count, digest })
+    }
+
+    /// Ready for the commit.
+    ///
+    /// # Errors
+    /// When a finding cannot be written as JSON, which does not happen.
+    pub(crate) fn prepare(self, scan: &Scan, product: &str, source: &str) -> Result<Prepared, StoreError> {
+        let mut list = Vec::with_capacity(self.seen.len());
+        for seen in self.seen {
+            list.push(Ready {
+                key: key(product, &seen.fingerprint),
+                level: seen.level,
+                suppressed: seen.suppressed.is_some(),
+                document: findings::document(&seen)?,
+                seen,
+            });
+        }
+        Ok(Prepared {
+            product: product.to_owned(),
+            kind: scan.scan,
+            scope: scope(scan, source),
+            complete: scan.doubt().is_none(),
+            at: scan.finished_at,
+            list,
+        })
+    }
+}
+
+/// The findings of a report, ready for the commit.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) product: String,
+    pub(crate) kind: ScanKind,
+    pub(crate) scope: String,
+    pub(crate) complete: bool,
+    /// When the scan ended, by the report.
+    pub(crate) at: Option<Time>,
+    pub(crate) list: Vec<Ready>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) key: [u8; 16],
+    pub(crate) level: Level,
+    pub(crate) suppressed: bool,
+    pub(crate) document: String,
+    pub(crate) seen: FindingSeen,
+}
+
+/// The key of a finding: the first half of a digest of product and fingerprint.
+pub(crate) fn key(product: &str, fingerprint: &str) -> [u8; 16] {
+    let digest = sha256(format!("{product}\n{fingerprint}").as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    key
+}
+
+/// What answers for each other: kind, tool, sender, and what was scanned without tag or digest.
+fn scope(scan: &Scan, source: &str) -> String {
+    let target = scan.target.as_deref().unwrap_or_default();
+    let target = target.split_once('@').map_or(target, |(name, _)| name);
+    // A colon behind the last slash begins a tag; one before it is a port.
+    let folder = target.rfind('/').map_or(0, |i| i + 1);
+    let stem = target[folder..].find(':').map_or(target, |i| &target[..folder + i]);
+    format!("{}|{}|{source}|{stem}", scan.scan.name(), scan.tool.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_leaves_tags_and_digests_out() {
+        let of = |target: &str| {
+            let scan = Scan { target: Some(target.into()), ..Scan::new(ScanKind::Container, "Trivy".into()) };
+            scope(&scan, "ci:acme/pay")
+        };
+        let expected = "container|trivy|ci:acme/pay|registry.example.org:5000/acme/pay";
+        for target in [
+            "registry.example.org:5000/acme/pay:1.0",
+            "registry.example.org:5000/acme/pay@sha256:00",
+            "registry.example.org:5000/acme/pay",
+        ] {
+            assert_eq!(of(target), expected, "{target}");
+        }
+        assert_ne!(of("acme/pay"), of("acme/web"));
+    }
+}
