@@ -1,8 +1,8 @@
 //! Judging: every requirement over its subjects, then exceptions, then the sum.
 
 use certrail_domain::{
-    Cause, Evaluation, Exception, Facts, Interval, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject,
-    Time, Truth, Verdict,
+    Cause, Evaluation, Exception, ExceptionId, Facts, Interval, RequirementResult, Row, RuleOutcome, RuleResult,
+    Snapshot, Subject, Time, Truth, Verdict,
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of the rules. It changes whenever the same inputs could give another output.
-pub const EVALUATOR: &str = "certrail-rules/4";
+pub const EVALUATOR: &str = "certrail-rules/5";
 
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
 #[must_use]
@@ -53,7 +53,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
             criteria_version: criteria.version.clone(),
             criteria_digest: criteria_digest.to_owned(),
             evaluator: EVALUATOR.to_owned(),
-            exceptions: in_force(input, world.as_of).map(|e| e.id.clone()).collect(),
+            exceptions: relied_on(input, world.as_of, &requirements),
             evidence_count: input.evidence.len() as u64,
         },
         summary: Evaluation::summarise(&requirements),
@@ -64,6 +64,15 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
 
 fn in_force<'a>(input: &'a Input<'_>, at: Time) -> impl Iterator<Item = &'a Exception> {
     input.exceptions.iter().filter(move |e| e.scope.release == input.release.id && e.in_force(at))
+}
+
+/// The exceptions that were in force, decisions about findings among them that a verdict rests on.
+fn relied_on(input: &Input<'_>, at: Time, requirements: &[RequirementResult]) -> Vec<ExceptionId> {
+    let used = requirements.iter().flat_map(|r| &r.rows).filter_map(|row| row.exception.clone());
+    let mut all: Vec<ExceptionId> = in_force(input, at).map(|e| e.id.clone()).chain(used).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn applies(requirement: &Requirement, release: &serde_json::Value) -> Result<bool, String> {

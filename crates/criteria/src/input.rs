@@ -6,6 +6,8 @@ use certrail_domain::{
     BindRule, EvidenceId, Exception, Interval, PersonId, Product, Release, Signal, Time, Truth, is_login,
 };
 
+use crate::findings::Tracked;
+
 /// A piece of evidence as it counts for a release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -140,6 +142,8 @@ pub struct Input<'a> {
     pub context: &'a [Evidence],
     /// Its exceptions, by id.
     pub exceptions: &'a [Exception],
+    /// What is known of the findings its evidence tells of.
+    pub findings: &'a Tracked,
     /// Its certifications, oldest first.
     pub certifications: &'a [Certification],
     /// The product, as it was known.

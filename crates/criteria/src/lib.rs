@@ -7,6 +7,7 @@
 //! Entry points: [`Criteria::parse`] and [`evaluate`].
 
 mod evaluate;
+mod findings;
 mod frameworks;
 mod input;
 mod predicate;
@@ -15,6 +16,7 @@ mod set;
 mod world;
 
 pub use evaluate::{EVALUATOR, evaluate};
+pub use findings::{InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, open_findings};
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};
 pub use predicate::PredicateError;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use certrail_domain::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::{PredicateError, predicate::Predicate, rules::Rule};
@@ -67,6 +68,9 @@ pub enum CriteriaError {
     /// Two requirements share an id.
     #[error("requirement `{0}` is there twice")]
     Twice(String),
+    /// A limit on findings without a clock would pass anything.
+    #[error("requirement `{0}` names no clock, so it would pass anything; `clocks: [own]` is the usual one")]
+    NoClock(String),
     /// An expression of a requirement was not admitted.
     #[error("requirement `{id}`: {cause}")]
     Expression {
@@ -79,6 +83,12 @@ pub enum CriteriaError {
 }
 
 impl Criteria {
+    /// The clocks that its findings are held to; our own where no requirement speaks of findings.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.requirements.iter().find_map(|r| r.check.limits()).unwrap_or_default()
+    }
+
     /// Reads and admits a set.
     ///
     /// # Errors
@@ -95,6 +105,9 @@ impl Criteria {
         for requirement in &set.requirements {
             if !ids.insert(&requirement.id) {
                 return Err(CriteriaError::Twice(requirement.id.clone()));
+            }
+            if requirement.check.limits().is_some_and(|limits| limits.clocks.is_empty()) {
+                return Err(CriteriaError::NoClock(requirement.id.clone()));
             }
             for source in requirement.applies.iter().chain(requirement.check.expression()) {
                 Predicate::compile(source)

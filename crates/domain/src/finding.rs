@@ -90,6 +90,9 @@ pub struct Finding {
     pub clock_from: Time,
     /// When it is due; `None` for what has no limit.
     pub due: Option<Time>,
+    /// When the decision ends that its state rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// As a scan saw it last.
     pub seen: FindingSeen,
 }
@@ -103,14 +106,4 @@ pub struct FindingMove {
     pub to: FindingState,
     /// When, by the source of the scan or our clock.
     pub at: Time,
-}
-
-/// Days to fix, by level: the limits that hold where nothing else is said.
-pub const OWN_LIMITS: [(Level, i64); 4] =
-    [(Level::Critical, 7), (Level::High, 30), (Level::Medium, 90), (Level::Low, 180)];
-
-/// When a finding of a level is due by our own limits, counted from `from`.
-#[must_use]
-pub fn own_due(level: Level, from: Time) -> Option<Time> {
-    OWN_LIMITS.iter().find(|(l, _)| *l == level).map(|(_, days)| from.plus(days * Time::DAY))
 }

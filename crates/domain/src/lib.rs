@@ -12,10 +12,12 @@
 
 mod actor;
 mod binding;
+mod clock;
 mod evaluation;
 mod exception;
 pub mod facts;
 mod finding;
+mod finding_decision;
 mod ids;
 mod key;
 mod marks;
@@ -31,10 +33,12 @@ mod version;
 
 pub use actor::{Actor, ActorKind, account_of_mail, is_login};
 pub use binding::{BindRule, Match, decide};
+pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};
 pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};
 pub use exception::{Exception, ExceptionScope, ExceptionState};
 pub use facts::Facts;
-pub use finding::{Finding, FindingMove, FindingState, OWN_LIMITS, own_due};
+pub use finding::{Finding, FindingMove, FindingState};
+pub use finding_decision::{Claim, FindingDecision, Justification, Reach};
 pub use ids::{DecisionId, EvidenceId, ExceptionId, FindingId, PersonId, ReleaseId, TokenId};
 pub use key::{Key, Link};
 pub use marks::Mark;
@@ -45,4 +49,4 @@ pub use signal::Signal;
 pub use tickets::ticket_keys;
 pub use time::{Interval, Time, TimeError, Truth};
 pub use verdict::{Cause, Verdict};
-pub use version::{is_prerelease, normal_version, version_cmp, version_of_tag};
+pub use version::{is_prerelease, line_of, normal_version, version_cmp, version_of_tag};

@@ -34,6 +34,16 @@ pub fn is_prerelease(version: &str) -> bool {
     }
 }
 
+/// The line a version belongs to: its first two numbers, `2.4` of `2.4.1-rc.2`. Nothing where it does not begin with two.
+#[must_use]
+pub fn line_of(version: &str) -> Option<&str> {
+    let number = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let major = number(version);
+    let rest = version.get(major..)?.strip_prefix('.').filter(|_| major > 0)?;
+    let minor = number(rest);
+    version.get(..major + 1 + minor).filter(|_| minor > 0)
+}
+
 /// Orders versions the way people expect: SemVer where both are SemVer, else number by number.
 #[must_use]
 pub fn version_cmp(a: &str, b: &str) -> Ordering {
@@ -61,6 +71,23 @@ mod tests {
         let mut versions = vec!["2.10.0", "2.9.0", "2.10.0-rc1", "2026.3", "2026.12"];
         versions.sort_by(|a, b| version_cmp(a, b));
         assert_eq!(versions, ["2.9.0", "2.10.0-rc1", "2.10.0", "2026.3", "2026.12"]);
+    }
+
+    #[test]
+    fn a_line_is_two_numbers() {
+        for (version, line) in [
+            ("2.4.1", Some("2.4")),
+            ("2.4", Some("2.4")),
+            ("2.4-rc.1", Some("2.4")),
+            ("2026.11.3", Some("2026.11")),
+            ("7", None),
+            ("next", None),
+            ("", None),
+            ("1.x", None),
+            (".5", None),
+        ] {
+            assert_eq!(line_of(version), line, "{version}");
+        }
     }
 
     #[test]

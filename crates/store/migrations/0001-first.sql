@@ -304,24 +304,62 @@ CREATE TABLE finding (
   key {bytes} NOT NULL UNIQUE,
   product TEXT NOT NULL,
   kind TEXT NOT NULL,
+  -- What it was called when it was first seen.
+  name TEXT NOT NULL,
   state TEXT NOT NULL,
-  open BIGINT NOT NULL,
+  -- Open, decided, left out by the report itself, fixed: what lists are of.
+  shelf BIGINT NOT NULL,
   -- The newest scan's report leaves it out itself.
   suppressed BIGINT NOT NULL,
   level BIGINT NOT NULL,
+  exploited BIGINT NOT NULL,
   -- The release whose scan no longer saw it; 0 while it is seen.
   fixed_in BIGINT NOT NULL,
   -- The scan that no longer saw it: an older one that becomes known later reopens nothing.
   fixed_by BIGINT NOT NULL,
   first_index BIGINT NOT NULL,
   first_at BIGINT NOT NULL,
+  -- When its clock started, and the entry from which on that is known.
   clock_from BIGINT NOT NULL,
+  clock_index BIGINT NOT NULL,
   -- Far in the future where there is no limit, so that lists can go on from a place in them.
   due BIGINT NOT NULL,
+  -- When the decision ends that its state rests on; 0 where it rests on none.
+  until BIGINT NOT NULL,
   document TEXT NOT NULL
 );
-CREATE INDEX finding_by_due ON finding (open, due, seq);
-CREATE INDEX finding_by_product ON finding (product, open, due, seq);
+CREATE INDEX finding_by_due ON finding (shelf, due, seq);
+CREATE INDEX finding_by_product ON finding (product, shelf, due, seq);
+CREATE INDEX finding_by_end ON finding (until) WHERE until > 0;
+
+-- Every state of every decision about findings.
+CREATE TABLE finding_decision (
+  id TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  to_index BIGINT,
+  product TEXT NOT NULL,
+  -- The key of the finding it was asked for.
+  finding {bytes} NOT NULL,
+  -- It reaches every product that has a finding of this fingerprint; else empty.
+  everywhere TEXT NOT NULL,
+  state TEXT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, log_index)
+) {keyed};
+CREATE INDEX finding_decision_by_product ON finding_decision (product, log_index);
+CREATE INDEX finding_decision_by_finding ON finding_decision (finding, log_index);
+CREATE INDEX finding_decision_everywhere ON finding_decision (everywhere, log_index);
+CREATE INDEX finding_decision_by_state ON finding_decision (state, log_index) WHERE to_index IS NULL;
+
+-- What people said about a finding when they looked at it or began to work on it.
+CREATE TABLE finding_triage (
+  finding BIGINT NOT NULL,
+  log_index BIGINT NOT NULL,
+  product TEXT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (finding, log_index)
+) {keyed};
+CREATE INDEX finding_triage_by_product ON finding_triage (product, log_index);
 
 -- Each step in the life of a finding.
 CREATE TABLE finding_move (

@@ -20,7 +20,7 @@ use certrail_store::{
 use crate::{
     bind,
     engine::{Batch, Engine, Fault, random},
-    track::{self, Prepared},
+    track::{self, AlertEvent, Prepared, VexSender},
 };
 
 /// Something to take in, already verified and mapped.
@@ -50,6 +50,8 @@ pub(crate) struct Incoming {
     pub(crate) digest: Hash,
     /// The findings of a scan.
     pub(crate) findings: Option<Prepared>,
+    /// Who sent it, where what it says may become decisions that are asked for.
+    pub(crate) vex: Option<VexSender>,
 }
 
 impl Incoming {
@@ -153,10 +155,20 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
         let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
         track::arrived(batch, prepared, log_index, &bound)?;
     }
+    if let Facts::Alert(alert) = &incoming.signal.facts {
+        let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
+        let at = incoming.signal.occurred_at.unwrap_or(batch.now);
+        track::alert(batch, alert, AlertEvent { at, entry: log_index, only_new: false }, &bound)?;
+    }
     let mut warnings = incoming.signal.warnings.clone();
+    let id = evidence_id(batch.now, log_index, &incoming.digest);
+    if let (Facts::Vex(vex), Some(sender)) = (&incoming.signal.facts, &incoming.vex) {
+        let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
+        warnings.extend(track::propose(batch, vex, sender, &id, &bound)?);
+    }
     warnings.extend(bind::settle(batch, effects, &log_index.to_string())?);
     Ok(Ack {
-        id: evidence_id(batch.now, log_index, &incoming.digest),
+        id,
         index: log_index,
         digest: certrail_ledger::hex(&incoming.digest),
         duplicate: false,

@@ -19,7 +19,7 @@ use crate::{
     engine::{Engine, LogHead, internal},
     inputs,
     judge::judge,
-    track::Gathered,
+    track::{Gathered, VexSender},
 };
 
 /// A report file with what its sender says about it.
@@ -56,6 +56,9 @@ pub struct EvidenceFile {
     #[serde(default)]
     pub source: Option<String>,
 }
+
+/// The version of all readers together: it changes when the same bytes could give other facts or findings.
+pub(crate) const READERS: u32 = 2;
 
 /// A requirement that stands differently, or is touched, after the file was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -271,12 +274,13 @@ async fn take(
         media: media_of(&bytes).into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),
-        mapper: format!("{type}@2"),
+        mapper: format!("{type}@{READERS}"),
         body: bytes,
         signal: Arc::new(signal),
         normalised: String::new(),
         digest: [0; 32],
         findings,
+        vex: Some(VexSender { product: file.product.clone(), account: caller.account() }),
     };
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;

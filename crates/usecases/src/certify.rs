@@ -38,7 +38,7 @@ pub struct FrozenWorld {
     pub summary: Summary,
     /// Every piece of evidence it saw.
     pub evidence: Vec<EvidenceId>,
-    /// Findings open at that moment: fingerprint and level.
+    /// Findings open at that moment, decided ones too: id and level.
     pub open_findings: Vec<(String, String)>,
     /// Covered lines in hundredths of a percent.
     pub coverage: Option<u64>,
@@ -152,7 +152,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         evaluation: certrail_ledger::hex(&sha256(&evaluation_bytes)),
         summary: evaluation.summary,
         evidence: judged.seen.evidence.iter().map(|e| e.id.clone()).collect(),
-        open_findings: open_findings(&judged.seen.evidence),
+        open_findings: open_findings(&judged.seen.input()),
         coverage: judged.seen.evidence.iter().rev().find_map(|e| match &e.signal.facts {
             Facts::Coverage(c) => c.line_basis_points(),
             _ => None,
@@ -222,19 +222,8 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     })
 }
 
-fn open_findings(evidence: &[certrail_criteria::Evidence]) -> Vec<(String, String)> {
-    let mut open: Vec<(String, String)> = evidence
-        .iter()
-        .filter_map(|e| match &e.signal.facts {
-            Facts::Scan(s) => Some(s.findings.iter().filter(|f| f.suppressed.is_none())),
-            _ => None,
-        })
-        .flatten()
-        .map(|f| (f.fingerprint.clone(), f.level.name().to_owned()))
-        .collect();
-    open.sort();
-    open.dedup();
-    open
+fn open_findings(input: &certrail_criteria::Input<'_>) -> Vec<(String, String)> {
+    certrail_criteria::open_findings(input).open.into_iter().map(|(id, f)| (id, f.level.name().to_owned())).collect()
 }
 
 /// Two in-toto statements: a SLSA verification summary that others' tools read, and ours with everything.

@@ -56,6 +56,7 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         normalised: String::new(),
         digest: [0; 32],
         findings: None,
+        vex: None,
     };
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     engine.write(move |batch| accept(batch, &incoming)).await

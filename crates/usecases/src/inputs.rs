@@ -43,6 +43,11 @@ pub(crate) fn clip(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
+/// A text of somebody else's, within bounds.
+pub(crate) fn clip_long(text: &str) -> String {
+    text.trim().chars().take(1_500).collect()
+}
+
 /// The product of that name, or the problem that there is none, with the names there are.
 pub(crate) fn product(engine: &Engine, name: &str) -> Result<Product, Problem> {
     if let Some(product) = engine.read(|tx| products::get(tx, name))? {

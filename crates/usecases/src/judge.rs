@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use certrail_criteria::{Certification, Criteria, Evidence, Identities, Input, evaluate};
-use certrail_domain::{Evaluation, Exception, Facts, Key, Problem, ProblemKind, Product, Release, Time};
+use certrail_criteria::{
+    Certification, Criteria, Evidence, Identities, InScan, Input, Tracked, TrackedFinding, evaluate,
+};
+use certrail_domain::{Evaluation, Exception, Facts, FindingId, Key, Problem, ProblemKind, Product, Release, Time};
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, decisions, exceptions, people, products,
+        bindings, decisions, exceptions, finding_decisions, findings, people, products,
         releases::{self, StoredRelease},
+        scans::{self, Saw},
         signals::{self, StoredSignal},
     },
 };
@@ -16,6 +19,7 @@ use certrail_store::{
 use crate::{
     criteria_sets::CriteriaSets,
     engine::{Engine, internal},
+    track,
 };
 
 /// What the log held about a release at a position: everything an evaluation is a function of.
@@ -31,6 +35,8 @@ pub struct Seen {
     pub signals: Vec<Arc<StoredSignal>>,
     /// The exceptions.
     pub exceptions: Vec<Exception>,
+    /// What is known of the findings its evidence tells of.
+    pub findings: Tracked,
     /// The certifications.
     pub certifications: Vec<Certification>,
     /// Who is who.
@@ -55,6 +61,7 @@ impl Seen {
             evidence: &self.evidence,
             context: &self.context,
             exceptions: &self.exceptions,
+            findings: &self.findings,
             certifications: &self.certifications,
             known_versions: &self.known_versions,
             identities: &self.identities,
@@ -151,6 +158,7 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         known_versions: known_versions(tx, &release, &evidence, position)?,
+        findings: tracked(tx, &release.product, &evidence, &context, position)?,
         release,
         product,
         evidence,
@@ -161,6 +169,63 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
         log_position: position,
         decision_time: at,
     })
+}
+
+/// What is known of the findings that evidence tells of.
+fn tracked(
+    tx: &Tx<'_>,
+    product: &str,
+    evidence: &[Evidence],
+    context: &[Evidence],
+    position: u64,
+) -> Result<Tracked, StoreError> {
+    let mut tracked = Tracked::default();
+    let mut rows = BTreeSet::new();
+    for e in evidence {
+        let Facts::Scan(scan) = &e.signal.facts else { continue };
+        let list = scans::scan(tx, e.log_index)?.map(|s| s.found).unwrap_or_default();
+        if list.is_empty() && scan.levels.total() > 0 {
+            return Err(StoreError::Damaged(format!(
+                "the findings of the scan at entry {} are not there",
+                e.log_index
+            )));
+        }
+        rows.extend(list.iter().map(|s| s.finding));
+        let seen =
+            |s: &Saw| InScan { finding: s.finding, level: s.level, exploited: s.exploited, suppressed: s.suppressed };
+        tracked.scans.insert(e.log_index, list.iter().map(seen).collect());
+    }
+    for e in evidence.iter().chain(context) {
+        let Facts::Alert(alert) = &e.signal.facts else { continue };
+        let fingerprint = alert.fingerprint();
+        if let Some(standing) = findings::standing(tx, &track::key(product, &fingerprint))? {
+            rows.insert(standing.seq);
+            tracked.alerts.insert(fingerprint, standing.seq);
+        }
+    }
+    let mut assessed = track::assessed_at(tx, product, position)?;
+    for seq in rows {
+        let known = findings::known_at(tx, seq, position)?;
+        // An alert that was followed from later on only.
+        if known.first_entry >= position {
+            continue;
+        }
+        let known = TrackedFinding {
+            id: known.id,
+            name: known.name,
+            detected: known.clock_from,
+            assessed: assessed.remove(&seq),
+        };
+        tracked.known.insert(seq, known);
+    }
+    if !tracked.known.is_empty() {
+        for decision in finding_decisions::of_product_at(tx, product, position)? {
+            let id = FindingId::of_key(&track::key(product, &decision.fingerprint));
+            tracked.decisions.push((id, decision));
+        }
+        tracked.decisions.sort_by(|a, b| (&a.0, &a.1.id).cmp(&(&b.0, &b.1.id)));
+    }
+    Ok(tracked)
 }
 
 /// The artefacts a decision spoke of: those the release had when it was made. What came later is not covered.

@@ -13,8 +13,10 @@ mod bind;
 mod bind_by_hand;
 mod certify;
 mod criteria_sets;
+mod decide_finding;
 mod deliver_webhook;
 mod engine;
+mod finding_effect;
 mod fsck;
 mod grant_exception;
 mod inputs;
@@ -26,6 +28,7 @@ mod people;
 mod products;
 mod prove;
 mod record_fact;
+mod release_findings;
 mod track;
 mod verify_dossier;
 
@@ -37,8 +40,13 @@ pub use begin_epoch::{EpochBegan, begin_epoch};
 pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
+pub use decide_finding::{
+    NewFindingDecision, NewTriage, Within, decide_finding_decision, end_decisions, request_finding_decision,
+    triage_finding,
+};
 pub use deliver_webhook::{Delivery, deliver_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
+pub use finding_effect::{Effect, InRelease, ReleaseEffect, finding_effect};
 pub use fsck::{FsckReport, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
@@ -46,7 +54,10 @@ pub use look::{
     EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products,
     list_releases, log_entries, release_view, unbound_queue,
 };
-pub use look_findings::{FindingCard, FindingView, FindingsWanted, SeenBy, finding_view, list_findings};
+pub use look_findings::{
+    FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,
+    list_findings, shelves,
+};
 pub use make_dossier::{DossierFile, Renderer, make_dossier};
 pub use people::{
     NewToken, Session, create_token, is_set_up, list_people, list_tokens, open_session, put_person, redeem_setup,
@@ -55,13 +66,17 @@ pub use people::{
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{FactInput, record_fact};
+pub use release_findings::{FindingLine, ReleaseFindings, ScanLine, release_findings};
 pub use verify_dossier::{Check, Verification, attached_json, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};
 pub use certrail_ledger::receipt::Receipt as LogReceipt;
 pub use certrail_store::{
     Backup, backup,
-    tables::people::{Person, Token},
+    tables::{
+        findings::Shelf,
+        people::{Person, Token},
+    },
 };
 pub use people::{redeem_link, session_for, sign_in_link};
 

@@ -1,16 +1,19 @@
 //! Looking at findings: a page of the list by due date, one with its life.
 
-use certrail_domain::{Finding, FindingId, FindingMove, Problem, ProblemKind};
+use std::collections::BTreeMap;
+
+use certrail_domain::{Deadline, Finding, FindingDecision, FindingId, FindingState, Problem, ProblemKind, Time};
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        findings::{self, Place, StoredFinding},
-        releases,
+        finding_decisions::{self, Triage},
+        findings::{self, Place, Shelf, StoredFinding},
+        log, releases, scans,
     },
 };
 use serde::Serialize;
 
-use crate::{engine::Engine, inputs};
+use crate::{engine::Engine, inputs, track::Dues};
 
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +23,9 @@ pub struct FindingCard {
     pub finding: Finding,
     /// The versions it was seen in last, by each scope that sees it.
     pub releases: Vec<String>,
+    /// Decisions that are asked for or hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<FindingDecision>,
     /// Where the list goes on behind it.
     pub cursor: String,
 }
@@ -35,29 +41,71 @@ pub struct SeenBy {
     pub release: Option<String>,
 }
 
+/// A step in the life of a finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingStep {
+    /// The entry in the log that tells it.
+    pub entry: u64,
+    /// The state it moved to.
+    pub to: FindingState,
+    /// When, by the source of the scan or our clock.
+    pub at: Time,
+    /// Who moved it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
 /// A finding with its life.
 #[derive(Clone, Debug, Serialize)]
 pub struct FindingView {
     /// What it is and where it stands.
     #[serde(flatten)]
     pub finding: Finding,
+    /// When it is due by each clock that runs, the earliest first.
+    pub deadlines: Vec<Deadline>,
     /// Each step in its life, oldest first.
-    pub moves: Vec<FindingMove>,
+    pub moves: Vec<FindingStep>,
+    /// Every decision about it, oldest first.
+    pub decisions: Vec<FindingDecision>,
+    /// What people said when they looked at it, oldest first.
+    pub triage: Vec<Triage>,
     /// Who sees it now.
     pub seen_by: Vec<SeenBy>,
 }
 
 /// What a list is of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct FindingsWanted {
     /// One product, or all.
     pub product: Option<String>,
-    /// Those that are done with, rather than those that are open.
-    pub closed: bool,
+    /// The shelves.
+    pub shelves: Vec<Shelf>,
     /// The cursor of the last one shown.
     pub after: Option<String>,
     /// How many.
     pub limit: u64,
+}
+
+/// The shelves of a word: one shelf's name, `closed` for all that is not open, `all`.
+///
+/// # Errors
+/// A word that names none.
+pub fn shelves(word: Option<&str>) -> Result<Vec<Shelf>, Problem> {
+    match word {
+        None | Some("") => Ok(vec![Shelf::Open]),
+        Some("closed") => Ok(vec![Shelf::Decided, Shelf::Suppressed, Shelf::Fixed]),
+        Some("all") => Ok(Shelf::ALL.to_vec()),
+        Some(word) => Shelf::from_name(word).map(|s| vec![s]).ok_or_else(|| {
+            Problem::new(
+                ProblemKind::BadInput,
+                "no-such-shelf",
+                "Nothing is listed.",
+                format!("`{}` is no kind of finding.", inputs::clip(word)),
+                "Known are: open, decided, suppressed, fixed, closed, all.",
+            )
+        }),
+    }
 }
 
 /// A page of findings, the one due first first.
@@ -81,10 +129,13 @@ pub fn list_findings(engine: &Engine, wanted: &FindingsWanted) -> Result<Vec<Fin
         })?,
     };
     engine.read(|tx| {
-        findings::list(tx, wanted.product.as_deref(), !wanted.closed, after, wanted.limit)?
-            .into_iter()
-            .map(|stored| card(tx, stored))
-            .collect()
+        let mut all = Vec::new();
+        for shelf in &wanted.shelves {
+            all.extend(findings::list(tx, wanted.product.as_deref(), *shelf, after, wanted.limit)?);
+        }
+        all.sort_by_key(Place::of);
+        all.truncate(usize::try_from(wanted.limit).unwrap_or(usize::MAX));
+        all.into_iter().map(|stored| card(tx, stored, engine.now())).collect()
     })
 }
 
@@ -93,36 +144,80 @@ pub fn list_findings(engine: &Engine, wanted: &FindingsWanted) -> Result<Vec<Fin
 /// # Errors
 /// An unknown id, a store that fails.
 pub fn finding_view(engine: &Engine, id: &str) -> Result<FindingView, Problem> {
-    let unknown = || {
-        Problem::new(
-            ProblemKind::NotFound,
-            "no-such-finding",
-            "There is no such finding.",
-            format!("`{}` names none.", inputs::clip(id)),
-            "`certrail finding list` shows their ids.",
-        )
-    };
-    let key = FindingId::key_in(id).ok_or_else(unknown)?;
+    let key = FindingId::key_in(id).ok_or_else(|| unknown(id))?;
     let view = engine.read(|tx| {
         let Some(stored) = findings::by_key(tx, &key)? else { return Ok(None) };
+        let StoredFinding { seq, finding } = stored;
         let mut seen_by = Vec::new();
-        for (scope, sighting) in findings::seen_by(tx, stored.seq)? {
+        for (scope, sighting) in scans::seen_by(tx, seq)? {
             seen_by.push(SeenBy { scope, entry: sighting.log_index, release: version(tx, sighting.release)? });
         }
-        Ok(Some(FindingView { moves: findings::moves(tx, stored.seq)?, finding: stored.finding, seen_by }))
+        let dues = Dues::of(tx, &engine.criteria, &finding.product, i64::MAX as u64)?;
+        Ok(Some(FindingView {
+            deadlines: dues.deadlines(seq, finding.level, finding.seen.is_exploited(), finding.clock_from),
+            moves: steps(tx, seq)?,
+            decisions: finding_decisions::about(tx, &key, &finding.seen.fingerprint)?,
+            triage: finding_decisions::triage_of(tx, seq)?,
+            finding,
+            seen_by,
+        }))
     })?;
-    view.ok_or_else(unknown)
+    view.ok_or_else(|| unknown(id))
 }
 
-fn card(tx: &Tx<'_>, stored: StoredFinding) -> Result<FindingCard, StoreError> {
+/// The problem that there is no such finding.
+pub(crate) fn unknown(id: &str) -> Problem {
+    Problem::new(
+        ProblemKind::NotFound,
+        "no-such-finding",
+        "There is no such finding.",
+        format!("`{}` names none.", inputs::clip(id)),
+        "`certrail finding list` shows their ids.",
+    )
+}
+
+/// The life of a finding, each step with who and why from the entry that tells it.
+fn steps(tx: &Tx<'_>, seq: i64) -> Result<Vec<FindingStep>, StoreError> {
+    let mut moves = findings::moves(tx, seq)?;
+    // Two steps by one entry: seen again, and covered at once.
+    moves.sort_by_key(|m| (m.entry, !m.to.is_open()));
+    let mut steps = Vec::new();
+    for step in moves {
+        let act = log::acts(tx, step.entry, step.entry + 1)?.pop();
+        let (by, why) = act.map(|act| (act.actor.clone(), reason(&act, step.to))).unwrap_or_default();
+        steps.push(FindingStep { entry: step.entry, to: step.to, at: step.at, by, why });
+    }
+    Ok(steps)
+}
+
+fn reason(act: &log::Act, to: FindingState) -> String {
+    let document: serde_json::Value = serde_json::from_str(&act.document).unwrap_or_default();
+    if let Some(reason) = document["reason"].as_str() {
+        return reason.to_owned();
+    }
+    let scope = document["scope"].as_str().unwrap_or_default().replace('|', " ");
+    match (to, document["scan"].as_u64()) {
+        (FindingState::Detected, Some(scan)) => format!("Seen by {} (entry {scan}).", scope.trim()),
+        (FindingState::Reopened, Some(scan)) => format!("Seen again by {} (entry {scan}).", scope.trim()),
+        (FindingState::Fixed, Some(scan)) => format!("No longer seen by {} (entry {scan}).", scope.trim()),
+        (_, Some(_)) => "A decision in force covers it.".to_owned(),
+        (_, None) => "The decision it rested on has ended.".to_owned(),
+    }
+}
+
+fn card(tx: &Tx<'_>, stored: StoredFinding, now: Time) -> Result<FindingCard, StoreError> {
     let mut versions = Vec::new();
-    for (_, sighting) in findings::seen_by(tx, stored.seq)? {
+    for (_, sighting) in scans::seen_by(tx, stored.seq)? {
         versions.extend(version(tx, sighting.release)?);
     }
     versions.sort();
     versions.dedup();
     let place = Place::of(&stored);
-    Ok(FindingCard { cursor: format!("{}_{}", place.due, place.seq), finding: stored.finding, releases: versions })
+    let finding = stored.finding;
+    let key = FindingId::key_in(finding.id.as_str()).unwrap_or_default();
+    let mut decisions = finding_decisions::about(tx, &key, &finding.seen.fingerprint)?;
+    decisions.retain(|d| d.in_force(now) || d.is_asked_for());
+    Ok(FindingCard { cursor: format!("{}_{}", place.due, place.seq), finding, releases: versions, decisions })
 }
 
 fn version(tx: &Tx<'_>, release: i64) -> Result<Option<String>, StoreError> {
@@ -132,4 +227,27 @@ fn version(tx: &Tx<'_>, release: i64) -> Result<Option<String>, StoreError> {
 fn place(cursor: &str) -> Option<Place> {
     let (due, seq) = cursor.split_once('_')?;
     Some(Place { due: due.parse().ok()?, seq: seq.parse().ok()? })
+}
+
+/// How many there are of each shelf, counted no further than [`FindingCounts::MOST`].
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FindingCounts(pub BTreeMap<&'static str, u64>);
+
+impl FindingCounts {
+    /// Beyond this, nobody counts one by one.
+    pub const MOST: u64 = 10_000;
+}
+
+/// How many findings there are of each shelf.
+///
+/// # Errors
+/// When the store fails.
+pub fn count_findings(engine: &Engine, product: Option<&str>) -> Result<FindingCounts, Problem> {
+    engine.read(|tx| {
+        let mut counts = BTreeMap::new();
+        for shelf in Shelf::ALL {
+            counts.insert(shelf.name(), findings::count(tx, product, shelf, FindingCounts::MOST)?);
+        }
+        Ok(FindingCounts(counts))
+    })
 }

@@ -16,6 +16,7 @@ use crate::{
     access::allow,
     bind::{self, Effects},
     engine::{Batch, Engine, Fault},
+    track,
 };
 
 /// Makes or changes a product. What waited unbound for its repositories binds before this returns.
@@ -62,15 +63,29 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 bind::settle(batch, effects, "product")?;
             }
             let next = bind_waiting(batch, i64::MAX as u64)?;
-            Ok((product.clone(), next))
+            let limits_changed = before.is_some_and(|known| known.criteria != product.criteria);
+            Ok((product.clone(), next, limits_changed))
         })
         .await?;
-    let (product, mut next) = product;
+    let (product, mut next, limits_changed) = product;
     // A long queue is worked off in several commits, so that what arrives meanwhile need not wait for it.
     while let Some(before) = next {
         (next, _) = engine.write(move |batch| bind_waiting(batch, before)).await?;
     }
+    if limits_changed {
+        due_again(engine, &product.name).await?;
+    }
     Ok(product)
+}
+
+/// Works out the due dates of a product's findings again, in several commits where there are many.
+async fn due_again(engine: &Arc<Engine>, product: &str) -> Result<(), Problem> {
+    let mut next = Some(0);
+    while let Some(after) = next {
+        let name = product.to_owned();
+        (next, _) = engine.write(move |batch| track::due_again(batch, &name, after)).await?;
+    }
+    Ok(())
 }
 
 /// Signals looked at again in one commit.
@@ -104,17 +119,20 @@ pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -
     })?;
     let digest = sha256(text.as_bytes());
     let caller = caller.clone();
-    let (name, _) = engine
+    let ((name, changed), _) = engine
         .write(move |batch| {
             let known = criteria::in_force(batch.tx, &set.name, i64::MAX as u64)?;
             if known.is_some_and(|k| k.digest == digest) {
-                return Ok(set.name.clone());
+                return Ok((set.name.clone(), false));
             }
             let document = serde_json::json!({ "name": set.name, "version": set.version, "sha256": certrail_ledger::hex(&digest), "text": text });
             let log_index = batch.control("criteria", &caller.account(), &[], &document)?;
             criteria::insert(batch.tx, &StoredCriteria { digest, name: set.name.clone(), version: set.version.clone(), text: text.clone(), log_index })?;
-            Ok::<_, Fault>(set.name.clone())
+            Ok::<_, Fault>((set.name.clone(), true))
         })
         .await?;
+    for product in engine.read(products::all)?.into_iter().filter(|p| changed && p.criteria == name) {
+        due_again(engine, &product.name).await?;
+    }
     Ok(name)
 }

@@ -178,6 +178,7 @@ pub async fn record_fact(
         normalised: String::new(),
         digest: [0; 32],
         findings: None,
+        vex: None,
     };
     let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;

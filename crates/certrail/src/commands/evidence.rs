@@ -5,10 +5,9 @@ mod inspect;
 
 use std::path::PathBuf;
 
-use certrail_domain::Time;
 use serde_json::{Value, json};
 
-use super::{Global, print_json};
+use super::{Global, moment, print_json};
 use crate::{
     ci,
     client::Client,
@@ -85,19 +84,6 @@ fn not_empty(flag: &str, value: Option<&str>) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// A day or a moment: a day means its beginning in UTC.
-fn moment(text: &str) -> Result<Time, Failure> {
-    let day = format!("{text}T00:00:00Z");
-    Time::parse(text).or_else(|_| Time::parse(&day)).map_err(|_| {
-        Failure::new(
-            USAGE,
-            "Nothing was sent.",
-            format!("`{text}` is no date."),
-            "Write it as 2026-11-20, or with time and zone as 2026-11-20T06:00:00Z.",
-        )
-    })
 }
 
 fn add(global: &Global, args: &Add) -> Result<u8, Failure> {

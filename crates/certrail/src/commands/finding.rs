@@ -1,8 +1,9 @@
 //! `certrail finding`: what scans found, by due date, and the life of one.
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use super::{Global, print_json};
+use super::{Global, moment, print_json};
 use crate::{
     client::{Client, segment},
     failure::Failure,
@@ -14,6 +15,16 @@ pub(crate) enum Command {
     List(List),
     /// Show one with its life.
     Show(Show),
+    /// Say what you found out, or that it is being worked on.
+    Triage(Triage),
+    /// Ask that one be accepted, or be held for a false positive or not affected; somebody else approves.
+    Decide(Box<Decide>),
+    /// Approve a decision that somebody else asked for.
+    Approve(Decision),
+    /// Reject a decision that was asked for.
+    Reject(Decision),
+    /// End a decision before its time, or take back what you asked for.
+    Revoke(Decision),
 }
 
 /// List findings.
@@ -22,9 +33,9 @@ pub(crate) struct List {
     /// Of this product; of all without it.
     #[arg(long)]
     product: Option<String>,
-    /// Those that are fixed or decided, rather than those that are open.
-    #[arg(long)]
-    closed: bool,
+    /// Which: open, decided, suppressed (by the report itself), fixed, closed (all but open), all.
+    #[arg(long, default_value = "open")]
+    show: String,
     /// Go on behind the finding with this cursor.
     #[arg(long)]
     after: Option<String>,
@@ -37,6 +48,93 @@ pub(crate) struct List {
 #[derive(clap::Args)]
 pub(crate) struct Show {
     /// Its id, fnd_…
+    id: String,
+}
+
+/// Say what you found out.
+#[derive(clap::Args)]
+pub(crate) struct Triage {
+    /// The finding, fnd_…
+    id: String,
+    /// What you found out, or what is being done.
+    #[arg(long)]
+    reason: String,
+    /// It is being worked on.
+    #[arg(long)]
+    in_remediation: bool,
+    /// Reachable from the internet.
+    #[arg(long)]
+    exposed: Option<bool>,
+    /// Its exploitation can be automated.
+    #[arg(long)]
+    automatable: Option<bool>,
+    /// Exploiting it gives total control.
+    #[arg(long)]
+    total_impact: Option<bool>,
+    /// Likely to be exploited here.
+    #[arg(long)]
+    likely_exploitable: Option<bool>,
+    /// Potential impact, 1 (least) to 5.
+    #[arg(long)]
+    potential_impact: Option<u8>,
+    /// When the patch was released (2026-11-20 or RFC 3339).
+    #[arg(long)]
+    patch_released: Option<String>,
+}
+
+/// Ask for a decision.
+#[derive(clap::Args)]
+pub(crate) struct Decide {
+    /// The finding, fnd_…
+    id: String,
+    /// What is claimed.
+    #[arg(value_enum)]
+    claim: Claim,
+    /// Why, at least twenty characters.
+    #[arg(long)]
+    reason: String,
+    /// With not-affected: one of the five words of VEX, like `vulnerable_code_not_in_execute_path`.
+    #[arg(long)]
+    justification: Option<String>,
+    /// How far it reaches.
+    #[arg(long, value_enum, default_value = "product")]
+    within: Within,
+    /// The release, or one of the line.
+    #[arg(long)]
+    release: Option<String>,
+    /// Only releases that are known now, not future ones.
+    #[arg(long)]
+    only_now: bool,
+    /// What is done instead.
+    #[arg(long, default_value = "")]
+    compensating: String,
+    /// When it ends (2026-11-20 or RFC 3339); without it in 90 days, or as late as the level allows.
+    #[arg(long)]
+    until: Option<String>,
+    /// Only say what it would change.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Claim {
+    Accept,
+    FalsePositive,
+    NotAffected,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Within {
+    Release,
+    Line,
+    Product,
+    Everywhere,
+}
+
+/// A decision by its id.
+#[derive(clap::Args)]
+pub(crate) struct Decision {
+    /// The decision, exc_…
     id: String,
 }
 
@@ -53,14 +151,87 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             }
             Ok(0)
         }
+        Command::Triage(args) => triage(global, &client, &args),
+        Command::Decide(args) => decide(global, &client, &args),
+        Command::Approve(args) => end(global, &client, &args, "approve"),
+        Command::Reject(args) => end(global, &client, &args, "reject"),
+        Command::Revoke(args) => end(global, &client, &args, "revoke"),
     }
+}
+
+fn triage(global: &Global, client: &Client, args: &Triage) -> Result<u8, Failure> {
+    let to = if args.in_remediation { "in_remediation" } else { "triaged" };
+    let patch_released = args.patch_released.as_deref().map(moment).transpose()?;
+    let mut assessment = json!({
+        "exposed": args.exposed, "automatable": args.automatable, "total_impact": args.total_impact,
+        "likely_exploitable": args.likely_exploitable, "potential_impact": args.potential_impact,
+        "patch_released": patch_released,
+    });
+    if let Some(fields) = assessment.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    let body = json!({ "to": to, "reason": args.reason, "assessment": assessment });
+    let finding: Value =
+        client.json(&Method::POST, &format!("/api/v1/findings/{}/triage", segment(&args.id)), &body)?;
+    if global.json() {
+        print_json(&finding);
+    } else {
+        let due = finding["due"].as_str().map_or("no limit", |d| d.get(..10).unwrap_or(d));
+        println!("{} is {}, due {due}.", text(&finding, "id"), text(&finding, "state").replace('_', " "));
+    }
+    Ok(0)
+}
+
+fn decide(global: &Global, client: &Client, args: &Decide) -> Result<u8, Failure> {
+    let until = args.until.as_deref().map(moment).transpose()?;
+    let body = json!({
+        "claim": word_of(args.claim), "within": word_of(args.within), "release": args.release,
+        "future": !args.only_now, "reason": args.reason, "justification": args.justification,
+        "compensating": args.compensating, "expires_at": until,
+    });
+    let address = format!("/api/v1/findings/{}", segment(&args.id));
+    let effect: Value = client.json(&Method::POST, &format!("{address}/effect"), &body)?;
+    if args.dry_run {
+        if global.json() {
+            print_json(&effect);
+        } else {
+            println!("{}", text(&effect, "sentence"));
+        }
+        return Ok(0);
+    }
+    let decision: Value = client.json(&Method::POST, &format!("{address}/decisions"), &body)?;
+    if global.json() {
+        print_json(&decision);
+        return Ok(0);
+    }
+    let until = text(&decision, "expires_at");
+    println!("{} is asked for, until {}.", text(&decision, "id"), until.get(..10).unwrap_or(until));
+    println!("  {}", text(&effect, "sentence"));
+    println!("  Somebody else approves it: certrail finding approve {}", text(&decision, "id"));
+    Ok(0)
+}
+
+/// The word the API uses.
+fn word_of(value: impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|v| v.get_name().replace('-', "_")).unwrap_or_default()
+}
+
+fn end(global: &Global, client: &Client, args: &Decision, verb: &str) -> Result<u8, Failure> {
+    let address = format!("/api/v1/finding-decisions/{}/{verb}", segment(&args.id));
+    let decision: Value = client.json(&Method::POST, &address, &json!({}))?;
+    if global.json() {
+        print_json(&decision);
+    } else {
+        println!("{} is {}.", text(&decision, "id"), text(&decision, "state"));
+    }
+    Ok(0)
 }
 
 fn list(global: &Global, client: &Client, args: &List) -> Result<u8, Failure> {
     let limit = args.limit.to_string();
     let mut query: Vec<(&str, &str)> = vec![("limit", &limit)];
     query.extend(args.product.as_deref().map(|p| ("product", p)));
-    query.extend(args.closed.then_some(("closed", "true")));
+    query.push(("show", &args.show));
     query.extend(args.after.as_deref().map(|a| ("after", a)));
     let cards: Vec<Value> = client.get("/api/v1/findings", &query)?;
     if global.json() {
@@ -82,7 +253,7 @@ fn list(global: &Global, client: &Client, args: &List) -> Result<u8, Failure> {
     match cards.last() {
         Some(last) if cards.len() as u64 == args.limit => println!("More: --after {}", text(last, "cursor")),
         Some(_) => {}
-        None => println!("Nothing {}.", if args.closed { "is fixed or decided" } else { "is open" }),
+        None => println!("Nothing is there (--show {}).", args.show),
     }
     Ok(0)
 }
@@ -92,9 +263,24 @@ fn show(view: &Value) {
     println!("  {}", what(&view["seen"]));
     let due = view["due"].as_str().unwrap_or("no limit");
     println!("  first seen {}, clock from {}, due {due}", text(view, "first_seen"), text(view, "clock_from"));
+    for deadline in view["deadlines"].as_array().into_iter().flatten() {
+        let (clock, at) = (text(deadline, "clock"), text(deadline, "at"));
+        println!(
+            "  {clock}: {} hours from {} on {}, so {at}",
+            deadline["hours"],
+            text(deadline, "start"),
+            text(deadline, "from")
+        );
+    }
     println!("  fingerprint {}", text(&view["seen"], "fingerprint"));
     for step in view["moves"].as_array().into_iter().flatten() {
-        println!("  {}  {} (entry {})", text(step, "at"), text(step, "to"), step["entry"]);
+        let (at, to, by, why) = (text(step, "at"), text(step, "to"), text(step, "by"), text(step, "why"));
+        println!("  {at}  {} by {by}: {why} (entry {})", to.replace('_', " "), step["entry"]);
+    }
+    for decision in view["decisions"].as_array().into_iter().flatten() {
+        let (id, claim, state) = (text(decision, "id"), text(decision, "claim"), text(decision, "state"));
+        let (until, reason) = (text(decision, "expires_at"), text(decision, "reason"));
+        println!("  {id}  {} {state}, until {until}: {reason}", claim.replace('_', " "));
     }
     for by in view["seen_by"].as_array().into_iter().flatten() {
         let release = by["release"].as_str().map(|r| format!(" in {r}")).unwrap_or_default();

@@ -16,13 +16,14 @@ mod verify;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use certrail_domain::Time;
 use serde_json::Value;
 
 use crate::{
     bench,
     client::Client,
     demo,
-    failure::Failure,
+    failure::{Failure, USAGE},
     spool::{self, Endpoint},
 };
 
@@ -168,6 +169,19 @@ pub(crate) fn send_fact(client: &Client, body: &Value, strict: bool) -> Result<S
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// A day or a moment: a day means its beginning in UTC.
+pub(crate) fn moment(text: &str) -> Result<Time, Failure> {
+    let day = format!("{text}T00:00:00Z");
+    Time::parse(text).or_else(|_| Time::parse(&day)).map_err(|_| {
+        Failure::new(
+            USAGE,
+            "Nothing was sent.",
+            format!("`{text}` is no date."),
+            "Write it as 2026-11-20, or with time and zone as 2026-11-20T06:00:00Z.",
+        )
+    })
 }
 
 /// Prints a JSON value the way it was asked for.

@@ -6,12 +6,14 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use certrail_domain::{Role, Time};
-use certrail_usecases::{Caller, Clock, Engine, Loss, Renderer, is_set_up, put_criteria, setup_link, system_clock};
+use certrail_usecases::{
+    Caller, Clock, Engine, Loss, Renderer, end_decisions, is_set_up, put_criteria, setup_link, system_clock,
+};
 use certrail_web::{App, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -84,13 +86,32 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             engine.head().size(),
             begun.elapsed().as_secs_f64()
         );
+        let housekeeping = tokio::spawn(end_decisions_in_time(engine.clone()));
         let app = app_at(engine.clone(), None, args.public_url.clone())?;
         axum::serve(listener, router(app)).with_graceful_shutdown(stop()).await?;
+        housekeeping.abort();
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
         println!("Stopped. Everything acknowledged is on disk.");
         Ok(0)
     })
+}
+
+/// Every minute: findings whose decision has ended stand again where something has to be done. Verdicts do not wait for
+/// this.
+async fn end_decisions_in_time(engine: Arc<Engine>) {
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        minute.tick().await;
+        match end_decisions(&engine).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "decisions about findings have ended"),
+            Err(problem) => {
+                tracing::warn!(%problem, "decisions that have ended were not recorded; the next minute tries again")
+            }
+        }
+    }
 }
 
 /// Opens a data folder and makes sure that the built-in criteria are on record.

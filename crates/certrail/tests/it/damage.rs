@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 38] = [
+const DAMAGE: [(&str, &str); 47] = [
     ("UPDATE signal SET normalised = replace(normalised, 'success', 'failure')", "another normalised form"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "another kind or source"),
@@ -50,6 +50,15 @@ const DAMAGE: [(&str, &str); 38] = [
         "owns other things than follow from its cut",
     ),
     ("UPDATE criteria SET text = text || ' '", "(criteria set) is not what it tells"),
+    ("UPDATE finding SET state = 'accepted', shelf = 1, until = 1", "is not kept as the log tells it"),
+    ("UPDATE finding SET level = 0", "is not kept as the log tells it"),
+    ("UPDATE finding SET clock_from = clock_from + 1", "is not kept as the log tells it"),
+    ("UPDATE finding SET due = due + 1", "is not kept as the log tells it"),
+    ("UPDATE finding SET name = 'harmless'", "is not kept as the log tells it"),
+    ("DELETE FROM finding_move", "steps of findings"),
+    ("UPDATE scan SET found = zeroblob(0)", "does not say of"),
+    ("DELETE FROM scan", "is not kept"),
+    ("DELETE FROM finding_decision", "(states of decisions about findings) is not what it tells"),
 ];
 
 fn copy(from: &Path, to: &Path) {

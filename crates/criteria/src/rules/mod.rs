@@ -19,7 +19,10 @@ mod tests;
 mod validation;
 mod work_item;
 
-use certrail_domain::{Cause, EvidenceId, Key, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict, facts::ScanKind};
+use certrail_domain::{
+    Cause, Clock, EvidenceId, Key, Limits, OwnDays, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict,
+    facts::ScanKind,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Evidence, Input, World};
@@ -69,7 +72,10 @@ pub enum Rule {
     },
     /// No open finding is past its limit.
     Findings {
-        /// Days for critical ones.
+        /// The clocks that run; the one that ends first counts.
+        #[serde(default = "own")]
+        clocks: Vec<Clock>,
+        /// Days for critical ones, by our own clock.
         critical_days: i64,
         /// Days for high ones.
         high_days: i64,
@@ -117,6 +123,11 @@ pub enum Rule {
 /// Days a database of vulnerabilities may be behind when nothing else is said (compliance T15: 24 to 72 hours).
 const fn three() -> i64 {
     3
+}
+
+/// The clock where a set names none.
+fn own() -> Vec<Clock> {
+    vec![Clock::Own]
 }
 
 /// What a check is about.
@@ -168,6 +179,18 @@ impl Rule {
         }
     }
 
+    /// The clocks it holds findings to, if it does.
+    #[must_use]
+    pub fn limits(&self) -> Option<Limits> {
+        match self {
+            Self::Findings { clocks, critical_days, high_days, medium_days, low_days } => Some(Limits {
+                clocks: clocks.clone(),
+                own: OwnDays { critical: *critical_days, high: *high_days, medium: *medium_days, low: *low_days },
+            }),
+            _ => None,
+        }
+    }
+
     pub(crate) fn run(&self, scope: &Scope<'_>) -> Found {
         match self {
             Self::WorkItem => work_item::check(scope),
@@ -184,9 +207,7 @@ impl Rule {
                 };
                 scan::check(scope, *target, &limits)
             }
-            Self::Findings { critical_days, high_days, medium_days, low_days } => {
-                findings::check(scope, [*low_days, *medium_days, *high_days, *critical_days])
-            }
+            Self::Findings { .. } => findings::check(scope, &self.limits().unwrap_or_default()),
             Self::Sbom => sbom::check(scope),
             Self::SignOff { meaning } => sign_off::check(scope, meaning),
             Self::RollbackTarget => rollback_target::check(scope),

@@ -1,12 +1,12 @@
 //! T14–T16: a scan of the exact object ran to its end, saw everything, knew enough, and is fresh.
 
 use certrail_domain::{
-    Cause, Facts, Interval, Key, Row, RuleResult, Subject, Time, Truth, Verdict,
+    Cause, Facts, FindingDecision, Interval, Key, Row, RuleResult, Subject, Time, Truth, Verdict,
     facts::{Scan, ScanDoubt, ScanKind},
 };
 
 use super::{About, Found, Object, Scope, rule};
-use crate::Evidence;
+use crate::{Evidence, findings::decision_on};
 
 pub(super) fn check(scope: &Scope<'_>, on: Object, limits: &Limits<'_>) -> Found {
     let release = scope.input.release;
@@ -135,12 +135,25 @@ fn one(
             row(Verdict::Failed, Cause::Expired, sentence, inputs)
         }
         None => match limits.max_findings.filter(|max| total > *max) {
-            Some(max) => row(
-                Verdict::Failed,
-                Cause::BelowThreshold,
-                format!("{tool} found {total} in {}; {max} are allowed.", subject.name),
-                inputs,
-            ),
+            Some(max) => {
+                let sentence = format!("{tool} found {total} in {}; {max} are allowed.", subject.name);
+                match excepted(scope, e, max) {
+                    Some(decision) => Row {
+                        exception: Some(decision.id.clone()),
+                        ..row(
+                            Verdict::Excepted,
+                            Cause::Excepted,
+                            format!(
+                                "The rule was not met ({}); {}",
+                                sentence.trim_end_matches('.'),
+                                decision.sentence(|account| scope.input.identities.name(account).to_owned())
+                            ),
+                            inputs,
+                        )
+                    },
+                    None => row(Verdict::Failed, Cause::BelowThreshold, sentence, inputs),
+                }
+            }
             None => row(
                 Verdict::Passed,
                 Cause::Satisfied,
@@ -150,6 +163,23 @@ fn one(
         },
     };
     (row, results)
+}
+
+/// A decision of those that cover so many of a scan's findings that no more are left than are allowed.
+fn excepted<'a>(scope: &'a Scope<'_>, e: &Evidence, max: u64) -> Option<&'a FindingDecision> {
+    let tracked = &scope.input.findings;
+    let (mut left, mut newest) = (0, None);
+    for seen in tracked.scans.get(&e.log_index)?.iter().filter(|s| !s.suppressed) {
+        let known = tracked.known.get(&seen.finding)?;
+        match decision_on(scope.input, &known.id, scope.world.as_of) {
+            Some(decision) => {
+                newest =
+                    newest.filter(|n: &&FindingDecision| n.requested_at >= decision.requested_at).or(Some(decision));
+            }
+            None => left += 1,
+        }
+    }
+    newest.filter(|_| left <= max)
 }
 
 /// Why a scan proves nothing.

@@ -183,6 +183,26 @@ pub struct FindingSeen {
     pub first_seen: Option<Time>,
 }
 
+impl FindingSeen {
+    /// What people call it: the affected part before what is broken.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let title = if self.title.is_empty() { &self.rule } else { &self.title };
+        let name = match &self.component {
+            Some(Component { name, version: Some(version), .. }) => format!("{name} {version}: {title}"),
+            Some(Component { name, .. }) => format!("{name}: {title}"),
+            None => title.clone(),
+        };
+        name.chars().take(200).collect()
+    }
+
+    /// Whether its source says that it is being exploited (CISA KEV).
+    #[must_use]
+    pub fn is_exploited(&self) -> bool {
+        self.severity.known_exploited == Some(true)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

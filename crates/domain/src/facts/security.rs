@@ -215,6 +215,19 @@ pub enum ScanDoubt<'a> {
     Undated,
 }
 
+impl ScanDoubt<'_> {
+    /// Why, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Failed => "It says that it did not run to its end.".to_owned(),
+            Self::Partial(why) => format!("It did not look at everything: {}.", why.trim_end_matches('.')),
+            Self::Empty => "It does not show that it looked at anything.".to_owned(),
+            Self::Undated => "It does not say how old its database of vulnerabilities is.".to_owned(),
+        }
+    }
+}
+
 /// How old a scanner's knowledge of vulnerabilities is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -321,6 +334,38 @@ pub enum AlertSource {
     Dependency,
     /// Secrets.
     SecretScanning,
+}
+
+impl AlertSource {
+    /// The name used in fingerprints.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CodeScanning => "code_scanning",
+            Self::Dependency => "dependency",
+            Self::SecretScanning => "secret_scanning",
+        }
+    }
+}
+
+impl AlertSource {
+    /// The kind of scan behind it.
+    #[must_use]
+    pub const fn kind(self) -> ScanKind {
+        match self {
+            Self::CodeScanning => ScanKind::Sast,
+            Self::Dependency => ScanKind::Sca,
+            Self::SecretScanning => ScanKind::Secret,
+        }
+    }
+}
+
+impl Alert {
+    /// What makes it the same one at its next event: feed, repository and number.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("alert:{}:{}#{}", self.source.name(), self.repository, self.number)
+    }
 }
 
 /// A forge's alert about one issue, as it stood at one event.

@@ -35,11 +35,21 @@ pub enum Table {
     Alias,
     /// Which product owns which repository.
     Repository,
+    /// Findings.
+    Finding,
+    /// Steps in the lives of findings.
+    FindingMove,
+    /// Every state of every decision about findings.
+    FindingDecision,
+    /// What people said of findings.
+    FindingTriage,
+    /// What scans saw.
+    Scan,
 }
 
 impl Table {
     /// Every one of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Signal,
         Self::Delivery,
         Self::Subject,
@@ -55,6 +65,11 @@ impl Table {
         Self::Cut,
         Self::Alias,
         Self::Repository,
+        Self::Finding,
+        Self::FindingMove,
+        Self::FindingDecision,
+        Self::FindingTriage,
+        Self::Scan,
     ];
 
     /// What its rows are, for people.
@@ -76,6 +91,11 @@ impl Table {
             Self::Cut => "cuts of releases",
             Self::Alias => "former names of releases",
             Self::Repository => "repositories of products",
+            Self::Finding => "findings",
+            Self::FindingMove => "steps of findings",
+            Self::FindingDecision => "states of decisions about findings",
+            Self::FindingTriage => "words about findings",
+            Self::Scan => "lists of scans",
         }
     }
 }
@@ -101,6 +121,11 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
         Table::Cut => "SELECT COUNT(*) FROM cut",
         Table::Alias => "SELECT COUNT(*) FROM release_alias",
         Table::Repository => "SELECT COUNT(*) FROM product_repository",
+        Table::Finding => "SELECT COUNT(*) FROM finding",
+        Table::FindingMove => "SELECT COUNT(*) FROM finding_move",
+        Table::FindingDecision => "SELECT COUNT(*) FROM finding_decision",
+        Table::FindingTriage => "SELECT COUNT(*) FROM finding_triage",
+        Table::Scan => "SELECT COUNT(*) FROM scan",
     };
     Ok(tx.first(sql, &[], |r| r.uint(0))?.unwrap_or(0))
 }
@@ -127,6 +152,8 @@ pub fn state(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<State>> {
         Table::Product => "SELECT name, '', document, NULL FROM product_version WHERE from_index = ?1",
         Table::Person => "SELECT id, '', document, to_index FROM person WHERE log_index = ?1",
         Table::Exception => "SELECT id, release, document, to_index FROM exception WHERE log_index = ?1",
+        Table::FindingDecision => "SELECT id, product, document, to_index FROM finding_decision WHERE log_index = ?1",
+        Table::FindingTriage => "SELECT '', product, document, NULL FROM finding_triage WHERE log_index = ?1",
         _ => return Ok(None),
     };
     tx.first(sql, &[log_index.into()], |r| {

@@ -1,4 +1,4 @@
-//! Findings across scans: what is known of each, what each scan saw, who still sees it.
+//! Findings across scans: what is known of each, and each step in its life.
 
 use certrail_domain::{
     Finding, FindingId, FindingMove, FindingState, Time,
@@ -19,46 +19,64 @@ pub struct StoredFinding {
     pub finding: Finding,
 }
 
-/// What a scan saw: a finding's row, how grave, and whether the report left it out itself.
+/// What lists are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Saw {
-    /// The finding's row.
-    pub finding: i64,
-    /// How grave this scan found it.
-    pub level: Level,
-    /// The report marks it as suppressed.
-    pub suppressed: bool,
+pub enum Shelf {
+    /// Something has to be done about it.
+    Open,
+    /// Accepted, a false positive, or not affected.
+    Decided,
+    /// The report of the newest scan leaves it out itself.
+    Suppressed,
+    /// No scan sees it any longer.
+    Fixed,
 }
 
-/// A scan and what it saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredScan {
-    /// Its entry in the log.
-    pub log_index: u64,
-    /// Its scope's row.
-    pub scope: i64,
-    /// It closes what it does not see.
-    pub complete: bool,
-    /// When it was made.
-    pub at: Time,
-    /// What it saw, by row.
-    pub found: Vec<Saw>,
+impl Shelf {
+    /// Every shelf.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Decided, Self::Suppressed, Self::Fixed];
+
+    /// The name used in addresses and commands.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Decided => "decided",
+            Self::Suppressed => "suppressed",
+            Self::Fixed => "fixed",
+        }
+    }
+
+    /// The shelf of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Where a finding belongs.
+    #[must_use]
+    pub const fn of(state: FindingState, suppressed: bool) -> Self {
+        match state {
+            FindingState::Fixed => Self::Fixed,
+            FindingState::Accepted | FindingState::FalsePositive | FindingState::NotAffected => Self::Decided,
+            _ if suppressed => Self::Suppressed,
+            _ => Self::Open,
+        }
+    }
+
+    const fn number(self) -> i64 {
+        match self {
+            Self::Open => 0,
+            Self::Decided => 1,
+            Self::Suppressed => 2,
+            Self::Fixed => 3,
+        }
+    }
 }
 
-/// Who sees a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sighting {
-    /// The finding's row.
-    pub finding: i64,
-    /// The scan that saw it last.
-    pub log_index: u64,
-    /// The newest release it was seen in, or 0.
-    pub release: i64,
-}
+pub(super) const LEVELS: [Level; 5] = [Level::Info, Level::Low, Level::Medium, Level::High, Level::Critical];
 
-const LEVELS: [Level; 5] = [Level::Info, Level::Low, Level::Medium, Level::High, Level::Critical];
-
-const fn rank(level: Level) -> u8 {
+pub(super) const fn rank(level: Level) -> u8 {
     match level {
         Level::Info => 0,
         Level::Low => 1,
@@ -68,67 +86,31 @@ const fn rank(level: Level) -> u8 {
     }
 }
 
-/// Packs a list: differences of rows in groups of seven bits, then a byte of level and mark.
-fn pack(found: &[Saw]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(found.len() * 3);
-    let mut before = 0_i64;
-    for saw in found {
-        let mut step = u64::try_from(saw.finding - before).unwrap_or(0);
-        before = saw.finding;
-        loop {
-            let low = (step & 0x7f) as u8;
-            step >>= 7;
-            out.push(if step == 0 { low } else { low | 0x80 });
-            if step == 0 {
-                break;
-            }
-        }
-        out.push(rank(saw.level) << 1 | u8::from(saw.suppressed));
-    }
-    out
+fn level(r: &Row<'_>, column: usize) -> Result<Level> {
+    let level = usize::try_from(r.int(column)?).ok().and_then(|l| LEVELS.get(l).copied());
+    level.ok_or_else(|| StoreError::Damaged("the level of a finding".into()))
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<Saw>> {
-    let damaged = || StoreError::Damaged("the list of a scan cannot be read".into());
-    let (mut out, mut before, mut at) = (Vec::new(), 0_i64, 0);
-    while at < bytes.len() {
-        let (mut step, mut shift) = (0_u64, 0);
-        loop {
-            let byte = *bytes.get(at).ok_or_else(damaged)?;
-            at += 1;
-            step |= u64::from(byte & 0x7f).checked_shl(shift).ok_or_else(damaged)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let mark = *bytes.get(at).ok_or_else(damaged)?;
-        at += 1;
-        before = i64::try_from(step).ok().and_then(|s| before.checked_add(s)).ok_or_else(damaged)?;
-        let level = *LEVELS.get(usize::from(mark >> 1)).ok_or_else(damaged)?;
-        out.push(Saw { finding: before, level, suppressed: mark & 1 == 1 });
-    }
-    Ok(out)
+fn state_named(name: &str) -> Result<FindingState> {
+    FindingState::from_name(name).ok_or_else(|| StoreError::Damaged(format!("a finding in the state {name}")))
 }
 
 fn map(r: &Row<'_>) -> Result<StoredFinding> {
     let key: [u8; 16] = r.bytes(1)?.try_into().map_err(|_| StoreError::Damaged("the key of a finding".into()))?;
-    let state = r.text(4)?;
-    let level = usize::try_from(r.int(5)?).ok().and_then(|l| LEVELS.get(l).copied());
-    let due = r.int(9)?;
+    let (due, until) = (r.int(9)?, r.int(11)?);
     Ok(StoredFinding {
         seq: r.int(0)?,
         finding: Finding {
             id: FindingId::of_key(&key),
             product: r.text(2)?,
             kind: ScanKind::from_name(&r.text(3)?).unwrap_or(ScanKind::Unknown),
-            state: FindingState::from_name(&state)
-                .ok_or_else(|| StoreError::Damaged(format!("a finding in the state {state}")))?,
-            level: level.ok_or_else(|| StoreError::Damaged("the level of a finding".into()))?,
+            state: state_named(&r.text(4)?)?,
+            level: level(r, 5)?,
             first_entry: r.uint(6)?,
             first_seen: Time::from_micros(r.int(7)?),
             clock_from: Time::from_micros(r.int(8)?),
             due: (due != NEVER).then(|| Time::from_micros(due)),
+            until: (until != 0).then(|| Time::from_micros(until)),
             seen: r.json(10)?,
         },
     })
@@ -140,8 +122,8 @@ fn map(r: &Row<'_>) -> Result<StoredFinding> {
 /// When the database fails.
 pub fn by_key(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<StoredFinding>> {
     tx.first(
-        "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document FROM finding
-         WHERE key = ?1",
+        "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until
+         FROM finding WHERE key = ?1",
         &[key.as_slice().into()],
         map,
     )
@@ -153,26 +135,126 @@ pub fn by_key(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<StoredFinding>> {
 /// When the database fails.
 pub fn by_seq(tx: &Tx<'_>, seq: i64) -> Result<Option<StoredFinding>> {
     tx.first(
-        "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document FROM finding
-         WHERE seq = ?1",
+        "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until
+         FROM finding WHERE seq = ?1",
         &[seq.into()],
         map,
     )
 }
 
-/// Where a finding stands, without its document: row, state, level, clock.
+/// Where a finding stands, without its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its row.
+    pub seq: i64,
+    /// Its state.
+    pub state: FindingState,
+    /// How grave a scan found it last.
+    pub level: Level,
+    /// Whether a scan said last that it is exploited.
+    pub exploited: bool,
+    /// When its clock started.
+    pub clock_from: Time,
+    /// The newest fix of it.
+    pub fix: Fix,
+}
+
+fn map_standing(r: &Row<'_>) -> Result<Standing> {
+    Ok(Standing {
+        seq: r.int(0)?,
+        state: state_named(&r.text(1)?)?,
+        level: level(r, 2)?,
+        exploited: r.int(3)? == 1,
+        clock_from: Time::from_micros(r.int(4)?),
+        fix: Fix { release: r.int(5)?, scan: r.uint(6)? },
+    })
+}
+
+/// Where the finding of a key stands.
 ///
 /// # Errors
 /// When the database fails.
-pub fn standing(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<(i64, FindingState, Level, Time)>> {
-    tx.first("SELECT seq, state, level, clock_from FROM finding WHERE key = ?1", &[key.as_slice().into()], |r| {
-        let state = r.text(1)?;
-        let state = FindingState::from_name(&state)
-            .ok_or_else(|| StoreError::Damaged(format!("a finding in the state {state}")))?;
-        let level = usize::try_from(r.int(2)?).ok().and_then(|l| LEVELS.get(l).copied());
-        let level = level.ok_or_else(|| StoreError::Damaged("the level of a finding".into()))?;
-        Ok((r.int(0)?, state, level, Time::from_micros(r.int(3)?)))
+pub fn standing(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<Standing>> {
+    tx.first(
+        "SELECT seq, state, level, exploited, clock_from, fixed_in, fixed_by FROM finding WHERE key = ?1",
+        &[key.as_slice().into()],
+        map_standing,
+    )
+}
+
+/// Where the finding of a row stands.
+///
+/// # Errors
+/// When the database fails or it is not there.
+pub fn standing_of(tx: &Tx<'_>, seq: i64) -> Result<Standing> {
+    tx.first(
+        "SELECT seq, state, level, exploited, clock_from, fixed_in, fixed_by FROM finding WHERE seq = ?1",
+        &[seq.into()],
+        map_standing,
+    )?
+    .ok_or_else(|| StoreError::Damaged(format!("finding {seq} is not there")))
+}
+
+/// What an evaluation rests on: what never changes of a finding, and its clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its id.
+    pub id: FindingId,
+    /// What it was called when it was first seen.
+    pub name: String,
+    /// The entry that told of it first.
+    pub first_entry: u64,
+    /// When its clock had started.
+    pub clock_from: Time,
+}
+
+/// A finding as it was known at a log position.
+///
+/// # Errors
+/// When the database fails or it is not there.
+pub fn known_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Known> {
+    let row = tx.first(
+        "SELECT key, name, clock_from, clock_index, first_at, first_index FROM finding WHERE seq = ?1",
+        &[seq.into()],
+        |r| Ok((r.bytes(0)?, r.text(1)?, r.int(2)?, r.uint(3)?, r.int(4)?, r.uint(5)?)),
+    )?;
+    let damaged = || StoreError::Damaged(format!("finding {seq} is not there"));
+    let (key, name, newest, since, first, first_entry) = row.ok_or_else(damaged)?;
+    let key: [u8; 16] = key.try_into().map_err(|_| damaged())?;
+    let clock = if since < position {
+        newest
+    } else {
+        // It was reopened later than that.
+        let before = tx.first(
+            "SELECT at FROM finding_move WHERE finding = ?1 AND log_index < ?2 AND state IN ('detected', 'reopened')
+             ORDER BY log_index DESC LIMIT 1",
+            &[seq.into(), position.into()],
+            |r| r.int(0),
+        )?;
+        before.unwrap_or(first)
+    };
+    Ok(Known { id: FindingId::of_key(&key), name, first_entry, clock_from: Time::from_micros(clock) })
+}
+
+/// The shelf a finding stands on, and the entry from which on its clock is known.
+///
+/// # Errors
+/// When the database fails.
+pub fn shelf(tx: &Tx<'_>, seq: i64) -> Result<Option<(Shelf, u64)>> {
+    tx.first("SELECT shelf, clock_index FROM finding WHERE seq = ?1", &[seq.into()], |r| {
+        let number = r.int(0)?;
+        let shelf = Shelf::ALL.into_iter().find(|s| s.number() == number);
+        Ok((shelf.ok_or_else(|| StoreError::Damaged("the shelf of a finding".into()))?, r.uint(1)?))
     })
+}
+
+/// The fingerprint of a finding.
+///
+/// # Errors
+/// When the database fails or it is not there.
+pub fn fingerprint(tx: &Tx<'_>, seq: i64) -> Result<String> {
+    let found = by_seq(tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("finding {seq} is not there")))?;
+    Ok(found.finding.seen.fingerprint)
 }
 
 /// The newest row.
@@ -188,19 +270,22 @@ pub fn last_seq(tx: &Tx<'_>) -> Result<i64> {
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &Tx<'_>, seq: i64, key: &[u8; 16], f: &Finding, document: &str) -> Result<()> {
+    let suppressed = f.seen.suppressed.is_some();
     tx.exec(
-        "INSERT INTO finding (seq, key, product, kind, state, open, suppressed, level, fixed_in, fixed_by, first_index,
-            first_at, clock_from, due, document)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO finding (seq, key, product, kind, name, state, shelf, suppressed, level, exploited, fixed_in,
+            fixed_by, first_index, first_at, clock_from, clock_index, due, until, document)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?11, ?14, 0, ?15)",
         &[
             seq.into(),
             key.as_slice().into(),
             (&f.product).into(),
             f.kind.name().into(),
+            (&f.seen.name()).into(),
             f.state.name().into(),
-            i64::from(f.state.is_open() && f.seen.suppressed.is_none()).into(),
-            i64::from(f.seen.suppressed.is_some()).into(),
+            Shelf::of(f.state, suppressed).number().into(),
+            i64::from(suppressed).into(),
             i64::from(rank(f.level)).into(),
+            i64::from(f.seen.is_exploited()).into(),
             f.first_entry.into(),
             f.first_seen.as_micros().into(),
             f.clock_from.as_micros().into(),
@@ -211,28 +296,36 @@ pub fn insert(tx: &Tx<'_>, seq: i64, key: &[u8; 16], f: &Finding, document: &str
     Ok(())
 }
 
+/// What a newer scan says of a finding.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenAgain<'a> {
+    /// How grave.
+    pub level: Level,
+    /// It is known to be exploited.
+    pub exploited: bool,
+    /// The report leaves it out itself.
+    pub suppressed: bool,
+    /// When it is due now.
+    pub due: Option<Time>,
+    /// What it looks like.
+    pub document: &'a str,
+}
+
 /// A scan sees a finding again: level, due date and what it looks like follow the newest scan.
 ///
 /// # Errors
 /// When the database fails.
-pub fn see_again(
-    tx: &Tx<'_>,
-    seq: i64,
-    level: Level,
-    suppressed: bool,
-    due: Option<Time>,
-    document: &str,
-) -> Result<()> {
+pub fn see_again(tx: &Tx<'_>, standing: &Standing, seen: SeenAgain<'_>) -> Result<()> {
     tx.exec(
-        "UPDATE finding SET level = ?2, suppressed = ?3, due = ?4, document = ?5,
-            open = CASE WHEN ?3 = 0 AND state IN ('detected', 'reopened', 'triaged', 'in_remediation') THEN 1 ELSE 0 END
-         WHERE seq = ?1",
+        "UPDATE finding SET level = ?2, exploited = ?3, suppressed = ?4, shelf = ?5, due = ?6, document = ?7 WHERE seq = ?1",
         &[
-            seq.into(),
-            i64::from(rank(level)).into(),
-            i64::from(suppressed).into(),
-            due.map_or(NEVER, Time::as_micros).into(),
-            document.into(),
+            standing.seq.into(),
+            i64::from(rank(seen.level)).into(),
+            i64::from(seen.exploited).into(),
+            i64::from(seen.suppressed).into(),
+            Shelf::of(standing.state, seen.suppressed).number().into(),
+            seen.due.map_or(NEVER, Time::as_micros).into(),
+            seen.document.into(),
         ],
     )?;
     Ok(())
@@ -245,19 +338,6 @@ pub struct Fix {
     pub release: i64,
     /// The scan's entry.
     pub scan: u64,
-}
-
-/// Where a finding stands, and the newest fix of it.
-///
-/// # Errors
-/// When the database fails.
-pub fn state(tx: &Tx<'_>, seq: i64) -> Result<Option<(FindingState, Fix)>> {
-    tx.first("SELECT state, fixed_in, fixed_by FROM finding WHERE seq = ?1", &[seq.into()], |r| {
-        let state = r.text(0)?;
-        let state = FindingState::from_name(&state)
-            .ok_or_else(|| StoreError::Damaged(format!("a finding in the state {state}")))?;
-        Ok((state, Fix { release: r.int(1)?, scan: r.uint(2)? }))
-    })
 }
 
 /// The id of a finding.
@@ -282,38 +362,69 @@ pub fn fixed(tx: &Tx<'_>, seq: i64, fix: Fix) -> Result<()> {
     Ok(())
 }
 
-/// Whether a complete scan of the scope came after an entry.
+/// Moves a finding to a state and keeps the step. `until` is when the decision ends that the state rests on.
 ///
 /// # Errors
 /// When the database fails.
-pub fn complete_after(tx: &Tx<'_>, scope: i64, log_index: u64) -> Result<bool> {
-    let sql = "SELECT 1 FROM scan WHERE scope = ?1 AND complete = 1 AND log_index > ?2 LIMIT 1";
-    Ok(tx.first(sql, &[scope.into(), log_index.into()], |r| r.int(0))?.is_some())
+pub fn move_to(tx: &Tx<'_>, seq: i64, to: FindingState, entry: u64, at: Time, until: Option<Time>) -> Result<()> {
+    let shelf = |suppressed| Shelf::of(to, suppressed).number();
+    tx.exec(
+        "UPDATE finding SET state = ?2, shelf = CASE WHEN suppressed = 0 THEN ?3 ELSE ?4 END, until = ?5 WHERE seq = ?1",
+        &[
+            seq.into(),
+            to.name().into(),
+            shelf(false).into(),
+            shelf(true).into(),
+            until.map_or(0, Time::as_micros).into(),
+        ],
+    )?;
+    step(tx, seq, to, entry, at)
 }
 
-/// Moves a finding to a state and keeps the step. `clock` starts the clock anew, with the due date that follows.
+/// Starts the clock of a finding anew, from `entry` on.
 ///
 /// # Errors
 /// When the database fails.
-pub fn move_to(
-    tx: &Tx<'_>,
-    seq: i64,
-    to: FindingState,
-    entry: u64,
-    at: Time,
-    clock: Option<(Time, Option<Time>)>,
-) -> Result<()> {
+pub fn restart(tx: &Tx<'_>, seq: i64, entry: u64, from: Time) -> Result<()> {
     tx.exec(
-        "UPDATE finding SET state = ?2, open = CASE WHEN suppressed = 0 THEN ?3 ELSE 0 END WHERE seq = ?1",
-        &[seq.into(), to.name().into(), i64::from(to.is_open()).into()],
+        "UPDATE finding SET clock_from = ?2, clock_index = ?3 WHERE seq = ?1",
+        &[seq.into(), from.as_micros().into(), entry.into()],
     )?;
-    if let Some((from, due)) = clock {
-        tx.exec(
-            "UPDATE finding SET clock_from = ?2, due = ?3 WHERE seq = ?1",
-            &[seq.into(), from.as_micros().into(), due.map_or(NEVER, Time::as_micros).into()],
-        )?;
-    }
-    step(tx, seq, to, entry, at)
+    Ok(())
+}
+
+/// Sets when a finding is due.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_due(tx: &Tx<'_>, seq: i64, due: Option<Time>) -> Result<()> {
+    let due = due.map_or(NEVER, Time::as_micros);
+    tx.exec("UPDATE finding SET due = ?2 WHERE seq = ?1", &[seq.into(), due.into()])?;
+    Ok(())
+}
+
+/// The rows of a product's findings behind a row, in order: to go through all of them in steps.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_product(tx: &Tx<'_>, product: &str, after: i64, limit: u64) -> Result<Vec<i64>> {
+    tx.query(
+        "SELECT seq FROM finding WHERE product = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        &[product.into(), after.into(), limit.into()],
+        |r| r.int(0),
+    )
+}
+
+/// Findings whose decision has ended by `now`.
+///
+/// # Errors
+/// When the database fails.
+pub fn ended(tx: &Tx<'_>, now: Time, limit: u64) -> Result<Vec<i64>> {
+    tx.query(
+        "SELECT seq FROM finding WHERE until > 0 AND until <= ?1 ORDER BY until, seq LIMIT ?2",
+        &[now.as_micros().into(), limit.into()],
+        |r| r.int(0),
+    )
 }
 
 /// Keeps a step in the life of a finding.
@@ -336,17 +447,12 @@ pub fn moves(tx: &Tx<'_>, seq: i64) -> Result<Vec<FindingMove>> {
     tx.query(
         "SELECT log_index, state, at FROM finding_move WHERE finding = ?1 ORDER BY log_index",
         &[seq.into()],
-        |r| {
-            let state = r.text(1)?;
-            let to = FindingState::from_name(&state)
-                .ok_or_else(|| StoreError::Damaged(format!("a finding in the state {state}")))?;
-            Ok(FindingMove { entry: r.uint(0)?, to, at: Time::from_micros(r.int(2)?) })
-        },
+        |r| Ok(FindingMove { entry: r.uint(0)?, to: state_named(&r.text(1)?)?, at: Time::from_micros(r.int(2)?) }),
     )
 }
 
 /// A place in a list of findings: due date and row of the last one shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Its due date in microseconds.
     pub due: i64,
@@ -365,135 +471,48 @@ impl Place {
     }
 }
 
-/// Findings by due date, from behind a place on: of one product or of all, open ones or the others.
+/// Findings of one shelf by due date, from behind a place on: of one product or of all.
 ///
 /// # Errors
 /// When the database fails.
-pub fn list(tx: &Tx<'_>, product: Option<&str>, open: bool, after: Place, limit: u64) -> Result<Vec<StoredFinding>> {
-    let open = i64::from(open);
+pub fn list(tx: &Tx<'_>, product: Option<&str>, of: Shelf, after: Place, limit: u64) -> Result<Vec<StoredFinding>> {
+    let shelf = of.number();
     match product {
         Some(product) => tx.query(
-            "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document FROM finding
-             WHERE product = ?1 AND open = ?2 AND (due, seq) > (?3, ?4) ORDER BY due, seq LIMIT ?5",
-            &[product.into(), open.into(), after.due.into(), after.seq.into(), limit.into()],
+            "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until
+             FROM finding
+             WHERE product = ?1 AND shelf = ?2 AND (due, seq) > (?3, ?4) ORDER BY due, seq LIMIT ?5",
+            &[product.into(), shelf.into(), after.due.into(), after.seq.into(), limit.into()],
             map,
         ),
         None => tx.query(
-            "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document FROM finding
-             WHERE open = ?1 AND (due, seq) > (?2, ?3) ORDER BY due, seq LIMIT ?4",
-            &[open.into(), after.due.into(), after.seq.into(), limit.into()],
+            "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until
+             FROM finding
+             WHERE shelf = ?1 AND (due, seq) > (?2, ?3) ORDER BY due, seq LIMIT ?4",
+            &[shelf.into(), after.due.into(), after.seq.into(), limit.into()],
             map,
         ),
     }
 }
 
-/// The row of a scope, made where there is none.
+/// How many of one shelf there are, of one product or of all; counted no further than `most`.
 ///
 /// # Errors
 /// When the database fails.
-pub fn scope(tx: &Tx<'_>, product: &str, name: &str) -> Result<i64> {
-    let find = |tx: &Tx<'_>| {
-        tx.first("SELECT seq FROM scan_scope WHERE product = ?1 AND name = ?2", &[product.into(), name.into()], |r| {
-            r.int(0)
-        })
+pub fn count(tx: &Tx<'_>, product: Option<&str>, of: Shelf, most: u64) -> Result<u64> {
+    let counted = match product {
+        Some(product) => tx.first(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM finding WHERE product = ?1 AND shelf = ?2 LIMIT ?3) AS some",
+            &[product.into(), of.number().into(), most.into()],
+            |r| r.uint(0),
+        ),
+        None => tx.first(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM finding WHERE shelf = ?1 LIMIT ?2) AS some",
+            &[of.number().into(), most.into()],
+            |r| r.uint(0),
+        ),
     };
-    if let Some(seq) = find(tx)? {
-        return Ok(seq);
-    }
-    tx.exec(
-        "INSERT INTO scan_scope (seq, product, name) SELECT COALESCE(MAX(seq), 0) + 1, ?1, ?2 FROM scan_scope",
-        &[product.into(), name.into()],
-    )?;
-    find(tx)?.ok_or_else(|| StoreError::Damaged("a scope that was just made is not there".into()))
-}
-
-/// The product and the name of a scope.
-///
-/// # Errors
-/// When the database fails.
-pub fn scope_named(tx: &Tx<'_>, seq: i64) -> Result<Option<(String, String)>> {
-    tx.first("SELECT product, name FROM scan_scope WHERE seq = ?1", &[seq.into()], |r| Ok((r.text(0)?, r.text(1)?)))
-}
-
-/// Keeps what a scan saw. `found` is sorted by row here.
-///
-/// # Errors
-/// When the database fails.
-pub fn insert_scan(tx: &Tx<'_>, scan: &StoredScan) -> Result<()> {
-    let mut found = scan.found.clone();
-    found.sort_unstable_by_key(|s| s.finding);
-    tx.exec(
-        "INSERT INTO scan (log_index, scope, complete, at, found) VALUES (?1, ?2, ?3, ?4, ?5)",
-        &[
-            scan.log_index.into(),
-            scan.scope.into(),
-            i64::from(scan.complete).into(),
-            scan.at.as_micros().into(),
-            pack(&found).as_slice().into(),
-        ],
-    )?;
-    Ok(())
-}
-
-/// What a scan saw.
-///
-/// # Errors
-/// When the database fails or a list is damaged.
-pub fn scan(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredScan>> {
-    tx.first("SELECT log_index, scope, complete, at, found FROM scan WHERE log_index = ?1", &[log_index.into()], |r| {
-        Ok(StoredScan {
-            log_index: r.uint(0)?,
-            scope: r.int(1)?,
-            complete: r.int(2)? == 1,
-            at: Time::from_micros(r.int(3)?),
-            found: unpack(&r.bytes(4)?)?,
-        })
-    })
-}
-
-/// What a scope sees.
-///
-/// # Errors
-/// When the database fails.
-pub fn sightings(tx: &Tx<'_>, scope: i64) -> Result<Vec<Sighting>> {
-    tx.query("SELECT finding, log_index, release FROM sighting WHERE scope = ?1", &[scope.into()], |r| {
-        Ok(Sighting { finding: r.int(0)?, log_index: r.uint(1)?, release: r.int(2)? })
-    })
-}
-
-/// A scope sees a finding.
-///
-/// # Errors
-/// When the database fails.
-pub fn sight(tx: &Tx<'_>, scope: i64, sighting: Sighting) -> Result<()> {
-    tx.exec(
-        "INSERT INTO sighting (scope, finding, log_index, release) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (scope, finding) DO UPDATE SET log_index = excluded.log_index, release = excluded.release",
-        &[scope.into(), sighting.finding.into(), sighting.log_index.into(), sighting.release.into()],
-    )?;
-    Ok(())
-}
-
-/// A scope no longer sees a finding. Tells whether any other does.
-///
-/// # Errors
-/// When the database fails.
-pub fn lose_sight(tx: &Tx<'_>, scope: i64, finding: i64) -> Result<bool> {
-    tx.exec("DELETE FROM sighting WHERE scope = ?1 AND finding = ?2", &[scope.into(), finding.into()])?;
-    Ok(tx.first("SELECT 1 FROM sighting WHERE finding = ?1 LIMIT 1", &[finding.into()], |r| r.int(0))?.is_some())
-}
-
-/// Who sees a finding: the name of each scope and the release it saw it in last.
-///
-/// # Errors
-/// When the database fails.
-pub fn seen_by(tx: &Tx<'_>, finding: i64) -> Result<Vec<(String, Sighting)>> {
-    tx.query(
-        "SELECT c.name, s.finding, s.log_index, s.release FROM sighting s JOIN scan_scope c ON c.seq = s.scope
-         WHERE s.finding = ?1 ORDER BY c.name",
-        &[finding.into()],
-        |r| Ok((r.text(0)?, Sighting { finding: r.int(1)?, log_index: r.uint(2)?, release: r.int(3)? })),
-    )
+    Ok(counted?.unwrap_or(0))
 }
 
 /// The document of a finding: what a scan saw, as JSON.
@@ -502,26 +521,4 @@ pub fn seen_by(tx: &Tx<'_>, finding: i64) -> Result<Vec<(String, Sighting)>> {
 /// When it cannot be written, which does not happen.
 pub fn document(seen: &FindingSeen) -> Result<String> {
     serde_json::to_string(seen).map_err(|e| StoreError::Damaged(e.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_come_out_as_they_went_in() {
-        let saw = |finding, level, suppressed| Saw { finding, level, suppressed };
-        let list = [
-            saw(1, Level::Critical, false),
-            saw(2, Level::Info, true),
-            saw(130, Level::High, false),
-            saw(1 << 40, Level::Low, true),
-        ];
-        let packed = pack(&list);
-        assert_eq!(unpack(&packed).unwrap(), list);
-        for cut in [1, 3, packed.len() - 1] {
-            assert!(unpack(&packed[..cut]).is_err(), "{cut}");
-        }
-        assert!(unpack(&[0x80; 20]).is_err());
-    }
 }

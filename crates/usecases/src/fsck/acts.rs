@@ -18,7 +18,9 @@ use certrail_store::{
 use data_encoding::BASE64;
 use serde_json::Value;
 
-use super::{Check, bindings::Bound, evaluations::Evaluated, links::Links, records, releases::Folded};
+use super::{
+    Check, bindings::Bound, evaluations::Evaluated, findings::Findings, links::Links, records, releases::Folded,
+};
 use crate::EpochBegan;
 
 /// Everything the log told on the way from its first entry to its last.
@@ -40,6 +42,7 @@ pub(super) struct Told {
     links: Links,
     releases: Folded,
     evaluated: Vec<Evaluated>,
+    findings: Findings,
 }
 
 impl Told {
@@ -48,12 +51,15 @@ impl Told {
     }
 
     /// A signal was captured.
-    pub(super) fn signal(&mut self, index: u64, signal: &StoredSignal, labels: &[String]) {
+    pub(super) fn signal(&mut self, check: &mut Check<'_>, index: u64, signal: &StoredSignal, labels: &[String]) {
         self.count(Table::Signal, 1);
         self.count(Table::Delivery, 1);
         self.count(Table::Subject, records::subjects(signal).len() as u64);
         self.links.told(&signal.signal);
         self.bound.arrived(index, labels);
+        if let Err(e) = self.findings.signal(check, index, signal) {
+            check.report.fault(format!("The findings of entry {index} cannot be compared: {e}."));
+        }
     }
 
     /// A decision was signed.
@@ -73,6 +79,7 @@ impl Told {
             "product" => {
                 self.state(check, Table::Product, act, text("name"), "")?;
                 self.products.insert(text("name"), act.document.clone());
+                self.findings.product(&act.document);
             }
             "person" => self.state(check, Table::Person, act, text("id"), "")?,
             "criteria" => {
@@ -128,8 +135,19 @@ impl Told {
             }
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
             "sign-in-link" => {}
-            // What scans moved is not worked out again yet; the scans themselves are.
-            crate::track::MOVED => {}
+            crate::track::MOVED => self.findings.moved(check, index, &doc),
+            crate::decide_finding::ENDED => self.findings.ended(act, &doc),
+            "finding-triaged" | "finding-in_remediation" => {
+                self.count(Table::FindingTriage, 1);
+                let kept = audit::state(check.tx, Table::FindingTriage, index)?;
+                let same = kept.is_some_and(|s| s.document == act.document && s.release == doc["product"]);
+                differs(check, same, Table::FindingTriage.name(), index);
+                self.findings.triaged(index, &act.document);
+            }
+            other if other.starts_with(crate::decide_finding::DECISION) => {
+                self.state(check, Table::FindingDecision, act, text("id"), &text("product"))?;
+                self.findings.decided(act);
+            }
             other => check.report.fault(format!("Entry {index} tells of `{other}`, which this version does not know.")),
         }
         Ok(())
@@ -261,6 +279,9 @@ impl Told {
                 check.report.fault(format!("The token {} is not as it was made.", token.id));
             }
         }
+        for (table, rows) in self.findings.rows() {
+            self.count(table, rows);
+        }
         self.count(Table::Release, self.releases.len());
         self.count(Table::Cut, self.releases.cut());
         self.count(Table::Repository, repositories);
@@ -280,6 +301,8 @@ impl Told {
         unreadable(check, "Links", outcome);
         let outcome = self.releases.finish(check);
         unreadable(check, "Releases", outcome);
+        let outcome = self.findings.finish(check);
+        unreadable(check, "Findings", outcome);
         let outcome = self.bound.finish(check, &self.releases);
         unreadable(check, "Bindings", outcome);
         let mut of_other_rules = 0;

@@ -7,6 +7,7 @@
 mod acts;
 mod bindings;
 mod evaluations;
+mod findings;
 mod links;
 mod records;
 mod releases;
@@ -157,7 +158,7 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
         match (&read, stored.get(&index), acts.get(&index)) {
             (Some(capture @ Read::Capture { labels, .. }), Some(signal), None) => {
                 records::signal(check, index, bytes, capture, signal)?;
-                told.signal(index, signal, labels);
+                told.signal(check, index, signal, labels);
             }
             (Some(control @ Read::Control { labels, .. }), None, Some(act)) => {
                 records::document(check, index, bytes, control, act);

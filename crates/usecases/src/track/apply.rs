@@ -5,19 +5,21 @@ use std::{
     collections::{BTreeSet, HashMap},
 };
 
-use certrail_domain::{Finding, FindingId, FindingState, Release, ReleaseState, Time, own_due, version_cmp};
+use certrail_domain::{Facts, Finding, FindingId, FindingState, Release, ReleaseState, version_cmp};
 use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
         bindings,
-        findings::{self, Fix, Saw, Sighting, StoredScan},
+        findings::{self, Fix, SeenAgain},
         releases::{self, StoredRelease},
+        scans::{self, Saw, Sighting, StoredScan},
+        signals,
     },
 };
 use serde::Serialize;
 
-use super::Prepared;
+use super::{AlertEvent, Covering, Dues, Prepared, alert, stand};
 use crate::engine::{Batch, Fault};
 
 /// The entry that tells what a scan moved.
@@ -34,14 +36,17 @@ struct Moved {
     reopened: Vec<FindingId>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fixed: Vec<FindingId>,
+    /// Those of the detected and reopened that a decision in force covers at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    covered: Vec<FindingId>,
 }
 
 /// Steps that wait for the entry that tells them: row, id and, for new ones, nothing else.
 #[derive(Default)]
-struct Steps {
-    detected: Vec<(i64, FindingId)>,
-    reopened: Vec<(i64, FindingId)>,
-    fixed: Vec<(i64, FindingId)>,
+pub(super) struct Steps {
+    pub(super) detected: Vec<(i64, FindingId)>,
+    pub(super) reopened: Vec<(i64, FindingId)>,
+    pub(super) fixed: Vec<(i64, FindingId)>,
 }
 
 impl Steps {
@@ -58,17 +63,20 @@ pub(crate) fn arrived(
     bound: &[StoredRelease],
 ) -> Result<(), Fault> {
     let at = prepared.at.filter(|at| *at <= batch.now).unwrap_or(batch.now);
-    let scope = findings::scope(batch.tx, &prepared.product, &prepared.scope)?;
+    let scope = scans::scope(batch.tx, &prepared.product, &prepared.scope)?;
     let newest = newest(bound, &prepared.product);
+    let dues = Dues::of(batch.tx, batch.criteria, &prepared.product, entry)?;
     let mut steps = Steps::default();
     let mut found = Vec::with_capacity(prepared.list.len());
     let mut next = findings::last_seq(batch.tx)?;
     for ready in &prepared.list {
         let seq = match findings::standing(batch.tx, &ready.key)? {
-            Some((seq, _, _, clock)) => {
-                let due = own_due(ready.level, clock);
-                findings::see_again(batch.tx, seq, ready.level, ready.suppressed, due, &ready.document)?;
-                seq
+            Some(standing) => {
+                let (level, exploited, suppressed) = (ready.level, ready.seen.is_exploited(), ready.suppressed);
+                let due = dues.due(standing.seq, level, exploited, standing.clock_from);
+                let seen = SeenAgain { level, exploited, suppressed, due, document: &ready.document };
+                findings::see_again(batch.tx, &standing, seen)?;
+                standing.seq
             }
             None => {
                 next += 1;
@@ -81,7 +89,8 @@ pub(crate) fn arrived(
                     first_seen: at,
                     first_entry: entry,
                     clock_from: at,
-                    due: own_due(ready.level, at),
+                    due: dues.due(next, ready.level, ready.seen.is_exploited(), at),
+                    until: None,
                     seen: ready.seen.clone(),
                 };
                 findings::insert(batch.tx, next, &ready.key, &finding, &ready.document)?;
@@ -89,22 +98,32 @@ pub(crate) fn arrived(
                 next
             }
         };
-        found.push(Saw { finding: seq, level: ready.level, suppressed: ready.suppressed });
+        let exploited = ready.seen.is_exploited();
+        found.push(Saw { finding: seq, level: ready.level, exploited, suppressed: ready.suppressed });
     }
     let scan = StoredScan { log_index: entry, scope, complete: prepared.complete, at, found };
-    findings::insert_scan(batch.tx, &scan)?;
+    scans::insert_scan(batch.tx, &scan)?;
     follow(batch, &scan, newest.as_ref(), &mut steps)?;
     tell(batch, &scan, &prepared.product, &prepared.scope, bound, steps)
 }
 
 /// A scan that was taken in before belongs to other releases now: what it closes and reopens follows from that.
 pub(crate) fn bound_again(batch: &mut Batch<'_>, entry: u64) -> Result<(), Fault> {
-    let Some(scan) = findings::scan(batch.tx, entry)? else { return Ok(()) };
-    let Some((product, scope)) = findings::scope_named(batch.tx, scan.scope)? else { return Ok(()) };
     let mut bound = Vec::new();
     for binding in bindings::of_signal(batch.tx, entry)? {
         bound.extend(releases::by_seq(batch.tx, binding.release)?);
     }
+    let Some(scan) = scans::scan(batch.tx, entry)? else {
+        // An alert that was there before its product was.
+        if let Some(signal) = signals::get(batch.tx, entry)?
+            && let Facts::Alert(told) = &signal.signal.facts
+        {
+            let at = signal.signal.occurred_at.unwrap_or(signal.received);
+            alert(batch, told, AlertEvent { at, entry, only_new: true }, &bound)?;
+        }
+        return Ok(());
+    };
+    let Some((product, scope)) = scans::scope_named(batch.tx, scan.scope)? else { return Ok(()) };
     let mut steps = Steps::default();
     let newest = newest(&bound, &product);
     follow(batch, &scan, newest.as_ref(), &mut steps)?;
@@ -156,10 +175,10 @@ fn follow(
     steps: &mut Steps,
 ) -> Result<(), Fault> {
     let before: HashMap<i64, Sighting> =
-        findings::sightings(batch.tx, scan.scope)?.into_iter().map(|s| (s.finding, s)).collect();
+        scans::sightings(batch.tx, scan.scope)?.into_iter().map(|s| (s.finding, s)).collect();
     let mut known = Releases::default();
     // A scan that becomes known late says nothing that a later one of its scope did not see.
-    let late = findings::complete_after(batch.tx, scan.scope, scan.log_index)?;
+    let late = scans::complete_after(batch.tx, scan.scope, scan.log_index)?;
     let seen: BTreeSet<i64> = scan.found.iter().map(|s| s.finding).collect();
     for finding in &seen {
         let seq = release.map_or(0, |r| r.seq);
@@ -171,12 +190,13 @@ fn follow(
         };
         if stands && before.get(finding).is_none_or(|s| s.log_index < scan.log_index || s.release != seq) {
             let log_index = scan.log_index.max(before.get(finding).map_or(0, |s| s.log_index));
-            findings::sight(batch.tx, scan.scope, Sighting { finding: *finding, log_index, release: seq })?;
+            scans::sight(batch.tx, scan.scope, Sighting { finding: *finding, log_index, release: seq })?;
         }
         if let Some(release) = release
-            && let Some((FindingState::Fixed, fix)) = findings::state(batch.tx, *finding)?
-            && fix.scan < scan.log_index
-            && known.may_speak(batch.tx, release, fix.release)?
+            && let standing = findings::standing_of(batch.tx, *finding)?
+            && standing.state == FindingState::Fixed
+            && standing.fix.scan < scan.log_index
+            && known.may_speak(batch.tx, release, standing.fix.release)?
         {
             let id = findings::id(batch.tx, *finding)?;
             steps.reopened.push((*finding, id));
@@ -191,9 +211,8 @@ fn follow(
         if !known.may_speak(batch.tx, release, sighting.release)? {
             continue;
         }
-        let others = findings::lose_sight(batch.tx, scan.scope, finding)?;
-        let state = findings::state(batch.tx, finding)?;
-        if !others && state.is_some_and(|(state, _)| state != FindingState::Fixed) {
+        let others = scans::lose_sight(batch.tx, scan.scope, finding)?;
+        if !others && findings::standing_of(batch.tx, finding)?.state != FindingState::Fixed {
             findings::fixed(batch.tx, finding, Fix { release: release.seq, scan: scan.log_index })?;
             let id = findings::id(batch.tx, finding)?;
             steps.fixed.push((finding, id));
@@ -204,7 +223,7 @@ fn follow(
 }
 
 /// One entry that tells what moved, and the steps in the lives of the findings.
-fn tell(
+pub(super) fn tell(
     batch: &mut Batch<'_>,
     scan: &StoredScan,
     product: &str,
@@ -216,6 +235,13 @@ fn tell(
         return Ok(());
     }
     let ids = |list: &[(i64, FindingId)]| list.iter().map(|(_, id)| id.clone()).collect();
+    let covering = Covering::of(batch.tx, product, batch.now)?;
+    let mut covered = Vec::new();
+    for (seq, id) in steps.detected.iter().chain(&steps.reopened).filter(|_| !covering.is_empty()) {
+        if covering.covers(batch.tx, *seq, id)? {
+            covered.push((*seq, id.clone()));
+        }
+    }
     let moved = Moved {
         scan: scan.log_index,
         product: product.to_owned(),
@@ -224,19 +250,26 @@ fn tell(
         detected: ids(&steps.detected),
         reopened: ids(&steps.reopened),
         fixed: ids(&steps.fixed),
+        covered: ids(&covered),
     };
     let marks: Vec<[u8; 16]> = bound.iter().map(|s| label(&s.label_key, s.release.id.as_str())).collect();
     let entry = batch.control(MOVED, "certrail", &marks, &moved)?;
+    let dues = Dues::of(batch.tx, batch.criteria, product, entry)?;
     for (seq, _) in steps.detected {
         findings::step(batch.tx, seq, FindingState::Detected, entry, scan.at)?;
     }
     for (seq, _) in steps.reopened {
         // The clock starts anew: what was fixed was not being worked on.
-        let due = findings::by_seq(batch.tx, seq)?.and_then(|f| own_due(f.finding.level, scan.at));
-        findings::move_to(batch.tx, seq, FindingState::Reopened, entry, scan.at, Some((scan.at, due)))?;
+        findings::move_to(batch.tx, seq, FindingState::Reopened, entry, scan.at, None)?;
+        findings::restart(batch.tx, seq, entry, scan.at)?;
+        let standing = findings::standing_of(batch.tx, seq)?;
+        findings::set_due(batch.tx, seq, dues.due_of(&standing))?;
     }
     for (seq, _) in steps.fixed {
-        findings::move_to(batch.tx, seq, FindingState::Fixed, entry, scan.at, None::<(Time, Option<Time>)>)?;
+        findings::move_to(batch.tx, seq, FindingState::Fixed, entry, scan.at, None)?;
+    }
+    for (seq, _) in covered {
+        stand(batch, seq, entry)?;
     }
     Ok(())
 }

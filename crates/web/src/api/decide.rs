@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use certrail_domain::{Exception, ExceptionState, Problem, ProblemKind};
+use certrail_domain::Exception;
 use certrail_usecases::{
     CertifyReceipt, Gate, GateAnswer, NewException, ask_gate, bind_by_hand, certify as certify_release,
     decide_exception, request_exception as ask_for,
@@ -55,21 +55,7 @@ pub(crate) async fn exception(
     SignedIn(caller): SignedIn,
     Path((id, verb)): Path<(String, String)>,
 ) -> Answer<Exception> {
-    let to = match verb.as_str() {
-        "approve" => ExceptionState::Approved,
-        "reject" => ExceptionState::Rejected,
-        "revoke" => ExceptionState::Revoked,
-        _ => {
-            return Err(Problem::new(
-                ProblemKind::NotFound,
-                "no-such-verb",
-                "Nothing was changed.",
-                "An exception can be approved, rejected or revoked.",
-                "Use approve, reject or revoke.",
-            )
-            .into());
-        }
-    };
+    let to = super::findings::state_of(&verb)?;
     Ok(Json(decide_exception(&app.engine, &caller, &id, to).await?))
 }
 

@@ -1,21 +1,25 @@
-//! Findings as JSON.
+//! Findings as JSON: the list, one with its life, what people say and decide.
 
 use axum::{
     Json,
     extract::{Path, Query, State},
 };
-use certrail_domain::Action;
-use certrail_usecases::{FindingCard, FindingView, FindingsWanted, allow, finding_view, list_findings};
+use certrail_domain::{Action, ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
+use certrail_usecases::{
+    Effect, FindingCard, FindingView, FindingsWanted, NewFindingDecision, NewTriage, ReleaseFindings, allow,
+    decide_finding_decision, find_release, finding_effect, finding_view, list_findings, release_findings,
+    request_finding_decision, shelves, triage_finding,
+};
 use serde::Deserialize;
 
-use super::Answer;
+use super::{Answer, Body};
 use crate::{App, blocking::blocking, caller::SignedIn};
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     product: Option<String>,
-    #[serde(default)]
-    closed: bool,
+    /// `open` (the default), `decided`, `suppressed`, `fixed`, `closed`, `all`.
+    show: Option<String>,
     /// The cursor of the last one shown.
     after: Option<String>,
     limit: Option<u64>,
@@ -29,7 +33,7 @@ pub(crate) async fn list(
     allow(&caller, Action::Read)?;
     let wanted = FindingsWanted {
         product: wanted.product,
-        closed: wanted.closed,
+        shelves: shelves(wanted.show.as_deref())?,
         after: wanted.after,
         limit: wanted.limit.unwrap_or(50).clamp(1, 500),
     };
@@ -43,4 +47,70 @@ pub(crate) async fn show(
 ) -> Answer<FindingView> {
     allow(&caller, Action::Read)?;
     Ok(Json(blocking(move || finding_view(&app.engine, &id)).await?))
+}
+
+pub(crate) async fn triage(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+    body: Body<NewTriage>,
+) -> Answer<Finding> {
+    Ok(Json(triage_finding(&app.engine, &caller, &id, body.value).await?))
+}
+
+pub(crate) async fn decide(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+    body: Body<NewFindingDecision>,
+) -> Answer<FindingDecision> {
+    Ok(Json(request_finding_decision(&app.engine, &caller, &id, body.value).await?))
+}
+
+/// What a decision would change; nothing is recorded.
+pub(crate) async fn effect(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+    body: Body<NewFindingDecision>,
+) -> Answer<Effect> {
+    allow(&caller, Action::RequestException)?;
+    Ok(Json(blocking(move || finding_effect(&app.engine, &caller, &id, &body.value)).await?))
+}
+
+pub(crate) async fn decision(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((id, verb)): Path<(String, String)>,
+) -> Answer<FindingDecision> {
+    Ok(Json(decide_finding_decision(&app.engine, &caller, &id, state_of(&verb)?).await?))
+}
+
+/// The state a verb leads to.
+pub(crate) fn state_of(verb: &str) -> Result<ExceptionState, Problem> {
+    match verb {
+        "approve" => Ok(ExceptionState::Approved),
+        "reject" => Ok(ExceptionState::Rejected),
+        "revoke" => Ok(ExceptionState::Revoked),
+        _ => Err(Problem::new(
+            ProblemKind::NotFound,
+            "no-such-verb",
+            "Nothing was changed.",
+            "A decision can be approved, rejected or revoked.",
+            "Use approve, reject or revoke.",
+        )),
+    }
+}
+
+pub(crate) async fn of_release(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+) -> Answer<ReleaseFindings> {
+    allow(&caller, Action::Read)?;
+    let work = move || {
+        let stored = find_release(&app.engine, &product, &version)?;
+        release_findings(&app.engine, &stored)
+    };
+    Ok(Json(blocking(work).await?))
 }

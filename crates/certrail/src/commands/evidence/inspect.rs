@@ -11,7 +11,7 @@ use certrail_formats::{
 };
 use serde_json::{Value, json};
 
-use super::moment;
+use crate::commands::moment;
 use crate::{
     commands::{Global, print_json},
     failure::{Failure, NO, NOT_FOUND, USAGE},

@@ -49,8 +49,8 @@ impl Story {
     /// Rule and state of every finding, in order of rule.
     async fn standing(&self) -> Vec<String> {
         let mut all = Vec::new();
-        for closed in [false, true] {
-            let list = self.get(&format!("/api/v1/findings?product=pay&closed={closed}")).await;
+        for closed in ["open", "closed"] {
+            let list = self.get(&format!("/api/v1/findings?product=pay&show={closed}")).await;
             for f in list.as_array().expect("a list") {
                 all.push(format!("{} {}", f["seen"]["rule"].as_str().unwrap(), f["state"].as_str().unwrap()));
             }
@@ -81,7 +81,7 @@ async fn only_a_complete_scan_of_the_same_scope_closes_and_a_later_one_reopens()
     s.scan("release=1.0.0", &["a", "b"], true).await;
     assert_eq!(s.standing().await, ["a fixed", "b fixed"], "an older release still has them; that is no news");
 
-    let list = s.get("/api/v1/findings?product=pay&closed=true").await;
+    let list = s.get("/api/v1/findings?product=pay&show=closed").await;
     let b = list.as_array().unwrap().iter().find(|f| f["seen"]["rule"] == "b").expect("there").clone();
     let view = s.get(&format!("/api/v1/findings/{}", b["id"].as_str().unwrap())).await;
     let steps: Vec<&str> = view["moves"].as_array().unwrap().iter().map(|m| m["to"].as_str().unwrap()).collect();
@@ -121,4 +121,181 @@ async fn a_scan_counts_for_its_release_when_that_becomes_known() {
     assert_eq!(s.standing().await, ["a detected", "b detected", "c detected"]);
     s.cut("3.0.0", "three").await;
     assert_eq!(s.standing().await, ["a fixed", "b detected", "c detected"]);
+}
+
+const DAY: i64 = 24 * 60;
+
+/// Criteria of two lines: the commit was scanned within the year, and no finding is past its limit.
+const SCANNED: &str = "
+name: scanned
+version: '1'
+about: What this story needs.
+requirements:
+  - id: sast
+    title: Static analysis
+    why: The source was searched.
+    fix: Scan it.
+    check: { kind: scan, of: [sast], target: commit, max_age_days: 365 }
+  - id: findings
+    title: Vulnerability limits
+    why: Weaknesses are fixed in time or accepted.
+    fix: Fix it.
+    check: { kind: findings, critical_days: 7, high_days: 30, medium_days: 90, low_days: 180 }
+";
+
+impl Story {
+    async fn post(&self, who: &str, path: &str, body: Value) -> Result<Value, String> {
+        self.stage
+            .sender
+            .call(at(self.minute), &self.stage.tokens[who], "POST", path, &body)
+            .await
+            .map_err(|e| e.to_string())
+    }
+
+    async fn criteria(&mut self, text: &str, product: &Value) {
+        self.minute += 1;
+        self.stage.clock.set(at(self.minute));
+        let system =
+            Caller { role: Role::Admin, person: None, name: "test".into(), how: "internal".into(), key: "test".into() };
+        certrail_usecases::put_criteria(&self.stage.engine, &system, text.to_owned()).await.expect("admitted");
+        let path = "/api/v1/products/pay";
+        self.stage
+            .sender
+            .call(at(self.minute), &self.stage.tokens["olaf"], "PUT", path, product)
+            .await
+            .expect("a product");
+    }
+
+    /// Whether the gate before certification opens, and what the release's findings requirement says.
+    async fn gate(&self, version: &str) -> (bool, String) {
+        let answer = self
+            .post("anna", &format!("/api/v1/products/pay/releases/{version}/gates/certification"), Value::Null)
+            .await;
+        let stored = find_release(&self.stage.engine, "pay", version).expect("cut");
+        let judged = judge(&self.stage.engine, &stored).expect("judged");
+        let findings = judged.evaluation.requirements.iter().find(|r| r.id == "findings").expect("there");
+        (answer.expect("answers")["allow"] == json!(true), format!("{}: {}", findings.verdict, findings.sentence))
+    }
+
+    async fn only(&self, show: &str) -> Value {
+        let list = self.get(&format!("/api/v1/findings?product=pay&show={show}")).await;
+        let all = list.as_array().expect("a list");
+        assert_eq!(all.len(), 1, "{list:#}");
+        all[0].clone()
+    }
+}
+
+/// The whole life: detected, looked at, accepted for a time, carried by the next release, expired, gate closed, fixed by a
+/// complete scan, reopened.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_life_of_a_finding_opens_and_closes_the_gate() {
+    let mut s = Story::begin().await;
+    s.criteria(SCANNED, &json!({ "repositories": [REPO], "criteria": "scanned" })).await;
+    let detected = at(s.minute + 1);
+    s.scan("release=1.0.0", &["weak-hash"], true).await;
+    let finding = s.only("open").await;
+    let id = finding["id"].as_str().unwrap().to_owned();
+    let address = format!("/api/v1/findings/{id}");
+    assert_eq!((&finding["state"], &finding["level"]), (&json!("detected"), &json!("medium")));
+    assert_eq!(finding["due"], json!(detected.plus(90 * Time::DAY).to_string()));
+    assert!(s.gate("1.0.0").await.0, "within its limit");
+
+    // Looked at: the state moves, nothing else.
+    s.minute += 1;
+    let triage = json!({ "to": "triaged", "reason": "Used for cache keys only." });
+    assert_eq!(s.post("anna", &format!("{address}/triage"), triage.clone()).await.unwrap()["state"], json!("triaged"));
+    let refused = s.stage.sender.call(at(s.minute), &s.stage.ci, "POST", &format!("{address}/triage"), &triage).await;
+    assert!(refused.is_err(), "a pipeline looks at nothing");
+
+    // Past its limit: closed. Accepted for 60 days by somebody else: open.
+    s.minute = 100 * DAY;
+    assert_eq!(
+        s.gate("1.0.0").await.1,
+        format!(
+            "failed: weak-hash (medium) is 9 days over its limit of 90 days from detection on {}, own limits.",
+            detected.date()
+        )
+    );
+    let expires = at(s.minute).plus(60 * Time::DAY);
+    let accept = json!({ "claim": "accept", "reason": "Cache keys are no secrets; it is replaced in the summer.", "expires_at": expires.to_string() });
+    let effect = s.post("anna", &format!("{address}/effect"), accept.clone()).await.unwrap();
+    assert!(effect["sentence"].as_str().unwrap().starts_with("Would unblock pay 1.0.0 (50% → 100%)."), "{effect:#}");
+    let asked = s.post("priya", &format!("{address}/decisions"), accept.clone()).await.unwrap();
+    assert!(!s.gate("1.0.0").await.0, "asked for is not approved");
+    let approve = |id: &Value| format!("/api/v1/finding-decisions/{}/approve", id.as_str().unwrap());
+    assert!(s.post("priya", &approve(&asked["id"]), Value::Null).await.unwrap_err().contains("cannot approve it"));
+    assert!(s.post("anna", &approve(&asked["id"]), Value::Null).await.is_err(), "her role may not");
+    // Taken back, and asked for by Anna instead.
+    s.post("priya", &approve(&asked["id"]).replace("approve", "revoke"), Value::Null).await.unwrap();
+    let asked = s.post("anna", &format!("{address}/decisions"), accept).await.unwrap();
+    s.minute += 1;
+    s.post("priya", &approve(&asked["id"]), Value::Null).await.unwrap();
+    let (opens, why) = s.gate("1.0.0").await;
+    assert!(opens && why.contains("priya accepted this on") && why.contains("Cache keys are no secrets"), "{why}");
+    assert_eq!(s.only("decided").await["state"], json!("accepted"));
+
+    // The next release carries it, and the decision reaches it.
+    s.scan("release=2.0.0", &["weak-hash"], true).await;
+    assert!(s.gate("2.0.0").await.0);
+    let compared = s.get("/api/v1/products/pay/releases/2.0.0/findings").await;
+    assert_eq!(
+        (&compared["previous"], compared["decided"].as_array().unwrap().len()),
+        (&json!("1.0.0"), 1),
+        "{compared:#}"
+    );
+
+    // It ends: the gate closes by itself, and the finding is open again with the clock it always had.
+    s.minute = 161 * DAY;
+    assert!(!s.gate("2.0.0").await.0, "no grace");
+    assert_eq!(s.only("decided").await["state"], json!("accepted"), "nothing has been written yet");
+    assert_eq!(certrail_usecases::end_decisions(&s.stage.engine).await.unwrap(), 1);
+    assert_eq!(certrail_usecases::end_decisions(&s.stage.engine).await.unwrap(), 0);
+    let open = s.only("open").await;
+    assert_eq!((&open["state"], &open["due"]), (&json!("triaged"), &json!(detected.plus(90 * Time::DAY).to_string())));
+
+    // Decided again, it holds again; revoked, it does not.
+    let again = json!({ "claim": "accept", "reason": "The replacement is late by one more month." });
+    let asked = s.post("anna", &format!("{address}/decisions"), again).await.unwrap();
+    assert_eq!(
+        (&asked["renewals"], asked["expires_at"].as_str().unwrap()),
+        (&json!(1), at(s.minute).plus(90 * Time::DAY).to_string().as_str())
+    );
+    s.minute += 1;
+    s.post("priya", &approve(&asked["id"]), Value::Null).await.unwrap();
+    assert!(s.gate("2.0.0").await.0);
+    s.minute += 1;
+    s.post("priya", &approve(&asked["id"]).replace("approve", "revoke"), Value::Null).await.unwrap();
+    assert!(!s.gate("2.0.0").await.0);
+
+    // Fixed by a complete scan, and reopened by the next with a clock of its own.
+    s.scan("release=2.0.0", &[], false).await;
+    assert!(!s.gate("2.0.0").await.0, "a failed scan fixes nothing");
+    s.scan("release=2.0.0", &[], true).await;
+    assert!(s.gate("2.0.0").await.0);
+    assert_eq!(s.only("fixed").await["state"], json!("fixed"));
+    let reopened = at(s.minute + 1);
+    s.scan("release=2.0.0", &["weak-hash"], true).await;
+    let open = s.only("open").await;
+    assert_eq!((&open["state"], &open["due"]), (&json!("reopened"), &json!(reopened.plus(90 * Time::DAY).to_string())));
+    let view = s.get(&address).await;
+    let life: Vec<String> = view["moves"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| format!("{} by {}", m["to"].as_str().unwrap(), m["by"].as_str().unwrap().split('_').next().unwrap()))
+        .collect();
+    assert_eq!(
+        life,
+        [
+            "detected by certrail",
+            "triaged by per",
+            "accepted by per",
+            "triaged by certrail",
+            "accepted by per",
+            "triaged by per",
+            "fixed by certrail",
+            "reopened by certrail"
+        ]
+    );
+    assert_eq!(certrail_usecases::fsck(&s.stage.engine).expect("runs").faults, Vec::<String>::new());
 }

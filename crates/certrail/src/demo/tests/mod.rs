@@ -59,12 +59,12 @@ async fn stage() -> Stage {
         let person = put_person(&engine, &system, account.into(), vec![account.into()], role).await.expect("a person");
         let own =
             Caller { role, person: Some(person.id), name: account.into(), how: "internal".into(), key: account.into() };
-        let token = create_token(&engine, &own, NewToken { name: account.into(), role, days: 30 }, true)
+        let token = create_token(&engine, &own, NewToken { name: account.into(), role, days: 365 }, true)
             .await
             .expect("a token");
         tokens.insert(account, token.secret);
     }
-    let ci = create_token(&engine, &system, NewToken { name: "ci".into(), role: Role::Contributor, days: 30 }, false)
+    let ci = create_token(&engine, &system, NewToken { name: "ci".into(), role: Role::Contributor, days: 365 }, false)
         .await
         .expect("a token")
         .secret;

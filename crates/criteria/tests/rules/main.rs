@@ -5,121 +5,13 @@
     reason = "helpers of a test: values as they are written down"
 )]
 
-use std::sync::Arc;
+mod case;
+mod findings;
 
-use certrail_criteria::{Certification, Criteria, Evidence, Identities, Input, STANDARD, evaluate};
-use certrail_domain::{
-    BindRule, Cause, Evaluation, EvidenceId, Facts, Key, Product, Release, ReleaseState, Signal, Time, Verdict,
-};
+use case::{Case, HEAD, IMAGE, MERGE, OLD, at};
+use certrail_criteria::{Certification, STANDARD};
+use certrail_domain::{BindRule, Cause, ReleaseState, Verdict};
 use serde_json::{Value, json};
-
-const NOON: i64 = 1_770_000_000_000_000;
-const HEAD: &str = "1111111111111111111111111111111111111111";
-const OLD: &str = "2222222222222222222222222222222222222222";
-const MERGE: &str = "3333333333333333333333333333333333333333";
-const IMAGE: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-
-/// Minutes after noon.
-fn at(minutes: i64) -> Time {
-    Time::from_micros(NOON + minutes * 60 * Time::SECOND)
-}
-
-/// A release with its evidence, put together step by step.
-struct Case {
-    release: Release,
-    product: Product,
-    evidence: Vec<Evidence>,
-    people: Vec<(String, String)>,
-    certifications: Vec<Certification>,
-    known: Vec<String>,
-    now: Time,
-    criteria: String,
-}
-
-impl Case {
-    fn new() -> Self {
-        let release = json!({
-            "id": "rel_01", "product": "pay", "version": "2.4.1", "release_type": "normal", "state": "cut",
-            "repository": "acme/pay", "branch": "main", "commit": MERGE, "previous": null, "digests": [IMAGE],
-            "created_at": at(-600).to_string(), "cut_at": at(0).to_string(), "certified_at": null,
-            "shipped_at": null, "planned_at": null, "range_partial": false, "ungated": false,
-        });
-        Self {
-            release: serde_json::from_value(release).unwrap(),
-            product: Product::new("pay", Some("acme/pay")),
-            evidence: Vec::new(),
-            people: Vec::new(),
-            certifications: Vec::new(),
-            known: Vec::new(),
-            now: at(600),
-            criteria: STANDARD.to_owned(),
-        }
-    }
-
-    /// Evidence that happened at a minute and was received then.
-    fn with(self, minute: i64, facts: Value) -> Self {
-        self.told(minute, facts, "github", BindRule::Commit, None)
-    }
-
-    fn told(mut self, minute: i64, facts: Value, connector: &str, rule: BindRule, by: Option<&str>) -> Self {
-        let log_index = self.evidence.len() as u64;
-        let facts: Facts = serde_json::from_value(facts).unwrap();
-        let signal = Signal {
-            source: "github:acme/pay".into(),
-            occurred_at: Some(at(minute)),
-            actor: by.map(certrail_domain::Actor::human),
-            facts,
-            named: vec![Key::commit(MERGE), Key::digest(IMAGE)],
-            warnings: vec![],
-        };
-        let mut tail = [0; 10];
-        tail[9] = u8::try_from(log_index).unwrap();
-        self.evidence.push(Evidence {
-            id: EvidenceId::new(at(minute), tail),
-            log_index,
-            received: at(minute),
-            connector: connector.into(),
-            rule,
-            duplicate_of: None,
-            signal: Arc::new(signal),
-        });
-        self
-    }
-
-    fn person(mut self, person: &str, accounts: &[&str]) -> Self {
-        self.people.extend(accounts.iter().map(|a| ((*a).to_owned(), person.to_owned())));
-        self
-    }
-
-    fn judged(&self) -> Evaluation {
-        let criteria = Criteria::parse(&self.criteria).unwrap();
-        let identities = Identities::new(self.people.clone());
-        evaluate(
-            &criteria,
-            "digest",
-            &Input {
-                release: &self.release,
-                product: &self.product,
-                evidence: &self.evidence,
-                context: &[],
-                exceptions: &[],
-                certifications: &self.certifications,
-                known_versions: &self.known,
-                identities: &identities,
-                log_position: 1000,
-                decision_time: self.now,
-            },
-        )
-    }
-
-    /// Asserts how a requirement stands.
-    #[track_caller]
-    fn gives(&self, requirement: &str, verdict: Verdict, cause: Cause) {
-        let evaluation = self.judged();
-        let found = evaluation.requirements.iter().find(|r| r.id == requirement).unwrap();
-        assert_eq!((found.verdict, found.cause), (verdict, cause), "{}", found.sentence);
-    }
-}
 
 /// A fact with the minute it happened at.
 type Told = (i64, Value);

@@ -1,0 +1,228 @@
+//! What scans saw: the list of each, and which scope of scans still sees a finding.
+
+use certrail_domain::{Time, facts::Level};
+
+use super::findings::{LEVELS, rank};
+use crate::{Result, StoreError, Tx};
+
+/// What a scan saw: a finding's row, how grave, and what the report marks it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Saw {
+    /// The finding's row.
+    pub finding: i64,
+    /// How grave this scan found it.
+    pub level: Level,
+    /// The report says that it is exploited (CISA KEV).
+    pub exploited: bool,
+    /// The report marks it as suppressed.
+    pub suppressed: bool,
+}
+
+/// A scan and what it saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredScan {
+    /// Its entry in the log.
+    pub log_index: u64,
+    /// Its scope's row.
+    pub scope: i64,
+    /// It closes what it does not see.
+    pub complete: bool,
+    /// When it was made.
+    pub at: Time,
+    /// What it saw, by row.
+    pub found: Vec<Saw>,
+}
+
+/// Who sees a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The finding's row.
+    pub finding: i64,
+    /// The scan that saw it last.
+    pub log_index: u64,
+    /// The newest release it was seen in, or 0.
+    pub release: i64,
+}
+
+/// Packs a list: differences of rows in groups of seven bits, then a byte of level and marks.
+fn pack(found: &[Saw]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(found.len() * 3);
+    let mut before = 0_i64;
+    for saw in found {
+        let mut step = u64::try_from(saw.finding - before).unwrap_or(0);
+        before = saw.finding;
+        loop {
+            let low = (step & 0x7f) as u8;
+            step >>= 7;
+            out.push(if step == 0 { low } else { low | 0x80 });
+            if step == 0 {
+                break;
+            }
+        }
+        out.push(rank(saw.level) << 2 | u8::from(saw.exploited) << 1 | u8::from(saw.suppressed));
+    }
+    out
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<Saw>> {
+    let damaged = || StoreError::Damaged("the list of a scan cannot be read".into());
+    let (mut out, mut before, mut at) = (Vec::new(), 0_i64, 0);
+    while at < bytes.len() {
+        let (mut step, mut shift) = (0_u64, 0);
+        loop {
+            let byte = *bytes.get(at).ok_or_else(damaged)?;
+            at += 1;
+            step |= u64::from(byte & 0x7f).checked_shl(shift).ok_or_else(damaged)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let mark = *bytes.get(at).ok_or_else(damaged)?;
+        at += 1;
+        before = i64::try_from(step).ok().and_then(|s| before.checked_add(s)).ok_or_else(damaged)?;
+        let level = *LEVELS.get(usize::from(mark >> 2)).ok_or_else(damaged)?;
+        out.push(Saw { finding: before, level, exploited: mark & 2 != 0, suppressed: mark & 1 != 0 });
+    }
+    Ok(out)
+}
+
+/// The row of a scope, made where there is none.
+///
+/// # Errors
+/// When the database fails.
+pub fn scope(tx: &Tx<'_>, product: &str, name: &str) -> Result<i64> {
+    let find = |tx: &Tx<'_>| {
+        tx.first("SELECT seq FROM scan_scope WHERE product = ?1 AND name = ?2", &[product.into(), name.into()], |r| {
+            r.int(0)
+        })
+    };
+    if let Some(seq) = find(tx)? {
+        return Ok(seq);
+    }
+    tx.exec(
+        "INSERT INTO scan_scope (seq, product, name) SELECT COALESCE(MAX(seq), 0) + 1, ?1, ?2 FROM scan_scope",
+        &[product.into(), name.into()],
+    )?;
+    find(tx)?.ok_or_else(|| StoreError::Damaged("a scope that was just made is not there".into()))
+}
+
+/// The product and the name of a scope.
+///
+/// # Errors
+/// When the database fails.
+pub fn scope_named(tx: &Tx<'_>, seq: i64) -> Result<Option<(String, String)>> {
+    tx.first("SELECT product, name FROM scan_scope WHERE seq = ?1", &[seq.into()], |r| Ok((r.text(0)?, r.text(1)?)))
+}
+
+/// Keeps what a scan saw. `found` is sorted by row here.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_scan(tx: &Tx<'_>, scan: &StoredScan) -> Result<()> {
+    let mut found = scan.found.clone();
+    found.sort_unstable_by_key(|s| s.finding);
+    tx.exec(
+        "INSERT INTO scan (log_index, scope, complete, at, found) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[
+            scan.log_index.into(),
+            scan.scope.into(),
+            i64::from(scan.complete).into(),
+            scan.at.as_micros().into(),
+            pack(&found).as_slice().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// What a scan saw.
+///
+/// # Errors
+/// When the database fails or a list is damaged.
+pub fn scan(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredScan>> {
+    tx.first("SELECT log_index, scope, complete, at, found FROM scan WHERE log_index = ?1", &[log_index.into()], |r| {
+        Ok(StoredScan {
+            log_index: r.uint(0)?,
+            scope: r.int(1)?,
+            complete: r.int(2)? == 1,
+            at: Time::from_micros(r.int(3)?),
+            found: unpack(&r.bytes(4)?)?,
+        })
+    })
+}
+
+/// What a scope sees.
+///
+/// # Errors
+/// When the database fails.
+pub fn sightings(tx: &Tx<'_>, scope: i64) -> Result<Vec<Sighting>> {
+    tx.query("SELECT finding, log_index, release FROM sighting WHERE scope = ?1", &[scope.into()], |r| {
+        Ok(Sighting { finding: r.int(0)?, log_index: r.uint(1)?, release: r.int(2)? })
+    })
+}
+
+/// A scope sees a finding.
+///
+/// # Errors
+/// When the database fails.
+pub fn sight(tx: &Tx<'_>, scope: i64, sighting: Sighting) -> Result<()> {
+    tx.exec(
+        "INSERT INTO sighting (scope, finding, log_index, release) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (scope, finding) DO UPDATE SET log_index = excluded.log_index, release = excluded.release",
+        &[scope.into(), sighting.finding.into(), sighting.log_index.into(), sighting.release.into()],
+    )?;
+    Ok(())
+}
+
+/// A scope no longer sees a finding. Tells whether any other does.
+///
+/// # Errors
+/// When the database fails.
+pub fn lose_sight(tx: &Tx<'_>, scope: i64, finding: i64) -> Result<bool> {
+    tx.exec("DELETE FROM sighting WHERE scope = ?1 AND finding = ?2", &[scope.into(), finding.into()])?;
+    Ok(tx.first("SELECT 1 FROM sighting WHERE finding = ?1 LIMIT 1", &[finding.into()], |r| r.int(0))?.is_some())
+}
+
+/// Who sees a finding: the name of each scope and the release it saw it in last.
+///
+/// # Errors
+/// When the database fails.
+pub fn seen_by(tx: &Tx<'_>, finding: i64) -> Result<Vec<(String, Sighting)>> {
+    tx.query(
+        "SELECT c.name, s.finding, s.log_index, s.release FROM sighting s JOIN scan_scope c ON c.seq = s.scope
+         WHERE s.finding = ?1 ORDER BY c.name",
+        &[finding.into()],
+        |r| Ok((r.text(0)?, Sighting { finding: r.int(1)?, log_index: r.uint(2)?, release: r.int(3)? })),
+    )
+}
+
+/// Whether a complete scan of the scope came after an entry.
+///
+/// # Errors
+/// When the database fails.
+pub fn complete_after(tx: &Tx<'_>, scope: i64, log_index: u64) -> Result<bool> {
+    let sql = "SELECT 1 FROM scan WHERE scope = ?1 AND complete = 1 AND log_index > ?2 LIMIT 1";
+    Ok(tx.first(sql, &[scope.into(), log_index.into()], |r| r.int(0))?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_out_as_they_went_in() {
+        let saw = |finding, level, suppressed| Saw { finding, level, exploited: finding == 130, suppressed };
+        let list = [
+            saw(1, Level::Critical, false),
+            saw(2, Level::Info, true),
+            saw(130, Level::High, false),
+            saw(1 << 40, Level::Low, true),
+        ];
+        let packed = pack(&list);
+        assert_eq!(unpack(&packed).unwrap(), list);
+        for cut in [1, 3, packed.len() - 1] {
+            assert!(unpack(&packed[..cut]).is_err(), "{cut}");
+        }
+        assert!(unpack(&[0x80; 20]).is_err());
+    }
+}

@@ -1,0 +1,415 @@
+//! People and findings: looking at one, working on it, and decisions that reach as far as they say and end when they say.
+//! A decision is asked for by one and approved by another (ADR 11).
+
+use std::sync::Arc;
+
+use certrail_domain::{
+    Action, Assessment, Claim, ExceptionId, ExceptionState, Finding, FindingDecision, FindingId, FindingState,
+    Justification, Problem, ProblemKind, Product, Reach, Time, line_of,
+};
+use certrail_ledger::leaf::label;
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        finding_decisions::{self, Triage},
+        findings, products, releases, scans,
+    },
+};
+use serde::Deserialize;
+
+use crate::{
+    Caller,
+    access::allow,
+    engine::{Batch, Engine, Fault, random},
+    look_findings::unknown,
+    track::{self, Dues, stand},
+};
+
+/// How far a decision shall reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// One release.
+    Release,
+    /// The releases of a line.
+    Line,
+    /// The product.
+    #[default]
+    Product,
+    /// Every product that has the same finding.
+    Everywhere,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewFindingDecision {
+    /// What is claimed.
+    pub claim: Claim,
+    /// Why the product is not affected: one of the five words of VEX.
+    #[serde(default)]
+    pub justification: Option<Justification>,
+    /// How far it reaches.
+    #[serde(default)]
+    pub within: Within,
+    /// The release of [`Within::Release`], or one of the line of [`Within::Line`].
+    #[serde(default)]
+    pub release: Option<String>,
+    /// Also releases that nobody knows yet.
+    #[serde(default = "yes")]
+    pub future: bool,
+    /// Why, at least twenty characters.
+    pub reason: String,
+    /// What is done instead.
+    #[serde(default)]
+    pub compensating: String,
+    /// When it ends; 90 days from now where nobody says, or as long as the level allows.
+    #[serde(default)]
+    pub expires_at: Option<Time>,
+}
+
+/// What somebody says who looked at a finding.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTriage {
+    /// `triaged` or `in_remediation`.
+    pub to: FindingState,
+    /// Why, or what is being done.
+    pub reason: String,
+    /// What is known beyond what scanners tell.
+    #[serde(default)]
+    pub assessment: Assessment,
+}
+
+pub(crate) fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem {
+    Problem::new(ProblemKind::Refused, code, "Nothing was recorded.", why, fix)
+}
+
+/// A finding with its row, or the problem that there is none.
+pub(crate) fn find(tx: &Tx<'_>, id: &str) -> Result<findings::StoredFinding, Fault> {
+    let key = FindingId::key_in(id).ok_or_else(|| unknown(id))?;
+    Ok(findings::by_key(tx, &key)?.ok_or_else(|| unknown(id))?)
+}
+
+/// Records that somebody looked at a finding or works on it, and what they know of it. Its clocks follow.
+///
+/// # Errors
+/// A role that may not, a finding that is fixed or decided, no reason, an assessment out of range.
+pub async fn triage_finding(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    id: &str,
+    new: NewTriage,
+) -> Result<Finding, Problem> {
+    allow(caller, Action::RequestException)?;
+    if caller.person.is_none() {
+        return Err(refuse("not-a-person", "A person has to say this, and this token belongs to nobody.", "Sign in."));
+    }
+    if !matches!(new.to, FindingState::Triaged | FindingState::InRemediation) {
+        return Err(refuse(
+            "bad-state",
+            format!("Nobody can say that a finding is {}.", new.to.name().replace('_', " ")),
+            "Say `triaged` or `in_remediation`; scans tell what is fixed, decisions what is accepted.",
+        ));
+    }
+    if new.reason.trim().chars().count() < 3 {
+        return Err(refuse("no-reason", "There is no reason.", "Say what you found out, or what is being done."));
+    }
+    if new.assessment.potential_impact.is_some_and(|n| !(1..=5).contains(&n)) {
+        return Err(refuse(
+            "bad-impact",
+            "The potential impact is not between 1 and 5.",
+            "Give 1 (least) to 5 (most).",
+        ));
+    }
+    let (caller, id) = (caller.clone(), id.to_owned());
+    let (finding, _) = engine
+        .write(move |batch| {
+            let stored = find(batch.tx, &id)?;
+            if !stored.finding.state.is_open() {
+                let state = stored.finding.state.name().replace('_', " ");
+                let fix = "Revoke the decision first, or wait for the scan that sees it again.";
+                return Err(refuse("not-open", format!("It is {state}."), fix).into());
+            }
+            if new.assessment.patch_released.is_some_and(|at| at > batch.now) {
+                let fix = "Give the day the patch was released.";
+                return Err(refuse("future", "The patch would be released in the future.", fix).into());
+            }
+            let told = Triage {
+                finding: stored.finding.id.clone(),
+                product: stored.finding.product.clone(),
+                to: new.to,
+                reason: new.reason.trim().chars().take(2_000).collect(),
+                assessment: new.assessment.clone(),
+                at: batch.now,
+            };
+            let marks = marks(batch.tx, stored.seq)?;
+            let act = format!("finding-{}", new.to.name());
+            let index = batch.control(&act, &caller.account(), &marks, &told)?;
+            finding_decisions::triage(batch.tx, stored.seq, &told, index)?;
+            findings::move_to(batch.tx, stored.seq, new.to, index, batch.now, None)?;
+            let mut dues = Dues::of(batch.tx, batch.criteria, &told.product, index)?;
+            if !told.assessment.is_empty() {
+                dues.assess(stored.seq, told.assessment, batch.now);
+            }
+            let standing = findings::standing_of(batch.tx, stored.seq)?;
+            findings::set_due(batch.tx, stored.seq, dues.due_of(&standing))?;
+            Ok(find(batch.tx, &id)?.finding)
+        })
+        .await?;
+    Ok(finding)
+}
+
+/// The labels of the releases a finding was seen in last: what is said of it belongs to them.
+fn marks(tx: &Tx<'_>, seq: i64) -> Result<Vec<[u8; 16]>, StoreError> {
+    let mut marks = Vec::new();
+    for (_, sighting) in scans::seen_by(tx, seq)? {
+        if let Some(stored) = releases::by_seq(tx, sighting.release)? {
+            marks.push(label(&stored.label_key, stored.release.id.as_str()));
+        }
+    }
+    marks.sort_unstable();
+    marks.dedup();
+    Ok(marks)
+}
+
+/// Asks for a decision about a finding. It has no effect until somebody else approves it.
+///
+/// # Errors
+/// A role that may not, an unknown finding or release, a claim without what it needs, no end or one too far away.
+pub async fn request_finding_decision(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    id: &str,
+    new: NewFindingDecision,
+) -> Result<FindingDecision, Problem> {
+    allow(caller, Action::RequestException)?;
+    let (caller, id) = (caller.clone(), id.to_owned());
+    let (decision, _) = engine
+        .write(move |batch| {
+            let stored = find(batch.tx, &id)?;
+            let decision = draft(batch.tx, &stored.finding, &new, &caller.account(), batch.now)?;
+            ask(batch, stored.seq, decision)
+        })
+        .await?;
+    Ok(decision)
+}
+
+/// Records a decision that was asked for.
+pub(crate) fn ask(batch: &mut Batch<'_>, seq: i64, decision: FindingDecision) -> Result<FindingDecision, Fault> {
+    let key = FindingId::key_in(decision.finding.as_str()).unwrap_or_default();
+    let before = finding_decisions::about(batch.tx, &key, &decision.fingerprint)?;
+    let decided = |d: &&FindingDecision| d.claim == decision.claim && d.decided_at.is_some() && d.approver.is_some();
+    let decision = FindingDecision {
+        id: ExceptionId::new(batch.now, random()?),
+        renewals: before.iter().filter(decided).filter(|d| d.state != ExceptionState::Rejected).count() as u64,
+        ..decision
+    };
+    record(batch, seq, "requested", &decision.requester.clone(), &decision)?;
+    Ok(decision)
+}
+
+fn record(batch: &mut Batch<'_>, seq: i64, what: &str, by: &str, decision: &FindingDecision) -> Result<u64, Fault> {
+    let marks = marks(batch.tx, seq)?;
+    let index = batch.control(&format!("{DECISION}{what}"), by, &marks, decision)?;
+    finding_decisions::record(batch.tx, decision, index)?;
+    Ok(index)
+}
+
+/// What the acts about decisions begin with.
+pub(crate) const DECISION: &str = "finding-decision-";
+
+/// A decision as it was asked for, checked; it has no id yet.
+///
+/// # Errors
+/// What was asked for does not hold together.
+pub(crate) fn draft(
+    tx: &Tx<'_>,
+    finding: &Finding,
+    new: &NewFindingDecision,
+    requester: &str,
+    now: Time,
+) -> Result<FindingDecision, Fault> {
+    if finding.state == FindingState::Fixed {
+        return Err(refuse("fixed", "It is fixed.", "There is nothing to decide unless a scan sees it again.").into());
+    }
+    if new.reason.trim().chars().count() < 20 {
+        let fix = "Say why, so that an auditor understands it.";
+        return Err(refuse("reason-too-short", "The reason has fewer than 20 characters.", fix).into());
+    }
+    match (new.claim, new.justification) {
+        (Claim::NotAffected, None) => {
+            let words: Vec<&str> = Justification::ALL.iter().map(|j| j.name()).collect();
+            let fix = format!("Give one of: {}.", words.join(", "));
+            return Err(refuse("no-justification", "Not affected needs a justification.", fix).into());
+        }
+        (Claim::Accept | Claim::FalsePositive, Some(_)) => {
+            let fix = "Leave it out, or claim `not_affected`.";
+            return Err(refuse("justification", "A justification goes with not affected only.", fix).into());
+        }
+        _ => {}
+    }
+    let most = new.claim.most_days(finding.level);
+    let expires_at = new.expires_at.unwrap_or_else(|| now.plus(new.claim.usual_days(finding.level) * Time::DAY));
+    if expires_at <= now || expires_at.since(now) > most * Time::DAY {
+        let why =
+            format!("It has to end in the future, at most {most} days from now for a {} one.", finding.level.name());
+        return Err(refuse("bad-expiry", why, "Give a nearer date; it can be decided again.").into());
+    }
+    Ok(FindingDecision {
+        id: ExceptionId::from_stored(""),
+        finding: finding.id.clone(),
+        product: finding.product.clone(),
+        fingerprint: finding.seen.fingerprint.clone(),
+        claim: new.claim,
+        justification: new.justification,
+        reach: reach(tx, finding, new)?,
+        reason: new.reason.trim().chars().take(2_000).collect(),
+        compensating: new.compensating.trim().chars().take(2_000).collect(),
+        evidence: None,
+        requester: requester.to_owned(),
+        approver: None,
+        state: ExceptionState::Requested,
+        renewals: 0,
+        requested_at: now,
+        decided_at: None,
+        expires_at,
+    })
+}
+
+fn reach(tx: &Tx<'_>, finding: &Finding, new: &NewFindingDecision) -> Result<Reach, Fault> {
+    let future = new.future;
+    let named = || {
+        let fix = "Name the release, as in 2.4.1.";
+        new.release.as_deref().ok_or_else(|| refuse("no-release", "It does not say which release.", fix))
+    };
+    Ok(match new.within {
+        Within::Product => Reach::Product { future },
+        Within::Everywhere => Reach::Everywhere { future },
+        Within::Line => {
+            let version = named()?;
+            let fix = "Name a release whose version begins with two numbers, or its line: 2.4.";
+            let why = format!("`{}` is in no line.", crate::inputs::clip(version));
+            Reach::Line { line: line_of(version).ok_or_else(|| refuse("no-line", why, fix))?.to_owned(), future }
+        }
+        Within::Release => {
+            let version = named()?;
+            let stored = releases::by_version(tx, &finding.product, version)?.ok_or_else(|| {
+                let why = format!("{} has no release `{}`.", finding.product, crate::inputs::clip(version));
+                refuse("no-such-release", why, "`certrail release list` shows them.")
+            })?;
+            Reach::Release { release: stored.release.id }
+        }
+    })
+}
+
+/// Approves, rejects or revokes a decision. Whoever asked may take it back while nobody approved it.
+///
+/// # Errors
+/// A role that may not, the requester approving their own, a state that does not allow it.
+pub async fn decide_finding_decision(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    id: &str,
+    to: ExceptionState,
+) -> Result<FindingDecision, Problem> {
+    let (caller, id) = (caller.clone(), id.to_owned());
+    let (decision, _) = engine
+        .write(move |batch| {
+            let Some(mut decision) = finding_decisions::get(batch.tx, &id)? else {
+                let why = format!("There is no decision `{}`.", crate::inputs::clip(&id));
+                let (what, fix) = ("Nothing was changed.", "`certrail finding show` names them.");
+                return Err(Problem::new(ProblemKind::NotFound, "no-such-decision", what, why, fix).into());
+            };
+            let own = caller.account() == decision.requester;
+            // Taking back what one has asked for needs no more than asking.
+            let undo = own && decision.state == ExceptionState::Requested && to == ExceptionState::Revoked;
+            allow(&caller, if undo { Action::RequestException } else { Action::GrantException })?;
+            let allowed = matches!(
+                (decision.state, to),
+                (ExceptionState::Requested, ExceptionState::Approved | ExceptionState::Rejected)
+                    | (ExceptionState::Approved, ExceptionState::Revoked)
+            );
+            if !(allowed || undo) {
+                let why = format!("The decision is {}.", decision.state.name());
+                let (what, fix) = ("Nothing was changed.", "Ask for a new one where this one has ended.");
+                return Err(Problem::new(ProblemKind::Conflict, "decision-state", what, why, fix).into());
+            }
+            if !undo && to == ExceptionState::Approved && (own || caller.person.is_none()) {
+                let why = "Whoever asks for a decision cannot approve it.";
+                return Err(refuse("own-decision", why, "Ask another approver.").into());
+            }
+            if to == ExceptionState::Approved && decision.expires_at <= batch.now {
+                return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
+            }
+            decision.state = to;
+            decision.approver = (!undo).then(|| caller.account());
+            decision.decided_at = Some(batch.now);
+            let stored = find(batch.tx, decision.finding.as_str())?;
+            let index = record(batch, stored.seq, to.name(), &caller.account(), &decision)?;
+            for seq in reached(batch.tx, &decision)? {
+                stand(batch, seq, index)?;
+            }
+            Ok(decision)
+        })
+        .await?;
+    Ok(decision)
+}
+
+/// The findings a decision speaks of, in every product it reaches.
+fn reached(tx: &Tx<'_>, decision: &FindingDecision) -> Result<Vec<i64>, StoreError> {
+    let everywhere = matches!(decision.reach, Reach::Everywhere { .. });
+    let names: Vec<String> = match everywhere {
+        true => products::all(tx)?.into_iter().map(|p: Product| p.name).collect(),
+        false => vec![decision.product.clone()],
+    };
+    let mut rows = Vec::new();
+    for name in names {
+        rows.extend(findings::standing(tx, &track::key(&name, &decision.fingerprint))?.map(|s| s.seq));
+    }
+    Ok(rows)
+}
+
+/// Findings moved in one commit when their decisions end.
+const CHUNK: u64 = 1_000;
+
+/// Moves findings whose decision has ended back to where something has to be done about them. Verdicts do not wait for
+/// this: they look at the clock themselves. Returns how many.
+///
+/// # Errors
+/// A failed commit.
+pub async fn end_decisions(engine: &Arc<Engine>) -> Result<u64, Problem> {
+    let mut total = 0;
+    loop {
+        let now = engine.now();
+        if engine.read(|tx| findings::ended(tx, now, 1))?.is_empty() {
+            return Ok(total);
+        }
+        let (moved, _) = engine
+            .write(move |batch| {
+                let rows = findings::ended(batch.tx, batch.now, CHUNK)?;
+                let ids = rows.iter().map(|seq| findings::id(batch.tx, *seq)).collect::<Result<Vec<_>, _>>()?;
+                let mut labels = Vec::new();
+                for seq in &rows {
+                    labels.extend(marks(batch.tx, *seq)?);
+                }
+                labels.sort_unstable();
+                labels.dedup();
+                let document = serde_json::json!({ "ended": ids });
+                let index = batch.control(ENDED, "certrail", &labels, &document)?;
+                for seq in &rows {
+                    stand(batch, *seq, index)?;
+                }
+                Ok(rows.len() as u64)
+            })
+            .await?;
+        total += moved;
+    }
+}
+
+/// The act that tells which findings no decision holds any longer.
+pub(crate) const ENDED: &str = "findings-ended";

@@ -1,0 +1,415 @@
+//! Findings, lived through again: every report is read again, and every step that the log tells is taken again. What
+//! comes out is compared with what is kept. Which scope of scans still sees a finding is not compared.
+
+use std::collections::{BTreeMap, HashMap};
+
+use certrail_domain::{
+    Facts, FindingDecision, FindingId, FindingState, Product, Reach, Time,
+    facts::{Alert, Level, Scan, ScanKind},
+};
+use certrail_formats::{Format, Hints};
+use certrail_ledger::sha256;
+use certrail_store::{
+    StoreError,
+    tables::{
+        audit::Table,
+        finding_decisions::Triage,
+        findings::{self, Shelf},
+        log::Act,
+        products, scans,
+        signals::StoredSignal,
+    },
+};
+use serde_json::Value;
+
+use super::Check;
+use crate::{
+    add_evidence::READERS,
+    track::{Dues, Gathered, Prepared, key, seen_by_alert},
+};
+
+type Key = [u8; 16];
+
+/// A finding as the log tells it.
+struct Lived {
+    seq: i64,
+    product: String,
+    kind: ScanKind,
+    name: [u8; 32],
+    document: [u8; 32],
+    state: FindingState,
+    level: Level,
+    exploited: bool,
+    suppressed: bool,
+    first: (u64, Time),
+    /// Since which entry, and from when on.
+    clock: (u64, Time),
+    until: Option<Time>,
+    steps: Vec<(u64, FindingState)>,
+    last_at: Option<Time>,
+}
+
+/// All findings, lived through again.
+#[derive(Default)]
+pub(super) struct Findings {
+    by_key: HashMap<Key, Lived>,
+    products: BTreeMap<String, Product>,
+    /// As they stand now, the newest change last.
+    decisions: Vec<FindingDecision>,
+    scans: u64,
+    /// When each scan was made, by entry.
+    made: HashMap<u64, Time>,
+    /// Alerts of repositories that no product owned yet.
+    alerts: HashMap<u64, Alert>,
+    /// Reports read by readers of another version: what they gave is not known here.
+    of_other_readers: u64,
+}
+
+impl Findings {
+    /// How many rows each table should have.
+    pub(super) fn rows(&self) -> [(Table, u64); 3] {
+        let steps = self.by_key.values().map(|f| f.steps.len() as u64).sum();
+        [(Table::Scan, self.scans), (Table::Finding, self.by_key.len() as u64), (Table::FindingMove, steps)]
+    }
+
+    /// A product as it is told.
+    pub(super) fn product(&mut self, document: &str) {
+        if let Ok(product) = serde_json::from_str::<Product>(document) {
+            self.products.insert(product.name.clone(), product);
+        }
+    }
+
+    /// A scan or an alert was taken in.
+    pub(super) fn signal(
+        &mut self,
+        check: &mut Check<'_>,
+        index: u64,
+        signal: &StoredSignal,
+    ) -> Result<(), StoreError> {
+        match &signal.signal.facts {
+            Facts::Scan(scan) => self.scan(check, index, signal, scan),
+            Facts::Alert(alert) => {
+                let at = signal.signal.occurred_at.unwrap_or(signal.received).min(signal.received);
+                self.made.insert(index, at);
+                self.alerts.insert(index, alert.clone());
+                let owners: Vec<String> = self
+                    .products
+                    .values()
+                    .filter(|p| p.repositories.contains(&alert.repository))
+                    .map(|p| p.name.clone())
+                    .collect();
+                for product in owners {
+                    self.alert(check, index, &product, alert, at)?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn scan(
+        &mut self,
+        check: &mut Check<'_>,
+        index: u64,
+        signal: &StoredSignal,
+        scan: &Scan,
+    ) -> Result<(), StoreError> {
+        let Some(product) = scan.product.as_deref() else { return Ok(()) };
+        let Some(row) = scans::scan(check.tx, index)? else {
+            check.report.fault(format!("What the scan of entry {index} saw is not kept."));
+            return Ok(());
+        };
+        self.scans += 1;
+        let Some(body) = crate::accept::body_of(check.tx, check.blobs, &signal.body)? else { return Ok(()) };
+        let Some(prepared) = read_again(&body, signal, scan, product)? else {
+            if signal.mapper.ends_with(&format!("@{READERS}")) {
+                check
+                    .report
+                    .fault(format!("The report of entry {index} does not give the findings that were told of it."));
+            }
+            self.of_other_readers += 1;
+            return Ok(());
+        };
+        let at = prepared.at.filter(|at| *at <= signal.received).unwrap_or(signal.received);
+        self.made.insert(index, at);
+        let scope = scans::scope_named(check.tx, row.scope)?;
+        let mut list: Vec<(Key, Level, bool, bool)> = Vec::new();
+        for ready in &prepared.list {
+            let Some(seq) = self.seen(check, &prepared, ready, index, at)? else { continue };
+            list.push((ready.key, ready.level, ready.seen.is_exploited(), ready.suppressed));
+            let kept = row.found.binary_search_by_key(&seq, |s| s.finding).ok().map(|i| row.found[i]);
+            let same = kept.is_some_and(|s| {
+                (s.level, s.exploited, s.suppressed) == (ready.level, ready.seen.is_exploited(), ready.suppressed)
+            });
+            if !same {
+                let id = FindingId::of_key(&ready.key);
+                check.report.fault(format!("The list of the scan of entry {index} does not say of {id} what it saw."));
+            }
+        }
+        let same = scope == Some((prepared.product.clone(), prepared.scope.clone()))
+            && (row.complete, row.at) == (prepared.complete, at)
+            && row.found.len() == prepared.list.len();
+        if !same {
+            check.report.fault(format!("What is kept of the scan of entry {index} is not what it tells."));
+        }
+        Ok(())
+    }
+
+    /// A scan saw a finding: its row, or a fault where none is kept.
+    fn seen(
+        &mut self,
+        check: &mut Check<'_>,
+        prepared: &Prepared,
+        ready: &crate::track::Ready,
+        index: u64,
+        at: Time,
+    ) -> Result<Option<i64>, StoreError> {
+        let document = sha256(ready.document.as_bytes());
+        if let Some(lived) = self.by_key.get_mut(&ready.key) {
+            lived.level = ready.level;
+            lived.exploited = ready.seen.is_exploited();
+            lived.suppressed = ready.suppressed;
+            lived.document = document;
+            return Ok(Some(lived.seq));
+        }
+        let Some(kept) = findings::standing(check.tx, &ready.key)? else {
+            check.report.fault(format!("The finding {} of entry {index} is not kept.", FindingId::of_key(&ready.key)));
+            return Ok(None);
+        };
+        let lived = Lived {
+            seq: kept.seq,
+            product: prepared.product.clone(),
+            kind: prepared.kind,
+            name: sha256(ready.seen.name().as_bytes()),
+            document,
+            state: FindingState::Detected,
+            level: ready.level,
+            exploited: ready.seen.is_exploited(),
+            suppressed: ready.suppressed,
+            first: (index, at),
+            clock: (index, at),
+            until: None,
+            steps: Vec::new(),
+            last_at: None,
+        };
+        self.by_key.insert(ready.key, lived);
+        Ok(Some(kept.seq))
+    }
+
+    fn alert(
+        &mut self,
+        check: &mut Check<'_>,
+        index: u64,
+        product: &str,
+        alert: &Alert,
+        at: Time,
+    ) -> Result<(), StoreError> {
+        let seen = seen_by_alert(alert);
+        let key = key(product, &seen.fingerprint);
+        let document = sha256(findings::document(&seen)?.as_bytes());
+        if let Some(lived) = self.by_key.get_mut(&key) {
+            if lived.last_at.is_none_or(|last| last <= at) {
+                lived.level = seen.level;
+                lived.document = document;
+            }
+            return Ok(());
+        }
+        if !(alert.open || alert.dismissed) {
+            return Ok(());
+        }
+        let Some(kept) = findings::standing(check.tx, &key)? else {
+            check.report.fault(format!("The finding {} of entry {index} is not kept.", FindingId::of_key(&key)));
+            return Ok(());
+        };
+        let from = alert.detected_at.unwrap_or(at).min(at);
+        let lived = Lived {
+            seq: kept.seq,
+            product: product.to_owned(),
+            kind: alert.source.kind(),
+            name: sha256(seen.name().as_bytes()),
+            document,
+            state: FindingState::Detected,
+            level: seen.level,
+            exploited: false,
+            suppressed: false,
+            first: (index, from),
+            clock: (index, from),
+            until: None,
+            steps: Vec::new(),
+            last_at: None,
+        };
+        self.by_key.insert(key, lived);
+        Ok(())
+    }
+
+    /// A scan moved findings.
+    pub(super) fn moved(&mut self, check: &mut Check<'_>, index: u64, doc: &Value) {
+        let scan = doc["scan"].as_u64().unwrap_or(u64::MAX);
+        let at = self.made.get(&scan).copied();
+        let received = |told: Option<Time>| told.unwrap_or(Time::from_micros(0));
+        let product = doc["product"].as_str().unwrap_or_default().to_owned();
+        for (list, to) in
+            [("detected", FindingState::Detected), ("reopened", FindingState::Reopened), ("fixed", FindingState::Fixed)]
+        {
+            for key in keys(&doc[list]) {
+                if !self.by_key.contains_key(&key)
+                    && let (Some(alert), Some(at)) = (self.alerts.get(&scan).cloned(), at)
+                    && let Err(e) = self.alert(check, scan, &product, &alert, at)
+                {
+                    check.report.fault(format!("The alert of entry {scan} cannot be compared: {e}."));
+                }
+                let Some(lived) = self.by_key.get_mut(&key) else {
+                    if self.of_other_readers == 0 {
+                        check
+                            .report
+                            .fault(format!("Entry {index} moves {}, which nothing told of.", FindingId::of_key(&key)));
+                    }
+                    continue;
+                };
+                lived.state = to;
+                lived.until = None;
+                lived.steps.push((index, to));
+                lived.last_at = at;
+                if to == FindingState::Reopened {
+                    lived.clock = (index, received(at));
+                }
+            }
+        }
+        let now = self.received(check, index);
+        for key in keys(&doc["covered"]) {
+            self.stand(&key, index, now);
+        }
+    }
+
+    fn received(&self, check: &Check<'_>, index: u64) -> Time {
+        let act = certrail_store::tables::log::acts(check.tx, index, index + 1).ok().and_then(|mut all| all.pop());
+        act.map_or(Time::from_micros(0), |act| Time::from_micros(act.received))
+    }
+
+    /// Somebody said what they found out.
+    pub(super) fn triaged(&mut self, index: u64, document: &str) {
+        let Ok(told) = serde_json::from_str::<Triage>(document) else { return };
+        let Some(lived) = FindingId::key_in(told.finding.as_str()).and_then(|key| self.by_key.get_mut(&key)) else {
+            return;
+        };
+        lived.state = told.to;
+        lived.until = None;
+        lived.steps.push((index, told.to));
+        lived.last_at = Some(told.at);
+    }
+
+    /// A decision was asked for, approved or ended.
+    pub(super) fn decided(&mut self, act: &Act) {
+        let Ok(decision) = serde_json::from_str::<FindingDecision>(&act.document) else { return };
+        self.decisions.retain(|d| d.id != decision.id);
+        let names: Vec<String> = match decision.reach {
+            Reach::Everywhere { .. } => self.products.keys().cloned().collect(),
+            _ => vec![decision.product.clone()],
+        };
+        let asked = decision.is_asked_for();
+        let fingerprint = decision.fingerprint.clone();
+        self.decisions.push(decision);
+        for name in names.iter().filter(|_| !asked) {
+            self.stand(&key(name, &fingerprint), act.log_index, Time::from_micros(act.received));
+        }
+    }
+
+    /// Decisions that findings rested on have ended.
+    pub(super) fn ended(&mut self, act: &Act, doc: &Value) {
+        for key in keys(&doc["ended"]) {
+            self.stand(&key, act.log_index, Time::from_micros(act.received));
+        }
+    }
+
+    /// Where the decisions in force put a finding.
+    fn stand(&mut self, of: &Key, index: u64, now: Time) {
+        let Some(lived) = self.by_key.get_mut(of).filter(|f| f.state != FindingState::Fixed) else { return };
+        let holds = self
+            .decisions
+            .iter()
+            .filter(|d| d.in_force(now) && d.reach.is_whole())
+            .filter(|d| d.product == lived.product || matches!(d.reach, Reach::Everywhere { .. }))
+            .filter(|d| key(&lived.product, &d.fingerprint) == *of)
+            .max_by_key(|d| d.expires_at);
+        let (to, until) = match holds {
+            Some(decision) => (decision.claim.state(), Some(decision.expires_at)),
+            None if lived.state.is_open() => return,
+            None => (FindingState::Triaged, None),
+        };
+        if (lived.state, lived.until) != (to, until) {
+            (lived.state, lived.until) = (to, until);
+            lived.steps.push((index, to));
+            lived.last_at = Some(now);
+        }
+    }
+
+    /// After the last entry: every finding is kept as it was lived through.
+    pub(super) fn finish(&self, check: &mut Check<'_>) -> Result<(), StoreError> {
+        if self.of_other_readers > 0 {
+            check.report.notes.push(format!(
+                "{} reports were read by readers of another version; their findings were not compared.",
+                self.of_other_readers
+            ));
+            return Ok(());
+        }
+        let mut dues = BTreeMap::new();
+        for name in self.products.keys() {
+            if products::get(check.tx, name)?.is_some() {
+                dues.insert(name.as_str(), Dues::of(check.tx, &check.criteria, name, i64::MAX as u64)?);
+            }
+        }
+        let mut in_order: Vec<(&Key, &Lived)> = self.by_key.iter().collect();
+        in_order.sort_by_key(|(_, f)| f.seq);
+        for (key, lived) in in_order {
+            let due = dues.get(lived.product.as_str());
+            if !lived.is_kept(check, due)? {
+                let id = FindingId::of_key(key);
+                check.report.fault(format!("The finding {id} is not kept as the log tells it."));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lived {
+    fn is_kept(&self, check: &Check<'_>, dues: Option<&Dues>) -> Result<bool, StoreError> {
+        let tx = check.tx;
+        let Some(kept) = findings::by_seq(tx, self.seq)? else { return Ok(false) };
+        let f = &kept.finding;
+        let known = findings::known_at(tx, self.seq, i64::MAX as u64)?;
+        let standing = findings::standing_of(tx, self.seq)?;
+        let due = dues.and_then(|d| d.due(self.seq, self.level, self.exploited, self.clock.1));
+        let mut steps: Vec<(u64, FindingState)> =
+            findings::moves(tx, self.seq)?.iter().map(|m| (m.entry, m.to)).collect();
+        let mut lived = self.steps.clone();
+        steps.sort_unstable();
+        lived.sort_unstable();
+        Ok((f.product.as_str(), f.kind, f.state, f.level) == (self.product.as_str(), self.kind, self.state, self.level)
+            && (f.first_entry, f.first_seen, f.clock_from) == (self.first.0, self.first.1, self.clock.1)
+            && (f.due, f.until) == (due, self.until)
+            && standing.exploited == self.exploited
+            && sha256(known.name.as_bytes()) == self.name
+            && sha256(findings::document(&f.seen)?.as_bytes()) == self.document
+            && findings::shelf(tx, self.seq)? == Some((Shelf::of(self.state, self.suppressed), self.clock.0))
+            && steps == lived)
+    }
+}
+
+fn keys(list: &Value) -> Vec<Key> {
+    list.as_array().into_iter().flatten().filter_map(|id| FindingId::key_in(id.as_str()?)).collect()
+}
+
+/// The findings of a report, read again; nothing where they are not those that its entry committed to.
+fn read_again(body: &[u8], signal: &StoredSignal, scan: &Scan, product: &str) -> Result<Option<Prepared>, StoreError> {
+    let format = signal.mapper.split('@').next().and_then(Format::from_name);
+    // What its sender named it for is part of the delivery; both ways are tried.
+    for kind in [None, Some(scan.scan)] {
+        let hints = Hints { suite: None, scan: kind, database_at: scan.database.date() };
+        let mut gathered = Gathered::new();
+        let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
+        if reading.is_ok() && gathered.all() == scan.all {
+            return gathered.prepare(scan, product, &signal.signal.source).map(Some);
+        }
+    }
+    Ok(None)
+}

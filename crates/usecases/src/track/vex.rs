@@ -1,0 +1,198 @@
+//! A VEX document says that vulnerabilities do not affect a product: each statement that matches an open finding becomes
+//! a decision that is asked for. Only a person's approval makes it hold.
+
+use certrail_domain::{
+    Claim, EvidenceId, ExceptionId, ExceptionState, Finding, FindingDecision, Justification, Reach, Time,
+    facts::{Vex, VexStatement, VexStatus},
+};
+use certrail_store::tables::{
+    finding_decisions,
+    findings::{self, Place, Shelf},
+    releases::StoredRelease,
+};
+
+use crate::{
+    decide_finding::ask,
+    engine::{Batch, Fault},
+    inputs,
+};
+
+/// Who sent a VEX document, and for which product.
+#[derive(Clone, Debug)]
+pub(crate) struct VexSender {
+    /// The product.
+    pub(crate) product: String,
+    /// The sender's account: it cannot approve what it sent.
+    pub(crate) account: String,
+}
+
+/// Findings read at once.
+const PAGE: u64 = 1_000;
+
+/// Asks for what a document says; returns what its sender should know.
+pub(crate) fn propose(
+    batch: &mut Batch<'_>,
+    vex: &Vex,
+    sender: &VexSender,
+    evidence: &EvidenceId,
+    bound: &[StoredRelease],
+) -> Result<Vec<String>, Fault> {
+    let claims: Vec<&VexStatement> = vex.statements.iter().filter(|s| s.status == VexStatus::NotAffected).collect();
+    if claims.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut asked, mut unjustified) = (0_u64, 0_u64);
+    let mut after = Place::START;
+    loop {
+        let page = findings::list(batch.tx, Some(&sender.product), Shelf::Open, after, PAGE)?;
+        for stored in &page {
+            let Some(statement) = claims.iter().find(|s| speaks_of(s, &stored.finding, &sender.product, bound)) else {
+                continue;
+            };
+            let Some(justification) = statement.justification.as_deref().and_then(Justification::from_word) else {
+                unjustified += 1;
+                continue;
+            };
+            let decision = decision(batch.now, statement, justification, &stored.finding, sender, evidence, bound);
+            let key = certrail_domain::FindingId::key_in(stored.finding.id.as_str()).unwrap_or_default();
+            let known = finding_decisions::about(batch.tx, &key, &decision.fingerprint)?;
+            let same = |d: &FindingDecision| {
+                d.claim == decision.claim && d.reach == decision.reach && (d.is_asked_for() || d.in_force(batch.now))
+            };
+            if !known.iter().any(same) {
+                ask(batch, stored.seq, decision)?;
+                asked += 1;
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() as u64 == PAGE => after = Place::of(last),
+            _ => break,
+        }
+    }
+    let mut warnings = Vec::new();
+    if asked > 0 {
+        let them = if asked == 1 { "1 decision is" } else { "decisions are" };
+        let many = if asked == 1 { String::new() } else { format!("{asked} ") };
+        warnings.push(format!("{many}{them} asked for; nothing changes until somebody else approves."));
+    }
+    if unjustified > 0 {
+        warnings.push(format!(
+            "{unjustified} statements match findings and give no justification, so nothing was asked for."
+        ));
+    }
+    Ok(warnings)
+}
+
+/// The same vulnerability, and the affected part, the artefact or the product.
+fn speaks_of(s: &VexStatement, finding: &Finding, product: &str, bound: &[StoredRelease]) -> bool {
+    let own = |name: &str| {
+        let names = std::iter::once(&finding.seen.rule).chain(&finding.seen.aliases);
+        names.into_iter().any(|n| n.eq_ignore_ascii_case(name))
+    };
+    if !std::iter::once(&s.vulnerability).chain(&s.aliases).any(|name| own(name)) {
+        return false;
+    }
+    let component = finding.seen.component.as_ref();
+    s.products.iter().any(|about| {
+        let purl = component.and_then(|c| c.purl.as_deref());
+        let version = component.and_then(|c| c.version.as_deref());
+        let digest =
+            bound.iter().any(|b| b.release.digests.iter().any(|d| about.contains(d.trim_start_matches("sha256:"))));
+        same_package(about, purl, version) || digest || is_product(about, product)
+    })
+}
+
+/// The same package URL; where one names no version, it means all of them.
+fn same_package(about: &str, purl: Option<&str>, version: Option<&str>) -> bool {
+    let bare = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
+    let parts = |text: &str| {
+        let text = bare(text);
+        match text.rsplit_once('@').filter(|(name, _)| name.contains('/')) {
+            Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
+            None => (text, None),
+        }
+    };
+    let (Some(purl), true) = (purl, about.starts_with("pkg:")) else { return false };
+    let ((theirs, their_version), (ours, our_version)) = (parts(about), parts(purl));
+    let our_version = our_version.or_else(|| version.map(str::to_owned));
+    theirs == ours && (their_version.is_none() || our_version.is_none() || their_version == our_version)
+}
+
+/// `pkg:generic/acme/payments@2.4.1`, or the name itself.
+fn is_product(about: &str, product: &str) -> bool {
+    let bare = about.split(['?', '#']).next().unwrap_or_default();
+    let name = bare.rsplit('/').next().unwrap_or_default();
+    name.split('@').next().is_some_and(|n| n.eq_ignore_ascii_case(product))
+}
+
+fn decision(
+    now: Time,
+    statement: &VexStatement,
+    justification: Justification,
+    finding: &Finding,
+    sender: &VexSender,
+    evidence: &EvidenceId,
+    bound: &[StoredRelease],
+) -> FindingDecision {
+    let said = statement.statement.as_deref().map(inputs::clip_long).unwrap_or_default();
+    let said =
+        if said.is_empty() { format!("{} is {}", statement.vulnerability, statement.status.name()) } else { said };
+    FindingDecision {
+        id: ExceptionId::from_stored(""),
+        finding: finding.id.clone(),
+        product: finding.product.clone(),
+        fingerprint: finding.seen.fingerprint.clone(),
+        claim: Claim::NotAffected,
+        justification: Some(justification),
+        // A statement is about what it was sent for.
+        reach: match bound {
+            [one] => Reach::Release { release: one.release.id.clone() },
+            _ => Reach::Product { future: false },
+        },
+        reason: format!("VEX: {said}"),
+        compensating: String::new(),
+        evidence: Some(evidence.clone()),
+        requester: sender.account.clone(),
+        approver: None,
+        state: ExceptionState::Requested,
+        renewals: 0,
+        requested_at: now,
+        decided_at: None,
+        expires_at: now.plus(Claim::NotAffected.usual_days(finding.level) * Time::DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_the_same_when_name_and_version_are() {
+        let ours = Some("pkg:npm/%40acme/ui@1.2.3");
+        for (about, same) in [
+            ("pkg:npm/%40acme/ui@1.2.3", true),
+            ("pkg:npm/%40acme/ui", true),
+            ("pkg:npm/%40acme/ui@1.2.3?arch=x", true),
+            ("pkg:npm/%40acme/ui@1.2.4", false),
+            ("pkg:npm/ui@1.2.3", false),
+            ("ui", false),
+        ] {
+            assert_eq!(same_package(about, ours, None), same, "{about}");
+        }
+        assert!(same_package("pkg:apk/alpine/a@1", Some("pkg:apk/alpine/a"), Some("1")));
+        assert!(!same_package("pkg:apk/alpine/a@1", Some("pkg:apk/alpine/a"), Some("2")));
+        assert!(!same_package("pkg:apk/alpine/a@1", None, None));
+    }
+
+    #[test]
+    fn a_product_is_known_by_its_name() {
+        for (about, same) in [
+            ("pay", true),
+            ("pkg:generic/acme/pay@2.4.1", true),
+            ("pkg:oci/pay?tag=1", true),
+            ("pkg:npm/payments", false),
+        ] {
+            assert_eq!(is_product(about, "pay"), same, "{about}");
+        }
+    }
+}
