@@ -1,6 +1,9 @@
 //! The value. Member order is the order in the file; changes within `/1` only add members.
 
-use certrail_domain::{BindRule, Evaluation, EvidenceId, Exception, Mark, Release, Summary, Time, Verdict};
+use certrail_domain::{
+    BindRule, Evaluation, EvidenceId, Exception, ExceptionId, FindingDecision, Mark, Release, Summary, Time, Verdict,
+    facts::{Level, Levels},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -31,6 +34,9 @@ pub struct Dossier {
     pub tests: Vec<TestRow>,
     /// Section 5: security checks.
     pub security: Vec<SecurityRow>,
+    /// Section 5: findings against the release before.
+    #[serde(default)]
+    pub findings: FindingsSection,
     /// Section 6: who allowed deployment, who signed off.
     pub approvals: Vec<ApprovalRow>,
     /// Section 7: what was deployed.
@@ -109,14 +115,88 @@ pub struct SecurityRow {
     pub tool: String,
     /// The date of its database.
     pub database_at: Option<Time>,
+    /// Its database in words: its date, a service asked each time, or that nothing is told.
+    #[serde(default)]
+    pub database: String,
     /// What it looked at.
     pub looked_at: String,
+    /// How much it looked at, in words.
+    #[serde(default)]
+    pub saw: String,
+    /// Why it proves nothing, if it does not.
+    #[serde(default)]
+    pub doubt: String,
     /// What it found.
     pub found: String,
     /// When.
     pub at: Time,
     /// The evidence.
     pub evidence: EvidenceId,
+}
+
+/// A finding of a release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindingLine {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// How grave.
+    pub level: Level,
+    /// When it was detected, or detected again after a fix.
+    pub detected: Time,
+    /// By when it has to be gone.
+    pub due: Option<Time>,
+    /// Why then: the clock that ends first, with what started it.
+    pub clock: String,
+    /// The decision that covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<ExceptionId>,
+}
+
+/// Findings that stand alike.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindingGroup {
+    /// `new`, `carried`, `decided`, `fixed`, `not_looked_at`.
+    pub name: String,
+    /// How many.
+    pub total: u64,
+    /// By level.
+    pub levels: Levels,
+    /// The gravest, at most [`FindingGroup::MOST`].
+    pub findings: Vec<FindingLine>,
+}
+
+impl FindingGroup {
+    /// Findings listed one by one.
+    pub const MOST: usize = 500;
+
+    /// What people call the group.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self.name.as_str() {
+            "new" => "New",
+            "carried" => "Carried over",
+            "decided" => "Decided",
+            "fixed" => "Fixed",
+            _ => "Not looked at again",
+        }
+    }
+}
+
+/// The findings of a release against the release before it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FindingsSection {
+    /// The version it is compared with.
+    pub previous: Option<String>,
+    /// At least one complete scan of this release is there.
+    pub scanned: bool,
+    /// Open by level; decided ones are left out.
+    pub levels: Levels,
+    /// Empty groups are left out.
+    pub groups: Vec<FindingGroup>,
+    /// The decisions that cover findings of this release.
+    pub decisions: Vec<FindingDecision>,
 }
 
 /// An approval or sign-off.

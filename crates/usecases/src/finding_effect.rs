@@ -1,12 +1,15 @@
 //! What a decision about a finding would change, before anybody asks for it.
 
+use std::collections::BTreeMap;
+
 use certrail_criteria::{evaluate, open_findings};
-use certrail_domain::{
-    ExceptionState, FindingDecision, FindingId, Problem, Reach, Release, ReleaseState, Time, sentence,
-};
-use certrail_store::tables::{
-    findings, products,
-    releases::{self, StoredRelease},
+use certrail_domain::{ExceptionState, FindingDecision, FindingId, Problem, Reach, Release, ReleaseState, Time};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        findings, products,
+        releases::{self, StoredRelease},
+    },
 };
 use serde::Serialize;
 
@@ -14,7 +17,7 @@ use crate::{
     Caller,
     decide_finding::{NewFindingDecision, draft, find},
     engine::{Engine, Fault, internal},
-    judge::judge_in,
+    judge::{Judged, judge_in},
     track,
 };
 
@@ -59,78 +62,102 @@ pub(crate) const fn on_its_way(release: &Release) -> bool {
 }
 
 /// The releases of a product that are on their way.
-pub(crate) fn coming(
-    tx: &certrail_store::Tx<'_>,
-    product: &str,
-) -> Result<Vec<StoredRelease>, certrail_store::StoreError> {
+pub(crate) fn coming(tx: &Tx<'_>, product: &str) -> Result<Vec<StoredRelease>, StoreError> {
     let newest = releases::of_product(tx, product, None, NEWEST)?;
     Ok(newest.into_iter().filter(|s| on_its_way(&s.release)).collect())
 }
 
-/// Works out what a decision would change. Nothing is recorded.
+/// Works out what the same decision about several findings would change. Nothing is recorded.
 ///
 /// # Errors
 /// What was asked for does not hold together, an unknown finding, a store that fails.
-pub fn finding_effect(engine: &Engine, caller: &Caller, id: &str, new: &NewFindingDecision) -> Result<Effect, Problem> {
-    let (now, position) = (engine.now(), engine.head().size());
-    let outcome: Result<Effect, Fault> = engine
-        .store
-        .read(|tx| {
-            Ok((|| {
-                let finding = find(tx, id)?.finding;
-                let drafted = draft(tx, &finding, new, &caller.account(), now)?;
-                // As if somebody else had approved it.
-                let decision = FindingDecision {
-                    approver: Some(String::new()),
-                    state: ExceptionState::Approved,
-                    decided_at: Some(now),
-                    ..drafted
-                };
-                let names = match decision.reach {
-                    Reach::Everywhere { .. } => products::all(tx)?.into_iter().map(|p| p.name).collect(),
-                    _ => vec![decision.product.clone()],
-                };
-                let mut effects = Vec::new();
-                for name in names {
-                    let key = track::key(&name, &decision.fingerprint);
-                    if findings::standing(tx, &key)?.is_none() {
-                        continue;
-                    }
-                    let own = FindingId::of_key(&key);
-                    for stored in coming(tx, &name)? {
-                        let mut judged = judge_in(tx, &engine.criteria, &stored, position, now)?;
-                        let limits = judged.criteria.limits();
-                        let deadline = {
-                            let input = judged.seen.input();
-                            let open = open_findings(&input);
-                            let Some(open) = open.open.get(own.as_str()) else { continue };
-                            limits.deadline(&open.graded()).map(|d| d.at)
-                        };
-                        let reaches = decision.reaches(&stored.release);
-                        let blocked_at = deadline.map(|due| if reaches { due.max(decision.expires_at) } else { due });
-                        let decisions = &mut judged.seen.findings.decisions;
-                        decisions.push((own.clone(), decision.clone()));
-                        decisions.sort_by(|a, b| a.0.cmp(&b.0));
-                        let digest = judged.evaluation.snapshot.criteria_digest.clone();
-                        let then = evaluate(&judged.criteria, &digest, &judged.seen.input());
-                        effects.push(ReleaseEffect {
-                            product: name.clone(),
-                            version: stored.release.version.clone(),
-                            before: judged.evaluation.summary.percent,
-                            after: then.summary.percent,
-                            unblocks: !judged.evaluation.opens(false) && then.opens(false),
-                            blocked_at,
-                            planned_at: stored.release.planned_at,
-                        });
-                    }
-                }
-                Ok(Effect { sentence: words(&effects, now), expires_at: decision.expires_at, releases: effects })
-            })())
-        })
-        .map_err(|e| internal(&e))?;
+pub fn finding_effect(
+    engine: &Engine,
+    caller: &Caller,
+    ids: &[String],
+    new: &NewFindingDecision,
+) -> Result<Effect, Problem> {
+    let outcome = engine.store.read(|tx| Ok(effect_in(tx, engine, caller, ids, new))).map_err(|e| internal(&e))?;
     outcome.map_err(|fault| match fault {
         Fault::Problem(problem) => problem,
         Fault::Store(error) => internal(&error),
+    })
+}
+
+fn effect_in(
+    tx: &Tx<'_>,
+    engine: &Engine,
+    caller: &Caller,
+    ids: &[String],
+    new: &NewFindingDecision,
+) -> Result<Effect, Fault> {
+    let (now, position) = (engine.now(), engine.head().size());
+    // By product: the finding's id there, and the decision as if somebody else had approved it.
+    let mut by_product: BTreeMap<String, Vec<(FindingId, FindingDecision)>> = BTreeMap::new();
+    let mut expires_at = now;
+    for id in ids {
+        let drafted = draft(tx, &find(tx, id)?.finding, new, &caller.account(), now)?;
+        let decision = FindingDecision {
+            approver: Some(String::new()),
+            state: ExceptionState::Approved,
+            decided_at: Some(now),
+            ..drafted
+        };
+        expires_at = expires_at.max(decision.expires_at);
+        let names = match decision.reach {
+            Reach::Everywhere { .. } => products::all(tx)?.into_iter().map(|p| p.name).collect(),
+            _ => vec![decision.product.clone()],
+        };
+        for name in names {
+            let key = track::key(&name, &decision.fingerprint);
+            if findings::standing(tx, &key)?.is_some() {
+                by_product.entry(name).or_default().push((FindingId::of_key(&key), decision.clone()));
+            }
+        }
+    }
+    let mut releases = Vec::new();
+    for (product, decisions) in by_product {
+        for stored in coming(tx, &product)? {
+            let judged = judge_in(tx, &engine.criteria, &stored, position, now)?;
+            releases.extend(on_release(judged, &decisions));
+        }
+    }
+    Ok(Effect { sentence: words(&releases, now), expires_at, releases })
+}
+
+/// What decisions would change for a release; nothing if it has none of the findings.
+fn on_release(mut judged: Judged, decisions: &[(FindingId, FindingDecision)]) -> Option<ReleaseEffect> {
+    let release = judged.seen.release.clone();
+    let limits = judged.criteria.limits();
+    let mut found = false;
+    let mut blocked_at: Option<Time> = None;
+    {
+        let input = judged.seen.input();
+        let open = open_findings(&input);
+        for (id, decision) in decisions {
+            let Some(finding) = open.open.get(id.as_str()) else { continue };
+            found = true;
+            let due = limits.deadline(&finding.graded()).map(|d| d.at);
+            let due = due.map(|due| if decision.reaches(&release) { due.max(decision.expires_at) } else { due });
+            blocked_at = blocked_at.into_iter().chain(due).min();
+        }
+    }
+    if !found {
+        return None;
+    }
+    let known = &mut judged.seen.findings.decisions;
+    known.extend(decisions.iter().cloned());
+    known.sort_by(|a, b| a.0.cmp(&b.0));
+    let digest = judged.evaluation.snapshot.criteria_digest.clone();
+    let then = evaluate(&judged.criteria, &digest, &judged.seen.input());
+    Some(ReleaseEffect {
+        product: release.product,
+        version: release.version,
+        before: judged.evaluation.summary.percent,
+        after: then.summary.percent,
+        unblocks: !judged.evaluation.opens(false) && then.opens(false),
+        blocked_at,
+        planned_at: release.planned_at,
     })
 }
 
@@ -156,53 +183,4 @@ fn words(effects: &[ReleaseEffect], now: Time) -> String {
         said.push(format!("If not renewed, {} {}{planned} is blocked on {}.", e.product, e.version, at.date()));
     }
     said.join(" ")
-}
-
-/// How a release stands that a finding is in: for the queue.
-#[derive(Clone, Debug, Serialize)]
-pub struct InRelease {
-    /// The product.
-    pub product: String,
-    /// The version.
-    pub version: String,
-    /// The finding keeps its gate closed.
-    pub blocks: bool,
-    /// How ready it is.
-    pub fraction: String,
-}
-
-/// The findings in the releases on their way, of one product or of all: by id, the releases each is in.
-///
-/// # Errors
-/// When the store fails.
-pub(crate) fn in_coming_releases(
-    engine: &Engine,
-    product: Option<&str>,
-) -> Result<std::collections::BTreeMap<String, Vec<InRelease>>, Problem> {
-    let (now, position) = (engine.now(), engine.head().size());
-    engine.read(|tx| {
-        let names = match product {
-            Some(name) => vec![name.to_owned()],
-            None => products::all(tx)?.into_iter().map(|p| p.name).collect(),
-        };
-        let mut by_finding: std::collections::BTreeMap<String, Vec<InRelease>> = std::collections::BTreeMap::new();
-        for name in names {
-            for stored in coming(tx, &name)? {
-                let judged = judge_in(tx, &engine.criteria, &stored, position, now)?;
-                let input = judged.seen.input();
-                let fraction = sentence::fraction(&judged.evaluation.summary);
-                let limits = judged.criteria.limits();
-                for (id, open) in open_findings(&input).open {
-                    let late = limits.deadline(&open.graded()).is_some_and(|d| d.at <= now);
-                    by_finding.entry(id).or_default().push(InRelease {
-                        product: name.clone(),
-                        version: stored.release.version.clone(),
-                        blocks: late && open.decision.is_none(),
-                        fraction: fraction.clone(),
-                    });
-                }
-            }
-        }
-        Ok(by_finding)
-    })
 }

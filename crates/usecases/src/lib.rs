@@ -17,6 +17,7 @@ mod decide_finding;
 mod deliver_webhook;
 mod engine;
 mod finding_effect;
+mod finding_queue;
 mod fsck;
 mod grant_exception;
 mod inputs;
@@ -46,7 +47,8 @@ pub use decide_finding::{
 };
 pub use deliver_webhook::{Delivery, deliver_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
-pub use finding_effect::{Effect, InRelease, ReleaseEffect, finding_effect};
+pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
+pub use finding_queue::{FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
@@ -66,7 +68,7 @@ pub use people::{
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{FactInput, record_fact};
-pub use release_findings::{FindingLine, ReleaseFindings, ScanLine, release_findings};
+pub use release_findings::release_findings;
 pub use verify_dossier::{Check, Verification, attached_json, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};

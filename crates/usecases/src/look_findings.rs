@@ -205,7 +205,7 @@ fn reason(act: &log::Act, to: FindingState) -> String {
     }
 }
 
-fn card(tx: &Tx<'_>, stored: StoredFinding, now: Time) -> Result<FindingCard, StoreError> {
+pub(crate) fn card(tx: &Tx<'_>, stored: StoredFinding, now: Time) -> Result<FindingCard, StoreError> {
     let mut versions = Vec::new();
     for (_, sighting) in scans::seen_by(tx, stored.seq)? {
         versions.extend(version(tx, sighting.release)?);
@@ -229,25 +229,38 @@ fn place(cursor: &str) -> Option<Place> {
     Some(Place { due: due.parse().ok()?, seq: seq.parse().ok()? })
 }
 
-/// How many there are of each shelf, counted no further than [`FindingCounts::MOST`].
+/// How many findings there are, counted no further than [`FindingCounts::MOST`].
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct FindingCounts(pub BTreeMap<&'static str, u64>);
+pub struct FindingCounts {
+    /// By shelf.
+    pub shelves: BTreeMap<&'static str, u64>,
+    /// Open ones by when they are due: overdue, within 7 days, within 30, later, and without limit.
+    pub due: [u64; 5],
+}
 
 impl FindingCounts {
     /// Beyond this, nobody counts one by one.
     pub const MOST: u64 = 10_000;
 }
 
-/// How many findings there are of each shelf.
+/// How many findings there are by shelf and due date.
 ///
 /// # Errors
 /// When the store fails.
 pub fn count_findings(engine: &Engine, product: Option<&str>) -> Result<FindingCounts, Problem> {
+    let now = engine.now();
+    let at = |days: i64| now.plus(days * Time::DAY).as_micros();
+    let edges = [i64::MIN, now.as_micros(), at(7), at(30), i64::MAX - 1, i64::MAX];
     engine.read(|tx| {
-        let mut counts = BTreeMap::new();
+        let mut counts = FindingCounts::default();
         for shelf in Shelf::ALL {
-            counts.insert(shelf.name(), findings::count(tx, product, shelf, FindingCounts::MOST)?);
+            counts.shelves.insert(shelf.name(), findings::count(tx, product, shelf, FindingCounts::MOST)?);
         }
-        Ok(FindingCounts(counts))
+        let open = counts.shelves["open"];
+        for (count, edge) in counts.due.iter_mut().zip(edges.windows(2)).take(4) {
+            *count = findings::due_between(tx, product, edge[0], edge[1], FindingCounts::MOST)?;
+        }
+        counts.due[4] = open.saturating_sub(counts.due[..4].iter().sum());
+        Ok(counts)
     })
 }

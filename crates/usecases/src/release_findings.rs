@@ -1,112 +1,53 @@
 //! The findings of a release against the release before it: new, carried, fixed, decided, and not looked at again.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use certrail_criteria::{Evidence, OpenFinding, open_findings};
 use certrail_domain::{
-    EvidenceId, Facts, FindingDecision, Limits, Problem, Release, ReleaseState, Time,
-    facts::{Database, Level, Levels, Scan, ScanKind},
+    Facts, Limits, Problem, Release, ReleaseState, Time,
+    facts::{Levels, Scan, ScanKind},
     version_cmp,
 };
+use certrail_dossier::{FindingGroup, FindingLine, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
     tables::releases::{self, StoredRelease},
 };
-use serde::Serialize;
 
 use crate::{
     engine::{Engine, internal},
-    judge::{Seen, judge_in},
+    judge::{Judged, Seen, judge_in},
 };
-
-/// A finding of a release.
-#[derive(Clone, Debug, Serialize)]
-pub struct FindingLine {
-    /// Its id.
-    pub id: String,
-    /// What it is called.
-    pub name: String,
-    /// How grave.
-    pub level: Level,
-    /// When it was detected, or detected again after a fix.
-    pub detected: Time,
-    /// By when it has to be gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub due: Option<Time>,
-    /// Why then.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub clock: String,
-    /// The decision that covers it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decision: Option<FindingDecision>,
-}
-
-/// What a scan of the release looked at.
-#[derive(Clone, Debug, Serialize)]
-pub struct ScanLine {
-    /// The evidence.
-    pub evidence: EvidenceId,
-    /// What it looked for.
-    pub kind: ScanKind,
-    /// The tool and its version.
-    pub tool: String,
-    /// What it scanned, as it says.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub target: String,
-    /// Files, packages or addresses it looked at.
-    pub looked_at: Option<u64>,
-    /// Rules it ran with.
-    pub rules: u64,
-    /// Where its knowledge of vulnerabilities comes from.
-    pub database: Database,
-    /// When it was made.
-    pub at: Time,
-    /// What it found.
-    pub levels: Levels,
-    /// Left out by the report itself.
-    pub suppressed: u64,
-    /// Why it proves nothing, if it does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<String>,
-}
-
-/// The findings of a release.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct ReleaseFindings {
-    /// The version it is compared with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<String>,
-    /// At least one complete scan of it is there.
-    pub scanned: bool,
-    /// What each scan looked at, newest first.
-    pub scans: Vec<ScanLine>,
-    /// Open by level; decided ones are left out.
-    pub levels: Levels,
-    /// In this release and not in the one before.
-    pub new: Vec<FindingLine>,
-    /// In both.
-    pub carried: Vec<FindingLine>,
-    /// In the one before, and gone from a complete scan of the same kind by the same tool.
-    pub fixed: Vec<FindingLine>,
-    /// In this release, and covered by a decision.
-    pub decided: Vec<FindingLine>,
-    /// In the one before, and nothing looked again.
-    pub not_looked_at: Vec<FindingLine>,
-}
 
 /// Compares the findings of a release with those of the release before it.
 ///
 /// # Errors
 /// When the store fails.
-pub fn release_findings(engine: &Engine, stored: &StoredRelease) -> Result<ReleaseFindings, Problem> {
+pub fn release_findings(engine: &Engine, stored: &StoredRelease) -> Result<FindingsSection, Problem> {
     let (now, position) = (engine.now(), engine.head().size());
     let compared = engine.store.read(|tx| {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
-        let before = before(tx, &judged.seen.release)?;
-        let before = before.map(|b| judge_in(tx, &engine.criteria, &b, position, now)).transpose()?;
-        Ok(compare(&judged.seen, before.as_ref().map(|b| &b.seen), &judged.criteria.limits()))
+        section(tx, engine, &judged, position, now)
     });
     compared.map_err(|e| internal(&e))
+}
+
+/// The findings of a judged release against the one before it.
+pub(crate) fn section(
+    tx: &Tx<'_>,
+    engine: &Engine,
+    judged: &Judged,
+    position: u64,
+    now: Time,
+) -> Result<FindingsSection, StoreError> {
+    let before = before(tx, &judged.seen.release)?;
+    // A release that is only now being told of was not there at the position.
+    let before = before.filter(|b| releases::at(tx, b.seq, position).is_ok_and(|known| known.is_some()));
+    let before = before.map(|b| judge_in(tx, &engine.criteria, &b, position, now)).transpose()?;
+    Ok(compare(&judged.seen, before.as_ref().map(|b| &b.seen), &judged.criteria.limits()))
 }
 
 /// Releases looked at to find the one before, where none is named.
@@ -129,43 +70,79 @@ pub(crate) fn before(tx: &Tx<'_>, release: &Release) -> Result<Option<StoredRele
 }
 
 /// Compares what is open in two releases.
-pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> ReleaseFindings {
+pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> FindingsSection {
     let input = this.input();
     let now = open_findings(&input);
-    let mut out = ReleaseFindings {
-        scanned: now.scanned,
-        scans: scan_lines(&this.evidence),
-        previous: before.map(|b| b.release.version.clone()),
-        ..ReleaseFindings::default()
-    };
     let before_input = before.map(Seen::input);
     let then = before_input.as_ref().map(open_findings);
     let was = |id: &str| then.as_ref().is_some_and(|t| t.open.contains_key(id));
+    let mut groups: BTreeMap<Group, Vec<FindingLine>> = BTreeMap::new();
+    let (mut levels, mut decisions) = (Levels::default(), BTreeMap::new());
     for (id, finding) in &now.open {
-        let line = line(finding, limits);
-        if finding.decision.is_some() {
-            out.decided.push(line);
-            continue;
+        let group = match finding.decision {
+            Some(decision) => {
+                decisions.insert(decision.id.clone(), decision.clone());
+                Group::Decided
+            }
+            None if was(id) => Group::Carried,
+            None => Group::New,
+        };
+        if group != Group::Decided {
+            levels.add(finding.level);
         }
-        out.levels.add(finding.level);
-        if was(id) { out.carried.push(line) } else { out.new.push(line) }
+        groups.entry(group).or_default().push(line(finding, limits));
     }
-    let looked: BTreeSet<(String, ScanKind)> = scans(&this.evidence)
-        .filter(|(_, s)| s.doubt().is_none())
-        .map(|(_, s)| (s.tool.to_lowercase(), s.scan))
-        .collect();
-    for (_, finding) in then.iter().flat_map(|t| &t.open).filter(|(id, _)| !now.open.contains_key(*id)) {
+    let looked: BTreeSet<(String, ScanKind)> =
+        scans(&this.evidence).filter(|(_, s)| s.doubt().is_none()).map(|(_, s)| tool_and_kind(s)).collect();
+    let gone = then.iter().flat_map(|t| &t.open).filter(|(id, _)| !now.open.contains_key(*id));
+    for (_, finding) in gone {
         let by = before.into_iter().flat_map(|b| scans(&b.evidence)).filter(|(e, _)| finding.inputs.contains(&e.id));
-        let mut by = by.map(|(_, s)| (s.tool.to_lowercase(), s.scan)).peekable();
+        let mut by = by.map(|(_, s)| tool_and_kind(s)).peekable();
         // An alert tells by itself when it is gone.
         let again = by.peek().is_none() || by.all(|scan| looked.contains(&scan));
-        let line = line(finding, limits);
-        if again { out.fixed.push(line) } else { out.not_looked_at.push(line) }
+        let group = if again { Group::Fixed } else { Group::NotLookedAt };
+        groups.entry(group).or_default().push(line(finding, limits));
     }
-    for list in [&mut out.new, &mut out.carried, &mut out.fixed, &mut out.decided, &mut out.not_looked_at] {
-        list.sort_by(|a, b| (b.level, a.due, &a.name).cmp(&(a.level, b.due, &b.name)));
+    FindingsSection {
+        previous: before.map(|b| b.release.version.clone()),
+        scanned: now.scanned,
+        levels,
+        groups: groups.into_iter().map(|(group, findings)| group.of(findings)).collect(),
+        decisions: decisions.into_values().collect(),
     }
-    out
+}
+
+/// How a finding stands against the release before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    New,
+    Carried,
+    Decided,
+    Fixed,
+    /// It was in the release before, and no scan of this one looked for it again.
+    NotLookedAt,
+}
+
+impl Group {
+    fn of(self, mut findings: Vec<FindingLine>) -> FindingGroup {
+        findings.sort_by(|a, b| (b.level, a.due, &a.name).cmp(&(a.level, b.due, &b.name)));
+        let mut levels = Levels::default();
+        findings.iter().for_each(|f| levels.add(f.level));
+        let name = match self {
+            Self::New => "new",
+            Self::Carried => "carried",
+            Self::Decided => "decided",
+            Self::Fixed => "fixed",
+            Self::NotLookedAt => "not_looked_at",
+        };
+        let total = findings.len() as u64;
+        findings.truncate(FindingGroup::MOST);
+        FindingGroup { name: name.to_owned(), total, levels, findings }
+    }
+}
+
+fn tool_and_kind(scan: &Scan) -> (String, ScanKind) {
+    (scan.tool.to_lowercase(), scan.scan)
 }
 
 fn line(f: &OpenFinding<'_>, limits: &Limits) -> FindingLine {
@@ -177,7 +154,7 @@ fn line(f: &OpenFinding<'_>, limits: &Limits) -> FindingLine {
         detected: f.detected,
         due: deadline.as_ref().map(|d| d.at),
         clock: deadline.map(|d| d.words()).unwrap_or_default(),
-        decision: f.decision.cloned(),
+        decision: f.decision.map(|d| d.id.clone()),
     }
 }
 
@@ -186,28 +163,4 @@ fn scans(evidence: &[Evidence]) -> impl Iterator<Item = (&Evidence, &Scan)> {
         Facts::Scan(scan) => Some((e, scan)),
         _ => None,
     })
-}
-
-/// What each scan looked at, newest first.
-pub(crate) fn scan_lines(evidence: &[Evidence]) -> Vec<ScanLine> {
-    let mut lines: Vec<ScanLine> = scans(evidence)
-        .map(|(e, s)| ScanLine {
-            evidence: e.id.clone(),
-            kind: s.scan,
-            tool: match &s.tool_version {
-                Some(version) => format!("{} {version}", s.tool),
-                None => s.tool.clone(),
-            },
-            target: s.target.clone().unwrap_or_default(),
-            looked_at: s.looked_at,
-            rules: s.rules,
-            database: s.database,
-            at: e.at(),
-            levels: s.levels,
-            suppressed: s.suppressed,
-            doubt: s.doubt().map(|d| d.words()),
-        })
-        .collect();
-    lines.sort_by(|a, b| (b.at, &b.evidence).cmp(&(a.at, &a.evidence)));
-    lines
 }

@@ -1,7 +1,10 @@
 //! Pictures, drawn by the server: each has a title, a description and a sentence beside it.
 
-use certrail_domain::{Summary, Time, Verdict, sentence};
-use certrail_usecases::dossier::Event;
+use certrail_domain::{FindingState, Summary, Time, Verdict, sentence};
+use certrail_usecases::{
+    FindingStep,
+    dossier::{Event, FindingGroup},
+};
 use maud::{Markup, html};
 
 /// The order in which segments stand, worst last (ux §2.2).
@@ -105,6 +108,103 @@ pub(crate) fn timeline(events: &[Event], cut: Option<Time>, certified: Option<Ti
             }
             text.when x="90" y="224" { (first.date()) }
             text.when x="790" y="224" text-anchor="end" { (last.date()) }
+        }
+    }
+}
+
+/// Open findings by when they are due: overdue, within 7 days, within 30, later, without limit.
+pub(crate) fn dues(counts: &[u64; 5]) -> Markup {
+    const WORDS: [(&str, &str); 5] = [
+        ("over their limit", "failed"),
+        ("within 7 days", "indeterminate"),
+        ("within 30 days", "excepted"),
+        ("later", "passed"),
+        ("without limit", "pending"),
+    ];
+    let total: u64 = counts.iter().sum();
+    let said: Vec<String> =
+        counts.iter().zip(WORDS).filter(|(n, _)| **n > 0).map(|(n, (word, _))| format!("{n} {word}")).collect();
+    let mut x = 0.0;
+    let parts: Vec<(f64, f64, u64, &str, &str)> = counts
+        .iter()
+        .zip(WORDS)
+        .filter(|(n, _)| **n > 0)
+        .map(|(n, (word, class))| {
+            let width = 720.0 * *n as f64 / total.max(1) as f64;
+            let at = x;
+            x += width;
+            (at, (width - 2.0).max(2.0), *n, word, class)
+        })
+        .collect();
+    html! {
+        @if total > 0 {
+            svg.dues viewBox="0 0 720 46" role="img" aria-labelledby="dues-title dues-desc" {
+                title #dues-title { "Open findings by when they are due" }
+                desc #dues-desc { (said.join(", ")) "." }
+                @for (at, width, n, word, class) in parts {
+                    rect class=(format!("fill {class}")) x=(format!("{at:.1}")) y="2" width=(format!("{width:.1}")) height="18" rx="2" { title { (n) " " (word) } }
+                }
+                text x="0" y="38" { (total) " open: " (said.join(" · ")) }
+            }
+        }
+    }
+}
+
+/// The life of a finding as a line: its states one after the other, its due date, and today.
+pub(crate) fn life(steps: &[FindingStep], first: Time, due: Option<Time>, now: Time) -> Markup {
+    let begin = steps.iter().map(|s| s.at).chain([first]).min().unwrap_or(first);
+    let end = steps.iter().map(|s| s.at).chain([now]).chain(due).max().unwrap_or(now);
+    let span = end.since(begin).max(1) as f64;
+    let x = |t: Time| 4.0 + 700.0 * t.since(begin) as f64 / span;
+    let class = |state: FindingState| match state {
+        FindingState::Fixed => "passed",
+        FindingState::Accepted | FindingState::FalsePositive | FindingState::NotAffected => "excepted",
+        FindingState::Triaged | FindingState::InRemediation => "indeterminate",
+        FindingState::Detected | FindingState::Reopened => "failed",
+    };
+    let ends = steps.iter().skip(1).map(|s| s.at).chain([now]);
+    let said: Vec<String> =
+        steps.iter().map(|s| format!("{} on {}", s.to.name().replace('_', " "), s.at.date())).collect();
+    html! {
+        svg.dues viewBox="0 0 720 52" role="img" aria-labelledby="life-title life-desc" {
+            title #life-title { "Its life" }
+            desc #life-desc { (said.join(", ")) "." }
+            @for (step, until) in steps.iter().zip(ends) {
+                rect class=(format!("fill {}", class(step.to))) x=(format!("{:.1}", x(step.at))) y="8" width=(format!("{:.1}", (x(until) - x(step.at) - 1.0).max(3.0))) height="12" rx="2" { title { (step.to.name().replace('_', " ")) " from " (step.at.human()) } }
+            }
+            @if let Some(due) = due {
+                line.due x1=(format!("{:.1}", x(due))) x2=(format!("{:.1}", x(due))) y1="2" y2="26" {}
+                text x=(format!("{:.1}", x(due).clamp(30.0, 660.0))) y="40" text-anchor="middle" { "due " (due.date()) }
+            }
+            @if due.is_none_or(|due| (x(due) - 4.0).abs() > 140.0) { text x="4" y="40" { "since " (begin.date()) } }
+        }
+    }
+}
+
+/// The findings of a release against the one before, as a bar.
+pub(crate) fn groups(groups: &[FindingGroup]) -> Markup {
+    let class = |name: &str| match name {
+        "new" => "failed",
+        "carried" => "indeterminate",
+        "decided" => "excepted",
+        "fixed" => "passed",
+        _ => "pending",
+    };
+    let total: u64 = groups.iter().map(|g| g.total).sum();
+    let said: Vec<String> = groups.iter().map(|g| format!("{} {}", g.total, g.title().to_lowercase())).collect();
+    let mut x = 0.0;
+    html! {
+        @if total > 0 {
+            svg.dues viewBox="0 0 720 46" role="img" aria-labelledby="groups-title groups-desc" {
+                title #groups-title { "Findings against the release before" }
+                desc #groups-desc { (said.join(", ")) "." }
+                @for g in groups {
+                    @let width = 720.0 * g.total as f64 / total as f64;
+                    rect class=(format!("fill {}", class(&g.name))) x=(format!("{x:.1}")) y="2" width=(format!("{:.1}", (width - 2.0).max(2.0))) height="18" rx="2" { title { (g.total) " " (g.title().to_lowercase()) } }
+                    @let _ = x += width;
+                }
+                text x="0" y="38" { (said.join(" · ")) }
+            }
         }
     }
 }

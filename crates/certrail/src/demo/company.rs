@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use anyhow::Context as _;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{Caller, Engine, NewToken, create_token, put_person, session_for};
 use serde_json::{Value, json};
@@ -126,6 +127,7 @@ pub(super) async fn load(
     for (days, product, version, odd) in plan {
         say(&format!("{product} {version}"));
         story.release(now.plus(-days * DAY), product, version, odd).await?;
+        story.security(now.plus(-days * DAY + 12 * HOUR), product, version).await?;
         if version == "1.1.0" {
             story.go_back(now.plus(-(days - 2) * DAY), product, "1.0.0").await?;
         }
@@ -368,14 +370,10 @@ impl Story<'_> {
             at.plus(5 * MINUTE),
             &self.ci,
             &format!(
-                "product={product}&release={version}&digest={scanned}&name=trivy.sarif&database_date={}",
+                "product={product}&release={version}&digest={scanned}&name=trivy.json&database_date={}",
                 at.plus(-6 * HOUR)
             ),
-            reports::sarif(
-                "Trivy",
-                "0.60.0",
-                &[("CVE-2026-0042", "note", "usr/lib/libssl.so", "openssl: slow parsing")],
-            ),
+            reports::trivy(&format!("northwind/{product}:{version}"), &reports::vulnerabilities(product, version)),
         )
         .await?;
         if odd.overdue {
@@ -428,8 +426,8 @@ impl Story<'_> {
             s.call(at.plus(10 * MINUTE), &self.tokens["priya"], "POST", "/api/v1/facts", &qa).await?;
         }
         if odd.excepted {
-            let ask = json!({ "product": product, "release": version, "requirement": "findings", "reason": "The vulnerable parser is not reachable: we only parse our own certificates.", "compensating": "Certificates are pinned; the gateway refuses others.", "expires_at": at.plus(60 * DAY).to_string() });
-            self.except(at.plus(12 * MINUTE), at.plus(20 * MINUTE), &ask).await?;
+            let ask = json!({ "claim": "accept", "within": "line", "release": version, "reason": "The vulnerable parser is not reachable: we only parse our own certificates.", "compensating": "Certificates are pinned; the gateway refuses others." });
+            self.accept(product, "memory unsafety", at.plus(12 * MINUTE), at.plus(20 * MINUTE), &ask).await?;
         }
         if odd.certify {
             let path = format!("/api/v1/products/{product}/releases/{version}");
@@ -456,10 +454,59 @@ impl Story<'_> {
         Ok(())
     }
 
+    /// What security engineers do after a release: look at findings, work on them, send a VEX document.
+    async fn security(&self, at: Time, product: &str, version: &str) -> anyhow::Result<()> {
+        match (product, version) {
+            ("payments-api", "2.4.0") => {
+                let list = self
+                    .sender
+                    .call(at, &self.tokens["priya"], "GET", "/api/v1/findings?product=payments-api", &Value::Null)
+                    .await?;
+                for (title, to, reason) in [
+                    ("inflate", "in_remediation", "The base image with the fix is being tested; PAY-140."),
+                    ("cookie", "triaged", "Only the health check uses it; it sends no cookies."),
+                ] {
+                    let named = |f: &&Value| f["seen"]["title"].as_str().is_some_and(|t| t.contains(title));
+                    let found =
+                        list.as_array().into_iter().flatten().find(named).context("the finding is not there")?;
+                    let path = format!("/api/v1/findings/{}/triage", found["id"].as_str().unwrap_or_default());
+                    let told = json!({ "to": to, "reason": reason });
+                    self.sender.call(at, &self.tokens["priya"], "POST", &path, &told).await?;
+                }
+            }
+            ("ledger-core", "1.3.0") => {
+                let query = format!("product={product}&release={version}&name=busybox.openvex.json");
+                self.sender.report(at, &self.ci, &query, reports::openvex(at)).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Anna asks for an exception, Priya approves it.
     async fn except(&self, asked_at: Time, approved_at: Time, ask: &Value) -> anyhow::Result<()> {
         let asked = self.sender.call(asked_at, &self.tokens["anna"], "POST", "/api/v1/exceptions", ask).await?;
         let path = format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().unwrap_or_default());
+        self.sender.call(approved_at, &self.tokens["priya"], "POST", &path, &Value::Null).await?;
+        Ok(())
+    }
+
+    /// Anna asks for a decision about a finding, Priya approves it.
+    async fn accept(
+        &self,
+        product: &str,
+        title: &str,
+        asked_at: Time,
+        approved_at: Time,
+        ask: &Value,
+    ) -> anyhow::Result<()> {
+        let (anna, path) = (&self.tokens["anna"], format!("/api/v1/findings?product={product}"));
+        let list = self.sender.call(asked_at, anna, "GET", &path, &Value::Null).await?;
+        let named = |f: &&Value| f["seen"]["title"].as_str().is_some_and(|t| t.contains(title));
+        let found = list.as_array().into_iter().flatten().find(named).context("the finding is not there")?;
+        let path = format!("/api/v1/findings/{}/decisions", found["id"].as_str().unwrap_or_default());
+        let asked = self.sender.call(asked_at, anna, "POST", &path, ask).await?;
+        let path = format!("/api/v1/finding-decisions/{}/approve", asked["id"].as_str().unwrap_or_default());
         self.sender.call(approved_at, &self.tokens["priya"], "POST", &path, &Value::Null).await?;
         Ok(())
     }

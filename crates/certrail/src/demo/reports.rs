@@ -56,3 +56,145 @@ pub(crate) fn cyclonedx(product: &str, version: &str, digest: &str) -> Vec<u8> {
     });
     serde_json::to_vec_pretty(&bom).unwrap_or_default()
 }
+
+/// A known vulnerability of a package in an image.
+pub(crate) struct Vulnerability {
+    id: &'static str,
+    package: &'static str,
+    installed: &'static str,
+    fixed: &'static str,
+    severity: &'static str,
+    title: &'static str,
+    /// CVSS v3.1: vector and score.
+    score: (&'static str, f64),
+}
+
+/// What the images of the company are affected by: some of it carried from version to version, some fixed, some new.
+pub(crate) fn vulnerabilities(product: &str, version: &str) -> Vec<Vulnerability> {
+    let all = [
+        (
+            "",
+            "",
+            "",
+            Vulnerability {
+                id: "CVE-2026-0042",
+                package: "openssl",
+                installed: "3.0.11",
+                fixed: "3.0.12",
+                severity: "LOW",
+                title: "openssl: slow parsing of long object identifiers",
+                score: ("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:N/I:N/A:L", 3.7),
+            },
+        ),
+        (
+            "payments-api",
+            "2.3.0",
+            "9",
+            Vulnerability {
+                id: "CVE-2026-1101",
+                package: "zlib1g",
+                installed: "1.2.13",
+                fixed: "1.3.1",
+                severity: "HIGH",
+                title: "zlib: out-of-bounds read in inflate of crafted streams",
+                score: ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H", 7.5),
+            },
+        ),
+        (
+            "payments-api",
+            "2.3.0",
+            "2.5.0",
+            Vulnerability {
+                id: "CVE-2026-2204",
+                package: "libcurl4",
+                installed: "8.5.0",
+                fixed: "8.6.0",
+                severity: "MEDIUM",
+                title: "curl: cookie sent to the wrong host after a redirect",
+                score: ("CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:N/A:N", 5.3),
+            },
+        ),
+        (
+            "payments-api",
+            "2.5.0",
+            "9",
+            Vulnerability {
+                id: "CVE-2026-3310",
+                package: "libexpat1",
+                installed: "2.5.0",
+                fixed: "2.6.0",
+                severity: "MEDIUM",
+                title: "expat: unbounded memory for deeply nested entities",
+                score: ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:N/I:N/A:H", 6.5),
+            },
+        ),
+        (
+            "ledger-core",
+            "1.2.0",
+            "9",
+            Vulnerability {
+                id: "CVE-2026-4410",
+                package: "busybox",
+                installed: "1.36.0",
+                fixed: "",
+                severity: "CRITICAL",
+                title: "busybox: command injection in the DHCP client",
+                score: ("CVSS:3.1/AV:A/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 9.6),
+            },
+        ),
+        (
+            "web-checkout",
+            "5.2.0",
+            "9",
+            Vulnerability {
+                id: "CVE-2026-5177",
+                package: "nginx",
+                installed: "1.25.3",
+                fixed: "1.25.5",
+                severity: "HIGH",
+                title: "nginx: request smuggling through chunked trailers",
+                score: ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N", 7.5),
+            },
+        ),
+    ];
+    all.into_iter()
+        .filter(|(of, from, until, _)| of.is_empty() || *of == product && version >= *from && version < *until)
+        .map(|(.., vulnerability)| vulnerability)
+        .collect()
+}
+
+/// A Trivy report of an image.
+pub(crate) fn trivy(image: &str, found: &[Vulnerability]) -> Vec<u8> {
+    let list: Vec<_> = found
+        .iter()
+        .map(|v| {
+            json!({
+                "VulnerabilityID": v.id, "PkgName": v.package, "InstalledVersion": v.installed, "FixedVersion": v.fixed,
+                "PkgIdentifier": { "PURL": format!("pkg:deb/debian/{}@{}", v.package, v.installed) },
+                "Severity": v.severity, "Title": v.title, "PrimaryURL": format!("https://avd.example/{}", v.id),
+                "CVSS": { "nvd": { "V3Vector": v.score.0, "V3Score": v.score.1 } },
+            })
+        })
+        .collect();
+    let report = json!({
+        "SchemaVersion": 2, "ArtifactName": image, "ArtifactType": "container_image",
+        "Trivy": { "Version": "0.60.0" },
+        "Results": [{ "Target": format!("{image} (debian 12.9)"), "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": list }],
+    });
+    serde_json::to_vec_pretty(&report).unwrap_or_default()
+}
+
+/// An OpenVEX document that says that busybox does no harm in ledger-core.
+pub(crate) fn openvex(at: certrail_domain::Time) -> Vec<u8> {
+    let document = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://northwind.example/vex/ledger-core-1", "author": "Northwind Product Security",
+        "timestamp": at.to_string(), "version": 1,
+        "statements": [{
+            "vulnerability": { "name": "CVE-2026-4410" },
+            "products": [{ "@id": "pkg:deb/debian/busybox@1.36.0" }],
+            "status": "not_affected", "justification": "vulnerable_code_not_in_execute_path",
+            "impact_statement": "The image has a fixed address and never starts the DHCP client.",
+        }],
+    });
+    serde_json::to_vec_pretty(&document).unwrap_or_default()
+}

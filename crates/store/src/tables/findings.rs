@@ -515,6 +515,28 @@ pub fn count(tx: &Tx<'_>, product: Option<&str>, of: Shelf, most: u64) -> Result
     Ok(counted?.unwrap_or(0))
 }
 
+/// How many open findings are due from a moment on and before another, of one product or of all; counted no further
+/// than `most`. What has no limit is due at the end of time.
+///
+/// # Errors
+/// When the database fails.
+pub fn due_between(tx: &Tx<'_>, product: Option<&str>, from: i64, to: i64, most: u64) -> Result<u64> {
+    let counted = match product {
+        Some(product) => tx.first(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM finding WHERE product = ?1 AND shelf = 0 AND due >= ?2 AND due < ?3
+             LIMIT ?4) AS some",
+            &[product.into(), from.into(), to.into(), most.into()],
+            |r| r.uint(0),
+        ),
+        None => tx.first(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM finding WHERE shelf = 0 AND due >= ?1 AND due < ?2 LIMIT ?3) AS some",
+            &[from.into(), to.into(), most.into()],
+            |r| r.uint(0),
+        ),
+    };
+    Ok(counted?.unwrap_or(0))
+}
+
 /// The document of a finding: what a scan saw, as JSON.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use super::{events::events, proofs, sections};
 use crate::{
     engine::{Engine, LogHead, internal},
     judge::{Judged, judge_in},
+    release_findings,
 };
 
 /// Puts the value together. With `proofs` false, proofs and bodies of decisions are left out: that is what pages need.
@@ -55,6 +56,11 @@ fn build(
         e.requester = show(&e.requester);
         e.approver = e.approver.as_deref().map(&show);
     }
+    let mut findings = release_findings::section(tx, engine, &judged, position, now)?;
+    for d in &mut findings.decisions {
+        d.requester = show(&d.requester);
+        d.approver = d.approver.as_deref().map(&show);
+    }
     Ok(Dossier {
         schema: Dossier::SCHEMA.into(),
         number,
@@ -67,6 +73,7 @@ fn build(
         changes: sections::change_rows(&world, &judged, &show),
         tests: sections::test_rows(&world),
         security: sections::security_rows(&world),
+        findings,
         approvals: sections::approval_rows(&world, &show),
         deployments: sections::deployment_rows(&world, &release, &show),
         acceptance: sections::acceptance_rows(&judged),

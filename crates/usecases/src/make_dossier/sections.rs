@@ -1,7 +1,10 @@
 //! Sections 2 to 9: changes, tests, security, approvals, deployments, controls.
 
 use certrail_criteria::{Evidence, World, frameworks};
-use certrail_domain::{Facts, Verdict, facts::ReviewVerdict};
+use certrail_domain::{
+    Facts, Verdict,
+    facts::{Database, ReviewVerdict, Scan, ScanKind},
+};
 use certrail_dossier::{AcceptanceRow, ApprovalRow, ChangeRow, ControlRow, DeploymentRow, SecurityRow, TestRow};
 
 use crate::judge::Judged;
@@ -99,7 +102,10 @@ pub(super) fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
                 kind: kind.into(),
                 tool,
                 database_at,
+                database: String::new(),
                 looked_at,
+                saw: String::new(),
+                doubt: String::new(),
                 found,
                 at: e.at(),
                 evidence: e.id.clone(),
@@ -116,7 +122,12 @@ pub(super) fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
                         l.low + l.info,
                         s.suppressed
                     );
-                    Some(row(s.scan.name(), tool, s.database.date(), object(e), found))
+                    Some(SecurityRow {
+                        database: database(s),
+                        saw: saw(s),
+                        doubt: s.doubt().map(|d| d.words()).unwrap_or_default(),
+                        ..row(s.scan.name(), tool, s.database.date(), object(e), found)
+                    })
                 }
                 Facts::Sbom(s) => {
                     let found = format!("{} {}: {} components", s.format, s.spec_version, s.components);
@@ -136,6 +147,31 @@ pub(super) fn security_rows(world: &World<'_>) -> Vec<SecurityRow> {
             }
         })
         .collect()
+}
+
+/// Where a scan's knowledge of vulnerabilities comes from.
+fn database(s: &Scan) -> String {
+    match s.database {
+        Database::Dated(at) => at.date(),
+        Database::Live => "asked live".to_owned(),
+        Database::Undated if s.scan.needs_database() => "not told".to_owned(),
+        Database::Undated => "needs none".to_owned(),
+    }
+}
+
+/// How much a scan looked at.
+fn saw(s: &Scan) -> String {
+    let what = match s.scan {
+        ScanKind::Sca | ScanKind::Container => "packages or files",
+        ScanKind::Dast | ScanKind::Host => "addresses or checks",
+        _ => "files or checks",
+    };
+    match (s.looked_at, s.rules) {
+        (Some(n), 0) => format!("{n} {what}"),
+        (Some(n), rules) => format!("{n} {what}, {rules} rules"),
+        (None, 0) => "not told".to_owned(),
+        (None, rules) => format!("{rules} rules"),
+    }
 }
 
 pub(super) fn approval_rows(world: &World<'_>, show: &dyn Fn(&str) -> String) -> Vec<ApprovalRow> {

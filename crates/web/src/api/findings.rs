@@ -6,9 +6,9 @@ use axum::{
 };
 use certrail_domain::{Action, ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
-    Effect, FindingCard, FindingView, FindingsWanted, NewFindingDecision, NewTriage, ReleaseFindings, allow,
-    decide_finding_decision, find_release, finding_effect, finding_view, list_findings, release_findings,
-    request_finding_decision, shelves, triage_finding,
+    Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, NewFindingDecision, NewTriage, allow,
+    decide_finding_decision, dossier::FindingsSection, find_release, finding_effect, finding_queue, finding_view,
+    list_findings, release_findings, request_finding_decision, shelves, triage_finding,
 };
 use serde::Deserialize;
 
@@ -38,6 +38,16 @@ pub(crate) async fn list(
         limit: wanted.limit.unwrap_or(50).clamp(1, 500),
     };
     Ok(Json(blocking(move || list_findings(&app.engine, &wanted)).await?))
+}
+
+/// What needs a decision, in releases on their way.
+pub(crate) async fn queue(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Query(wanted): Query<Wanted>,
+) -> Answer<FindingQueue> {
+    allow(&caller, Action::Read)?;
+    Ok(Json(blocking(move || finding_queue(&app.engine, wanted.product.as_deref())).await?))
 }
 
 pub(crate) async fn show(
@@ -75,7 +85,7 @@ pub(crate) async fn effect(
     body: Body<NewFindingDecision>,
 ) -> Answer<Effect> {
     allow(&caller, Action::RequestException)?;
-    Ok(Json(blocking(move || finding_effect(&app.engine, &caller, &id, &body.value)).await?))
+    Ok(Json(blocking(move || finding_effect(&app.engine, &caller, &[id], &body.value)).await?))
 }
 
 pub(crate) async fn decision(
@@ -106,7 +116,7 @@ pub(crate) async fn of_release(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, version)): Path<(String, String)>,
-) -> Answer<ReleaseFindings> {
+) -> Answer<FindingsSection> {
     allow(&caller, Action::Read)?;
     let work = move || {
         let stored = find_release(&app.engine, &product, &version)?;

@@ -6,6 +6,8 @@ mod findings;
 mod record;
 mod show;
 
+pub(crate) use findings::state_of;
+
 use axum::{
     Json, Router,
     extract::{FromRequest, Request},
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/products/{product}/releases/{version}/dossier.json", get(show::dossier_json))
         .route("/products/{product}/releases/{version}/dossier.pdf", get(show::dossier_pdf))
         .route("/findings", get(findings::list))
+        .route("/findings/queue", get(findings::queue))
         .route("/findings/{id}", get(findings::show))
         .route("/findings/{id}/triage", post(findings::triage))
         .route("/findings/{id}/decisions", post(findings::decide))

@@ -8,7 +8,8 @@ use crate::App;
 
 /// A page with navigation.
 pub(super) fn full(app: &App, caller: &Caller, title: &str, here: &str, body: &Markup) -> Markup {
-    let links = [("/", "Home"), ("/releases", "Releases"), ("/unbound", "Unbound"), ("/log", "Log")];
+    let links =
+        [("/", "Home"), ("/releases", "Releases"), ("/findings", "Findings"), ("/unbound", "Unbound"), ("/log", "Log")];
     frame(
         title,
         &html! {

@@ -1,7 +1,10 @@
 //! Pages: HTML from the server, the sentence first, everything reachable without script.
 
 mod account;
+mod decide_finding;
 mod evidence;
+mod finding;
+mod findings;
 mod home;
 mod layout;
 mod log;
@@ -34,6 +37,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/r/{product}/{version}/approve", post(release::approve))
         .route("/e/{id}", get(evidence::page))
         .route("/e/{id}/raw", get(evidence::raw))
+        .route("/findings", get(findings::page))
+        .route("/findings/decide", post(decide_finding::decide))
+        .route("/findings/effect", get(decide_finding::effect))
+        .route("/findings/{verb}/decisions", post(decide_finding::end))
+        .route("/f/{id}", get(finding::page))
         .route("/unbound", get(unbound::page))
         .route("/unbound/{id}/bind", post(unbound::bind))
         .route("/log", get(log::page))
@@ -47,11 +55,19 @@ pub(crate) fn routes() -> Router<App> {
         .route("/setup/{link}", get(sign_in::setup_form).post(sign_in::setup))
         .route("/demo/as/{role}", get(sign_in::demo_role))
         .route("/static/style.css", get(style))
+        .route("/static/findings.js", get(script))
 }
 
 async fn style() -> Response {
     let css = include_str!("../../static/style.css");
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")], css)
+        .into_response()
+}
+
+/// Keys and the live line of the findings page; everything there works without it, too.
+async fn script() -> Response {
+    let script = include_str!("../../static/findings.js");
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")], script)
         .into_response()
 }
 

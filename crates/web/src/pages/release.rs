@@ -56,6 +56,7 @@ pub(super) async fn page(
         (open_items(d))
         (decide(&caller, d, &here))
         (met(d))
+        (findings(d))
         h2 #timeline { "Timeline" }
         (svg::timeline(&d.events, r.cut_at, r.certified_at, r.shipped_at))
         (events(d))
@@ -97,7 +98,7 @@ fn rows(rows: &[certrail_domain::Row]) -> Markup {
         ul.rows {
             @for row in rows {
                 li {
-                    (svg::tag(row.verdict)) " " (row.subject.name) ": " (row.sentence)
+                    (svg::tag(row.verdict)) " " @if let Some(id) = row.subject.id.strip_prefix("finding:").filter(|id| id.starts_with("fnd_")) { a href=(format!("/f/{id}")) { (row.subject.name) } } @else { (row.subject.name) } ": " (row.sentence)
                     @if !row.inputs.is_empty() {
                         span.meta { " Evidence: " @for (i, id) in row.inputs.iter().enumerate() { @if i > 0 { ", " } a href=(format!("/e/{id}")) { "E" (i + 1) } } }
                     }
@@ -144,6 +145,44 @@ fn met(d: &Dossier) -> Markup {
                             " " strong { (item.title) } @if !item.blocking { span.meta { " (advisory)" } } " " span { (item.sentence) }
                         }
                         (rows(&item.rows))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is open against the release before, and what each scan looked at.
+fn findings(d: &Dossier) -> Markup {
+    let f = &d.findings;
+    html! {
+        h2 #findings-of-it { "Findings" }
+        @if !f.scanned { p { "No complete scan is held, so nothing is known of findings." } }
+        @if let Some(previous) = &f.previous { p.meta { "Compared with " a href=(format!("/r/{}/{}", layout::encode(&d.release.product), layout::encode(previous))) { (previous) } "." } }
+        (svg::groups(&f.groups))
+        @for group in &f.groups {
+            details {
+                summary { (group.title()) " (" (group.total) ")" }
+                ul.rows {
+                    @for line in group.findings.iter().take(50) {
+                        li {
+                            (super::findings::level(line.level)) " "
+                            @if line.id.starts_with("fnd_") { a href=(format!("/f/{}", line.id)) { (line.name) } } @else { (line.name) }
+                            @if let Some(due) = line.due { span.meta { " due " (layout::time(due)) ", " (line.clock) } }
+                        }
+                    }
+                    @if group.total > 50 { li.meta { "The gravest 50 of " (group.total) "." } }
+                }
+            }
+        }
+        @if !d.security.is_empty() {
+            details {
+                summary { "What each scan looked at (" (d.security.len()) ")" }
+                div.scroll tabindex="0" {
+                    table {
+                        caption { "Scans, alerts and bills of materials" }
+                        thead { tr { th scope="col" { "Kind" } th scope="col" { "Tool" } th scope="col" { "Looked at" } th scope="col" { "Database" } th scope="col" { "Found" } th scope="col" { "When" } } }
+                        tbody { @for x in &d.security { tr { td { (x.kind) } td { a href=(format!("/e/{}", x.evidence)) { (x.tool) } } td { code { (x.looked_at) } @if !x.saw.is_empty() { " " span.meta { (x.saw) } } } td { (x.database) } td { @if !x.doubt.is_empty() { strong { (x.doubt) } " " } (x.found) } td { (layout::time(x.at)) } } } }
                     }
                 }
             }

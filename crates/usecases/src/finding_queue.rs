@@ -1,0 +1,111 @@
+//! The queue of a security engineer: findings that need a decision, in releases on their way, what blocks first.
+
+use std::collections::BTreeMap;
+
+use certrail_criteria::open_findings;
+use certrail_domain::{FindingState, Problem, Time};
+use certrail_store::tables::{findings, products};
+use serde::Serialize;
+
+use crate::{
+    engine::Engine,
+    finding_effect::coming,
+    judge::judge_in,
+    look_findings::{FindingCard, card},
+};
+
+/// A release on its way that has a finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct InRelease {
+    /// The version.
+    pub version: String,
+    /// The finding keeps its gate closed.
+    pub blocks: bool,
+    /// A decision covers it there.
+    pub decided: bool,
+}
+
+/// A finding that needs a decision.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueueItem {
+    /// The finding.
+    #[serde(flatten)]
+    pub card: FindingCard,
+    /// The releases on their way that have it.
+    pub on_its_way_in: Vec<InRelease>,
+    /// It keeps a gate closed.
+    pub blocks: bool,
+}
+
+/// The queue.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FindingQueue {
+    /// How many need a decision.
+    pub total: u64,
+    /// The first of them, at most [`FindingQueue::MOST`].
+    pub items: Vec<QueueItem>,
+}
+
+impl FindingQueue {
+    /// Items on one page.
+    pub const MOST: usize = 100;
+    /// A release that is planned to ship later than this is not pressing, and neither is a limit that ends later.
+    pub const AHEAD: i64 = 14 * Time::DAY;
+}
+
+/// What needs a decision: in a release on its way that ships within 14 days or has no date; not decided there; and past
+/// its limit, within 14 days of it, or looked at by nobody yet.
+///
+/// # Errors
+/// When the store fails.
+pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQueue, Problem> {
+    let (now, position) = (engine.now(), engine.head().size());
+    let soon = now.plus(FindingQueue::AHEAD);
+    engine.read(|tx| {
+        let names = match product {
+            Some(name) => vec![name.to_owned()],
+            None => products::all(tx)?.into_iter().map(|p| p.name).collect(),
+        };
+        // By row of the finding: when it is due at the earliest, and where it is.
+        let mut wanted: BTreeMap<i64, (Option<Time>, Vec<InRelease>)> = BTreeMap::new();
+        for name in names {
+            for stored in coming(tx, &name)? {
+                if stored.release.planned_at.is_some_and(|at| at > soon) {
+                    continue;
+                }
+                let judged = judge_in(tx, &engine.criteria, &stored, position, now)?;
+                let limits = judged.criteria.limits();
+                let input = judged.seen.input();
+                let rows: BTreeMap<&str, i64> =
+                    judged.seen.findings.known.iter().map(|(seq, f)| (f.id.as_str(), *seq)).collect();
+                for (id, open) in open_findings(&input).open {
+                    let Some(seq) = rows.get(id.as_str()) else { continue };
+                    let due = limits.deadline(&open.graded()).map(|d| d.at);
+                    let decided = open.decision.is_some();
+                    let entry = wanted.entry(*seq).or_default();
+                    entry.0 = entry.0.into_iter().chain(due).min();
+                    let blocks = due.is_some_and(|d| d <= now) && !decided;
+                    entry.1.push(InRelease { version: stored.release.version.clone(), blocks, decided });
+                }
+            }
+        }
+        let mut order = Vec::new();
+        for (seq, (due, releases)) in wanted {
+            let undecided = releases.iter().any(|r| !r.decided);
+            let state = findings::standing_of(tx, seq)?.state;
+            let fresh = matches!(state, FindingState::Detected | FindingState::Reopened);
+            if undecided && (fresh || due.is_some_and(|d| d <= soon)) {
+                let blocks = releases.iter().any(|r| r.blocks);
+                order.push((!blocks, due.unwrap_or(Time::from_micros(i64::MAX)), seq, releases));
+            }
+        }
+        order.sort_by_key(|(clear, due, seq, _)| (*clear, *due, *seq));
+        let total = order.len() as u64;
+        let mut items = Vec::new();
+        for (clear, _, seq, releases) in order.into_iter().take(FindingQueue::MOST) {
+            let Some(stored) = findings::by_seq(tx, seq)? else { continue };
+            items.push(QueueItem { card: card(tx, stored, now)?, on_its_way_in: releases, blocks: !clear });
+        }
+        Ok(FindingQueue { total, items })
+    })
+}

@@ -1,0 +1,246 @@
+//! Deciding about findings: the form, what it would change, asking, taking back, approving.
+
+use axum::{
+    extract::{Path, RawForm, RawQuery, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use certrail_domain::{
+    Action, Claim, FindingDecision, FindingState, Justification, Problem, ProblemKind, Release, Role, Time,
+};
+use certrail_usecases::{
+    NewFindingDecision, NewTriage, Within, decide_finding_decision, finding_effect, request_finding_decision,
+    triage_finding,
+};
+use maud::{Markup, html};
+
+use super::{PageRefusal, layout, reader};
+use crate::{App, api::state_of, blocking::blocking};
+
+/// What was filled in.
+struct Filled {
+    ids: Vec<String>,
+    claim: String,
+    back: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Filled {
+    fn read(bytes: &[u8]) -> Self {
+        let fields: Vec<(String, String)> = form_urlencoded::parse(bytes).into_owned().collect();
+        let one = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+        let back = one("back");
+        Self {
+            ids: fields.iter().filter(|(n, _)| n == "id").map(|(_, v)| v.clone()).take(MOST).collect(),
+            claim: one("claim"),
+            // Only to pages of ours.
+            back: if back.starts_with("/findings") || back.starts_with("/f/") { back } else { "/findings".to_owned() },
+            fields,
+        }
+    }
+
+    fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.trim())
+    }
+
+    /// A decision, unless it is a word about work.
+    fn decision(&self) -> Result<NewFindingDecision, Problem> {
+        let claim = Claim::ALL.into_iter().find(|c| c.name() == self.claim);
+        let claim = claim.ok_or_else(|| bad("It does not say what is claimed.", "Choose one of the claims."))?;
+        let justification = Justification::ALL.into_iter().find(|j| j.name() == self.field("justification"));
+        let within = match self.field("within") {
+            "release" => Within::Release,
+            "line" => Within::Line,
+            "everywhere" => Within::Everywhere,
+            _ => Within::Product,
+        };
+        let expires_at = match self.field("until") {
+            "" => None,
+            // The whole of the last day.
+            day => Some(
+                Time::parse(&format!("{day}T00:00:00Z"))
+                    .map(|t| t.plus(Time::DAY))
+                    .map_err(|_| bad(&format!("`{day}` is no date."), "Write it as 2026-11-20."))?,
+            ),
+        };
+        Ok(NewFindingDecision {
+            claim,
+            justification: justification.filter(|_| claim == Claim::NotAffected),
+            within,
+            release: Some(self.field("release").to_owned()).filter(|r| !r.is_empty()),
+            future: self.field("future") == "yes",
+            reason: self.field("reason").to_owned(),
+            compensating: self.field("compensating").to_owned(),
+            expires_at,
+        })
+    }
+}
+
+/// Findings decided about at once.
+const MOST: usize = 100;
+
+fn bad(why: &str, fix: &str) -> Problem {
+    Problem::new(ProblemKind::BadInput, "bad-form", "Nothing was recorded.", why, fix)
+}
+
+/// The form, for findings that are chosen by boxes of the same page or that are given.
+pub(super) fn form(role: Role, given: Option<&str>, releases: &[Release], now: Time, back: &str) -> Markup {
+    if !role.may(Action::RequestException) {
+        return html! { p.meta { "Release managers, approvers and admins can decide about findings." } };
+    }
+    let day = |days: i64| now.plus(days * Time::DAY).to_string().chars().take(10).collect::<String>();
+    let claims = [
+        ("triaged", "Looked at", "it stays open"),
+        ("in_remediation", "Fix", "it is being worked on"),
+        ("accept", "Accept until …", "the risk is taken for a time"),
+        ("false_positive", "False positive", "there is nothing"),
+        ("not_affected", "Not affected", "there is, and it does no harm here (VEX)"),
+    ];
+    html! {
+        form #decide.decide method="post" action="/findings/decide" {
+            @if let Some(id) = given { input type="hidden" name="id" value=(id); }
+            input type="hidden" name="back" value=(back);
+            fieldset {
+                legend { "Decide" @if given.is_none() { " (" span #chosen { "select findings above" } ")" } }
+                div.choices {
+                    @for (value, word, what) in claims {
+                        label.choice {
+                            input type="radio" name="claim" value=(value) checked[value == "accept"] required;
+                            span { strong { (word) } " " span.meta { (what) } }
+                        }
+                    }
+                }
+                label data-for="not_affected" { "Why it does no harm "
+                    select name="justification" { option value="" { "choose a reason of VEX" } @for j in Justification::ALL { option value=(j.name()) { (j.name().replace('_', " ")) } } }
+                }
+                div.row data-for="accept false_positive not_affected" {
+                    label { "It holds in "
+                        select name="within" {
+                            option value="product" { "this product" } option value="release" { "this release" }
+                            option value="line" { "the line of this release" } option value="everywhere" { "every product" }
+                        }
+                    }
+                    label { "Release " input name="release" list="releases" size="12"; }
+                    datalist #releases { @for r in releases { option value=(r.version) {} } }
+                    label.box { input type="checkbox" name="future" value="yes" checked; " now and in future versions" }
+                    label { "Until " input type="date" name="until" min=(day(1)) max=(day(364)); }
+                    span.meta { "Without a date 90 days; critical ones 14 at most, high 30, medium 90, low 180." }
+                }
+                label.wide { "Why (20 characters or more; an auditor reads it) " textarea name="reason" rows="2" required minlength="3" maxlength="2000" {} }
+                label.wide data-for="accept" { "What is done instead " input name="compensating" maxlength="2000"; }
+                p #effect.effect role="status" aria-live="polite" { "With script, this line says what the decision would change." }
+                button type="submit" { "Record" }
+                " " span.meta { "Accepting, false positive and not affected hold only when somebody else approves." }
+            }
+        }
+    }
+}
+
+/// What the form would change, as one line of text.
+pub(super) async fn effect(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let said = match say_effect(&app, &headers, query.unwrap_or_default()).await {
+        Ok(line) => line,
+        Err(problem) => format!("{} {}", problem.why, problem.fix),
+    };
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], said).into_response()
+}
+
+async fn say_effect(app: &App, headers: &HeaderMap, query: String) -> Result<String, Problem> {
+    let caller = reader(app, headers, "/findings").await.map_err(|refusal| refusal.problem)?;
+    let filled = Filled::read(query.as_bytes());
+    if matches!(filled.claim.as_str(), "triaged" | "in_remediation") {
+        return Ok("Changes no verdict: the clock runs on.".to_owned());
+    }
+    let mut new = filled.decision()?;
+    // What is still to be written changes nothing about the effect.
+    if new.reason.chars().count() < 20 {
+        "to be written before it is recorded".clone_into(&mut new.reason);
+    }
+    if new.claim == Claim::NotAffected && new.justification.is_none() {
+        new.justification = Some(Justification::ComponentNotPresent);
+    }
+    let engine = app.engine.clone();
+    let effect = blocking(move || finding_effect(&engine, &caller, &filled.ids, &new)).await?;
+    Ok(format!("{} It ends on {}.", effect.sentence, effect.expires_at.date()))
+}
+
+/// Records what was filled in for each finding, and shows the records.
+pub(super) async fn decide(
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawForm(body): RawForm,
+) -> Result<Redirect, PageRefusal> {
+    let filled = Filled::read(&body);
+    let caller = reader(&app, &headers, &filled.back).await?;
+    if filled.ids.is_empty() {
+        return Err(bad("No finding is selected.", "Go back and select at least one.").into());
+    }
+    let mut made = Vec::new();
+    let to = match filled.claim.as_str() {
+        "triaged" => Some(FindingState::Triaged),
+        "in_remediation" => Some(FindingState::InRemediation),
+        _ => None,
+    };
+    for id in &filled.ids {
+        match to {
+            Some(to) => {
+                let told = NewTriage { to, reason: filled.field("reason").to_owned(), assessment: Default::default() };
+                triage_finding(&app.engine, &caller, id, told).await?;
+            }
+            None => {
+                let asked = request_finding_decision(&app.engine, &caller, id, filled.decision()?).await?;
+                made.push(asked.id.to_string());
+            }
+        }
+    }
+    let mark = if filled.back.contains('?') { '&' } else { '?' };
+    Ok(Redirect::to(&format!("{}{mark}done={}&n={}", filled.back, made.join("."), filled.ids.len())))
+}
+
+/// Approves, rejects or takes back decisions.
+pub(super) async fn end(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(verb): Path<String>,
+    RawForm(body): RawForm,
+) -> Result<Redirect, PageRefusal> {
+    let filled = Filled::read(&body);
+    let caller = reader(&app, &headers, &filled.back).await?;
+    let to = state_of(&verb)?;
+    for id in &filled.ids {
+        decide_finding_decision(&app.engine, &caller, id, to).await?;
+    }
+    Ok(Redirect::to(&filled.back))
+}
+
+/// A decision, with what this person may do about it.
+pub(super) fn decision(d: &FindingDecision, role: Role, account: &str, now: Time, back: &str) -> Markup {
+    let own = d.requester == account;
+    let asked = d.is_asked_for();
+    let holds = d.in_force(now);
+    let button = |verb: &str, word: &str| {
+        html! {
+            form.small method="post" action=(format!("/findings/{verb}/decisions")) {
+                input type="hidden" name="id" value=(d.id);
+                input type="hidden" name="back" value=(back);
+                button.plain type="submit" { (word) }
+            }
+        }
+    };
+    html! {
+        div.decision {
+            span class=(if holds { "tag excepted" } else if asked { "tag pending" } else { "tag not_applicable" }) {
+                @if holds { "◆ In force" } @else if asked { "… Asked for" } @else if d.state == certrail_domain::ExceptionState::Approved { "Ended" } @else { (d.state.name()) }
+            }
+            " " strong { (d.claim.name().replace('_', " ")) } " " (d.reach.words()) ", until " (layout::time(d.expires_at))
+            @if holds && d.expires_at.since(now) <= 14 * Time::DAY { " " span.tag.late { "ends in " (Time::span(d.expires_at.since(now))) } }
+            @if d.renewals > 0 { span.meta { " (decided " (d.renewals) " times before)" } }
+            ": " (d.reason) @if let Some(j) = d.justification { span.meta { " (" (j.name().replace('_', " ")) ")" } }
+            @if !d.compensating.is_empty() { " Instead: " (d.compensating) }
+            @if let Some(evidence) = &d.evidence { " " a href=(format!("/e/{evidence}")) { "VEX document" } }
+            @if asked && !own && role.may(Action::GrantException) { " " (button("approve", "Approve")) " " (button("reject", "Reject")) }
+            @if asked && own { " " (button("revoke", "Take back")) span.meta { " Somebody else has to approve it." } }
+            @if holds && role.may(Action::GrantException) { " " (button("revoke", "End it now")) }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Findings: the queue of what needs a decision, and the shelves.
+
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+};
+use certrail_domain::{Finding, Time, facts::Level};
+use certrail_usecases::{
+    FindingCard, FindingCounts, FindingQueue, FindingsWanted, QueueItem, Shelf, count_findings, finding_queue,
+    list_findings, list_products, shelves,
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::{Page, decide_finding, layout, reader, show};
+use crate::{App, blocking::blocking, svg};
+
+/// Findings on one page.
+const ON_A_PAGE: u64 = 50;
+
+#[derive(Deserialize)]
+pub(super) struct Which {
+    #[serde(default)]
+    product: String,
+    /// A shelf; the queue without one.
+    #[serde(default)]
+    show: String,
+    after: Option<String>,
+    /// What was just recorded: ids of decisions.
+    #[serde(default)]
+    done: String,
+    /// For how many findings.
+    n: Option<u64>,
+}
+
+enum Listed {
+    Queue(FindingQueue),
+    Shelf(Vec<FindingCard>),
+}
+
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which): Query<Which>) -> Page {
+    let caller = reader(&app, &headers, "/findings").await?;
+    let engine = app.engine.clone();
+    let product = Some(which.product.clone()).filter(|p| !p.is_empty());
+    let (of, shelf, after) = (product.clone(), which.show.clone(), which.after.clone());
+    let (listed, counts, products) = blocking(move || {
+        let listed = if shelf.is_empty() {
+            Listed::Queue(finding_queue(&engine, of.as_deref())?)
+        } else {
+            let shelves = shelves(Some(&shelf))?;
+            let wanted = FindingsWanted { product: of.clone(), shelves, after, limit: ON_A_PAGE };
+            Listed::Shelf(list_findings(&engine, &wanted)?)
+        };
+        Ok((listed, count_findings(&engine, of.as_deref())?, list_products(&engine)?))
+    })
+    .await?;
+    let now = app.engine.now();
+    let back = address(&which.product, &which.show);
+    let account = caller.account();
+    let empty = match &listed {
+        Listed::Queue(queue) => queue.items.is_empty(),
+        Listed::Shelf(cards) => cards.is_empty(),
+    };
+    let title = match &listed {
+        Listed::Queue(queue) => {
+            format!("Needs a decision, in a release that ships within 14 days: {}", queue.total)
+        }
+        Listed::Shelf(_) => format!("Findings: {}", word(&which.show)),
+    };
+    let body = html! {
+        h1 { (title) }
+        (recorded(&which, &back))
+        (svg::dues(&counts.due))
+        (views(&which, &counts, &products.iter().map(|p| p.name.clone()).collect::<Vec<_>>(), &listed))
+        p.meta { "Keys: " kbd { "j" } " " kbd { "k" } " move, " kbd { "x" } " select, " kbd { "e" } " decide, " kbd { "u" } " undo." }
+        ol.findings {
+            @match &listed {
+                Listed::Queue(queue) => { @for item in &queue.items { (queued(item, now)) } }
+                Listed::Shelf(cards) => { @for card in cards { (shelved(card, now, which.show != Shelf::Fixed.name())) } }
+            }
+        }
+        @if empty { p { "Nothing is here." } }
+        @match &listed {
+            Listed::Queue(queue) => {
+                @if queue.total > queue.items.len() as u64 { p.meta { "The first " (queue.items.len()) " of " (queue.total) "." } }
+                (asked_for(queue.items.iter().map(|i| &i.card), &caller.role, &account, now, &back))
+            }
+            Listed::Shelf(cards) => {
+                (asked_for(cards.iter(), &caller.role, &account, now, &back))
+                @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE) {
+                    p { a href=(format!("{back}&after={}", last.cursor)) { "Next" } }
+                }
+            }
+        }
+        @if !empty && which.show != Shelf::Fixed.name() { (decide_finding::form(caller.role, None, &[], now, &back)) }
+        script src="/static/findings.js" defer {}
+    };
+    Ok(show(&app, &caller, "Findings", "/findings", &body))
+}
+
+fn address(product: &str, show: &str) -> String {
+    format!("/findings?product={}&show={}", layout::encode(product), layout::encode(show))
+}
+
+fn word(show: &str) -> &str {
+    match show {
+        "suppressed" => "left out by the reports themselves",
+        other => other,
+    }
+}
+
+/// What was just recorded, with a way back for ten seconds.
+fn recorded(which: &Which, back: &str) -> Markup {
+    let Some(n) = which.n else { return html! {} };
+    let ids: Vec<&str> = which.done.split('.').filter(|id| id.starts_with("exc_")).collect();
+    html! {
+        div.good role="status" {
+            @if ids.is_empty() { "Recorded for " (n) @if n == 1 { " finding." } @else { " findings." } }
+            @else {
+                "Asked for: " @for (i, id) in ids.iter().enumerate() { @if i > 0 { ", " } code { (id) } } ". It holds when somebody else approves. "
+                form.undo.small method="post" action="/findings/revoke/decisions" {
+                    @for id in &ids { input type="hidden" name="id" value=(id); }
+                    input type="hidden" name="back" value=(back);
+                    button.plain type="submit" { "Undo" }
+                }
+            }
+        }
+    }
+}
+
+fn views(which: &Which, counts: &FindingCounts, products: &[String], listed: &Listed) -> Markup {
+    let views = [("open", "Open"), ("decided", "Decided"), ("suppressed", "Left out by reports"), ("fixed", "Fixed")];
+    let many = |n: u64| if n >= FindingCounts::MOST { format!("{n} or more") } else { n.to_string() };
+    html! {
+        nav.views aria-label="Views" {
+            a href=(address(&which.product, "")) aria-current=[which.show.is_empty().then_some("true")] { "Needs a decision" @if let Listed::Queue(q) = listed { " " (q.total) } }
+            @for (show, word) in views {
+                a href=(address(&which.product, show)) aria-current=[(which.show == show).then_some("true")] { (word) " " (many(counts.shelves.get(show).copied().unwrap_or(0))) }
+            }
+            a href=(address(&which.product, "all")) aria-current=[(which.show == "all").then_some("true")] { "All" }
+        }
+        form.inline method="get" action="/findings" {
+            input type="hidden" name="show" value=(which.show);
+            label { "Product " select name="product" {
+                option value="" { "all" }
+                @for product in products { option value=(product) selected[*product == which.product] { (product) } }
+            } }
+            button type="submit" { "Show" }
+        }
+    }
+}
+
+fn queued(item: &QueueItem, now: Time) -> Markup {
+    let versions = html! {
+        @for (i, r) in item.on_its_way_in.iter().enumerate() {
+            @if i > 0 { ", " }
+            a href=(format!("/r/{}/{}", layout::encode(&item.card.finding.product), layout::encode(&r.version))) { (r.version) }
+            @if r.decided { " (decided)" }
+        }
+    };
+    row(&item.card, now, true, &versions, item.blocks)
+}
+
+fn shelved(card: &FindingCard, now: Time, choose: bool) -> Markup {
+    let versions = html! {
+        @if card.releases.is_empty() { "no release" }
+        @for (i, version) in card.releases.iter().enumerate() {
+            @if i > 0 { ", " }
+            a href=(format!("/r/{}/{}", layout::encode(&card.finding.product), layout::encode(version))) { (version) }
+        }
+    };
+    row(card, now, choose, &versions, false)
+}
+
+fn row(card: &FindingCard, now: Time, choose: bool, versions: &Markup, blocks: bool) -> Markup {
+    let f = &card.finding;
+    html! {
+        li.finding data-finding=(f.id) tabindex="-1" {
+            @if choose { input type="checkbox" name="id" value=(f.id) form="decide" aria-label=(format!("Select {}", f.seen.name())); }
+            (level(f.level)) " "
+            div {
+                a href=(format!("/f/{}", f.id)) { strong { (f.seen.name()) } }
+                @if let Some(fixed) = f.seen.component.as_ref().and_then(|c| c.fixed_in.as_ref()) { " → fixed in " (fixed) }
+                span.meta { " in " (f.product) " " (versions) }
+                @if blocks { " " span.tag.failed { "✕ blocks a release" } }
+                br;
+                (left(f, now))
+                span.meta {
+                    " · " (f.state.name().replace('_', " "))
+                    " · reachable: " (match f.seen.reachable { Some(true) => "yes", Some(false) => "no", None => "unknown" })
+                    @if f.seen.is_exploited() { " · " strong { "known to be exploited" } }
+                    " · " (f.seen.rule)
+                    @if !f.seen.place.is_empty() { " at " (f.seen.place.chars().take(80).collect::<String>()) }
+                }
+                @for d in &card.decisions { br; span.meta { @if d.is_asked_for() { "asked for: " } (d.claim.name().replace('_', " ")) " " (d.reach.words()) ", until " (d.expires_at.date()) } }
+            }
+        }
+    }
+}
+
+/// The level as a tag: word and glyph, never colour alone.
+pub(super) fn level(level: Level) -> Markup {
+    let (class, glyph) = match level {
+        Level::Critical => ("failed", "▲▲"),
+        Level::High => ("failed", "▲"),
+        Level::Medium => ("late", "◼"),
+        Level::Low => ("pending", "▽"),
+        Level::Info => ("not_applicable", "·"),
+    };
+    html! { span class=(format!("tag {class}")) { span aria-hidden="true" { (glyph) } " " (level.name()) } }
+}
+
+/// "4 days over", "12 days left".
+pub(super) fn left(f: &Finding, now: Time) -> Markup {
+    let Some(due) = f.due.filter(|_| f.state.is_open()) else { return html! {} };
+    html! {
+        @if due <= now { span.tag.failed { (Time::span(now.since(due))) " over" } }
+        @else { span.one-line { (Time::span(due.since(now))) " left" } }
+        " " span.meta { "due " (layout::time(due)) }
+    }
+}
+
+/// What waits for somebody's approval among what is shown.
+fn asked_for<'a>(
+    cards: impl Iterator<Item = &'a FindingCard>,
+    role: &certrail_domain::Role,
+    account: &str,
+    now: Time,
+    back: &str,
+) -> Markup {
+    let waiting: Vec<_> =
+        cards.flat_map(|c| c.decisions.iter().filter(|d| d.is_asked_for()).map(move |d| (&c.finding, d))).collect();
+    html! {
+        @if !waiting.is_empty() {
+            h2 { "Waiting for approval (" (waiting.len()) ")" }
+            ul.rows { @for (finding, d) in waiting { li { a href=(format!("/f/{}", finding.id)) { (finding.seen.name()) } (decide_finding::decision(d, *role, account, now, back)) } } }
+        }
+    }
+}
