@@ -138,14 +138,14 @@ pub(crate) fn dues(counts: &[u64; 5]) -> Markup {
         .collect();
     html! {
         @if total > 0 {
-            svg.dues viewBox="0 0 720 46" role="img" aria-labelledby="dues-title dues-desc" {
+            svg.dues viewBox="0 0 720 24" role="img" aria-labelledby="dues-title dues-desc" {
                 title #dues-title { "Open findings by when they are due" }
                 desc #dues-desc { (said.join(", ")) "." }
                 @for (at, width, n, word, class) in parts {
                     rect class=(format!("fill {class}")) x=(format!("{at:.1}")) y="2" width=(format!("{width:.1}")) height="18" rx="2" { title { (n) " " (word) } }
                 }
-                text x="0" y="38" { (total) " open: " (said.join(" · ")) }
             }
+            p.meta { (total) " open: " (said.join(" · ")) }
         }
     }
 }
@@ -195,7 +195,7 @@ pub(crate) fn groups(groups: &[FindingGroup]) -> Markup {
     let mut x = 0.0;
     html! {
         @if total > 0 {
-            svg.dues viewBox="0 0 720 46" role="img" aria-labelledby="groups-title groups-desc" {
+            svg.dues viewBox="0 0 720 24" role="img" aria-labelledby="groups-title groups-desc" {
                 title #groups-title { "Findings against the release before" }
                 desc #groups-desc { (said.join(", ")) "." }
                 @for g in groups {
@@ -203,8 +203,8 @@ pub(crate) fn groups(groups: &[FindingGroup]) -> Markup {
                     rect class=(format!("fill {}", class(&g.name))) x=(format!("{x:.1}")) y="2" width=(format!("{:.1}", (width - 2.0).max(2.0))) height="18" rx="2" { title { (g.total) " " (g.title().to_lowercase()) } }
                     @let _ = x += width;
                 }
-                text x="0" y="38" { (said.join(" · ")) }
             }
+            p.meta { (said.join(" · ")) }
         }
     }
 }

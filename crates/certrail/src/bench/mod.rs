@@ -3,6 +3,7 @@
 //! Load goes to a server of our own on loopback. Every acknowledgement counted is a 202 that left after
 //! the commit which holds the signal and the signed checkpoint.
 
+mod findings;
 mod load;
 
 use std::{
@@ -38,7 +39,10 @@ pub(crate) struct Args {
     /// Runs of each figure; the median is printed.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Only the ingest figure, or only the others.
+    /// Findings in the store for the list and storage figures.
+    #[arg(long, default_value_t = 1_000_000)]
+    findings: u64,
+    /// Only one part of the figures.
     #[arg(long)]
     only: Option<Figures>,
 }
@@ -48,6 +52,7 @@ pub(crate) struct Args {
 enum Figures {
     Ingest,
     Release,
+    Findings,
 }
 
 const PRODUCT: &str = "bench";
@@ -67,11 +72,15 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         crate::version(),
         std::thread::available_parallelism().map_or(0, usize::from)
     );
-    if args.only != Some(Figures::Release) {
+    let wanted = |part| args.only.is_none_or(|only| only == part);
+    if wanted(Figures::Ingest) {
         runtime.block_on(ingest(args))?;
     }
-    if args.only != Some(Figures::Ingest) {
+    if wanted(Figures::Release) {
         runtime.block_on(gates_and_dossier(args))?;
+    }
+    if wanted(Figures::Findings) {
+        runtime.block_on(findings::findings(args))?;
     }
     Ok(0)
 }

@@ -188,9 +188,14 @@ impl FindingSeen {
     #[must_use]
     pub fn name(&self) -> String {
         let title = if self.title.is_empty() { &self.rule } else { &self.title };
+        // Many titles begin with the part's name already.
+        let bare = |name: &str| {
+            let rest = title.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name));
+            rest.and_then(|_| title[name.len()..].strip_prefix(':')).map_or(title.as_str(), str::trim_start)
+        };
         let name = match &self.component {
-            Some(Component { name, version: Some(version), .. }) => format!("{name} {version}: {title}"),
-            Some(Component { name, .. }) => format!("{name}: {title}"),
+            Some(Component { name, version: Some(version), .. }) => format!("{name} {version}: {}", bare(name)),
+            Some(Component { name, .. }) => format!("{name}: {}", bare(name)),
             None => title.clone(),
         };
         name.chars().take(200).collect()
@@ -209,6 +214,21 @@ mod tests {
 
     fn score(system: ScoreSystem, tenths: u8) -> Score {
         Score { system, tenths, vector: None, by: String::new() }
+    }
+
+    #[test]
+    fn a_name_says_the_part_once() {
+        let named = |title: &str, version: Option<&str>| {
+            let component =
+                Component { name: "openssl".into(), version: version.map(Into::into), ..Component::default() };
+            let seen = serde_json::json!({ "fingerprint": "f", "rule": "CVE-1", "level": "low", "title": title });
+            let seen: FindingSeen = serde_json::from_value(seen).unwrap();
+            FindingSeen { component: Some(component), ..seen }.name()
+        };
+        assert_eq!(named("OpenSSL: slow parsing", Some("3.0.1")), "openssl 3.0.1: slow parsing");
+        assert_eq!(named("slow parsing", None), "openssl: slow parsing");
+        assert_eq!(named("", Some("3.0.1")), "openssl 3.0.1: CVE-1");
+        assert_eq!(named("ö", None), "openssl: ö");
     }
 
     #[test]
