@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BindRule, ReleaseId, Time, facts::Deployment};
+use crate::{
+    BindRule, ReleaseId, Time,
+    facts::{BandPolicy, Deployment},
+};
 
 /// What is released. Owns repositories and environments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct Product {
     pub production: Vec<String>,
     /// The criteria set that judges it.
     pub criteria: String,
+    /// Which of the things a report says about a finding decides how grave it is.
+    #[serde(default, skip_serializing_if = "BandPolicy::is_usual")]
+    pub severity: BandPolicy,
 }
 
 impl Product {
@@ -32,6 +38,7 @@ impl Product {
             tag_pattern: "v{version}".to_owned(),
             production: vec!["production".to_owned(), "prod".to_owned()],
             criteria: "standard".to_owned(),
+            severity: BandPolicy::default(),
         }
     }
 

@@ -32,7 +32,7 @@ use std::{collections::BTreeMap, io::Read};
 
 use certrail_domain::{
     Facts, Time,
-    facts::{FindingSeen, ScanKind},
+    facts::{BandPolicy, FindingSeen, ScanKind},
 };
 
 pub use archive::{ArchiveKind, MAX_FILES, MAX_TOTAL, unpack};
@@ -51,6 +51,8 @@ pub struct Hints {
     pub scan: Option<ScanKind>,
     /// The date of the scanner's database, where the report does not tell it.
     pub database_at: Option<Time>,
+    /// What decides how grave a finding is.
+    pub policy: BandPolicy,
 }
 
 /// Takes findings one by one, in the order of the report.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
     Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict,
-    facts::{Archive, Packed, ScanKind},
+    facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
 use certrail_formats::{ArchiveKind, Format, Hints, NotRead, Validity, unpack};
@@ -110,9 +110,10 @@ pub async fn add_evidence(
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     allow(caller, Action::Record)?;
     let named = named_keys(engine, &file)?;
+    let policy = inputs::product(engine, &file.product)?.severity;
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
     let Some(kind) = ArchiveKind::of(&bytes) else {
-        let (read, bytes) = read_report(&file, wanted, bytes).await?;
+        let (read, bytes) = read_report(&file, policy, wanted, bytes).await?;
         return take(engine, caller, &file, named, read, bytes).await;
     };
     let mut archive = Archive { format: kind.name().to_owned(), members: Vec::new(), total: 0 };
@@ -122,7 +123,7 @@ pub async fn add_evidence(
         Ok(files) => {
             for (path, content) in files {
                 let inner = EvidenceFile { name: path.clone(), ..file.clone() };
-                let (read, content) = match read_report(&inner, wanted, content).await {
+                let (read, content) = match read_report(&inner, policy, wanted, content).await {
                     Ok(read) => read,
                     // Of another format than demanded: an archive holds what it holds.
                     Err(problem) => {
@@ -190,10 +191,15 @@ async fn unpack_all(
 }
 
 /// Reads a report; bytes of no known format are read as unread.
-async fn read_report(file: &EvidenceFile, wanted: Option<Format>, bytes: Vec<u8>) -> Result<(Read, Vec<u8>), Problem> {
+async fn read_report(
+    file: &EvidenceFile,
+    policy: BandPolicy,
+    wanted: Option<Format>,
+    bytes: Vec<u8>,
+) -> Result<(Read, Vec<u8>), Problem> {
     let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
-    let hints = Hints { suite, scan, database_at: file.database_date };
+    let hints = Hints { suite, scan, database_at: file.database_date, policy };
     let (reading, findings, bytes) = beside(move || {
         let mut findings = Gathered::new();
         let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |seen| findings.take(seen));

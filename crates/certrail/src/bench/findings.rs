@@ -149,7 +149,7 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
     let total = (reports * OF_A_REPORT).max(1);
     let kept = database(data).saturating_sub(before);
     let bodies = bodies(data).saturating_sub(raw);
-    let mut page = |product: Option<String>, deep: bool| -> Result<f64, Failure> {
+    let page = |product: Option<String>, deep: bool| -> Result<f64, Failure> {
         let mut after = None;
         let mut times = Vec::new();
         for _ in 0..ASKS {

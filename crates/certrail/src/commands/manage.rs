@@ -31,6 +31,9 @@ pub(crate) enum Product {
         /// The criteria set that judges it.
         #[arg(long)]
         criteria: Option<String>,
+        /// What decides how grave a finding is: the tool's word first, the score first, or the gravest of all.
+        #[arg(long, value_parser = ["tool-first", "score-first", "highest"])]
+        severity: Option<String>,
     },
     /// Record a criteria set, byte for byte; the newest of its name is in force from then on.
     Criteria {
@@ -91,8 +94,9 @@ fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
 pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
-        Product::Add { name, repository, branch, tag_pattern, production, criteria } => {
-            let mut body = json!({ "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria });
+        Product::Add { name, repository, branch, tag_pattern, production, criteria, severity } => {
+            let mut body =
+                json!({ "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria, "severity": severity });
             for (member, values) in [("repositories", repository), ("production", production)] {
                 if !values.is_empty() {
                     body[member] = json!(values);

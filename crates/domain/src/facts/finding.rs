@@ -93,6 +93,12 @@ pub enum BandPolicy {
 }
 
 impl BandPolicy {
+    /// Whether it is what holds where nobody says anything.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The name used in configuration and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {

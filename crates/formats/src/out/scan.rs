@@ -67,6 +67,7 @@ pub(crate) struct ScanReport<'c> {
     unrated: u64,
     told: Option<ScanKind>,
     database_told: Option<Time>,
+    policy: BandPolicy,
 }
 
 impl<'c> ScanReport<'c> {
@@ -86,6 +87,7 @@ impl<'c> ScanReport<'c> {
             unrated: 0,
             told: context.hints.scan,
             database_told: context.hints.database_at,
+            policy: context.hints.policy,
         }
     }
 
@@ -127,7 +129,7 @@ impl<'c> ScanReport<'c> {
             epss: found.epss,
             known_exploited: found.known_exploited,
         };
-        let band = severity.band(BandPolicy::default());
+        let band = severity.band(self.policy);
         let level = band.unwrap_or(Level::High);
         let mut cwes = found.cwes;
         cwes.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use certrail_domain::{
     Facts, FindingDecision, FindingId, FindingState, Product, Reach, Time,
-    facts::{Alert, Level, Scan, ScanKind},
+    facts::{Alert, BandPolicy, Level, Scan, ScanKind},
 };
 use certrail_formats::{Format, Hints};
 use certrail_ledger::sha256;
@@ -120,8 +120,9 @@ impl Findings {
             return Ok(());
         };
         self.scans += 1;
+        let policy = self.products.get(product).map(|p| p.severity).unwrap_or_default();
         let Some(body) = crate::accept::body_of(check.tx, check.blobs, &signal.body)? else { return Ok(()) };
-        let Some(prepared) = read_again(&body, signal, scan, product)? else {
+        let Some(prepared) = read_again(&body, signal, scan, product, policy)? else {
             if signal.mapper.ends_with(&format!("@{READERS}")) {
                 check
                     .report
@@ -400,11 +401,17 @@ fn keys(list: &Value) -> Vec<Key> {
 }
 
 /// The findings of a report, read again; nothing where they are not those that its entry committed to.
-fn read_again(body: &[u8], signal: &StoredSignal, scan: &Scan, product: &str) -> Result<Option<Prepared>, StoreError> {
+fn read_again(
+    body: &[u8],
+    signal: &StoredSignal,
+    scan: &Scan,
+    product: &str,
+    policy: BandPolicy,
+) -> Result<Option<Prepared>, StoreError> {
     let format = signal.mapper.split('@').next().and_then(Format::from_name);
     // What its sender named it for is part of the delivery; both ways are tried.
     for kind in [None, Some(scan.scan)] {
-        let hints = Hints { suite: None, scan: kind, database_at: scan.database.date() };
+        let hints = Hints { suite: None, scan: kind, database_at: scan.database.date(), policy };
         let mut gathered = Gathered::new();
         let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
         if reading.is_ok() && gathered.all() == scan.all {

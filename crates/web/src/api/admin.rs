@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, Request, State},
 };
-use certrail_domain::{Action, Problem, ProblemKind, Product, Role};
+use certrail_domain::{Action, Problem, ProblemKind, Product, Role, facts::BandPolicy};
 use certrail_usecases::{
     NewToken, Person, Session, allow, create_token, list_people, list_products, list_tokens, put_criteria, put_person,
     put_product, revoke_token,
@@ -23,6 +23,7 @@ pub(crate) struct ProductInput {
     tag_pattern: Option<String>,
     production: Option<Vec<String>>,
     criteria: Option<String>,
+    severity: Option<BandPolicy>,
 }
 
 pub(crate) async fn product(
@@ -44,6 +45,7 @@ pub(crate) async fn product(
         tag_pattern: input.tag_pattern.unwrap_or(usual.tag_pattern),
         production: input.production.unwrap_or(usual.production),
         criteria: input.criteria.unwrap_or(usual.criteria),
+        severity: input.severity.unwrap_or(usual.severity),
     };
     Ok(Json(put_product(&app.engine, &caller, product).await?))
 }

@@ -4,7 +4,7 @@ use std::{fs::File, io::Read as _, path::PathBuf};
 
 use certrail_domain::{
     Facts,
-    facts::{Database, FindingSeen, Scan, ScanKind},
+    facts::{BandPolicy, Database, FindingSeen, Scan, ScanKind},
 };
 use certrail_formats::{
     ArchiveKind, Format, HELD, Hints, MAX_TOTAL, NotRead, Reading, Validity, read, read_stream, unpack,
@@ -42,6 +42,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         suite: args.purpose.clone().filter(|_| scan.is_none()),
         scan,
         database_at: args.database_date.as_deref().map(moment).transpose()?,
+        policy: BandPolicy::default(),
     };
     let wanted = args.format.as_deref().map(named).transpose()?;
     let outcomes = match open(args)? {
