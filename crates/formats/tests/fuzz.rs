@@ -144,7 +144,7 @@ fn feed(
     let begun = Instant::now();
     let mut outcome = Outcome { inputs: 0, slowest: Duration::ZERO };
     loop {
-        let over = budget.map_or(outcome.inputs >= 60, |b| begun.elapsed() >= b);
+        let over = budget.map_or(outcome.inputs >= 10, |b| begun.elapsed() >= b);
         if over || samples.is_empty() {
             return outcome;
         }

@@ -58,7 +58,7 @@ pub struct EvidenceFile {
 }
 
 /// The version of all readers together: it changes when the same bytes could give other facts or findings.
-pub(crate) const READERS: u32 = 2;
+pub(crate) const READERS: u32 = 3;
 
 /// A requirement that stands differently, or is touched, after the file was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -193,15 +193,21 @@ pub(crate) fn groups(groups: &[FindingGroup]) -> Markup {
     let total: u64 = groups.iter().map(|g| g.total).sum();
     let said: Vec<String> = groups.iter().map(|g| format!("{} {}", g.total, g.title().to_lowercase())).collect();
     let mut x = 0.0;
+    let places: Vec<(f64, f64)> = groups
+        .iter()
+        .map(|g| {
+            let width = 720.0 * g.total as f64 / total.max(1) as f64;
+            x += width;
+            (x - width, width)
+        })
+        .collect();
     html! {
         @if total > 0 {
             svg.dues viewBox="0 0 720 24" role="img" aria-labelledby="groups-title groups-desc" {
                 title #groups-title { "Findings against the release before" }
                 desc #groups-desc { (said.join(", ")) "." }
-                @for g in groups {
-                    @let width = 720.0 * g.total as f64 / total as f64;
+                @for (g, (x, width)) in groups.iter().zip(&places) {
                     rect class=(format!("fill {}", class(&g.name))) x=(format!("{x:.1}")) y="2" width=(format!("{:.1}", (width - 2.0).max(2.0))) height="18" rx="2" { title { (g.total) " " (g.title().to_lowercase()) } }
-                    @let _ = x += width;
                 }
             }
             p.meta { (said.join(" · ")) }

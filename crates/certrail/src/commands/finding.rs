@@ -185,7 +185,7 @@ fn triage(global: &Global, client: &Client, args: &Triage) -> Result<u8, Failure
 fn decide(global: &Global, client: &Client, args: &Decide) -> Result<u8, Failure> {
     let until = args.until.as_deref().map(moment).transpose()?;
     let body = json!({
-        "claim": word_of(args.claim), "within": word_of(args.within), "release": args.release,
+        "claim": word_of(&args.claim), "within": word_of(&args.within), "release": args.release,
         "future": !args.only_now, "reason": args.reason, "justification": args.justification,
         "compensating": args.compensating, "expires_at": until,
     });
@@ -212,7 +212,7 @@ fn decide(global: &Global, client: &Client, args: &Decide) -> Result<u8, Failure
 }
 
 /// The word the API uses.
-fn word_of(value: impl clap::ValueEnum) -> String {
+fn word_of(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|v| v.get_name().replace('-', "_")).unwrap_or_default()
 }
 

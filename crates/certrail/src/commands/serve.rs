@@ -108,7 +108,7 @@ async fn end_decisions_in_time(engine: Arc<Engine>) {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "decisions about findings have ended"),
             Err(problem) => {
-                tracing::warn!(%problem, "decisions that have ended were not recorded; the next minute tries again")
+                tracing::warn!(%problem, "decisions that have ended were not recorded; the next minute tries again");
             }
         }
     }

@@ -14,6 +14,7 @@ pub(crate) static FORMAT: Definition = Definition {
         Looks::Json(&["auditReportVersion"]),
         Looks::Json(&["advisories:{}", "metadata.vulnerabilities"]),
         Looks::Json(&["error.code", "error.summary"]),
+        Looks::Json(&["error.summary", "error.detail", "method", "uri", "statusCode"]),
     ],
     blank: None,
     read,
@@ -137,15 +138,22 @@ struct Failure<'a> {
 struct Npm<'c> {
     report: ScanReport<'c>,
     seen: BTreeSet<(String, String)>,
+    failed: Option<String>,
+    message: Option<String>,
 }
 
 /// Advisories remembered so that one is not told twice.
 const MAX_SEEN: usize = 100_000;
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut npm = Npm { report: ScanReport::new(context, ScanKind::Sca, "npm audit"), seen: BTreeSet::new() };
+    let report = ScanReport::new(context, ScanKind::Sca, "npm audit");
+    let mut npm = Npm { report, seen: BTreeSet::new(), failed: None, message: None };
     npm.report.scan.database = Database::Live;
     json::read(input, &mut npm)?;
+    if let Some(failed) = npm.failed.take() {
+        let message = npm.message.take().unwrap_or_default();
+        npm.report.partial(format!("{} {message}", failed.trim()).trim().to_owned());
+    }
     Ok(npm.report.finish())
 }
 
@@ -169,8 +177,14 @@ impl<'de> Object<'de> for Npm<'_> {
                 let failure: Maybe<Failure<'de>> = json::value(value)?;
                 self.report.scan.success = Some(false);
                 if let Some(failure) = failure.get() {
-                    self.report.partial(format!("npm failed with {}: {}", &*failure.code, &*failure.summary));
+                    let code = failure.code.some().unwrap_or("no code");
+                    self.failed = Some(format!("npm failed with {code}: {}", &*failure.summary));
                 }
+                Ok(())
+            }
+            // Of an answer that was no answer: `405 Method Not Allowed - POST …`.
+            "message" => {
+                self.message = json::value::<Text<'de>, A>(value)?.some().map(clip);
                 Ok(())
             }
             _ => json::skip(value),

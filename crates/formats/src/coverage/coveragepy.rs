@@ -1,4 +1,4 @@
-//! coverage.py JSON report, formats 1 to 3. Lines are counted from the lists of each file.
+//! coverage.py JSON report, formats 1 to 3, also as written by slipcover. Lines are counted from the lists of each file.
 
 use serde::{Deserialize, de::MapAccess};
 
@@ -43,7 +43,18 @@ struct Summary<'a> {
     #[serde(borrow, default)]
     covered_branches: Text<'a>,
     #[serde(borrow, default)]
+    missing_branches: Text<'a>,
+    #[serde(borrow, default)]
     num_statements: Text<'a>,
+}
+
+impl Summary<'_> {
+    /// Branches, and those taken. slipcover tells what is missing instead of the sum.
+    fn branches(&self) -> (u64, u64) {
+        let taken = self.covered_branches.number().unwrap_or(0);
+        let sum = || taken.saturating_add(self.missing_branches.number().unwrap_or(0));
+        (self.num_branches.number().unwrap_or_else(sum), taken)
+    }
 }
 
 struct Top(CoverageReport);
@@ -63,8 +74,8 @@ impl<'de> Object<'de> for Top {
                 report.coverage.files += 1;
                 report.lines(file.executed_lines.0 + file.missing_lines.0, file.executed_lines.0);
                 if let Some(summary) = file.summary.get() {
-                    let branches = summary.num_branches.number().unwrap_or(0);
-                    report.branches(branches, summary.covered_branches.number().unwrap_or(0));
+                    let (branches, taken) = summary.branches();
+                    report.branches(branches, taken);
                 }
             }),
             "totals" => {

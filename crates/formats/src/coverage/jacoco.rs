@@ -1,5 +1,6 @@
 //! JaCoCo XML report (report.dtd 1.1), also as written by Pester and Kover.
-//! Lines come from `sourcefile/line`; where a writer lists none, from the counters of the source files, else of the report.
+//! Lines come from `sourcefile/line`; where a writer lists none, or lists them without instructions (gcovr), from the
+//! counters of the source files, else of the report.
 
 use crate::{
     NotRead, Reading,
@@ -50,19 +51,29 @@ struct Jacoco {
     report: CoverageReport,
     files: Counters,
     whole: Counters,
+    /// Lines that do not tell their instructions: nobody knows whether they ran.
+    untold: u64,
 }
 
 fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut jacoco =
-        Jacoco { report: CoverageReport::new(&context), files: Counters::default(), whole: Counters::default() };
+    let mut jacoco = Jacoco {
+        report: CoverageReport::new(&context),
+        files: Counters::default(),
+        whole: Counters::default(),
+        untold: 0,
+    };
     let cut = xml::walk(input, &mut jacoco)?;
-    let Jacoco { mut report, files, whole } = jacoco;
+    let Jacoco { mut report, files, whole, untold } = jacoco;
+    let counted = untold == 0 || files.lines.0.max(whole.lines.0) == 0;
+    if !counted {
+        report.forget_lines();
+    }
     if report.coverage.lines_total == 0 {
         let from = if files.lines.0 > 0 { &files } else { &whole };
         report.lines(from.lines.0, from.lines.1);
         report.branches(from.branches.0, from.branches.1);
         if from.lines.0 > 0 {
-            report.warnings.add("It lists no lines one by one; its counters are taken.");
+            report.warnings.add("It does not tell line by line what ran; its counters are taken.");
         }
     }
     report.claimed = Some(whole.lines.0).filter(|n| *n > 0);
@@ -75,6 +86,7 @@ impl Elements for Jacoco {
         match (e.name(), path.up(1)) {
             ("sourcefile", _) => self.report.coverage.files += 1,
             ("line", "sourcefile") => {
+                self.untold += u64::from(e.number("ci").is_none() && e.number("mi").is_none());
                 self.report.line(e.number("ci").unwrap_or(0) > 0);
                 let covered = e.number("cb").unwrap_or(0);
                 self.report.branches(covered.saturating_add(e.number("mb").unwrap_or(0)), covered);

@@ -66,6 +66,12 @@ impl CoverageReport {
         c.branches_covered = c.branches_covered.saturating_add(if covered < total { covered } else { total });
     }
 
+    /// Drops what was counted so far: it turned out to tell nothing.
+    pub(crate) const fn forget_lines(&mut self) {
+        let c = &mut self.coverage;
+        (c.lines_total, c.lines_covered, c.branches_total, c.branches_covered) = (0, 0, 0, 0);
+    }
+
     /// The report does not come to its end.
     pub(crate) fn cut_off(&mut self, why: Option<String>) {
         if let Some(why) = why {

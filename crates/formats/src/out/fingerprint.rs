@@ -2,7 +2,8 @@
 //!
 //! A known vulnerability is its name and the component without its version: the same issue told by two tools, or in the
 //! next version that still has it, is the same finding. Anything else is the tool, its rule, the place and what stands
-//! there; the line number never counts alone, because it moves with every line above it.
+//! there; the line number never counts alone, because it moves with every line above it. What stands there is hashed: it
+//! may be the very secret that was found.
 
 use std::collections::HashMap;
 
@@ -27,24 +28,40 @@ pub(crate) fn of_vulnerability(rule: &str, aliases: &[String], component: &Compo
     bounded(format!("vuln|{}|{part}", best_name(rule, aliases)))
 }
 
-/// The fingerprint by the tool's own, which it promises to keep.
-pub(crate) fn own(kind: &str, tool: &str, rule: &str, own: &str) -> String {
-    bounded(format!("{kind}|{}|{rule}|={own}", tool.to_lowercase()))
-}
-
 /// Fingerprints by rule, place and context; the same three again within a report get a number.
 #[derive(Default)]
-pub(crate) struct Places(HashMap<u64, u32>);
+pub(crate) struct Places {
+    seen: HashMap<u64, u32>,
+    /// Where the tool's own fingerprint was first seen.
+    own: HashMap<u64, u64>,
+}
 
 impl Places {
+    /// The fingerprint by the tool's own, which it promises to keep. One that comes again elsewhere in the same report is
+    /// not told apart by the tool, and gets a number: two findings must not become one.
+    pub(crate) fn own(&mut self, kind: &str, tool: &str, rule: &str, own: &str, spot: (&str, Option<u64>)) -> String {
+        let plain = format!("{kind}|{}|{rule}|={own}", tool.to_lowercase());
+        let here = short_hash(&format!("{}|{:?}", normal_path(spot.0), spot.1));
+        if *self.own.entry(short_hash(&plain)).or_insert(here) == here {
+            return bounded(plain);
+        }
+        let ordinal = self.again(&plain) + 1;
+        bounded(format!("{plain}|#{ordinal}"))
+    }
+
+    /// How many times it was asked for, with this one.
+    fn again(&mut self, plain: &str) -> u32 {
+        let seen = self.seen.entry(short_hash(plain)).or_default();
+        *seen += 1;
+        *seen
+    }
+
     /// The fingerprint of something at a place. `context` is what stands there, or the message where that is not told.
     pub(crate) fn of(&mut self, kind: &str, tool: &str, rule: &str, place: &str, context: &str) -> String {
         let tool = tool.to_lowercase();
-        let context = squeezed(context);
+        let context = &sha256_hex(squeezed(context).as_bytes())[..16];
         let plain = format!("{kind}|{tool}|{rule}|{}|{context}", normal_path(place));
-        let seen = self.0.entry(short_hash(&plain)).or_default();
-        *seen += 1;
-        let ordinal = *seen;
+        let ordinal = self.again(&plain);
         bounded(if ordinal > 1 { format!("{plain}|#{ordinal}") } else { plain })
     }
 }
@@ -54,23 +71,48 @@ fn squeezed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).take(2_000).collect()
 }
 
-/// `./src\a.rs` and `src/a.rs` are the same file; `file:///work/x/src/a.rs` is left as it is but for the scheme.
+/// Where build services check sources out, and how many names of the job follow: the same file on another runner is the
+/// same file.
+const CHECKOUTS: &[(&str, usize)] = &[
+    ("/home/runner/work/", 2),
+    ("/__w/", 2),
+    ("/github/workspace/", 0),
+    ("D:/a/", 2),
+    ("/home/vsts/work/", 2),
+    ("/builds/", 2),
+    ("/home/circleci/project/", 0),
+    ("/opt/atlassian/pipelines/agent/build/", 0),
+    ("/var/jenkins_home/workspace/", 1),
+    ("/var/lib/jenkins/workspace/", 1),
+    ("/home/jenkins/agent/workspace/", 1),
+];
+
+/// `./src\a.rs`, `src/a.rs` and `/home/runner/work/x/x/src/a.rs` are the same file; of `file:///srv/x/a.rs` only the
+/// scheme goes.
 fn normal_path(path: &str) -> String {
     let path = path.trim().replace('\\', "/");
-    path.trim_start_matches("file://").trim_start_matches("./").to_owned()
+    let path = path.trim_start_matches("file://").trim_start_matches("./");
+    let inside = CHECKOUTS.iter().find_map(|(prefix, names)| {
+        let rest = path.strip_prefix(prefix)?;
+        rest.splitn(names + 1, '/').nth(*names).filter(|p| !p.is_empty())
+    });
+    inside.unwrap_or(path).to_owned()
 }
 
 fn bounded(text: String) -> String {
     if text.len() <= MAX {
         return text;
     }
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    let hex: String = digest.as_ref()[..16].iter().map(|b| format!("{b:02x}")).collect();
+    let hex = &sha256_hex(text.as_bytes())[..32];
     let mut end = MAX - 40;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     format!("{}…{hex}", &text[..end])
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }
 
 /// A hash that is the same on every machine and in every year (FNV-1a): ordinals end up in fingerprints.
@@ -104,6 +146,32 @@ mod tests {
         let twin = first.of("sast", "Bandit", "B101", "src/a.py", "assert x");
         assert_ne!(a, twin);
         assert!(of_long().len() <= MAX);
+    }
+
+    #[test]
+    fn the_same_file_on_another_runner_is_the_same_file() {
+        let same =
+            ["src/a.rs", "./src/a.rs", "src\\a.rs", "/home/runner/work/pay/pay/src/a.rs", "/builds/g/p/src/a.rs"];
+        assert!(same.iter().all(|p| normal_path(p) == "src/a.rs"));
+        assert_eq!(normal_path("file:///srv/a.rs"), "/srv/a.rs");
+        assert_eq!(normal_path("/builds/g"), "/builds/g");
+    }
+
+    #[test]
+    fn what_was_found_does_not_stand_in_the_fingerprint() {
+        let print = Places::default().of("secret", "gitleaks", "aws-access-token", "a.py", "AKIAZ7VQ4M2NXW5JRT6K");
+        assert!(!print.contains("AKIA"), "{print}");
+    }
+
+    #[test]
+    fn an_own_fingerprint_that_tells_nothing_apart_does_not_merge_findings() {
+        let mut places = Places::default();
+        let first = places.own("sast", "t", "r", "same-for-all", ("a.py", Some(1)));
+        let again = places.own("sast", "t", "r", "same-for-all", ("./a.py", Some(1)));
+        let other = places.own("sast", "t", "r", "same-for-all", ("a.py", Some(9)));
+        let third = places.own("sast", "t", "r", "same-for-all", ("b.py", Some(1)));
+        assert_eq!(first, again);
+        assert_eq!(std::collections::BTreeSet::from([&first, &other, &third]).len(), 3);
     }
 
     fn of_long() -> String {

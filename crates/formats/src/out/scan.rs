@@ -115,7 +115,7 @@ impl<'c> ScanReport<'c> {
         let fingerprint = match (&found.component, found.own) {
             (Some(component), _) => fingerprint::of_vulnerability(&rule, &aliases, component),
             (None, Some(own)) if !own.trim().is_empty() => {
-                fingerprint::own(kind.name(), &self.scan.tool, &rule, own.trim())
+                self.places.own(kind.name(), &self.scan.tool, &rule, own.trim(), (&place, found.line))
             }
             (None, _) => {
                 let context = if found.context.trim().is_empty() { &title } else { found.context };

@@ -211,9 +211,9 @@ impl Run<'_, '_, '_> {
         }
         let notifications =
             invocation.tool_execution_notifications.iter().chain(&invocation.tool_configuration_notifications);
-        let errors: Vec<_> = notifications.filter(|n| &*n.level == "error").collect();
-        if let Some(first) = errors.first() {
-            self.report.error(errors.len() as u64, first.message.get().map_or("", |m| &m.text));
+        let losses: Vec<_> = notifications.filter(|n| n.is_loss()).collect();
+        if let Some(first) = losses.first() {
+            self.report.error(losses.len() as u64, first.text());
         }
     }
 

@@ -205,9 +205,11 @@ pub(super) struct Invocation<'a> {
 #[derive(Deserialize)]
 pub(super) struct Notification<'a> {
     #[serde(borrow, default)]
-    pub(super) level: Text<'a>,
+    level: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) message: Maybe<Message<'a>>,
+    message: Maybe<Message<'a>>,
+    #[serde(borrow, default)]
+    descriptor: Maybe<Reference<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -230,13 +232,17 @@ pub(super) struct RunProperties<'a> {
 
 impl SarifResult<'_> {
     /// The tool's fingerprint: a whole one by its newest version, else a partial one with its place (§3.27.16, 17).
+    /// Partial ones may hold anything that helps (author, file hash); only a hash of the place itself tells results apart.
     pub(super) fn own_fingerprint(&self, place: &str) -> Option<String> {
-        if let Some(whole) = self.fingerprints.get().and_then(|f| f.0.values().next_back()?.some()) {
+        let whole = self.fingerprints.get();
+        if let Some(whole) = whole.and_then(|f| f.0.values().rev().filter_map(|v| v.some()).find(|v| is_print(v))) {
             return Some(whole.to_owned());
         }
         let partial = &self.partial_fingerprints.get()?.0;
-        let line = partial.iter().find(|(key, _)| key.starts_with("primaryLocationLineHash"));
-        let value = line.or_else(|| partial.iter().next())?.1.some()?;
+        let told = partial
+            .iter()
+            .find(|(key, _)| key.to_ascii_lowercase().contains("primarylocation") && key.contains("Hash"));
+        let value = told?.1.some().filter(|v| is_print(v))?;
         Some(format!("{place}|{value}"))
     }
 
@@ -264,6 +270,46 @@ impl SarifResult<'_> {
             None => kind.to_owned(),
         })
     }
+}
+
+impl Notification<'_> {
+    /// What the tool was told to say.
+    pub(super) fn text(&self) -> &str {
+        self.message.get().and_then(|m| m.text.some()).or_else(|| self.descriptor.get()?.id.some()).unwrap_or_default()
+    }
+
+    /// Something was not looked at: an error, or a warning that says so of a file (§3.58.6 leaves the level to the tool).
+    pub(super) fn is_loss(&self) -> bool {
+        if &*self.level != "warning" {
+            return &*self.level == "error";
+        }
+        let id = self.descriptor.get().and_then(|d| d.id.some()).unwrap_or_default();
+        let said = format!("{id} {}", self.text()).to_ascii_lowercase();
+        LOSSES.iter().any(|loss| said.contains(loss))
+    }
+}
+
+/// How tools word, as a warning, that they could not look at something.
+const LOSSES: &[&str] = &[
+    "syntax error",
+    "parse error",
+    "parsing error",
+    "partial parsing",
+    "could not parse",
+    "failed to parse",
+    "lexical error",
+    "internal matching error",
+    "extraction-error",
+    "extraction error",
+    "timeout",
+    "timed out",
+    "out of memory",
+    "too many matches",
+];
+
+/// Whether it can tell results apart: no prose (`requires login`), nothing short.
+fn is_print(text: &str) -> bool {
+    text.len() >= 8 && !text.contains(char::is_whitespace)
 }
 
 impl Reference<'_> {

@@ -25,7 +25,17 @@ pub(super) fn kind(tool: &str) -> ScanKind {
         "black duck",
     ]) {
         ScanKind::Sca
-    } else if any(&["checkov", "tfsec", "kics", "terrascan", "hadolint", "snyk iac", "kube-linter", "kubescape"]) {
+    } else if any(&[
+        "checkov",
+        "tfsec",
+        "kics",
+        "cfn-lint",
+        "terrascan",
+        "hadolint",
+        "snyk iac",
+        "kube-linter",
+        "kubescape",
+    ]) {
         ScanKind::Iac
     } else if any(&["zap", "nuclei", "burp"]) {
         ScanKind::Dast
