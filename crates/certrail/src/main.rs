@@ -14,6 +14,7 @@ mod demo;
 mod failure;
 mod git;
 mod spool;
+mod trust;
 
 use std::process::ExitCode;
 

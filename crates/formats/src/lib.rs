@@ -20,6 +20,7 @@ mod detect;
 mod out;
 mod prelude;
 mod registry;
+mod trust;
 
 mod analysis;
 mod components;
@@ -28,7 +29,7 @@ mod running;
 mod supply;
 mod tests;
 
-use std::{collections::BTreeMap, io::Read};
+use std::{collections::BTreeMap, io::Read, sync::Arc};
 
 use certrail_domain::{
     Facts, Time,
@@ -38,6 +39,7 @@ use certrail_domain::{
 pub use archive::{ArchiveKind, MAX_FILES, MAX_TOTAL, unpack};
 pub use base::input::HELD;
 pub use definition::{Family, Format};
+pub use trust::Trust;
 
 use base::input::Input;
 use definition::Context;
@@ -53,6 +55,8 @@ pub struct Hints {
     pub database_at: Option<Time>,
     /// What decides how grave a finding is.
     pub policy: BandPolicy,
+    /// Whom the operator trusts to sign attestations.
+    pub trust: Option<Arc<Trust>>,
 }
 
 /// Takes findings one by one, in the order of the report.

@@ -4,9 +4,10 @@
 //! `CERTRAIL_WRITE_DOCS=1` writes the table of `docs/reference/formats-samples.md`.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests say what is wrong by panicking")]
 
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write, path::Path, sync::Arc};
 
-use certrail_formats::{Hints, Validity, read};
+use certrail_domain::{Facts, facts::Verified};
+use certrail_formats::{Hints, Trust, Validity, read};
 
 /// Path or its beginning, format, and the count that stands in the table of sources. The first that fits counts.
 const SETS: &[(&str, &str, &str)] = &[
@@ -135,4 +136,58 @@ fn real_files_give_the_counts_that_others_found() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/formats-samples.md");
         std::fs::write(docs, format!("{head}{table}")).unwrap();
     }
+}
+
+/// Attestation, and the words that stand in what is said of its signature.
+const SIGNED: &[(&str, &str)] = &[
+    ("sigstore/happy-path-intoto-in-dsse-v3.sigstore.json", "yes: https://github.com/sigstore-conformance/"),
+    ("sigstore/happy-path-v0.3.sigstore.json", "yes: https://github.com/sigstore-conformance/"),
+    ("sigstore/dsse-mismatch-sig_fail.sigstore.json", "no: "),
+    ("sigstore/invalid-inclusion-proof_fail.sigstore.json", "no: "),
+    ("sigstore/message-digest-mismatch_fail.sigstore.json", "no: "),
+    // Signed under another root than the one given.
+    ("sigstore/rekor2-dsse-happy-path.sigstore.json", "no: "),
+    ("slsa/gha_generic-v2.1.0-push-v14.2.intoto.jsonl", "yes: https://github.com/slsa-framework/"),
+    ("slsa/gke-gce-pre.bcid-vsa.jsonl", "yes: vsa_signing_public_key.pem"),
+    ("in-toto/package.2f89b927.link", "yes: carl.pub"),
+    ("in-toto/write-code.776a00e2.link", "yes: bob.pub"),
+    ("in-toto/legacy-write-code.776a00e2.link", "not checked: "),
+    ("chainloop/attestation-dsse.json", "no: "),
+];
+
+#[test]
+fn signatures_hold_under_the_roots_and_keys_they_were_made_with() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/attestations");
+    let file = |path: &str| std::fs::read(root.join(path)).unwrap();
+    if !root.exists() {
+        eprintln!("SKIPPED: {} is not there", root.display());
+        return;
+    }
+    let mut trust = Trust::default();
+    for key in ["slsa/vsa_signing_public_key.pem", "in-toto/bob.pub", "in-toto/carl.pub"] {
+        trust.add_key(key.rsplit('/').next().unwrap(), str::from_utf8(&file(key)).unwrap()).unwrap();
+    }
+    let public = file("sigstore/trusted_root.public-good.json");
+    trust
+        .add_root(
+            str::from_utf8(&public).unwrap(),
+            "https://token.actions.githubusercontent.com",
+            "https://github.com/*",
+        )
+        .unwrap();
+    let hints = Hints { trust: Some(Arc::new(trust)), ..Hints::default() };
+    let mut wrong = Vec::new();
+    for (path, expected) in SIGNED {
+        let facts = read(&file(path), None, &hints, &mut |_| {}).unwrap().facts;
+        let Facts::Attestation(attestation) = facts else { panic!("{path} is an attestation") };
+        let said = match attestation.verified {
+            Verified::Yes { by } => format!("yes: {by}"),
+            Verified::No { why } => format!("no: {why}"),
+            Verified::NotChecked { why } => format!("not checked: {why}"),
+        };
+        if !said.starts_with(expected) {
+            wrong.push(format!("{path}: {said}"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
 }

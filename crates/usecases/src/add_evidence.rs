@@ -113,7 +113,7 @@ pub async fn add_evidence(
     let policy = inputs::product(engine, &file.product)?.severity;
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
     let Some(kind) = ArchiveKind::of(&bytes) else {
-        let (read, bytes) = read_report(&file, policy, wanted, bytes).await?;
+        let (read, bytes) = read_report(engine, &file, policy, wanted, bytes).await?;
         return take(engine, caller, &file, named, read, bytes).await;
     };
     let mut archive = Archive { format: kind.name().to_owned(), members: Vec::new(), total: 0 };
@@ -123,7 +123,7 @@ pub async fn add_evidence(
         Ok(files) => {
             for (path, content) in files {
                 let inner = EvidenceFile { name: path.clone(), ..file.clone() };
-                let (read, content) = match read_report(&inner, policy, wanted, content).await {
+                let (read, content) = match read_report(engine, &inner, policy, wanted, content).await {
                     Ok(read) => read,
                     // Of another format than demanded: an archive holds what it holds.
                     Err(problem) => {
@@ -192,6 +192,7 @@ async fn unpack_all(
 
 /// Reads a report; bytes of no known format are read as unread.
 async fn read_report(
+    engine: &Engine,
     file: &EvidenceFile,
     policy: BandPolicy,
     wanted: Option<Format>,
@@ -199,7 +200,7 @@ async fn read_report(
 ) -> Result<(Read, Vec<u8>), Problem> {
     let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
-    let hints = Hints { suite, scan, database_at: file.database_date, policy };
+    let hints = Hints { suite, scan, database_at: file.database_date, policy, trust: engine.trusted() };
     let (reading, findings, bytes) = beside(move || {
         let mut findings = Gathered::new();
         let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |seen| findings.take(seen));

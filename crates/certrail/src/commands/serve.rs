@@ -17,7 +17,10 @@ use certrail_usecases::{
 use certrail_web::{App, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use crate::failure::{Failure, SIGN_IN};
+use crate::{
+    failure::{Failure, SIGN_IN},
+    trust,
+};
 
 /// Run the server.
 #[derive(clap::Args)]
@@ -38,6 +41,9 @@ pub(crate) struct Args {
     /// Where people reach it, through a proxy with TLS: `https://certrail.example.com`, say. Sessions then travel over TLS only.
     #[arg(long, env = "CERTRAIL_PUBLIC_URL", value_parser = public_url)]
     public_url: Option<String>,
+    /// Whom to trust to sign attestations: a TOML file naming keys and Sigstore roots. Without it, none is checked.
+    #[arg(long, env = "CERTRAIL_TRUST")]
+    trust: Option<PathBuf>,
     /// Write logs as JSON.
     #[arg(long, env = "CERTRAIL_LOG_JSON")]
     log_json: bool,
@@ -52,7 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     logs(args.log_json);
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let trust = args.trust.as_deref().map(trust::load).transpose()?;
     let engine = open_guarded(&args.data, &args.origin, system_clock(), args.guard.as_deref())?;
+    if let Some(trust) = trust {
+        engine.trust(trust);
+    }
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|e| {
             Failure::new(

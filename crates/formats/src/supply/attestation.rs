@@ -1,8 +1,8 @@
 //! in-toto attestations: statements v0.1 and v1, DSSE envelopes v1, Sigstore bundles v0.1 to v0.3, the older in-toto
 //! links and layouts, and the provenance that Google Cloud Build prints. One, a list, or JSON lines.
 //!
-//! Whether signatures hold is not checked here: what is not checked says so. Predicates with a meaning of their own
-//! (vulnerability scans) are read as what they are.
+//! Signatures are checked against the keys and roots of the operator; what is not checked says so. Predicates with a
+//! meaning of their own (vulnerability scans) are read as what they are.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,16 @@ use certrail_domain::{
     Facts,
     facts::{Attestation, AttestedSubject, Verified},
 };
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::vulns;
-use crate::{Hints, Sink, Validity, out::notes::Notes, prelude::*};
+use crate::{
+    Hints, Sink, Validity,
+    out::notes::Notes,
+    prelude::*,
+    trust::{Signature, Trust},
+};
 
 pub(crate) static STATEMENT: Definition = Definition {
     name: "in-toto",
@@ -120,8 +126,14 @@ struct Envelope<'a> {
     payload_type: Text<'a>,
     #[serde(borrow, default)]
     payload: Text<'a>,
-    #[serde(default)]
-    signatures: Counted,
+    #[serde(borrow, default)]
+    signatures: Few<RawSignature<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawSignature<'a> {
+    #[serde(borrow, default)]
+    sig: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +167,17 @@ struct MessageDigest<'a> {
 struct Material {
     #[serde(default)]
     tlog_entries: Counted,
+    #[serde(default)]
+    certificate: Option<IgnoredAny>,
+    #[serde(default)]
+    x509_certificate_chain: Option<IgnoredAny>,
+}
+
+impl Material {
+    /// Signed by a key that a certificate vouches for, rather than by one both sides know.
+    const fn is_certified(&self) -> bool {
+        self.certificate.is_some() || self.x509_certificate_chain.is_some()
+    }
 }
 
 #[derive(Deserialize)]
@@ -195,6 +218,8 @@ struct Provenance<'a> {
 struct Collected<'c> {
     context: Context<'c>,
     first: Option<Attestation>,
+    /// The worst outcome of checking signatures.
+    verified: Option<Verified>,
     /// A vulnerability scan that was attested.
     scan: Option<Reading>,
     subjects: Vec<String>,
@@ -209,6 +234,7 @@ impl<'c> Collected<'c> {
         Self {
             context,
             first: None,
+            verified: None,
             scan: None,
             subjects: Vec::new(),
             counts: BTreeMap::new(),
@@ -222,10 +248,11 @@ impl<'c> Collected<'c> {
         *self.counts.entry(name).or_default() += n;
     }
 
-    fn envelope(&mut self, envelope: &Envelope<'_>) {
+    /// An envelope, by itself or in a bundle that is certified, whose text is given.
+    fn envelope(&mut self, envelope: &Envelope<'_>, certified: Option<&str>) {
         self.count("envelopes", 1);
-        self.count("signatures", envelope.signatures.0);
-        if envelope.signatures.0 == 0 {
+        self.count("signatures", envelope.signatures.total);
+        if envelope.signatures.total == 0 {
             self.faults.add("An envelope has no signature.");
         }
         let Some(payload) = decode(&envelope.payload) else {
@@ -236,23 +263,47 @@ impl<'c> Collected<'c> {
             self.warnings.add(format!("Its payload is `{}`, not an in-toto statement.", clip(&envelope.payload_type)));
         }
         match serde_json::from_slice::<Statement<'_>>(&payload) {
-            Ok(statement) => self.statement(&statement, envelope.signatures.0),
+            Ok(statement) => {
+                let sha256 = statement.sha256();
+                let verified = self.check(certified, sha256.as_deref(), |trust| {
+                    let signatures: Vec<Signature> =
+                        envelope.signatures.iter().filter_map(|s| Some(Signature(decode(&s.sig)?))).collect();
+                    trust.envelope(&envelope.payload_type, &payload, &signatures)
+                });
+                self.statement(&statement, envelope.signatures.total, verified);
+            }
             Err(e) => self.refused = Some(NotRead::new(None, format!("Its payload is no statement: {e}."))),
         }
     }
 
-    fn statement(&mut self, statement: &Statement<'_>, signatures: u64) {
+    /// Whether a signature holds: of a bundle under the operator's roots, else by the operator's keys.
+    fn check(
+        &self,
+        certified: Option<&str>,
+        sha256: Option<&[u8]>,
+        by_key: impl FnOnce(&Trust) -> Verified,
+    ) -> Verified {
+        match (&self.context.hints.trust, certified) {
+            (None, _) => Verified::NotChecked { why: "No key or root was given to check it with.".to_owned() },
+            (Some(trust), Some(bundle)) => trust.bundle(bundle, sha256),
+            (Some(trust), None) => by_key(trust),
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement<'_>, signatures: u64, verified: Verified) {
         self.count("statements", 1);
+        let verified = match signatures {
+            0 => unsigned(),
+            _ => verified,
+        };
+        self.keep_worst(&verified);
         let mut attestation = Attestation {
             statement_type: clip(&statement.kind),
             predicate_type: clip(&statement.predicate_type),
             subjects: Vec::new(),
             subjects_total: statement.subject.total,
             signatures,
-            verified: match signatures {
-                0 => Verified::NotChecked { why: "It carries no signature.".to_owned() },
-                _ => Verified::NotChecked { why: "No key or root was given to check it with.".to_owned() },
-            },
+            verified,
             by: None,
             build_type: None,
             commit: None,
@@ -288,6 +339,17 @@ impl<'c> Collected<'c> {
             self.vulnerabilities(&attestation, &predicate);
         }
         self.first.get_or_insert(attestation);
+    }
+
+    fn keep_worst(&mut self, verified: &Verified) {
+        let grave = |v: &Verified| match v {
+            Verified::Yes { .. } => 0,
+            Verified::NotChecked { .. } => 1,
+            Verified::No { .. } => 2,
+        };
+        if self.verified.as_ref().is_none_or(|worst| grave(worst) < grave(verified)) {
+            self.verified = Some(verified.clone());
+        }
     }
 
     fn subject(&mut self, attestation: &mut Attestation, name: &str, digests: Option<&Digests<'_>>) {
@@ -332,18 +394,38 @@ impl<'c> Collected<'c> {
         }
         if let Some(mut scan) = self.scan {
             scan.counts.extend(self.counts);
-            scan.warnings.push("The signature of the attestation around it was not checked.".to_owned());
+            match self.verified {
+                None | Some(Verified::NotChecked { .. }) => {
+                    scan.warnings.push("The signature of the attestation around it was not checked.".to_owned());
+                }
+                Some(Verified::Yes { by }) => {
+                    scan.warnings.push(format!("The attestation around it is signed by {by}."));
+                }
+                Some(Verified::No { why }) => {
+                    let why = format!("The signature of the attestation around it does not hold: {}", lower(&why));
+                    scan.warnings.push(why.clone());
+                    if let Facts::Scan(scan) = &mut scan.facts {
+                        // Nobody vouches for it: it may say anything, and proves nothing.
+                        scan.partial = Some(why);
+                    }
+                }
+            }
             return Ok(scan);
         }
-        let Some(attestation) = self.first else {
+        let Some(mut attestation) = self.first else {
             return Err(NotRead::new(None, "It holds no statement."));
         };
         let many = self.counts.get("statements").copied().unwrap_or(0);
         if many > 1 {
             self.warnings.add(format!("It holds {many} attestations; the first is told, the subjects are of all."));
         }
-        if let Verified::NotChecked { why } = &attestation.verified {
-            self.warnings.add(format!("Its signature was not checked: {}", lower(why)));
+        if let Some(worst) = self.verified {
+            attestation.verified = worst;
+        }
+        match &attestation.verified {
+            Verified::NotChecked { why } => self.warnings.add(format!("Its signature was not checked: {}", lower(why))),
+            Verified::No { why } => self.warnings.add(format!("Its signature does not hold: {}", lower(why))),
+            Verified::Yes { .. } => {}
         }
         Ok(Reading {
             format: self.context.format,
@@ -449,6 +531,14 @@ struct RunDetails<'a> {
     metadata: Maybe<Metadata<'a>>,
 }
 
+impl Statement<'_> {
+    /// The first SHA-256 it is about.
+    fn sha256(&self) -> Option<Vec<u8>> {
+        let digests = self.subject.iter().filter_map(|s| s.digest.get()?.0.get("sha256")?.some());
+        digests.into_iter().find_map(|hex| data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())
+    }
+}
+
 impl Known<'_> {
     fn tell(&self, attestation: &mut Attestation) {
         let definition = self.build_definition.get();
@@ -479,6 +569,10 @@ impl Known<'_> {
     }
 }
 
+fn unsigned() -> Verified {
+    Verified::NotChecked { why: "It carries no signature.".to_owned() }
+}
+
 fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim().as_bytes();
     let standard = data_encoding::BASE64.decode(text).or_else(|_| data_encoding::BASE64_NOPAD.decode(text));
@@ -488,23 +582,31 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 
 fn read_statement<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut all = Collected::new(context);
-    json::records(input, |statement: Statement<'de>| all.statement(&statement, 0))?;
+    json::records(input, |statement: Statement<'de>| all.statement(&statement, 0, unsigned()))?;
     all.finish()
 }
 
 fn read_dsse<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut all = Collected::new(context);
-    json::records(input, |envelope: Envelope<'de>| all.envelope(&envelope))?;
+    json::records(input, |envelope: Envelope<'de>| all.envelope(&envelope, None))?;
     all.finish()
 }
 
 fn read_bundle<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut all = Collected::new(context);
-    json::records(input, |bundle: Bundle<'de>| {
+    json::records(input, |bundle: serde_json::Value| {
+        // What is signed stands in it as base64, so writing it anew changes nothing that counts.
+        let text = bundle.to_string();
+        let Ok(bundle) = serde_json::from_str::<Bundle<'_>>(&text) else {
+            all.refused = Some(NotRead::new(None, "It is no bundle."));
+            return;
+        };
         all.count("bundles", 1);
-        all.count("tlog_entries", bundle.verification_material.get().map_or(0, |m| m.tlog_entries.0));
+        let material = bundle.verification_material.get();
+        all.count("tlog_entries", material.map_or(0, |m| m.tlog_entries.0));
+        let certified = material.is_some_and(Material::is_certified).then_some(text.as_str());
         if let Some(envelope) = bundle.dsse_envelope.get() {
-            return all.envelope(envelope);
+            return all.envelope(envelope, certified);
         }
         let digest =
             bundle.message_signature.get().and_then(|m| m.message_digest.get()).and_then(|d| decode(&d.digest));
@@ -513,6 +615,10 @@ fn read_bundle<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Read
             return;
         };
         let hex = data_encoding::HEXLOWER.encode(&digest);
+        let verified = all.check(certified, Some(&digest), |_| Verified::NotChecked {
+            why: "It is by a key without a certificate, over an artefact that is not in it.".to_owned(),
+        });
+        all.keep_worst(&verified);
         all.count("signatures", 1);
         all.count("statements", 1);
         all.subjects.push(format!("sha256:{hex}"));
@@ -522,7 +628,7 @@ fn read_bundle<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Read
             subjects: vec![AttestedSubject { name: String::new(), digest: format!("sha256:{hex}") }],
             subjects_total: 1,
             signatures: 1,
-            verified: Verified::NotChecked { why: "No key or root was given to check it with.".to_owned() },
+            verified,
             by: None,
             build_type: None,
             commit: None,
@@ -540,7 +646,8 @@ fn read_link<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Readin
     json::records(input, |block: Metablock<'de>| {
         all.count("signatures", block.signatures.0);
         if let Some(signed) = block.signed.get() {
-            all.statement(signed, block.signatures.0);
+            let why = "Signatures of the form before DSSE are not checked.".to_owned();
+            all.statement(signed, block.signatures.0, Verified::NotChecked { why });
         }
     })?;
     all.finish()
@@ -553,7 +660,7 @@ fn read_gcb<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading
         for provenance in described.provenance_summary.get().into_iter().flat_map(|p| &p.provenance) {
             all.count("provenance", 1);
             if let Some(envelope) = provenance.envelope.get() {
-                all.envelope(envelope);
+                all.envelope(envelope, None);
             }
         }
         all.subjects.extend(image.filter(|d| d.starts_with("sha256:")));

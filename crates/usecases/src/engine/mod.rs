@@ -8,11 +8,12 @@ mod secrets;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
+use certrail_formats::Trust;
 use certrail_store::{BlobFiles, Store, StoreError, Tx, tables::log};
 
 use crate::criteria_sets::CriteriaSets;
@@ -58,6 +59,7 @@ pub struct Engine {
     pub keys: Keys,
     /// Criteria sets parsed before.
     pub(crate) criteria: CriteriaSets,
+    trust: OnceLock<Arc<Trust>>,
     folder: PathBuf,
     clock: Clock,
     head: RwLock<Arc<LogHead>>,
@@ -114,6 +116,7 @@ impl Engine {
             blobs,
             keys,
             criteria: CriteriaSets::default(),
+            trust: OnceLock::new(),
             folder: folder.to_owned(),
             clock,
             head: RwLock::new(head),
@@ -123,6 +126,16 @@ impl Engine {
         let handle = committer::start(Arc::downgrade(&engine), writer, mover, guard, inbox)?;
         *engine.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok((engine, last))
+    }
+
+    /// From now on, signatures of attestations are checked against these keys and roots. Counts once, at the start.
+    pub fn trust(&self, trust: Arc<Trust>) {
+        let _ = self.trust.set(trust);
+    }
+
+    /// Whom the operator trusts to sign attestations.
+    pub(crate) fn trusted(&self) -> Option<Arc<Trust>> {
+        self.trust.get().cloned()
     }
 
     /// The data folder.

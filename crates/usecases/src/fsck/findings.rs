@@ -411,7 +411,7 @@ fn read_again(
     let format = signal.mapper.split('@').next().and_then(Format::from_name);
     // What its sender named it for is part of the delivery; both ways are tried.
     for kind in [None, Some(scan.scan)] {
-        let hints = Hints { suite: None, scan: kind, database_at: scan.database.date(), policy };
+        let hints = Hints { suite: None, scan: kind, database_at: scan.database.date(), policy, trust: None };
         let mut gathered = Gathered::new();
         let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
         if reading.is_ok() && gathered.all() == scan.all {

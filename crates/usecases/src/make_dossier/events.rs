@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use certrail_criteria::Evidence;
-use certrail_domain::{Facts, Mark, facts::ReviewVerdict};
+use certrail_domain::{
+    Facts, Mark,
+    facts::{ReviewVerdict, Verified},
+};
 use certrail_dossier::Event;
 
 use crate::{judge::Judged, look};
@@ -100,7 +103,14 @@ fn what(e: &Evidence, show: &dyn Fn(&str) -> String) -> String {
         Facts::Scan(s) => format!("{} ({}) found {}", s.tool, s.scan.name(), s.levels.total()),
         Facts::Sbom(s) => format!("Bill of materials with {} components", s.components),
         Facts::Vex(v) => format!("VEX document with {} statements", v.total),
-        Facts::Attestation(a) => format!("Attestation {} about {} subjects", a.predicate_type, a.subjects_total),
+        Facts::Attestation(a) => {
+            let signed = match &a.verified {
+                Verified::Yes { by } => format!("signed by {by}"),
+                Verified::No { .. } => "the signature does not hold".to_owned(),
+                Verified::NotChecked { .. } => "the signature was not checked".to_owned(),
+            };
+            format!("Attestation {} about {} subjects; {signed}", a.predicate_type, a.subjects_total)
+        }
         Facts::Archive(a) => format!("Archive with {} files", a.total),
         Facts::Alert(a) => format!("Alert #{} {}: {}", a.number, a.action, a.title),
         Facts::Build(b) => {

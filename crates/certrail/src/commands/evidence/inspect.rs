@@ -4,7 +4,7 @@ use std::{fs::File, io::Read as _, path::PathBuf};
 
 use certrail_domain::{
     Facts,
-    facts::{BandPolicy, Database, FindingSeen, Scan, ScanKind},
+    facts::{Attestation, BandPolicy, Database, FindingSeen, Scan, ScanKind, Verified},
 };
 use certrail_formats::{
     ArchiveKind, Format, HELD, Hints, MAX_TOTAL, NotRead, Reading, Validity, read, read_stream, unpack,
@@ -15,6 +15,7 @@ use crate::commands::moment;
 use crate::{
     commands::{Global, print_json},
     failure::{Failure, NO, NOT_FOUND, USAGE},
+    trust,
 };
 
 /// Read a file without a server.
@@ -31,6 +32,9 @@ pub(crate) struct Args {
     /// How old the scanner's database of vulnerabilities is, where the report does not say.
     #[arg(long)]
     database_date: Option<String>,
+    /// Whom to trust to sign attestations: a TOML file naming keys and Sigstore roots.
+    #[arg(long, env = "CERTRAIL_TRUST")]
+    trust: Option<PathBuf>,
     /// List the findings as well.
     #[arg(long)]
     findings: bool,
@@ -43,6 +47,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         scan,
         database_at: args.database_date.as_deref().map(moment).transpose()?,
         policy: BandPolicy::default(),
+        trust: args.trust.as_deref().map(trust::load).transpose()?,
     };
     let wanted = args.format.as_deref().map(named).transpose()?;
     let outcomes = match open(args)? {
@@ -179,8 +184,10 @@ impl Outcome {
         println!("{}: {}, {valid}", self.path, reading.format.title());
         let counts: Vec<String> = reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
         println!("  {}", counts.join(", "));
-        if let Facts::Scan(scan) = &reading.facts {
-            println!("  {}", about(scan));
+        match &reading.facts {
+            Facts::Scan(scan) => println!("  {}", about(scan)),
+            Facts::Attestation(Attestation { verified: Verified::Yes { by }, .. }) => println!("  signed by {by}"),
+            _ => {}
         }
         reading.subjects.iter().for_each(|s| println!("  about {s}"));
         reading.faults.iter().for_each(|f| println!("  not valid: {f}"));
