@@ -59,6 +59,9 @@ struct Budget {
     bytes: u64,
 }
 
+/// A block of a tar, in bytes.
+const TAR_BLOCK: usize = 512;
+
 /// Unpacks an archive and hands on each file in it with its path. Archives inside are unpacked too.
 ///
 /// # Errors
@@ -107,6 +110,12 @@ fn open(
             Ok(())
         }
         ArchiveKind::Tar => {
+            // A tar ends in two blocks of zeros (POSIX pax). Without them it may have lost files at its end.
+            let ended =
+                bytes.len() >= 2 * TAR_BLOCK && bytes.rchunks(TAR_BLOCK).take(2).all(|b| b.iter().all(|b| *b == 0));
+            if !ended {
+                return Err(damaged(&"it is cut off before its end"));
+            }
             let mut archive = tar::Archive::new(bytes);
             for entry in archive.entries().map_err(|e| damaged(&e))? {
                 let entry = entry.map_err(|e| damaged(&e))?;

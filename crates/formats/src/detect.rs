@@ -2,7 +2,7 @@
 
 use crate::{
     Format, NotRead,
-    base::{clip, shape::Shape, xml},
+    base::{clip, input::Input, shape::Shape, xml},
     definition::Head,
 };
 
@@ -30,8 +30,17 @@ fn noisy(text: &str) -> Head<'_> {
     }
 }
 
+/// Tells the format, by the beginning where that is enough: a member that tells it may stand at the end.
+pub(crate) fn tell(input: &Input<'_>, wanted: Option<Format>) -> Result<Format, NotRead> {
+    let told = |text| format(text, &head(text)?, wanted);
+    match told(input.head()) {
+        Err(_) if input.more().len() > input.head().len() => told(input.more()),
+        told => told,
+    }
+}
+
 /// Tells the format. `wanted` is what the sender says it is.
-pub(crate) fn format(text: &str, head: &Head<'_>, wanted: Option<Format>) -> Result<Format, NotRead> {
+fn format(text: &str, head: &Head<'_>, wanted: Option<Format>) -> Result<Format, NotRead> {
     if let Some(wanted) = wanted {
         if wanted.0.looks.iter().any(|l| l.fits(head)) || wanted.0.blank == Some(blank(text)) && blank(text).len() < 3 {
             return Ok(wanted);

@@ -163,9 +163,7 @@ fn read_input(
     hints: &Hints,
     sink: &mut Sink<'_>,
 ) -> Result<Reading, NotRead> {
-    let head = detect::head(input.head())?;
-    let format = detect::format(input.head(), &head, wanted)?;
-    drop(head);
+    let format = detect::tell(&input, wanted)?;
     let assumed = input.warning();
     let mut forward = |seen: FindingSeen| sink(seen);
     let context = Context { format, hints, sink: &mut forward };

@@ -83,6 +83,25 @@ fn a_good_sample_looks_like_one_format_only() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// What tells a format may stand behind any amount of something else.
+#[test]
+fn a_format_is_told_by_a_member_that_comes_late() {
+    let mut wrong = Vec::new();
+    for path in files(&data()).into_iter().filter(|p| p.parent().unwrap().ends_with("good")) {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        // Lines are told by their first one.
+        if !text.starts_with('{') || serde_json::from_str::<serde_json::Value>(&text).is_err() {
+            continue;
+        }
+        let late = text.replacen('{', &format!("{{\"filler\":\"{}\",", "x".repeat(400_000)), 1);
+        let name = |bytes: &str| gather(bytes.as_bytes(), None).0.map(|r| r.format.name()).map_err(|e| e.why);
+        if name(&late) != name(&text) {
+            wrong.push(format!("{}: {:?}", path.strip_prefix(data()).unwrap().display(), name(&late)));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 #[test]
 fn every_format_has_good_and_odd_samples_and_every_folder_bad_ones() {
     let mut read_as = std::collections::BTreeMap::<&str, [u32; 2]>::new();

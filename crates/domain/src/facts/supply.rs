@@ -115,6 +115,9 @@ pub struct VexStatement {
     pub aliases: Vec<String>,
     /// What it is about: package URLs, digests, product names; at most [`Vex::MAX_PRODUCTS`].
     pub products: Vec<String>,
+    /// The parts of the product that it is about, where it names them: package URLs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subcomponents: Vec<String>,
     /// What it says.
     pub status: VexStatus,
     /// Why not affected: one of the standard's words.

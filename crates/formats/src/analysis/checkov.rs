@@ -71,27 +71,40 @@ struct Summary<'a> {
     checkov_version: Text<'a>,
     #[serde(borrow, default)]
     passed: Text<'a>,
+    #[serde(borrow, default)]
+    failed: Text<'a>,
+    #[serde(borrow, default)]
+    parsing_errors: Text<'a>,
 }
 
-struct Checkov<'c>(ScanReport<'c>);
-struct Results<'r, 'c>(&'r mut ScanReport<'c>);
+/// The report, and whether parsing errors were listed.
+struct Checkov<'c>(ScanReport<'c>, bool);
+struct Results<'r, 'c>(&'r mut ScanReport<'c>, &'r mut bool);
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut checkov = Checkov(ScanReport::new(context, ScanKind::Iac, "Checkov"));
+    let mut checkov = Checkov(ScanReport::new(context, ScanKind::Iac, "Checkov"), false);
     json::read(input, &mut checkov)?;
-    Ok(checkov.0.finish())
+    let Checkov(mut report, _) = checkov;
+    let claimed = report.counts.remove("failed_claimed");
+    report.claims(claimed);
+    Ok(report.finish())
 }
 
 impl<'de> Object<'de> for Checkov<'_> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
         let report = &mut self.0;
         match key {
-            "results" => json::objects(value, &mut Results(report))?,
+            "results" => json::objects(value, &mut Results(report, &mut self.1))?,
             "summary" => {
                 let summary: Maybe<Summary<'de>> = json::value(value)?;
                 let Some(summary) = summary.get() else { return Ok(()) };
                 report.looked_at(summary.resource_count.number().unwrap_or(0));
                 report.count("passed", summary.passed.number().unwrap_or(0));
+                report.count("failed_claimed", summary.failed.number().unwrap_or(0));
+                // `--quiet` leaves the list out, and tells the number only.
+                if !std::mem::take(&mut self.1) {
+                    report.error(summary.parsing_errors.number().unwrap_or(0), "files that could not be parsed");
+                }
                 report.scan.tool_version = summary.checkov_version.some().map(clip);
             }
             "resource_count" => {
@@ -126,6 +139,7 @@ impl<'de> Object<'de> for Results<'_, '_> {
             "parsing_errors" => {
                 let errors: Few<Text<'de>> = json::value(value)?;
                 let first = errors.first().map(|e| e.to_string()).unwrap_or_default();
+                *self.1 = true;
                 report.error(errors.total, &first);
                 Ok(())
             }

@@ -84,7 +84,7 @@ impl<'de> Object<'de> for Eslint<'_> {
 impl Eslint<'_> {
     fn file(&mut self, file: &File<'_>) {
         let mut looked = true;
-        for message in &file.messages {
+        for message in self.report.all(&file.messages) {
             if message.rule_id.some().is_none() {
                 // Not a rule's finding: the file could not be parsed, or was left out.
                 if message.fatal.yes() {
@@ -103,7 +103,7 @@ impl Eslint<'_> {
             }
             self.finding(file, message, None);
         }
-        for message in &file.suppressed_messages {
+        for message in self.report.all(&file.suppressed_messages) {
             let first = message.suppressions.first();
             let why = first.map_or_else(String::new, |s| format!("{}: {}", &*s.kind, &*s.justification));
             self.finding(file, message, Some(why.trim_end_matches([':', ' ']).to_owned()));

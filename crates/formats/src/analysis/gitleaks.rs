@@ -1,7 +1,7 @@
 //! Gitleaks JSON (v8). A list of secrets and nothing else: nothing proves what was looked at, and an empty list could be
-//! anybody's. The secret itself is never taken over.
+//! anybody's. The secret itself is never taken over; a hash of it tells two in one place apart.
 
-use crate::prelude::*;
+use crate::{out::fingerprint, prelude::*};
 
 pub(crate) static FORMAT: Definition = Definition {
     name: "gitleaks",
@@ -25,6 +25,8 @@ struct Leak<'a> {
     #[serde(borrow, default)]
     start_line: Text<'a>,
     #[serde(borrow, default)]
+    secret: Text<'a>,
+    #[serde(borrow, default)]
     commit: Text<'a>,
     #[serde(borrow, default)]
     fingerprint: Text<'a>,
@@ -35,12 +37,18 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
     json::records(input, |leak: Leak<'de>| {
         // With a commit the line cannot move, and Gitleaks' own fingerprint holds; without one it is the line number.
         let in_history = leak.commit.some().is_some();
+        let secret = leak.secret.some().filter(|s| *s != "REDACTED").unwrap_or_default();
+        let own = leak.fingerprint.some().filter(|_| in_history).map(|own| match secret {
+            "" => own.to_owned(),
+            secret => format!("{own}#{}", fingerprint::digest(secret)),
+        });
         report.finding(Found {
             rule: &leak.rule,
             title: &leak.description,
             place: &leak.file,
             line: leak.start_line.number(),
-            own: leak.fingerprint.some().filter(|_| in_history),
+            context: secret,
+            own: own.as_deref(),
             level: Some(Level::High),
             cwes: vec![798],
             ..Found::default()

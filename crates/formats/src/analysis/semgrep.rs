@@ -109,11 +109,39 @@ struct Error<'a> {
 }
 
 #[derive(Deserialize)]
-struct Paths {
+struct Paths<'a> {
     #[serde(default)]
     scanned: Option<Counted>,
-    #[serde(default)]
-    skipped: Counted,
+    #[serde(borrow, default)]
+    skipped: Few<Skipped<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Skipped<'a> {
+    #[serde(borrow, default)]
+    path: Text<'a>,
+    #[serde(borrow, default)]
+    reason: Text<'a>,
+}
+
+impl Skipped<'_> {
+    /// Left out because somebody said so, or because it is no source; anything else was to be looked at.
+    fn is_wanted(&self) -> bool {
+        let reason = self.reason.to_ascii_lowercase();
+        let meant = [
+            "ignore",
+            "exclude",
+            "include",
+            "always_skipped",
+            "binary",
+            "minified",
+            "wrong_language",
+            "irrelevant_rule",
+            "dotfile",
+            "nonexistent",
+        ];
+        !reason.is_empty() && !meant.iter().any(|w| reason.contains(w))
+    }
 }
 
 struct Semgrep<'c>(ScanReport<'c>);
@@ -144,11 +172,17 @@ impl<'de> Object<'de> for Semgrep<'_> {
                 Ok(())
             }
             "paths" => {
-                let paths: Maybe<Paths> = json::value(value)?;
-                if let Some(scanned) = paths.get().and_then(|p| p.scanned) {
+                let paths: Maybe<Paths<'de>> = json::value(value)?;
+                let Some(paths) = paths.get() else { return Ok(()) };
+                if let Some(scanned) = paths.scanned {
                     report.looked_at(scanned.0);
                 }
-                report.count("skipped_files", paths.get().map_or(0, |p| p.skipped.0));
+                report.count("skipped_files", paths.skipped.total);
+                let lost: Vec<_> = paths.skipped.iter().filter(|s| s.is_wanted()).collect();
+                if let Some(first) = lost.first() {
+                    let (n, path, reason) = (lost.len(), &*first.path, &*first.reason);
+                    report.partial(format!("{n} files were skipped; the first: {path} ({reason})"));
+                }
                 Ok(())
             }
             "skipped_rules" => {

@@ -10,7 +10,8 @@ pub(crate) static FORMAT: Definition = Definition {
     family: Family::Analysis,
     standard: "Output of ShellCheck, json and json1",
     looks: &[
-        Looks::Json(&["comments:[]", "!version", "!components"]),
+        Looks::Json(&["comments[].code", "comments[].level"]),
+        Looks::Json(&["comments:[]", "!comments[]", "!version", "!components"]),
         Looks::Json(&["[].code", "[].level", "[].file", "[].endLine"]),
         Looks::Json(&["[].code", "[].level", "[].file", "[].column", "![].code~dl", "![].code~sc"]),
     ],

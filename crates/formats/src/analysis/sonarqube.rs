@@ -211,6 +211,11 @@ impl<'de> Object<'de> for Gate<'_> {
         }
         report.scan.rules = status.conditions.total;
         report.looked_at(status.conditions.total);
+        let failing = |c: &&Condition<'_>| &*c.status == "ERROR";
+        if &*status.status == "ERROR" && !status.conditions.iter().any(|c| failing(&c)) {
+            let title = "The gate failed, and no condition that failed is listed";
+            report.finding(Found { rule: "gate", title, level: Some(Level::High), ..Found::default() });
+        }
         let forgiven = status.ignored_conditions.yes() && &*status.status == "OK";
         for condition in status.conditions.iter().filter(|c| matches!(&*c.status, "ERROR" | "WARN")) {
             let security = ["security", "vulnerabilit", "hotspot"].iter().any(|w| condition.metric_key.contains(w));

@@ -27,6 +27,10 @@ struct Line<'a> {
     verified: Text<'a>,
     #[serde(borrow, default, rename = "SourceMetadata")]
     metadata: Maybe<Metadata<'a>>,
+    #[serde(borrow, default, rename = "Raw")]
+    raw: Text<'a>,
+    #[serde(borrow, default, rename = "RawV2")]
+    raw_v2: Text<'a>,
     // Log lines.
     #[serde(borrow, default)]
     logger: Text<'a>,
@@ -106,7 +110,8 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
             title: line.description.some().unwrap_or(&line.detector),
             place: &place,
             line: spot.and_then(|s| s.line.number()),
-            context: &format!("{} {commit}", source.unwrap_or_default()),
+            // Only a hash of it is kept.
+            context: &format!("{} {commit} {}{}", source.unwrap_or_default(), &*line.raw, &*line.raw_v2),
             word: if verified { "verified" } else { "unverified" },
             level: Some(if verified { Level::Critical } else { Level::High }),
             cwes: vec![798],

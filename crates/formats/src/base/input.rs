@@ -7,15 +7,18 @@ use std::{
     rc::Rc,
 };
 
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::NotRead;
 
 /// Reports up to this size are held whole; larger ones are streamed.
 pub const HELD: u64 = 64 << 20;
 
-/// How much of a report is looked at to tell its format.
+/// How much of a report is looked at first to tell its format.
 const HEAD: usize = 256 << 10;
+
+/// How much of a stream is, where that was not enough. Of a report that is held, all is looked at.
+const STREAM_HEAD: usize = 4 << 20;
 
 const BUFFER: usize = 256 << 10;
 
@@ -61,7 +64,7 @@ impl<'a> Input<'a> {
     /// A report that is streamed. A byte that is not of its encoding becomes U+FFFD, and a warning says so.
     pub(crate) fn stream(mut reader: impl Read + 'a) -> io::Result<Self> {
         let mut head = Vec::with_capacity(HEAD);
-        reader.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+        reader.by_ref().take(STREAM_HEAD as u64).read_to_end(&mut head)?;
         let (encoding, mark) = encoding_of(&head);
         let text = encoding.decode_without_bom_handling(&head[mark..]).0.into_owned();
         let assumed = Rc::new(Cell::new(note(encoding)));
@@ -79,14 +82,18 @@ impl<'a> Input<'a> {
 
     /// The first part of the text, for detection.
     pub(crate) fn head(&self) -> &str {
+        let text = self.more();
+        let mut end = text.len().min(HEAD);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        &text[..end]
+    }
+
+    /// As much of the text as can be looked at before a reader takes it.
+    pub(crate) fn more(&self) -> &str {
         match &self.source {
-            Source::Whole(text) => {
-                let mut end = text.len().min(HEAD);
-                while !text.is_char_boundary(end) {
-                    end -= 1;
-                }
-                &text[..end]
-            }
+            Source::Whole(text) => text,
             Source::Stream(_) | Source::Gone => &self.head,
         }
     }
@@ -148,6 +155,12 @@ fn note(encoding: &'static Encoding) -> Option<&'static str> {
 fn encoding_of(bytes: &[u8]) -> (&'static Encoding, usize) {
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
         return (encoding, length);
+    }
+    // UTF-16 without a mark: reports begin with one of few characters, all of them ASCII.
+    match bytes {
+        [b'<' | b'{' | b'[', 0, ..] => return (UTF_16LE, 0),
+        [0, b'<' | b'{' | b'[', ..] => return (UTF_16BE, 0),
+        _ => {}
     }
     let start = &bytes[..bytes.len().min(200)];
     let declared = start.starts_with(b"<?xml").then(|| {

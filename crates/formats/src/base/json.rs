@@ -185,6 +185,40 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Records<'_, F, T> {
     null_is_nothing!();
 }
 
+/// The records of a list, and first of all nothing: that there is a list.
+struct Listed<'f, F, T> {
+    each: &'f mut F,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(Option<T>)> DeserializeSeed<'de> for Listed<'_, F, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(Option<T>)> Visitor<'de> for Listed<'_, F, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        (self.each)(None);
+        while let Some(record) = seq.next_element::<Option<T>>()? {
+            if record.is_some() {
+                (self.each)(record);
+            }
+        }
+        Ok(())
+    }
+
+    null_is_nothing!();
+}
+
 /// Values of a list, scalars among them.
 struct Values<'f, F, T> {
     each: &'f mut F,
@@ -280,6 +314,20 @@ pub(crate) fn each<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     mut each: impl FnMut(T),
 ) -> Result<(), A::Error> {
     map.next_value_seed(Records { each: &mut each, of: PhantomData, loose: false })
+}
+
+/// As [`each`]; says whether there was a list at all.
+pub(crate) fn list<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    map: &mut A,
+    mut each: impl FnMut(T),
+) -> Result<bool, A::Error> {
+    let mut listed = false;
+    let mut each = |record: Option<T>| match record {
+        Some(record) => each(record),
+        None => listed = true,
+    };
+    map.next_value_seed(Listed { each: &mut each, of: PhantomData })?;
+    Ok(listed)
 }
 
 /// Takes values of any kind from a list one by one.

@@ -117,11 +117,17 @@ pub(crate) struct Few<T> {
 }
 
 impl<T> Few<T> {
-    /// How many are kept: enough for any honest list inside one record, too few to fill memory.
-    pub(crate) const MAX: usize = 1_000;
+    /// How many are kept: enough for any honest list inside one record, too few to fill memory. A list that carries
+    /// findings or outcomes is read with `all` of the report, which says when some were left out.
+    pub(crate) const MAX: usize = 20_000;
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
         self.list.iter()
+    }
+
+    /// Whether some are not kept.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.total > self.list.len() as u64
     }
 
     pub(crate) fn first(&self) -> Option<&T> {
@@ -296,9 +302,9 @@ mod tests {
         );
         let few = |json: &str| serde_json::from_str::<Few<Text<'_>>>(json).map(|f| f.total).unwrap();
         assert_eq!(["[1,2]", "null", "\"one\"", "true", "7"].map(few), [2, 0, 1, 0, 1]);
-        let long = format!("[{}1]", "1,".repeat(5_000));
+        let long = format!("[{}1]", "1,".repeat(50_000));
         let few: Few<Text<'_>> = serde_json::from_str(&long).unwrap();
-        assert_eq!((few.list.len(), few.total), (Few::<Text<'_>>::MAX, 5_001));
+        assert_eq!((few.list.len(), few.total), (Few::<Text<'_>>::MAX, 50_001));
         let maybe =
             |json: &str| serde_json::from_str::<Maybe<Part<'_>>>(json).unwrap().0.map(|p| p.name.0.into_owned());
         assert_eq!(maybe("{\"name\":3}"), Some("3".into()));

@@ -118,15 +118,19 @@ impl<'de> Object<'de> for CargoAudit<'_> {
                 let mut list = Vulnerabilities(report, None, 0);
                 json::objects(value, &mut list)?;
                 let (claimed, listed) = (list.1, list.2);
-                if claimed.is_some_and(|claimed| claimed != listed) {
-                    report
-                        .faults
-                        .add(format!("It claims {} vulnerabilities; {listed} are listed.", claimed.unwrap_or(0)));
+                if let Some(claimed) = claimed.filter(|claimed| *claimed != listed) {
+                    report.faults.add(format!("It claims {claimed} vulnerabilities; {listed} are listed."));
+                    if claimed > listed {
+                        report.partial(format!("It claims {claimed} vulnerabilities; {listed} are listed"));
+                    }
                 }
             }
             "warnings" => {
-                // By kind; older ones are a list.
-                json::objects(value, &mut Warnings(report))?;
+                // By kind; older ones are a list of items, each with its kind.
+                json::objects(
+                    value,
+                    &mut Warnings { report, kind: String::new(), advisory: Maybe(None), package: Maybe(None) },
+                )?;
             }
             _ => json::skip(value)?,
         }
@@ -151,24 +155,55 @@ impl<'de> Object<'de> for Vulnerabilities<'_, '_> {
     }
 }
 
-/// `{"unmaintained": [{…}]}`; a list of items comes as their members one by one and is only counted.
-struct Warnings<'r, 'c>(&'r mut ScanReport<'c>);
+/// `"unsound"`, or `{"unmaintained": {"advisory": …}}`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Kind<'a> {
+    #[serde(borrow)]
+    With(std::collections::BTreeMap<String, Item<'a>>),
+    Word(Text<'a>),
+}
 
-impl<'de> Object<'de> for Warnings<'_, '_> {
+/// `{"unmaintained": [{…}]}`; of older versions a list of items, whose members come one by one.
+struct Warnings<'r, 'c, 'a> {
+    report: &'r mut ScanReport<'c>,
+    kind: String,
+    advisory: Maybe<Advisory<'a>>,
+    package: Maybe<Package<'a>>,
+}
+
+impl<'de> Object<'de> for Warnings<'_, '_, 'de> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
         match key {
-            "unmaintained" | "unsound" | "notice" | "yanked" => {
-                let kind = key.to_owned();
+            "kind" => match json::value::<Kind<'de>, A>(value)? {
+                Kind::With(of) => {
+                    if let Some((kind, item)) = of.into_iter().next() {
+                        self.kind = clip(&kind);
+                        self.advisory = item.advisory;
+                    }
+                }
+                Kind::Word(word) => self.kind = clip(&word),
+            },
+            "advisory" => self.advisory = json::value(value)?,
+            "package" => self.package = json::value(value)?,
+            "versions" => json::skip(value)?,
+            kind => {
+                let kind = clip(kind);
                 json::each(value, |item: Item<'de>| {
-                    self.0.count("warnings", 1);
-                    finding(self.0, &item, &kind);
-                })
+                    self.report.count("warnings", 1);
+                    finding(self.report, &item, &kind);
+                })?;
             }
-            "kind" => {
-                self.0.count("warnings", 1);
-                json::skip(value)
-            }
-            _ => json::skip(value),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let kind = std::mem::take(&mut self.kind);
+        let (advisory, package) = (std::mem::take(&mut self.advisory), std::mem::take(&mut self.package));
+        if !kind.is_empty() {
+            self.report.count("warnings", 1);
+            finding(self.report, &Item { advisory, versions: Maybe(None), package }, &kind);
         }
     }
 }

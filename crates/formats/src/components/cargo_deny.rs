@@ -44,8 +44,14 @@ struct Fields<'a> {
     graphs: Few<Graph<'a>>,
     #[serde(borrow, default)]
     notes: Few<Text<'a>>,
-    #[serde(default)]
-    advisories: Maybe<Counted>,
+    #[serde(borrow, default)]
+    advisories: Maybe<Advisories<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Advisories<'a> {
+    #[serde(borrow, default)]
+    errors: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +81,8 @@ struct Krate<'a> {
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut report = ScanReport::new(context, ScanKind::Sca, "cargo-deny");
     let (mut summary, mut advisories) = (false, false);
-    let (mut errors, mut first, mut odd) = (0_u64, String::new(), 0_u64);
+    let (mut errors, mut first, mut odd, mut damaged) = (0_u64, String::new(), 0_u64, 0_u64);
+    let mut claimed = None;
     let mut reason: Option<String> = None;
     // cargo writes to the same stream, so lines that are no JSON stand between.
     input.lines(&mut |line| {
@@ -84,6 +91,7 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
         }
         let Ok(line) = serde_json::from_str::<Line<'_>>(line) else {
             odd += 1;
+            damaged += u64::from(line.trim_start().starts_with('{'));
             return;
         };
         let Some(fields) = line.fields.get() else { return };
@@ -91,6 +99,7 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
             "summary" => {
                 summary = true;
                 advisories = fields.advisories.get().is_some();
+                claimed = fields.advisories.get().and_then(|a| a.errors.number());
             }
             "log" if &*fields.level == "ERROR" => {
                 errors += 1;
@@ -118,6 +127,10 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
         report.partial("Advisories were not checked");
     }
     report.error(errors, &first);
+    report.claims(claimed);
+    if damaged > 0 {
+        report.partial(format!("{damaged} lines of it cannot be read"));
+    }
     if odd > 0 {
         report.warnings.add(format!("{odd} lines are no JSON and were left out."));
     }

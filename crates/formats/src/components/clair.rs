@@ -1,6 +1,6 @@
 //! Clair in its four forms: clair-scanner, klar, the layer of the v1 API (Quay wraps it), and the v4 report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::prelude::*;
 
@@ -14,8 +14,9 @@ pub(crate) static FORMAT: Definition = Definition {
         Looks::Json(&["image", "unapproved", "vulnerabilities"]),
         Looks::Json(&["LayerCount", "Vulnerabilities:{}"]),
         Looks::Json(&["Layer:{}"]),
+        Looks::Json(&["manifest_hash", "packages:{}"]),
         Looks::Json(&["status", "data.Layer"]),
-        Looks::Json(&["status", "data", "!vulnerabilities", "!results", "!message", "!projectStatus"]),
+        Looks::Json(&["status=queued", "data"]),
     ],
     blank: None,
     read,
@@ -128,7 +129,7 @@ struct Clair<'c> {
     vulnerabilities: BTreeMap<String, Known>,
     pairs: Vec<(String, Vec<String>)>,
     distribution: String,
-    unapproved: Option<Vec<String>>,
+    unapproved: Option<HashSet<String>>,
     early: Vec<(String, Known, [String; 3])>,
     v4: bool,
 }
@@ -142,7 +143,7 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
         distribution: String::new(),
         unapproved: None,
         early: Vec::new(),
-        v4: input.head().contains("\"manifest_hash\""),
+        v4: input.more().contains("\"manifest_hash\""),
     };
     json::read(input, &mut clair)?;
     Ok(clair.report.finish())
@@ -153,16 +154,16 @@ impl<'de> Object<'de> for Clair<'_> {
         match key {
             "image" => self.report.scan.target = json::value::<Text<'de>, A>(value)?.some().map(clip),
             "unapproved" => {
-                let mut ids = Vec::new();
+                let mut ids = HashSet::new();
                 json::records_in(value, |id: Text<'de>| {
                     if ids.len() < MAX_HELD {
-                        ids.push(clip(&id));
+                        ids.insert(clip(&id));
                     }
                 })?;
                 self.unapproved = Some(ids);
             }
             "vulnerabilities" if self.v4 => json::entries(value, |id, v: Either<'de>| {
-                if self.vulnerabilities.len() < MAX_HELD {
+                if self.vulnerabilities.len() < MAX_HELD || self.too_many() {
                     let known = Known {
                         name: clip(&v.name),
                         title: clip(&v.description),
@@ -180,13 +181,13 @@ impl<'de> Object<'de> for Clair<'_> {
                     fixed: clip(&v.fixedby),
                 };
                 let part = [clip(&v.featurename), clip(&v.featureversion), clip(&v.namespace)];
-                if self.early.len() < MAX_HELD {
+                if self.early.len() < MAX_HELD || self.too_many() {
                     self.early.push((clip(&v.vulnerability), known, part));
                 }
             })?,
             "LayerCount" => self.report.scan.looked_at = json::value::<Text<'de>, A>(value)?.number(),
             "Vulnerabilities" => json::entries(value, |_, list: Few<Old<'de>>| {
-                for v in &list {
+                for v in self.report.all(&list) {
                     old(&mut self.report, v, &v.feature_name, &v.feature_version);
                 }
             })?,
@@ -209,7 +210,7 @@ impl<'de> Object<'de> for Clair<'_> {
             "packages" => {
                 json::entries(value, |id, p: Package<'de>| {
                     self.report.looked_at(1);
-                    if self.packages.len() < MAX_HELD {
+                    if self.packages.len() < MAX_HELD || self.too_many() {
                         self.packages.insert(clip(id), (clip(&p.name), clip(&p.version)));
                     }
                 })?;
@@ -217,8 +218,9 @@ impl<'de> Object<'de> for Clair<'_> {
             }
             "distributions" => json::entries(value, |_, d: Distribution<'de>| self.distribution = clip(&d.did))?,
             "package_vulnerabilities" => json::entries(value, |package, ids: Few<Text<'de>>| {
-                if self.pairs.len() < MAX_HELD {
-                    self.pairs.push((clip(package), ids.iter().map(|i| clip(i)).collect()));
+                if self.pairs.len() < MAX_HELD || self.too_many() {
+                    let ids = self.report.all(&ids).map(|i| clip(i)).collect();
+                    self.pairs.push((clip(package), ids));
                 }
             })?,
             _ => json::skip(value)?,
@@ -228,15 +230,17 @@ impl<'de> Object<'de> for Clair<'_> {
 
     fn end(&mut self) {
         for (id, known, [name, version, namespace]) in std::mem::take(&mut self.early) {
-            let approved = self.unapproved.as_ref().is_some_and(|u| !u.contains(&id));
-            let why = approved.then(|| "approved, or below the threshold".to_owned());
-            tell(&mut self.report, &known, &name, &version, &namespace, why);
+            // What is not in the list was approved, or only lies below the threshold of that run: nobody can tell which.
+            if self.unapproved.as_ref().is_some_and(|u| !u.contains(&id)) {
+                self.report.count("not_in_unapproved", 1);
+            }
+            tell(&mut self.report, &known, &name, &version, &namespace);
         }
         for (package, ids) in std::mem::take(&mut self.pairs) {
             let (name, version) = self.packages.get(&package).cloned().unwrap_or_default();
             for id in ids {
                 match self.vulnerabilities.get(&id) {
-                    Some(known) => tell(&mut self.report, known, &name, &version, &self.distribution, None),
+                    Some(known) => tell(&mut self.report, known, &name, &version, &self.distribution),
                     None => {
                         self.report.faults.add("A package names a vulnerability that is not in it.");
                         self.report.partial("A package names a vulnerability that is not in it");
@@ -248,14 +252,17 @@ impl<'de> Object<'de> for Clair<'_> {
 }
 
 impl Clair<'_> {
+    /// There is more than can be held: says so, and takes no more.
+    fn too_many(&mut self) -> bool {
+        self.report.partial(format!("It lists more than {MAX_HELD} packages or vulnerabilities"));
+        false
+    }
+
     fn layer(&mut self, layer: Option<&Layer<'_>>) {
         let Some(features) = layer.and_then(|l| l.features.as_ref()) else { return };
         self.report.looked_at(features.total);
-        if features.total > features.list.len() as u64 {
-            self.report.partial("The layer has more features than are read");
-        }
-        for feature in features {
-            for v in &feature.vulnerabilities {
+        for feature in self.report.all(features) {
+            for v in self.report.all(&feature.vulnerabilities) {
                 old(&mut self.report, v, &feature.name, &feature.version);
             }
         }
@@ -265,17 +272,10 @@ impl Clair<'_> {
 fn old(report: &mut ScanReport<'_>, v: &Old<'_>, name: &str, version: &str) {
     let known =
         Known { name: clip(&v.name), title: clip(&v.description), word: clip(&v.severity), fixed: clip(&v.fixed_by) };
-    tell(report, &known, name, version, &v.namespace_name, None);
+    tell(report, &known, name, version, &v.namespace_name);
 }
 
-fn tell(
-    report: &mut ScanReport<'_>,
-    known: &Known,
-    name: &str,
-    version: &str,
-    namespace: &str,
-    suppressed: Option<String>,
-) {
+fn tell(report: &mut ScanReport<'_>, known: &Known, name: &str, version: &str, namespace: &str) {
     report.finding(Found {
         rule: &known.name,
         title: &known.title,
@@ -286,7 +286,6 @@ fn tell(
             purl: purl::make(namespace, name, Some(version)),
             fixed_in: Some(known.fixed.clone()).filter(|f| !f.is_empty()),
         }),
-        suppressed,
         ..Found::default()
     });
 }

@@ -316,8 +316,8 @@ impl<'de> Object<'de> for Json<'_> {
                     path: clip(&d.file_path),
                     purl: d.packages.iter().find(|p| p.id.starts_with("pkg:")).map(|p| clip(&p.id)),
                 };
-                let open = d.vulnerabilities.iter().map(|v| (v, false));
-                for (v, suppressed) in open.chain(d.suppressed_vulnerabilities.iter().map(|v| (v, true))) {
+                let open = report.all(&d.vulnerabilities).map(|v| (v, false));
+                for (v, suppressed) in open.chain(report.all(&d.suppressed_vulnerabilities).map(|v| (v, true))) {
                     tell(report, &around, told(v, suppressed));
                 }
             }),

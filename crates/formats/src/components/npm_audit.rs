@@ -13,7 +13,8 @@ pub(crate) static FORMAT: Definition = Definition {
     looks: &[
         Looks::Json(&["auditReportVersion"]),
         Looks::Json(&["advisories:{}", "metadata.vulnerabilities"]),
-        Looks::Json(&["error.code", "error.summary"]),
+        Looks::Json(&["actions:[]", "advisories:{}"]),
+        Looks::Json(&["error.code~e", "error.summary"]),
         Looks::Json(&["error.summary", "error.detail", "method", "uri", "statusCode"]),
     ],
     blank: None,
@@ -24,8 +25,9 @@ pub(crate) static FORMAT: Definition = Definition {
 struct Package<'a> {
     #[serde(borrow, default)]
     name: Text<'a>,
+    /// Advisories; the names of packages that bring others are left out.
     #[serde(borrow, default)]
-    via: Few<Via<'a>>,
+    via: Few<Maybe<Advisory<'a>>>,
     #[serde(borrow, default)]
     range: Text<'a>,
     #[serde(borrow, default)]
@@ -42,19 +44,10 @@ struct Fix<'a> {
     version: Text<'a>,
 }
 
-/// An advisory, or only the name of the package it comes by.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Via<'a> {
-    #[serde(borrow)]
-    Advisory(Advisory<'a>),
-    Name(#[allow(dead_code, reason = "only told apart")] Text<'a>),
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Advisory<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     source: Text<'a>,
     #[serde(borrow, default)]
     name: Text<'a>,
@@ -119,6 +112,20 @@ struct Metadata<'a> {
     dependencies: Maybe<Dependencies<'a>>,
     #[serde(borrow, default)]
     total_dependencies: Text<'a>,
+    #[serde(borrow, default)]
+    vulnerabilities: Maybe<Totals<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Totals<'a>(#[serde(borrow)] std::collections::BTreeMap<std::borrow::Cow<'a, str>, Text<'a>>);
+
+impl Totals<'_> {
+    /// Vulnerable packages of all levels; `total` only repeats them.
+    fn all(&self) -> u64 {
+        let levels = self.0.iter().filter(|(level, _)| *level != "total").filter_map(|(_, n)| n.number());
+        levels.fold(0, u64::saturating_add)
+    }
 }
 
 #[derive(Deserialize)]
@@ -140,6 +147,7 @@ struct Npm<'c> {
     seen: BTreeSet<(String, String)>,
     failed: Option<String>,
     message: Option<String>,
+    claimed: Option<u64>,
 }
 
 /// Advisories remembered so that one is not told twice.
@@ -147,9 +155,13 @@ const MAX_SEEN: usize = 100_000;
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let report = ScanReport::new(context, ScanKind::Sca, "npm audit");
-    let mut npm = Npm { report, seen: BTreeSet::new(), failed: None, message: None };
+    let mut npm = Npm { report, seen: BTreeSet::new(), failed: None, message: None, claimed: None };
     npm.report.scan.database = Database::Live;
     json::read(input, &mut npm)?;
+    // It counts packages, and only that all are missing is told by it for sure.
+    if npm.claimed.is_some() && !npm.report.counts.contains_key("packages") {
+        npm.report.claims(npm.claimed);
+    }
     if let Some(failed) = npm.failed.take() {
         let message = npm.message.take().unwrap_or_default();
         npm.report.partial(format!("{} {message}", failed.trim()).trim().to_owned());
@@ -167,6 +179,8 @@ impl<'de> Object<'de> for Npm<'_> {
             }),
             "metadata" => {
                 let metadata: Maybe<Metadata<'de>> = json::value(value)?;
+                let found = metadata.get().and_then(|m| m.vulnerabilities.get());
+                self.claimed = found.map(Totals::all).filter(|n| *n > 0);
                 let total = metadata.get().and_then(|m| {
                     m.dependencies.get().and_then(|d| d.total.number()).or_else(|| m.total_dependencies.number())
                 });
@@ -195,17 +209,18 @@ impl<'de> Object<'de> for Npm<'_> {
 impl Npm<'_> {
     fn package(&mut self, package: &Package<'_>) {
         self.report.count("packages", 1);
-        for via in &package.via {
-            let Via::Advisory(advisory) = via else { continue };
+        for via in self.report.all(&package.via) {
+            let Some(advisory) = via.get() else { continue };
             let name = advisory.name.some().unwrap_or(&package.name);
-            if self.seen.len() < MAX_SEEN && !self.seen.insert((clip(&advisory.source), clip(name))) {
+            let id = advisory.source.some().unwrap_or(&advisory.url);
+            if self.seen.len() < MAX_SEEN && !id.is_empty() && !self.seen.insert((clip(id), clip(name))) {
                 continue;
             }
             let ghsa = advisory.url.rsplit('/').next().filter(|id| id.starts_with("GHSA-"));
             let cvss = advisory.cvss.get();
             let fix = package.fix_available.get();
             self.report.finding(Found {
-                rule: ghsa.unwrap_or(&advisory.source),
+                rule: ghsa.or_else(|| advisory.source.some()).unwrap_or(&advisory.url),
                 title: &advisory.title,
                 place: package.nodes.first().map_or("", |n| &**n),
                 word: &advisory.severity,

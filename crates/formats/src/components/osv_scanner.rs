@@ -1,6 +1,8 @@
 //! OSV-Scanner JSON (1 and 2). A group of records that are aliases of each other is one finding.
 //! Packages without problems are listed only with `--all-packages`, so nothing found is weak proof.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::prelude::*;
 
 pub(crate) static FORMAT: Definition = Definition {
@@ -160,11 +162,15 @@ impl<'de> Object<'de> for Results<'_, '_> {
 }
 
 fn findings(report: &mut ScanReport<'_>, source: &str, package: &Package<'_>) {
-    let record = |id: &str| package.vulnerabilities.iter().find(|r| &*r.id == id);
+    let records = report.all(&package.vulnerabilities);
+    let by_id: HashMap<&str, &Record<'_>> = records.clone().map(|r| (&*r.id, r)).collect();
+    let record = |id: &str| by_id.get(id).copied();
     if package.groups.total > 0 {
-        for group in &package.groups {
-            let records: Vec<&Record<'_>> = group.ids.iter().filter_map(|id| record(id)).collect();
-            let Some(first) = records.first() else { continue };
+        for group in report.all(&package.groups) {
+            let Some(first) = group.ids.iter().find_map(|id| record(id)) else {
+                report.partial("It groups vulnerabilities that it does not list");
+                continue;
+            };
             let analyses = group.analysis.get().into_iter().flat_map(|a| a.0.values());
             let called: Vec<bool> = analyses.filter_map(|a| a.called.some()).map(|c| c == "true").collect();
             let reachable = (!called.is_empty()).then(|| called.contains(&true));
@@ -174,12 +180,12 @@ fn findings(report: &mut ScanReport<'_>, source: &str, package: &Package<'_>) {
         return;
     }
     // Without groups: records that name each other are one.
-    let mut done: Vec<&str> = Vec::new();
-    for record in &package.vulnerabilities {
-        if done.contains(&&*record.id) || record.aliases.iter().any(|a| done.contains(&&**a)) {
+    let mut done: HashSet<&str> = HashSet::new();
+    for record in records {
+        if done.contains(&*record.id) || record.aliases.iter().any(|a| done.contains(&**a)) {
             continue;
         }
-        done.push(&record.id);
+        done.insert(&record.id);
         done.extend(record.aliases.iter().map(|a| &**a));
         let others = record.aliases.iter().map(|a| clip(a)).collect();
         finding(report, source, package, record, others, None, None);

@@ -114,6 +114,11 @@ struct Ignored<'a> {
 struct Project<'c> {
     report: ScanReport<'c>,
     seen: BTreeSet<(String, String)>,
+    /// Those ignored on some path. One that is open on another is open.
+    ignored: BTreeSet<(String, String)>,
+    /// It says that all is well, or not.
+    well: Option<bool>,
+    listed: u64,
     file: String,
     manager: String,
     failed: u64,
@@ -126,6 +131,9 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
     let mut project = Project {
         report,
         seen: BTreeSet::new(),
+        ignored: BTreeSet::new(),
+        well: None,
+        listed: 0,
         file: String::new(),
         manager: String::new(),
         failed: 0,
@@ -156,6 +164,7 @@ impl<'de> Object<'de> for Project<'_> {
                 self.report.kind(ScanKind::Container);
                 json::skip(value)?;
             }
+            "ok" => self.well = Some(json::value::<Text<'de>, A>(value)?.yes()),
             "error" => self.error = json::value::<Text<'de>, A>(value)?.some().map(clip),
             "dependencyCount" => {
                 let n = json::value::<Text<'de>, A>(value)?.number().unwrap_or(0);
@@ -178,11 +187,17 @@ impl<'de> Object<'de> for Project<'_> {
     fn end(&mut self) {
         self.projects += 1;
         if let Some(error) = self.error.take() {
+            self.well = None;
             self.failed += 1;
             self.report.partial(format!("A project could not be tested: {error}"));
         }
+        if self.well == Some(false) && self.listed == 0 {
+            self.report.partial("A project is not well, and nothing is listed for it");
+        }
         self.file.clear();
         self.seen.clear();
+        self.ignored.clear();
+        (self.well, self.listed) = (None, 0);
     }
 }
 
@@ -202,7 +217,9 @@ impl Project<'_> {
         self.report.count("listed", 1);
         let name = issue.package_name.some().or_else(|| issue.name.some()).unwrap_or_default();
         let key = (clip(&issue.id), format!("{name}@{}", &*issue.version));
-        if self.seen.len() < MAX_SEEN && !self.seen.insert(key) {
+        self.listed += 1;
+        let seen = if ignored { &mut self.ignored } else { &mut self.seen };
+        if seen.len() < MAX_SEEN && !seen.insert(key.clone()) || ignored && self.seen.contains(&key) {
             return;
         }
         if &*issue.kind == "license" {

@@ -116,6 +116,9 @@ struct Secret<'a> {
     severity: Text<'a>,
     #[serde(borrow, default)]
     start_line: Text<'a>,
+    /// The line, with the secret starred out.
+    #[serde(borrow, default, rename = "Match")]
+    matched: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -202,7 +205,9 @@ impl<'de> Object<'de> for Trivy<'_> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
         let report = &mut self.report;
         match key {
-            "Results" => json::objects(value, &mut Results { report, target: &mut self.result })?,
+            "Results" => {
+                json::objects(value, &mut Results { report, target: &mut self.result, early: Some(Vec::new()) })?;
+            }
             "ArtifactName" => report.scan.target = json::value::<Text<'de>, A>(value)?.some().map(clip),
             "ArtifactType" => {
                 if &*json::value::<Text<'de>, A>(value)? == "container_image" {
@@ -228,18 +233,28 @@ impl<'de> Object<'de> for Trivy<'_> {
                 }
             }
             // The older form: a list of results.
-            _ => Results { report, target: &mut self.result }.member(key, value)?,
+            _ => Results { report, target: &mut self.result, early: None }.member(key, value)?,
         }
         Ok(())
     }
 }
 
-struct Results<'r, 'c> {
+struct Results<'r, 'c, 'de> {
     report: &'r mut ScanReport<'c>,
     target: &'r mut Target,
+    /// What came before the name of its target, which is part of what it is.
+    early: Option<Vec<Early<'de>>>,
 }
 
-impl<'de> Object<'de> for Results<'_, '_> {
+enum Early<'a> {
+    Misconfiguration(Misconfiguration<'a>),
+    Secret(Secret<'a>),
+}
+
+/// What is held until the target's name is known.
+const MAX_EARLY: usize = 20_000;
+
+impl<'de> Object<'de> for Results<'_, '_, 'de> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
         let (report, target) = (&mut *self.report, &mut *self.target);
         match key {
@@ -257,21 +272,15 @@ impl<'de> Object<'de> for Results<'_, '_> {
                 report.count("vulnerabilities", 1);
                 vulnerability(report, target, &v, None);
             })?,
-            "Misconfigurations" => json::each(value, |m: Misconfiguration<'de>| misconfiguration(report, target, &m))?,
-            "Secrets" => json::each(value, |s: Secret<'de>| {
-                report.count("secrets", 1);
-                report.finding_of(
-                    ScanKind::Secret,
-                    Found {
-                        rule: &s.rule,
-                        title: &s.title,
-                        place: &target.name,
-                        line: s.start_line.number(),
-                        word: &s.severity,
-                        cwes: vec![798],
-                        ..Found::default()
-                    },
-                );
+            "Misconfigurations" => json::each(value, |m: Misconfiguration<'de>| match &mut self.early {
+                Some(early) if target.name.is_empty() && early.len() < MAX_EARLY => {
+                    early.push(Early::Misconfiguration(m));
+                }
+                _ => misconfiguration(report, target, &m),
+            })?,
+            "Secrets" => json::each(value, |s: Secret<'de>| match &mut self.early {
+                Some(early) if target.name.is_empty() && early.len() < MAX_EARLY => early.push(Early::Secret(s)),
+                _ => secret(report, target, &s),
             })?,
             "Licenses" => {
                 let n = json::count(value)?;
@@ -290,6 +299,12 @@ impl<'de> Object<'de> for Results<'_, '_> {
     }
 
     fn end(&mut self) {
+        for early in self.early.iter_mut().flat_map(std::mem::take) {
+            match early {
+                Early::Misconfiguration(m) => misconfiguration(self.report, self.target, &m),
+                Early::Secret(s) => secret(self.report, self.target, &s),
+            }
+        }
         self.target.name.clear();
         self.target.kind.clear();
     }
@@ -325,6 +340,21 @@ fn vulnerability(report: &mut ScanReport<'_>, target: &Target, v: &Vulnerability
         suppressed: suppressed.or(not_affected),
         ..Found::default()
     });
+}
+
+fn secret(report: &mut ScanReport<'_>, target: &Target, s: &Secret<'_>) {
+    report.count("secrets", 1);
+    let found = Found {
+        rule: &s.rule,
+        title: &s.title,
+        place: &target.name,
+        line: s.start_line.number(),
+        context: &s.matched,
+        word: &s.severity,
+        cwes: vec![798],
+        ..Found::default()
+    };
+    report.finding_of(ScanKind::Secret, found);
 }
 
 fn misconfiguration(report: &mut ScanReport<'_>, target: &mut Target, m: &Misconfiguration<'_>) {

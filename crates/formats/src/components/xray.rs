@@ -13,7 +13,9 @@ pub(crate) static FORMAT: Definition = Definition {
     looks: &[
         Looks::Json(&["vulnerabilities", "securityViolations"]),
         Looks::Json(&["[].scan_id", "[].component_id"]),
-        Looks::Json(&["total_rows", "rows:[]"]),
+        Looks::Json(&["total_rows", "rows[].vulnerable_component"]),
+        Looks::Json(&["total_rows", "rows[].impacted_artifact"]),
+        Looks::Json(&["vulnerabilities[].impactedPackageName"]),
         Looks::Json(&["total_violations", "violations:[]"]),
         Looks::Json(&["artifacts[].general"]),
     ],
@@ -57,15 +59,34 @@ struct Issue<'a> {
     impacted_artifact: Text<'a>,
     #[serde(borrow, default)]
     impact_path: Few<Text<'a>>,
-    // source code rows
-    #[serde(borrow, default, alias = "location")]
+}
+
+/// A row of what was found in source code.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceRow<'a> {
+    #[serde(borrow, default)]
+    severity: Text<'a>,
+    #[serde(borrow, default)]
     file: Text<'a>,
-    #[serde(borrow, default, rename = "startLine")]
-    line: Text<'a>,
-    #[serde(borrow, default, alias = "description", alias = "scannerDescription")]
+    #[serde(borrow, default)]
+    location: Text<'a>,
+    #[serde(borrow, default)]
+    start_line: Text<'a>,
+    #[serde(borrow, default)]
+    snippet: Text<'a>,
+    #[serde(borrow, default)]
     finding: Text<'a>,
-    #[serde(borrow, default, rename = "ruleId", alias = "scannerId")]
-    rule: Text<'a>,
+    #[serde(borrow, default)]
+    description: Text<'a>,
+    #[serde(borrow, default)]
+    scanner_description: Text<'a>,
+    #[serde(borrow, default)]
+    rule_id: Text<'a>,
+    #[serde(borrow, default)]
+    scanner_id: Text<'a>,
+    #[serde(borrow, default)]
+    issue_id: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -117,21 +138,40 @@ struct ScansStatus<'a> {
     sca_scan_status_code: Text<'a>,
 }
 
-struct Xray<'c>(ScanReport<'c>);
+struct Xray<'c> {
+    report: ScanReport<'c>,
+    /// Rows or violations in all, and on this page.
+    claimed: Option<u64>,
+    listed: u64,
+}
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut report = ScanReport::new(context, ScanKind::Sca, "JFrog Xray");
     report.scan.database = Database::Live;
-    let mut xray = Xray(report);
+    let mut xray = Xray { report, claimed: None, listed: 0 };
     json::read(input, &mut xray)?;
-    Ok(xray.0.finish())
+    let Xray { mut report, claimed, listed } = xray;
+    if let Some(claimed) = claimed.filter(|claimed| *claimed > listed) {
+        report.partial(format!("It is one page: {listed} of {claimed} are listed"));
+    }
+    Ok(report.finish())
 }
 
 impl<'de> Object<'de> for Xray<'_> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
-        let report = &mut self.0;
+        let report = &mut self.report;
         match key {
-            "vulnerabilities" | "issues" | "rows" => json::each(value, |i: Issue<'de>| issue(report, &i))?,
+            "vulnerabilities" | "issues" | "rows" => {
+                let mut n = 0;
+                json::each(value, |i: Issue<'de>| {
+                    n += 1;
+                    issue(report, &i);
+                })?;
+                if key == "rows" {
+                    self.listed = n;
+                }
+            }
+            "total_rows" => self.claimed = json::value::<Text<'de>, A>(value)?.number(),
             // Of scan responses `violations` repeat; of the REST API they are all there is.
             "violations" => {
                 let mut n = 0;
@@ -142,19 +182,23 @@ impl<'de> Object<'de> for Xray<'_> {
                         issue(report, &i);
                     }
                 })?;
+                if rest {
+                    self.listed = n;
+                }
                 report.count("violations", n);
             }
             "total_violations" => {
-                let n = json::value::<Text<'de>, A>(value)?.number().unwrap_or(0);
-                report.count("total_violations", n);
+                let n = json::value::<Text<'de>, A>(value)?.number();
+                self.claimed = n;
+                report.count("total_violations", n.unwrap_or(0));
             }
             "securityViolations" | "licensesViolations" | "operationalRiskViolations" => {
                 let n = json::count(value)?;
                 report.count("violations", n);
             }
-            "secrets" => json::each(value, |i: Issue<'de>| source(report, ScanKind::Secret, &i))?,
-            "iac" => json::each(value, |i: Issue<'de>| source(report, ScanKind::Iac, &i))?,
-            "sast" => json::each(value, |i: Issue<'de>| source(report, ScanKind::Sast, &i))?,
+            "secrets" => json::each(value, |i: SourceRow<'de>| source(report, ScanKind::Secret, &i))?,
+            "iac" => json::each(value, |i: SourceRow<'de>| source(report, ScanKind::Iac, &i))?,
+            "sast" => json::each(value, |i: SourceRow<'de>| source(report, ScanKind::Sast, &i))?,
             "artifacts" => json::objects(value, self)?,
             "general" => {
                 let general: Maybe<General<'de>> = json::value(value)?;
@@ -285,14 +329,17 @@ fn component(id: &str) -> Component {
     }
 }
 
-fn source(report: &mut ScanReport<'_>, kind: ScanKind, i: &Issue<'_>) {
+fn source(report: &mut ScanReport<'_>, kind: ScanKind, i: &SourceRow<'_>) {
+    let rule = [&i.rule_id, &i.scanner_id, &i.issue_id, &i.finding].into_iter().find_map(|t| t.some());
+    let title = [&i.finding, &i.description, &i.scanner_description].into_iter().find_map(|t| t.some());
     report.finding_of(
         kind,
         Found {
-            rule: i.rule.some().or_else(|| i.issue_id.some()).unwrap_or(&i.finding),
-            title: i.finding.some().unwrap_or(&i.summary),
-            place: &i.file,
-            line: i.line.number(),
+            rule: rule.unwrap_or_default(),
+            title: title.unwrap_or_default(),
+            place: i.file.some().unwrap_or(&i.location),
+            line: i.start_line.number(),
+            context: &i.snippet,
             word: &i.severity,
             ..Found::default()
         },

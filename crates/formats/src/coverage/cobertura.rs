@@ -1,5 +1,5 @@
 //! Cobertura XML (DTD coverage-04), as written by coverage.py, coverlet, istanbul, gcovr and others.
-//! Lines are counted where they are listed, in `class/lines`.
+//! Lines are counted where they are listed, in `class/lines`; one that several classes of a file list counts once.
 
 use crate::{
     NotRead, Reading,
@@ -24,10 +24,11 @@ pub(crate) static FORMAT: Definition = Definition {
     read,
 };
 
-struct Cobertura(CoverageReport);
+/// The report, and the file of the class at hand.
+struct Cobertura(CoverageReport, String);
 
 fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut cobertura = Cobertura(CoverageReport::new(&context));
+    let mut cobertura = Cobertura(CoverageReport::new(&context), String::new());
     let cut = xml::walk(input, &mut cobertura)?;
     cobertura.0.cut_off(cut);
     Ok(cobertura.0.finish())
@@ -37,9 +38,13 @@ impl Elements for Cobertura {
     fn open(&mut self, e: &Element<'_, '_>, path: &Path) {
         match e.name() {
             "coverage" if path.depth() == 0 => self.0.claimed = e.number("lines-valid"),
-            "class" => self.0.coverage.files += 1,
+            "class" => {
+                self.0.coverage.files += 1;
+                self.1 = e.attribute("filename").unwrap_or_else(|| e.text("name"));
+            }
             "line" if path.up(1) == "lines" && path.up(2) == "class" => {
-                self.0.line(e.number("hits").is_some_and(|hits| hits > 0));
+                let hit = e.number("hits").is_some_and(|hits| hits > 0);
+                self.0.line_of(&self.1, e.number("number").unwrap_or(0), hit);
                 if let Some((covered, total)) = branches(e) {
                     self.0.branches(total, covered);
                 }

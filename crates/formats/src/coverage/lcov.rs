@@ -1,4 +1,5 @@
-//! LCOV tracefile (geninfo(1), "TRACEFILE FORMAT"). Lines are counted from `DA` records; `LF` is only compared.
+//! LCOV tracefile (geninfo(1), "TRACEFILE FORMAT"). Lines are counted from `DA` records; `LF` is only compared. A file
+//! that several tests ran through has several records, and each of its lines counts once.
 
 use crate::{
     NotRead, Reading,
@@ -25,6 +26,7 @@ fn recognise(head: &str) -> bool {
 fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut report = CoverageReport::new(&context);
     let (mut claimed, mut ended, mut odd) = (0_u64, 0_u64, 0_u64);
+    let mut file = String::new();
     input.lines(&mut |line| {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -32,10 +34,16 @@ fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead>
         }
         let (tag, rest) = line.split_once(':').unwrap_or((line, ""));
         match tag {
-            "SF" => report.coverage.files += 1,
+            "SF" => {
+                report.coverage.files += 1;
+                rest.trim().clone_into(&mut file);
+            }
             // DA:<line>,<count>[,<checksum>]; some writers give counts as -1 or as decimals.
             "DA" => match rest.split(',').nth(1).and_then(|n| n.trim().parse::<f64>().ok()) {
-                Some(hits) => report.line(hits > 0.0),
+                Some(hits) => {
+                    let number = rest.split(',').next().and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+                    report.line_of(&file, number, hits > 0.0);
+                }
                 None => odd += 1,
             },
             "BRDA" => {

@@ -1,6 +1,9 @@
 //! A coverage report taking shape. Lines are counted where they are listed; totals of headers are only compared.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use certrail_domain::{Facts, facts::Coverage};
 
@@ -21,6 +24,10 @@ pub(crate) struct CoverageReport {
     pub(crate) unit: &'static str,
     /// It claims to cover more than there is.
     impossible: bool,
+    /// Lines of files, joined.
+    joined: HashMap<u64, Vec<u32>>,
+    /// Lines that are listed, before they are joined.
+    listed: u64,
     format: Format,
 }
 
@@ -41,6 +48,8 @@ impl CoverageReport {
             claimed: None,
             unit: "lines",
             impossible: false,
+            joined: HashMap::new(),
+            listed: 0,
             format: context.format,
         }
     }
@@ -56,6 +65,26 @@ impl CoverageReport {
         let c = &mut self.coverage;
         c.lines_total = c.lines_total.saturating_add(total);
         c.lines_covered = c.lines_covered.saturating_add(if covered < total { covered } else { total });
+    }
+
+    /// Counts a line of a file that may be listed again: by another test, another class. It counts once, and is covered
+    /// when it was anywhere.
+    pub(crate) fn line_of(&mut self, file: &str, line: u64, covered: bool) {
+        let mut hasher = DefaultHasher::new();
+        file.hash(&mut hasher);
+        // The covered one sorts first.
+        let packed = u32::try_from(line).unwrap_or(u32::MAX >> 1) << 1 | u32::from(!covered);
+        self.joined.entry(hasher.finish()).or_default().push(packed);
+        self.listed += 1;
+    }
+
+    /// Counts what was told by [`Self::line_of`].
+    fn join(&mut self) {
+        for (_, mut lines) in std::mem::take(&mut self.joined) {
+            lines.sort_unstable();
+            lines.dedup_by_key(|line| *line >> 1);
+            lines.iter().for_each(|line| self.line(line & 1 == 0));
+        }
     }
 
     /// Counts branches.
@@ -81,15 +110,23 @@ impl CoverageReport {
     }
 
     pub(crate) fn finish(mut self) -> Reading {
+        self.join();
         if self.impossible {
             self.faults.add("It claims to cover more than there is.");
         }
-        let c = &self.coverage;
+        let c = &mut self.coverage;
         if c.lines_total == 0 {
             self.warnings.add("It lists no line.");
         }
-        if let Some(claimed) = self.claimed.filter(|claimed| *claimed != c.lines_total) {
-            self.warnings.add(format!("Its header claims {claimed} {}; {} are listed.", self.unit, c.lines_total));
+        let listed = self.listed.max(c.lines_total);
+        if let Some(claimed) = self.claimed.filter(|claimed| *claimed != listed) {
+            self.warnings.add(format!("Its header claims {claimed} {}; {listed} are listed.", self.unit));
+            // What is not listed may not be covered.
+            c.complete &= claimed < listed;
+        }
+        if self.listed > c.lines_total {
+            let twice = self.listed - c.lines_total;
+            self.warnings.add(format!("{twice} lines are listed more than once; each counts once."));
         }
         if self.unit != "lines" {
             self.warnings.add(format!("It counts {}, not lines.", self.unit));

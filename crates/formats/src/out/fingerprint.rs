@@ -17,8 +17,16 @@ const MAX: usize = 400;
 /// The name under which a vulnerability is known to most: CVE before GHSA before the tool's own.
 pub(crate) fn best_name<'a>(rule: &'a str, aliases: &'a [String]) -> &'a str {
     let all = || std::iter::once(rule).chain(aliases.iter().map(String::as_str));
-    let starting = |prefix: &'static str| all().filter(|n| n.get(..prefix.len()) == Some(prefix)).min();
-    starting("CVE-").or_else(|| starting("GHSA-")).unwrap_or(rule)
+    let starting = |prefix: &'static str| all().filter(move |n| n.get(..prefix.len()) == Some(prefix));
+    let mut cves: Vec<&str> = starting("CVE-").collect();
+    cves.sort_unstable();
+    cves.dedup();
+    match cves.as_slice() {
+        [one] => one,
+        [] => starting("GHSA-").min().unwrap_or(rule),
+        // An advisory over several vulnerabilities is none of them: two such may share one and differ in the rest.
+        _ => rule,
+    }
 }
 
 /// The fingerprint of a vulnerability in a component.
@@ -59,11 +67,16 @@ impl Places {
     /// The fingerprint of something at a place. `context` is what stands there, or the message where that is not told.
     pub(crate) fn of(&mut self, kind: &str, tool: &str, rule: &str, place: &str, context: &str) -> String {
         let tool = tool.to_lowercase();
-        let context = &sha256_hex(squeezed(context).as_bytes())[..16];
+        let context = digest(context);
         let plain = format!("{kind}|{tool}|{rule}|{}|{context}", normal_path(place));
         let ordinal = self.again(&plain);
         bounded(if ordinal > 1 { format!("{plain}|#{ordinal}") } else { plain })
     }
+}
+
+/// What tells two texts apart and says nothing of them. Blanks do not count.
+pub(crate) fn digest(text: &str) -> String {
+    sha256_hex(squeezed(text).as_bytes())[..16].to_owned()
 }
 
 /// Without blanks and case of blanks: a reindented line is the same line.
@@ -75,6 +88,7 @@ fn squeezed(text: &str) -> String {
 /// same file.
 const CHECKOUTS: &[(&str, usize)] = &[
     ("/home/runner/work/", 2),
+    ("/Users/runner/work/", 2),
     ("/__w/", 2),
     ("/github/workspace/", 0),
     ("D:/a/", 2),
@@ -89,9 +103,11 @@ const CHECKOUTS: &[(&str, usize)] = &[
 
 /// `./src\a.rs`, `src/a.rs` and `/home/runner/work/x/x/src/a.rs` are the same file; of `file:///srv/x/a.rs` only the
 /// scheme goes.
-fn normal_path(path: &str) -> String {
+pub(crate) fn normal_path(path: &str) -> String {
     let path = path.trim().replace('\\', "/");
     let path = path.trim_start_matches("file://").trim_start_matches("./");
+    // `file:///D:/a/…`
+    let path = path.strip_prefix('/').filter(|p| p.get(1..3) == Some(":/")).unwrap_or(path);
     let inside = CHECKOUTS.iter().find_map(|(prefix, names)| {
         let rest = path.strip_prefix(prefix)?;
         rest.splitn(names + 1, '/').nth(*names).filter(|p| !p.is_empty())
@@ -135,6 +151,15 @@ mod tests {
         let aliases = ["CVE-2099-1".to_owned()];
         let osv = of_vulnerability("GHSA-x", &aliases, &component("openssl", Some("pkg:deb/debian/openssl@3.0.2")));
         assert_eq!(trivy, osv);
+    }
+
+    #[test]
+    fn an_advisory_over_several_vulnerabilities_is_none_of_them() {
+        let names = |ids: &[&str]| ids.iter().map(|i| (*i).to_owned()).collect::<Vec<_>>();
+        assert_eq!(best_name("ELSA-1", &names(&["CVE-2099-1", "CVE-2099-2"])), "ELSA-1");
+        assert_eq!(best_name("GHSA-x", &names(&["CVE-2099-1"])), "CVE-2099-1");
+        assert_eq!(best_name("CVE-2099-1", &names(&["GHSA-x"])), "CVE-2099-1");
+        assert_eq!(best_name("RUSTSEC-1", &names(&["GHSA-x"])), "GHSA-x");
     }
 
     #[test]

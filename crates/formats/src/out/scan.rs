@@ -10,7 +10,7 @@ use certrail_domain::{
 use super::{fingerprint, notes::Notes, severity};
 use crate::{
     Format, Reading, Sink, Validity,
-    base::{clip, clip_to},
+    base::{clip, clip_to, lenient::Few},
     definition::Context,
 };
 
@@ -167,6 +167,21 @@ impl<'c> ScanReport<'c> {
             sort(kept);
         }
         kept.push(seen.clone());
+    }
+
+    /// All of a list in a record. One that is longer than what is kept leaves the scan partial.
+    pub(crate) fn all<'f, T>(&mut self, list: &'f Few<T>) -> std::slice::Iter<'f, T> {
+        if list.is_cut() {
+            self.partial(format!("A list of {} in it is longer than is read", list.total));
+        }
+        list.iter()
+    }
+
+    /// What the report says of itself, findings it claims in all: fewer that are listed are lost.
+    pub(crate) fn claims(&mut self, claimed: Option<u64>) {
+        if let Some(claimed) = claimed.filter(|claimed| *claimed > self.results) {
+            self.partial(format!("It claims {claimed} findings; {} are listed", self.results));
+        }
     }
 
     /// Counts something beside findings.

@@ -7,22 +7,22 @@ use certrail_domain::{Facts, Time, facts::TestRun};
 use super::notes::Notes;
 use crate::{
     Format, Reading, Validity,
-    base::{clip, clip_to},
+    base::{clip, clip_to, lenient::Few},
     definition::Context,
 };
 
 const MAX_FAILING: usize = 50;
 
-/// How a case ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a case ended, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     Passed,
+    /// It did not run, or its outcome says nothing.
+    Skipped,
     /// An assertion failed.
     Failed,
     /// It broke.
     Error,
-    /// It did not run, or its outcome says nothing.
-    Skipped,
 }
 
 /// A test report taking shape.
@@ -37,6 +37,8 @@ pub(crate) struct TestReport {
     pub(crate) counts: BTreeMap<&'static str, u64>,
     /// Cases that the report itself claims.
     pub(crate) claimed: Option<u64>,
+    /// Failures and errors that the report itself claims.
+    pub(crate) claimed_bad: Option<u64>,
     format: Format,
     told: Option<String>,
 }
@@ -62,9 +64,18 @@ impl TestReport {
             checked: false,
             counts: BTreeMap::new(),
             claimed: None,
+            claimed_bad: None,
             format: context.format,
             told: context.hints.suite.clone(),
         }
+    }
+
+    /// All of a list in a record. One that is longer than what is kept leaves the run incomplete.
+    pub(crate) fn all<'f, T>(&mut self, list: &'f Few<T>) -> std::slice::Iter<'f, T> {
+        if list.is_cut() {
+            self.cut_off(Some(format!("A list of {} in it is longer than is read.", list.total)));
+        }
+        list.iter()
     }
 
     /// Counts a case.
@@ -133,6 +144,12 @@ impl TestReport {
         }
         if let Some(claimed) = self.claimed.filter(|claimed| *claimed != run.tests) {
             self.warnings.add(format!("Its header claims {claimed} tests; {} are listed.", run.tests));
+            // What is not listed may have failed.
+            run.complete &= claimed < run.tests;
+        }
+        if let Some(claimed) = self.claimed_bad.filter(|claimed| *claimed > run.failed + run.errors) {
+            self.warnings.add(format!("Its header claims {claimed} failed; {} are listed.", run.failed + run.errors));
+            run.complete = false;
         }
         let mut counts = self.counts;
         for (name, n) in [

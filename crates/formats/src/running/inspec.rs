@@ -1,7 +1,9 @@
 //! InSpec and CINC Auditor JSON, the short form, and the Heimdall Data Format. A control failed when any of its results
 //! did; an exception or a control without results makes it partial; a waiver suppresses.
 
-use crate::prelude::*;
+use certrail_domain::Time;
+
+use crate::{base::time, prelude::*};
 
 pub(crate) static FORMAT: Definition = Definition {
     name: "inspec",
@@ -50,6 +52,10 @@ struct Waiver<'a> {
     run: Text<'a>,
     #[serde(borrow, default)]
     skipped_due_to_waiver: Text<'a>,
+    #[serde(borrow, default)]
+    expiration_date: Text<'a>,
+    #[serde(borrow, default)]
+    message: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +103,7 @@ struct Profile<'p, 'c> {
     inspec: &'p mut Inspec<'c>,
     name: String,
     parent: bool,
+    without_results: u64,
 }
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
@@ -120,10 +127,16 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
 impl<'de> Object<'de> for Inspec<'_> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, value: &mut A) -> Result<(), A::Error> {
         match key {
-            "profiles" => json::objects(value, &mut Profile { inspec: self, name: String::new(), parent: false })?,
+            "profiles" => json::objects(
+                value,
+                &mut Profile { inspec: self, name: String::new(), parent: false, without_results: 0 },
+            )?,
             "controls" => json::each(value, |c: Short<'de>| {
-                let failed = &*c.status == "failed";
-                if self.short.len() < 50_000 && &*c.status != "skipped" {
+                // Whatever is not one of the three words did not end well.
+                let failed = !matches!(&*c.status, "passed" | "skipped");
+                if self.short.len() >= MAX_SHORT {
+                    self.report.partial(format!("It lists more than {MAX_SHORT} controls"));
+                } else if &*c.status != "skipped" {
                     let known = self.short.entry(clip(&c.id)).or_insert_with(|| (clip(&c.code_desc), false));
                     if failed && !known.1 {
                         *known = (clip(&c.code_desc), true);
@@ -155,7 +168,10 @@ impl<'de> Object<'de> for Profile<'_, '_> {
             }
             // A wrapper repeats the controls of the profiles it depends on, without results.
             "depends" => self.parent = json::count(value)? > 0,
-            "controls" => json::each(value, |c: Control<'de>| self.inspec.control(&c))?,
+            "controls" => json::each(value, |c: Control<'de>| {
+                self.without_results += u64::from(c.results.total == 0);
+                self.inspec.control(&c);
+            })?,
             _ => json::skip(value)?,
         }
         Ok(())
@@ -163,7 +179,26 @@ impl<'de> Object<'de> for Profile<'_, '_> {
 
     fn end(&mut self) {
         self.inspec.report.count("profiles", 1);
+        let without = std::mem::take(&mut self.without_results);
+        if without > 0 && !self.parent {
+            self.inspec.report.partial(format!("{without} controls have no result"));
+        }
         self.parent = false;
+    }
+}
+
+/// Controls of the short form that are held.
+const MAX_SHORT: usize = 50_000;
+
+impl Waiver<'_> {
+    /// One that had ended when the control ran waives nothing.
+    fn holds(&self, at: Option<Time>) -> bool {
+        let day = |text: &str| time::parse(&format!("{}T23:59:59Z", text.get(..10)?));
+        let ended = self.expiration_date.some().is_some_and(|end| match (day(end), at) {
+            (Some(end), Some(at)) => end < at,
+            _ => true,
+        });
+        !ended && !self.message.to_ascii_lowercase().contains("expired")
     }
 }
 
@@ -198,8 +233,10 @@ impl Inspec<'_> {
             }
             return;
         }
-        let any = |status: &str| c.results.iter().any(|r| &*r.status == status);
+        let results = self.report.all(&c.results);
+        let any = |status: &str| results.clone().any(|r| &*r.status == status);
         let waiver = c.waiver_data.get().filter(|w| w.justification.some().or(w.run.some()).is_some());
+        let waiver = waiver.filter(|w| w.holds(started));
         let skipped_by_waiver = waiver.is_some_and(|w| w.skipped_due_to_waiver.yes());
         if !any("failed") && !skipped_by_waiver {
             if any("passed") {

@@ -37,7 +37,18 @@ fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead>
             "exception_event[]" | "exception[]" => exceptions += 1,
             "warning[]" => tell(&mut report, value, "warning"),
             "suggestion[]" => tell(&mut report, value, "suggestion"),
-            "vulnerable_package[]" => report.count("vulnerable_packages", 1),
+            "vulnerable_package[]" => {
+                report.count("vulnerable_packages", 1);
+                let name = value.split('|').next().unwrap_or_default().trim();
+                report.finding(Found {
+                    rule: "vulnerable-package",
+                    title: &format!("{name} has a known vulnerability"),
+                    place: name,
+                    word: "warning",
+                    level: Some(Level::High),
+                    ..Found::default()
+                });
+            }
             _ => {}
         }
     })?;

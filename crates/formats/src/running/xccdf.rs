@@ -113,8 +113,8 @@ impl Elements for Xccdf<'_> {
     fn close(&mut self, name: &str, text: &str, path: &Path) {
         if let Some(current) = &mut self.current {
             match (name, path.up(1)) {
-                ("result", "rule-result") => current.result = clip(text),
-                ("old-result", "override") => current.overridden = Some(clip(text)),
+                ("result", "rule-result") => current.result = clip(text).to_ascii_lowercase(),
+                ("old-result", "override") => current.overridden = Some(clip(text).to_ascii_lowercase()),
                 ("remark", "override") => current.remark = clip(text),
                 ("ident", _) if current.ident.contains("cve") => current.cves.push(clip(text)),
                 ("rule-result", _) => {
@@ -152,7 +152,11 @@ impl Xccdf<'_> {
             "pass" | "fixed" | "fail" => self.checked += 1,
             "error" | "unknown" => self.bad += 1,
             "notchecked" => self.report.count("not_checked", 1),
-            _ => self.report.count("not_applicable", 1),
+            "notapplicable" | "notselected" | "informational" => self.report.count("not_applicable", 1),
+            other => {
+                self.report.faults.add(format!("`{other}` is no result of a rule (XCCDF 1.2, §6.6.4.2)."));
+                self.bad += 1;
+            }
         }
         self.report.count("passed", u64::from(matches!(r.result.as_str(), "pass" | "fixed")));
         let waived = r.result != "fail" && r.overridden.as_deref() == Some("fail");
@@ -169,8 +173,7 @@ impl Xccdf<'_> {
             place: &target,
             own: Some(&target),
             word: &word,
-            // XCCDF's default is `unknown`, and most of those are notes.
-            level: matches!(word.as_str(), "unknown" | "").then_some(Level::Info),
+            // XCCDF's default is `unknown`: not rated, which is no reason to call it a note.
             aliases: r.cves,
             suppressed: match (waived, r.unscored) {
                 (true, _) => Some(format!("overridden to {}: {}", r.result, r.remark)),

@@ -369,7 +369,11 @@ impl<'c> Collected<'c> {
         if kind.contains("in-toto.io/attestation/vulns") || kind.contains("cosign.sigstore.dev/attestation/vuln") {
             return self.vulnerabilities(attestation, text);
         }
-        let Ok(known) = serde_json::from_str::<Known<'_>>(text) else { return };
+        let Ok(known) = serde_json::from_str::<Known<'_>>(text) else {
+            self.faults.add("Its predicate is malformed; what it states is not taken over.");
+            self.warnings.add("Its predicate is malformed; what it states is not taken over.");
+            return;
+        };
         known.tell(attestation);
         for (name, list) in
             [("passed", &known.passed_tests), ("failed", &known.failed_tests), ("warned", &known.warned_tests)]

@@ -130,6 +130,17 @@ struct ProductStatus<'a> {
 struct Flag<'a> {
     #[serde(borrow, default)]
     label: Text<'a>,
+    #[serde(borrow, default)]
+    product_ids: Few<Text<'a>>,
+    #[serde(borrow, default)]
+    group_ids: Few<Text<'a>>,
+}
+
+impl Flag<'_> {
+    /// A flag is about the products it names (§3.2.3.5). Groups are not resolved, so one of groups only says nothing.
+    fn is_about(&self, product: &str) -> bool {
+        self.product_ids.iter().any(|id| &**id == product) || self.product_ids.total == 0 && self.group_ids.total == 0
+    }
 }
 
 #[derive(Deserialize)]
@@ -226,7 +237,6 @@ impl<'de> Object<'de> for Tree<'_> {
 fn say(report: &mut VexReport, names: &BTreeMap<String, String>, v: &Vulnerability<'_>) {
     let Some(status) = v.product_status.get() else { return };
     let id = v.cve.some().or_else(|| v.ids.first().and_then(|i| i.text.some())).or_else(|| v.title.some());
-    let flag = v.flags.first().and_then(|f| f.label.some()).map(clip);
     let impact = v.threats.iter().find(|t| &*t.category == "impact").and_then(|t| t.details.some()).map(clip);
     let lists = [
         (VexStatus::Affected, vec![&status.known_affected, &status.first_affected, &status.last_affected]),
@@ -235,25 +245,26 @@ fn say(report: &mut VexReport, names: &BTreeMap<String, String>, v: &Vulnerabili
         (VexStatus::UnderInvestigation, vec![&status.under_investigation]),
     ];
     for (status, lists) in lists {
-        let products: Vec<String> = lists
-            .iter()
-            .flat_map(|l| l.iter())
-            .map(|id| names.get(&clip(id)).cloned().unwrap_or_else(|| clip(id)))
-            .collect();
-        if products.is_empty() {
-            continue;
-        }
         let not_affected = status == VexStatus::NotAffected;
-        report.say(
-            Some(status),
-            Said {
-                vulnerability: id.map(clip).unwrap_or_default(),
-                aliases: v.ids.iter().filter_map(|i| i.text.some()).map(clip).collect(),
-                products,
-                justification: flag.clone().filter(|_| not_affected),
-                statement: impact.clone().filter(|_| not_affected),
-                at: v.release_date.time(),
-            },
-        );
+        let mut by_flag: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
+        for product in lists.iter().flat_map(|l| l.iter()) {
+            let flag = v.flags.iter().find(|f| not_affected && f.is_about(product)).and_then(|f| f.label.some());
+            let name = names.get(&clip(product)).cloned().unwrap_or_else(|| clip(product));
+            by_flag.entry(flag.map(clip)).or_default().push(name);
+        }
+        for (justification, products) in by_flag {
+            report.say(
+                Some(status),
+                Said {
+                    vulnerability: id.map(clip).unwrap_or_default(),
+                    aliases: v.ids.iter().filter_map(|i| i.text.some()).map(clip).collect(),
+                    products,
+                    subcomponents: Vec::new(),
+                    justification,
+                    statement: impact.clone().filter(|_| not_affected),
+                    at: v.release_date.time(),
+                },
+            );
+        }
     }
 }

@@ -311,6 +311,7 @@ fn say(vex: &mut VexReport, v: &Vulnerability<'_>) {
             vulnerability: clip(&v.id),
             aliases: v.references.iter().filter_map(|r| r.id.some()).map(clip).collect(),
             products: v.affects.iter().map(|a| clip(&a.reference)).collect(),
+            subcomponents: Vec::new(),
             justification: analysis
                 .justification
                 .some()

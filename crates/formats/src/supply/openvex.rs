@@ -136,7 +136,7 @@ fn say(report: &mut VexReport, s: &Statement<'_>) {
     let (vulnerability, aliases) = match s.vulnerability.first() {
         Some(Vulnerability::Object(o)) => {
             let name = o.name.as_ref().and_then(|n| n.some()).or_else(|| o.id.some()).unwrap_or_default();
-            (clip(name), o.aliases.iter().map(|a| clip(a)).collect())
+            (clip(name), o.aliases.iter().map(|a| clip(a)).collect::<Vec<_>>())
         }
         Some(Vulnerability::Name(name)) => (clip(name), Vec::new()),
         None => (String::new(), Vec::new()),
@@ -144,26 +144,39 @@ fn say(report: &mut VexReport, s: &Statement<'_>) {
     if status == Some(VexStatus::Affected) && s.action_statement.some().is_none() {
         report.faults.add(format!("{vulnerability} is affected, and no action is given."));
     }
-    let mut products = Vec::new();
+    // Products that are spoken of as a whole; each with parts of its own is a statement of its own.
+    let mut whole = Vec::new();
+    let mut told = Vec::new();
     for product in &s.products {
         match product {
             Product::Object(o) => {
-                products.extend(o.id.some().map(clip));
-                products.extend(o.hashes.get().and_then(|h| h.sha256.some()).map(|h| format!("sha256:{}", clip(h))));
-                products.extend(o.subcomponents.iter().filter_map(|c| c.id.some()).map(clip));
+                let mut names: Vec<String> = o.id.some().map(clip).into_iter().collect();
+                names.extend(o.hashes.get().and_then(|h| h.sha256.some()).map(|h| format!("sha256:{}", clip(h))));
+                let parts: Vec<String> = o.subcomponents.iter().filter_map(|c| c.id.some()).map(clip).collect();
+                if parts.is_empty() {
+                    whole.extend(names);
+                } else {
+                    told.push((names, parts));
+                }
             }
-            Product::Id(id) => products.push(clip(id)),
+            Product::Id(id) => whole.push(clip(id)),
         }
     }
-    report.say(
-        status,
-        Said {
-            vulnerability,
-            aliases,
-            products,
-            justification: s.justification.some().map(clip),
-            statement: s.impact_statement.some().or_else(|| s.action_statement.some()).map(clip),
-            at: s.timestamp.time(),
-        },
-    );
+    if !whole.is_empty() || told.is_empty() {
+        told.push((whole, Vec::new()));
+    }
+    for (products, subcomponents) in told {
+        report.say(
+            status,
+            Said {
+                vulnerability: vulnerability.clone(),
+                aliases: aliases.clone(),
+                products,
+                subcomponents,
+                justification: s.justification.some().map(clip),
+                statement: s.impact_statement.some().or_else(|| s.action_statement.some()).map(clip),
+                at: s.timestamp.time(),
+            },
+        );
+    }
 }

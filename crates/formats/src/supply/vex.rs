@@ -13,6 +13,8 @@ pub(super) struct Said {
     pub(super) vulnerability: String,
     pub(super) aliases: Vec<String>,
     pub(super) products: Vec<String>,
+    /// The parts of the products that are spoken of.
+    pub(super) subcomponents: Vec<String>,
     pub(super) justification: Option<String>,
     pub(super) statement: Option<String>,
     pub(super) at: Option<Time>,
@@ -65,10 +67,12 @@ impl VexReport {
         *self.counts.entry(status.name()).or_default() += 1;
         if self.vex.statements.len() < Vex::MAX_STATEMENTS {
             said.products.truncate(Vex::MAX_PRODUCTS);
+            said.subcomponents.truncate(Vex::MAX_PRODUCTS);
             self.vex.statements.push(VexStatement {
                 vulnerability: clip(&said.vulnerability),
                 aliases: said.aliases,
                 products: said.products,
+                subcomponents: said.subcomponents,
                 status,
                 justification: said.justification,
                 statement: said.statement,

@@ -48,6 +48,8 @@ struct Summary<'a> {
     #[serde(borrow, default)]
     tests: Text<'a>,
     #[serde(borrow, default)]
+    failed: Text<'a>,
+    #[serde(borrow, default)]
     start: Text<'a>,
     #[serde(borrow, default)]
     stop: Text<'a>,
@@ -94,6 +96,7 @@ impl<'de> Object<'de> for Results<'_> {
                 let summary: Maybe<Summary<'de>> = json::value(value)?;
                 let Some(summary) = summary.get() else { return Ok(()) };
                 report.claimed = summary.tests.number();
+                report.claimed_bad = summary.failed.number();
                 report.started(summary.start.float().and_then(time::epoch));
                 report.finished(summary.stop.float().and_then(time::epoch));
                 if summary.stop.float() == Some(0.0) && summary.start.float().is_some_and(|s| s > 0.0) {

@@ -82,51 +82,53 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
     let mut report = TestReport::new(&context);
     json::records(input, |feature: Feature<'de>| {
         report.count("features", 1);
-        if feature.elements.total > feature.elements.list.len() as u64 {
-            report.cut_off(Some("A feature has more scenarios than are read.".into()));
-        }
-        for scenario in &feature.elements {
+        for scenario in report.all(&feature.elements) {
             let background = scenario.kind.eq_ignore_ascii_case("background")
                 || scenario.kind.is_empty() && scenario.keyword.eq_ignore_ascii_case("background");
             if background {
                 // Its failure shows in each scenario it stands before; steps of it that fail alone must not be lost.
-                if outcome(scenario) == Outcome::Failed {
+                if matches!(outcome(&mut report, scenario), Outcome::Failed | Outcome::Error) {
                     report.broke(&format!("{}: background", &*feature.name));
                 }
                 continue;
             }
             report.started(scenario.start_timestamp.time());
-            report.case(&format!("{}: {}", &*feature.name, &*scenario.name), outcome(scenario));
+            let outcome = outcome(&mut report, scenario);
+            report.case(&format!("{}: {}", &*feature.name, &*scenario.name), outcome);
         }
     })?;
     Ok(report.finish())
 }
 
-fn outcome(scenario: &Scenario<'_>) -> Outcome {
-    let hooks = |list: &Few<Hook<'_>>| list.iter().map(|h| status(&h.result)).collect::<Vec<_>>();
-    let mut all = Vec::new();
-    for step in scenario.before.iter().chain(&scenario.steps).chain(&scenario.after) {
-        all.push(status(&step.result));
-        all.extend(hooks(&step.before));
-        all.extend(hooks(&step.after));
+/// The worst of its steps, its hooks and its own status, which behave tells. Without any of them nothing ran.
+fn outcome(report: &mut TestReport, scenario: &Scenario<'_>) -> Outcome {
+    let mut worst = None;
+    let mut saw = |outcome: Outcome| worst = worst.max(Some(outcome));
+    for list in [&scenario.before, &scenario.steps, &scenario.after] {
+        for step in report.all(list) {
+            saw(status(&step.result));
+            report.all(&step.before).chain(report.all(&step.after)).for_each(|hook| saw(status(&hook.result)));
+        }
     }
-    if scenario.steps.total == 0 {
-        // behave tells the scenario's own status; without it nothing ran.
-        return match &*scenario.status {
-            "passed" => Outcome::Passed,
-            "failed" => Outcome::Failed,
-            _ => Outcome::Skipped,
-        };
+    if let Some(own) = scenario.status.some() {
+        saw(word(own));
+    } else if scenario.steps.total == 0 {
+        saw(Outcome::Skipped);
     }
-    [Outcome::Error, Outcome::Failed, Outcome::Skipped].into_iter().find(|o| all.contains(o)).unwrap_or(Outcome::Passed)
+    worst.unwrap_or(Outcome::Skipped)
 }
 
-/// A step that is not defined or matches twice is broken; one without a result did not run.
+/// A step without a result did not run.
 fn status(result: &Maybe<StepResult<'_>>) -> Outcome {
-    match result.get().map_or("", |r| &*r.status).to_ascii_lowercase().as_str() {
+    result.get().and_then(|r| r.status.some()).map_or(Outcome::Skipped, word)
+}
+
+/// A step that is not defined or matches twice is broken, and so is one that ended in a way we do not know.
+fn word(status: &str) -> Outcome {
+    match status.to_ascii_lowercase().as_str() {
         "passed" => Outcome::Passed,
         "failed" => Outcome::Failed,
-        "undefined" | "ambiguous" => Outcome::Error,
-        _ => Outcome::Skipped,
+        "skipped" | "pending" | "untested" | "unknown" | "xfailed" => Outcome::Skipped,
+        _ => Outcome::Error,
     }
 }

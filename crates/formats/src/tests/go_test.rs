@@ -79,8 +79,8 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
             }
             return;
         }
-        if outcome == Outcome::Failed {
-            *packages.entry(package.clone()).or_default() += 1;
+        if packages.len() < MAX_RUNNING {
+            *packages.entry(package.clone()).or_default() += u64::from(outcome == Outcome::Failed);
         }
         report.case(&format!("{package} {test}"), outcome);
         running.remove(&(package, test));
@@ -88,13 +88,16 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
     if input.head().trim_start().starts_with('[') {
         json::records(input, |line: Line<'de>| event(&mut report, &line))?;
     } else {
-        let (mut odd, mut last_whole) = (0_u64, true);
+        let (mut odd, mut damaged, mut last_whole) = (0_u64, 0_u64, true);
         input.lines(&mut |text| {
             if text.trim().is_empty() {
                 return;
             }
             match serde_json::from_str::<Line<'_>>(text) {
                 Ok(line) => event(&mut report, &line),
+                // Before Go 1.24, a package that does not build is told beside the events.
+                Err(_) if text.starts_with("FAIL") => report.broke(text),
+                Err(_) if text.trim_start().starts_with('{') || text.contains("\"Action\":") => damaged += 1,
                 Err(_) => odd += 1,
             }
             last_whole = !text.starts_with('{') || text.trim_end().ends_with('}');
@@ -102,9 +105,15 @@ fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, No
         if odd > 0 {
             report.warnings.add(format!("{odd} lines are no events and were left out."));
         }
+        if damaged > 0 {
+            report.cut_off(Some(format!("{damaged} events cannot be read.")));
+        }
         if !last_whole {
             report.cut_off(Some("It breaks off in its last line.".into()));
         }
+    }
+    if !packages.is_empty() {
+        report.cut_off(Some(format!("{} packages began and never ended.", packages.len())));
     }
     for (package, test) in running {
         report.case(&format!("{package} {test} (never ended)"), Outcome::Error);

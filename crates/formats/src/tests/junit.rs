@@ -50,8 +50,11 @@ impl Elements for Junit {
                         self.report.run.suite = e.text("name");
                     }
                     // Several roots add up.
-                    let claimed = e.number("tests").map(|n| n + self.report.claimed.unwrap_or(0));
+                    let claimed = e.number("tests").map(|n| n.saturating_add(self.report.claimed.unwrap_or(0)));
                     self.report.claimed = claimed.or(self.report.claimed);
+                    let bad = ["failures", "errors"].into_iter().filter_map(|name| e.number(name));
+                    let before = self.report.claimed_bad.unwrap_or(0);
+                    self.report.claimed_bad = Some(bad.fold(before, u64::saturating_add));
                 }
                 // Many dialects leave out the zone; such a time names no instant and is not taken.
                 self.report.started(e.time("timestamp"));
@@ -60,15 +63,21 @@ impl Elements for Junit {
             ("testcase", _) => {
                 let (class, name) = (e.text("classname"), e.text("name"));
                 let name = if class.is_empty() { name } else { format!("{class} {name}") };
-                // `status="notrun"` is what Google Test writes of a disabled case.
-                let not_run = matches!(e.text("status").as_str(), "notrun" | "disabled");
-                self.case = Some(Case { name, skipped: not_run, ..Case::default() });
+                // Some writers tell the outcome by a word; `notrun` is what Google Test writes of a disabled case.
+                let words = ["status", "result"].map(|name| e.text(name).to_ascii_lowercase());
+                let says = |any: &[&str]| words.iter().any(|w| any.contains(&w.as_str()));
+                self.case = Some(Case {
+                    name,
+                    failed: says(&["failed", "fail", "failure"]),
+                    error: says(&["error", "errored", "broken", "timedout", "timeout", "aborted", "crashed"]),
+                    skipped: says(&["notrun", "disabled", "skipped", "suppressed", "pending", "ignored"]),
+                });
             }
             ("failure", Some(case)) => case.failed = true,
             ("error", Some(case)) => case.error = true,
             ("skipped", Some(case)) => case.skipped = true,
             // Outside a case it is the suite itself that broke: its set-up, or its process.
-            ("error", None) if path.up(1) == "testsuite" => {
+            ("error" | "failure", None) if matches!(path.up(1), "testsuite" | "testsuites") => {
                 self.report.broke(&format!("a suite: {}", e.text("message")));
             }
             _ => {}

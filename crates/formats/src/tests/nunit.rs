@@ -20,12 +20,17 @@ pub(crate) static FORMAT: Definition = Definition {
     read,
 };
 
-struct Nunit(TestReport);
+/// The report, and whether the run says that it failed.
+struct Nunit(TestReport, bool);
 
 fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut nunit = Nunit(TestReport::new(&context));
+    let mut nunit = Nunit(TestReport::new(&context), false);
     let cut = xml::walk(input, &mut nunit)?;
     nunit.0.cut_off(cut);
+    let run = &nunit.0.run;
+    if nunit.1 && run.failed + run.errors == 0 {
+        nunit.0.aborted("The run failed, and nothing that failed is listed.");
+    }
     Ok(nunit.0.finish())
 }
 
@@ -38,6 +43,8 @@ impl Elements for Nunit {
                 report.run.suite = e.text("name");
                 report.run.tool = e.attribute("engine-version").map(|v| format!("NUnit {v}"));
                 report.claimed = e.number("total");
+                report.claimed_bad = e.number("failed");
+                self.1 = result == "Failed";
                 report.started(e.time("start-time"));
                 report.finished(e.time("end-time"));
                 if label == "Cancelled" {

@@ -1,4 +1,5 @@
-//! Robot Framework `output.xml`, versions 3 to 7. A test's own status counts; those of keywords inside do not.
+//! Robot Framework `output.xml`, versions 3 to 7. A test's own status counts; those of keywords inside do not. A suite
+//! whose tear-down fails leaves its tests marked `PASS`, and failed all the same.
 
 use crate::{
     NotRead, Reading,
@@ -24,10 +25,12 @@ struct Robot {
     report: TestReport,
     name: String,
     outcome: Option<Outcome>,
+    /// Inside the tear-down of a suite.
+    teardown: bool,
 }
 
 fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut robot = Robot { report: TestReport::new(&context), name: String::new(), outcome: None };
+    let mut robot = Robot { report: TestReport::new(&context), name: String::new(), outcome: None, teardown: false };
     let cut = xml::walk(input, &mut robot)?;
     robot.report.cut_off(cut);
     Ok(robot.report.finish())
@@ -40,11 +43,19 @@ impl Elements for Robot {
                 self.report.run.tool = e.attribute("generator");
                 self.report.finished(e.time("generated"));
             }
-            "suite" => {
+            "suite" if matches!(path.up(1), "robot" | "suite") => {
                 if path.up(1) == "robot" {
                     self.report.run.suite = e.text("name");
                 }
                 self.report.count("suites", 1);
+            }
+            "kw" if path.up(1) == "suite" => self.teardown = e.text("type").eq_ignore_ascii_case("teardown"),
+            "status" if self.teardown && path.up(1) == "kw" && path.up(2) == "suite" && e.text("status") == "FAIL" => {
+                self.report.broke("the tear-down of a suite");
+            }
+            // Where a tear-down failed, the total counts its tests as failed; that is told already.
+            "stat" if path.up(1) == "total" && self.report.run.errors == 0 => {
+                self.report.claimed_bad = self.report.claimed_bad.max(e.number("fail"));
             }
             "test" => {
                 self.name = e.text("name");

@@ -55,9 +55,11 @@ fn directive(rest: &str) -> Option<&'static str> {
     let at = rest.rfind(" #").or_else(|| rest.rfind("\t#"))?;
     let word = rest[at + 2..].trim_start();
     let starts = |name: &str| word.get(..4).is_some_and(|w| w.eq_ignore_ascii_case(name));
+    // `# skipped` and `# SKIP` are directives; `#todos` and `# Todoist` are part of the name.
+    let alone = word.get(4..).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
     if starts("skip") {
         Some("skip")
-    } else if starts("todo") {
+    } else if starts("todo") && alone {
         Some("todo")
     } else {
         None

@@ -51,22 +51,29 @@ impl Elements for Trx {
                 let outcome = match e.text("outcome").as_str() {
                     "Passed" => Outcome::Passed,
                     "Failed" => Outcome::Failed,
-                    "" | "Error" | "Timeout" | "Aborted" | "Disconnected" => Outcome::Error,
-                    _ => Outcome::Skipped,
+                    "NotExecuted" | "Inconclusive" | "Pending" | "Warning" | "Completed" => Outcome::Skipped,
+                    _ => Outcome::Error,
                 };
                 self.report.case(&e.text("testName"), outcome);
             }
             "ResultSummary" => {
                 self.summary = true;
                 let outcome = e.text("outcome");
+                let listed = self.report.run.failed + self.report.run.errors;
                 if matches!(outcome.as_str(), "Aborted" | "Timeout" | "Disconnected" | "Error") {
                     self.report.aborted(format!("The run ended as `{outcome}`."));
+                } else if outcome == "Failed" && listed == 0 {
+                    self.report.aborted("The run failed, and no test that failed is listed.");
                 }
             }
             "RunInfo" if matches!(e.text("outcome").as_str(), "Error" | "Aborted" | "Timeout") => {
                 self.report.aborted(format!("The run reports `{}` beside its tests.", e.text("outcome")));
             }
-            "Counters" => self.report.claimed = e.number("total"),
+            "Counters" => {
+                self.report.claimed = e.number("total");
+                let bad = ["failed", "error", "timeout", "aborted"].into_iter().filter_map(|name| e.number(name));
+                self.report.claimed_bad = Some(bad.fold(0, u64::saturating_add));
+            }
             _ => {}
         }
     }

@@ -30,16 +30,18 @@ pub(crate) static FORMAT: Definition = Definition {
 struct Xunit {
     report: TestReport,
     claimed: u64,
+    claimed_bad: u64,
     /// An assembly whose counts are missing never finished.
     unfinished: bool,
 }
 
 fn read(input: &mut Input<'_>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut xunit = Xunit { report: TestReport::new(&context), claimed: 0, unfinished: false };
+    let mut xunit = Xunit { report: TestReport::new(&context), claimed: 0, claimed_bad: 0, unfinished: false };
     let cut = xml::walk(input, &mut xunit)?;
     let mut report = xunit.report;
     report.cut_off(cut);
     report.claimed = Some(xunit.claimed).filter(|n| *n > 0);
+    report.claimed_bad = Some(xunit.claimed_bad);
     if xunit.unfinished {
         report.aborted("An assembly has no counts: it did not come to its end.");
     }
@@ -56,8 +58,9 @@ impl Elements for Xunit {
                 self.report.started(e.time("start-rtf"));
                 self.report.finished(e.time("finish-rtf"));
                 self.report.count("assemblies", 1);
+                self.claimed_bad = self.claimed_bad.saturating_add(e.number("failed").unwrap_or(0));
                 match e.number("total") {
-                    Some(total) => self.claimed += total,
+                    Some(total) => self.claimed = self.claimed.saturating_add(total),
                     None if e.attribute("start-rtf").is_some() => self.unfinished = true,
                     None => {}
                 }

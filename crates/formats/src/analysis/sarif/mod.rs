@@ -2,13 +2,13 @@
 //!
 //! A result is a finding when its `kind` is `fail` (§3.27.9) and it is not `absent` (§3.27.24). Its level follows the
 //! `security-severity` of its rule, else §3.27.10. A result counts as suppressed when all its suppressions are accepted
-//! (§3.27.23). Runs are read one by one and results one by one; only rules are held.
+//! (§3.27.23). Runs are read one by one and results one by one; rules and the addresses of files are held.
 
 mod model;
 mod rules;
 mod tool;
 
-use certrail_domain::facts::{Level, ScanKind};
+use certrail_domain::facts::{Database, Level, ScanKind};
 use serde::de::MapAccess;
 
 use crate::{
@@ -21,11 +21,12 @@ use crate::{
     },
     definition::{Context, Definition, Family, Looks},
     out::{
+        fingerprint,
         scan::{Found, ScanReport},
         severity,
     },
 };
-use model::{Invocation, Provenance, RunProperties, SarifResult, Tool};
+use model::{Artifact, Invocation, Provenance, RunProperties, SarifResult, Tool};
 use rules::Rules;
 
 pub(crate) static FORMAT: Definition = Definition {
@@ -43,7 +44,10 @@ pub(crate) static FORMAT: Definition = Definition {
 };
 
 /// Results that came before the rules they refer to and are held until the run ends.
-const MAX_EARLY: usize = 100_000;
+const MAX_EARLY: usize = 50_000;
+
+/// Addresses of files that are held, for results that name a file by its number only (§3.4.5).
+const MAX_FILES: usize = 200_000;
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
     let mut report = ScanReport::new(context, ScanKind::Unknown, "");
@@ -88,6 +92,8 @@ impl<'de> Object<'de> for Log<'_, '_> {
                     rules: None,
                     kind: ScanKind::Unknown,
                     early: Vec::new(),
+                    files: None,
+                    listed: false,
                 };
                 json::objects(value, &mut run)?;
             }
@@ -109,8 +115,12 @@ struct Run<'r, 'c, 'de> {
     /// Known once the tool was read.
     rules: Option<Rules>,
     kind: ScanKind,
-    /// Results that came before the tool.
+    /// Results that came before the tool, or before the files that they name by number.
     early: Vec<SarifResult<'de>>,
+    /// Addresses of files, once they were read.
+    files: Option<Vec<String>>,
+    /// It holds a list of results, be it empty: without one it is no scan (§3.14.23).
+    listed: bool,
 }
 
 impl<'de> Object<'de> for Run<'_, '_, 'de> {
@@ -121,19 +131,30 @@ impl<'de> Object<'de> for Run<'_, '_, 'de> {
                 self.tool(tool.get());
             }
             "results" => {
-                let mut early = std::mem::take(&mut self.early);
-                json::each(value, |result: SarifResult<'de>| {
-                    if self.rules.is_none() && early.len() < MAX_EARLY {
-                        early.push(result);
-                    } else {
+                self.listed |= json::list(value, |result: SarifResult<'de>| {
+                    let waits = self.rules.is_none() || self.files.is_none() && result.needs_files();
+                    if !waits {
                         self.result(&result);
+                    } else if self.early.len() < MAX_EARLY {
+                        self.early.push(result);
+                    } else {
+                        self.report.count("not_read", 1);
+                        self.report.partial(format!(
+                            "More than {MAX_EARLY} results stand before the tool or the files they refer to"
+                        ));
                     }
                 })?;
-                self.early = early;
             }
             "artifacts" => {
-                let files = json::count(value)?;
-                self.report.looked_at(files);
+                let (mut files, mut total) = (Vec::new(), 0);
+                json::each(value, |file: Artifact<'de>| {
+                    total += 1;
+                    if files.len() < MAX_FILES {
+                        files.push(file.location.get().map(|l| clip(&l.uri)).unwrap_or_default());
+                    }
+                })?;
+                self.report.looked_at(total);
+                self.files = Some(files);
             }
             "invocations" => json::each(value, |invocation: Invocation<'de>| self.invocation(&invocation))?,
             "versionControlProvenance" => json::each(value, |provenance: Provenance<'de>| {
@@ -169,6 +190,10 @@ impl<'de> Object<'de> for Run<'_, '_, 'de> {
         for result in std::mem::take(&mut self.early) {
             self.result(&result);
         }
+        self.files = None;
+        if !std::mem::take(&mut self.listed) {
+            self.report.partial("A run holds no list of results: it is no scan");
+        }
         if let Some(rules) = self.rules.take() {
             self.report.scan.rules += rules.total();
         }
@@ -189,7 +214,10 @@ impl Run<'_, '_, '_> {
         self.kind = tool::kind(&name);
         // A fingerprint names the tool of its own run.
         scan.tool.clone_from(&name);
-        scan.database = tool::database(&name);
+        // Of several tools the one whose knowledge is least known counts.
+        if *self.runs == 0 || tool::database(&name) == Database::Undated {
+            scan.database = tool::database(&name);
+        }
         if scan.scan == ScanKind::Unknown {
             scan.scan = self.kind;
         }
@@ -208,6 +236,9 @@ impl Run<'_, '_, '_> {
         scan.finished_at = scan.finished_at.max(invocation.end_time_utc.time());
         if invocation.execution_successful.some().is_none() {
             self.report.faults.add("An invocation does not say whether it succeeded (§3.20.14).");
+        }
+        if let Some(rules) = &mut self.rules {
+            invocation.rule_configuration_overrides.iter().for_each(|o| rules.configure(o));
         }
         let notifications =
             invocation.tool_execution_notifications.iter().chain(&invocation.tool_configuration_notifications);
@@ -237,17 +268,18 @@ impl Run<'_, '_, '_> {
         let report = &mut *self.report;
         check(result, report);
         report.count("listed", 1);
-        match result.kind.some() {
-            None | Some("fail") => {}
-            Some("open" | "review") => {
+        match result.kind.to_ascii_lowercase().trim() {
+            "" | "fail" => {}
+            "open" | "review" => {
                 report.count("needs_review", 1);
                 report.warnings.add("Some results ask for a person's review; they are counted and are no findings.");
                 return;
             }
-            Some(_) => {
+            "pass" | "notapplicable" | "informational" => {
                 report.count("not_failing", 1);
                 return;
             }
+            other => report.faults.add(format!("`{}` is no kind of a result (§3.27.9).", clip(other))),
         }
         if &*result.baseline_state == "absent" {
             report.count("absent", 1);
@@ -259,17 +291,26 @@ impl Run<'_, '_, '_> {
         let id = result.rule_id.some().or_else(|| result.rule.get().and_then(|r| r.id.some()));
         let id = id.or_else(|| rule.map(|r| r.id.as_str())).unwrap_or("(no rule)");
         let spot = result.locations.iter().find_map(|l| l.physical_location.get());
-        let place = spot.and_then(|p| p.artifact_location.get()?.uri.some());
+        let file = spot.and_then(|p| p.artifact_location.get());
+        let place = file.and_then(|f| f.uri.some()).or_else(|| {
+            let index = usize::try_from(file?.index.number()?).ok()?;
+            self.files.as_ref()?.get(index).map(String::as_str).filter(|f| !f.is_empty())
+        });
         let logical =
             || result.locations.iter().flat_map(|l| &l.logical_locations).find_map(|l| l.fully_qualified_name.some());
         let region = spot.and_then(|p| p.region.get());
         let snippet = region.and_then(|r| r.snippet.get()).and_then(|s| s.text.some());
         let message = result.message.get().and_then(|m| m.text.some());
         let title = message.or_else(|| rule.map(|r| r.title.as_str()).filter(|t| !t.is_empty())).unwrap_or(id);
-        let own = result.own_fingerprint(place.unwrap_or_default());
+        let own = result.own_fingerprint(&fingerprint::normal_path(place.unwrap_or_default()));
+        // A score of 0 is what tools write that have none; then the level tells.
         let score = rule.and_then(|r| r.security_severity).or_else(|| result.security_severity());
+        let score = score.filter(|s| s.is_finite() && *s > 0.0);
         // The word as the standard derives it: the result's own, the rule's, `warning` (§3.27.10).
         let word = result.level.some().or_else(|| rule.and_then(|r| r.level.as_deref())).unwrap_or("warning");
+        if score.is_none() && level(word).is_none() {
+            report.faults.add(format!("`{}` is no level (§3.27.10).", clip(word)));
+        }
         let found = Found {
             rule: id,
             title,
@@ -278,7 +319,7 @@ impl Run<'_, '_, '_> {
             context: snippet.unwrap_or_default(),
             own: own.as_deref(),
             word,
-            level: Some(score.map_or_else(|| level(word), Level::of_score)),
+            level: score.map(Level::of_score).or_else(|| level(word)),
             scores: score.and_then(|s| severity::score("", Some(s), "security-severity")).into_iter().collect(),
             cwes: rule.map(|r| r.cwes.clone()).unwrap_or_default().into_iter().chain(result.cwes()).collect(),
             suppressed: result.suppressed(),
@@ -309,12 +350,13 @@ fn check(result: &SarifResult<'_>, report: &mut ScanReport<'_>) {
     }
 }
 
-/// §3.27.10: `error`, `warning`, `note`, `none`.
-fn level(word: &str) -> Level {
-    match word {
-        "error" => Level::High,
-        "warning" => Level::Medium,
-        "note" => Level::Low,
-        _ => Level::Info,
+/// §3.27.10: `error`, `warning`, `note`, `none`. Another word rates nothing.
+fn level(word: &str) -> Option<Level> {
+    match word.to_ascii_lowercase().as_str() {
+        "error" => Some(Level::High),
+        "warning" => Some(Level::Medium),
+        "note" => Some(Level::Low),
+        "none" => Some(Level::Info),
+        _ => None,
     }
 }

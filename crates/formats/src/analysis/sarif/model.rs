@@ -166,6 +166,23 @@ pub(super) struct PhysicalLocation<'a> {
 pub(super) struct ArtifactLocation<'a> {
     #[serde(borrow, default)]
     pub(super) uri: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) index: Text<'a>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Artifact<'a> {
+    #[serde(borrow, default)]
+    pub(super) location: Maybe<ArtifactLocation<'a>>,
+}
+
+/// What a run changed about a rule (§3.51).
+#[derive(Deserialize)]
+pub(super) struct ConfigurationOverride<'a> {
+    #[serde(borrow, default)]
+    pub(super) descriptor: Maybe<Reference<'a>>,
+    #[serde(borrow, default)]
+    pub(super) configuration: Maybe<Configuration<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +213,8 @@ pub(super) struct Invocation<'a> {
     pub(super) start_time_utc: Text<'a>,
     #[serde(borrow, default)]
     pub(super) end_time_utc: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) rule_configuration_overrides: Few<ConfigurationOverride<'a>>,
     #[serde(borrow, default)]
     pub(super) tool_execution_notifications: Few<Notification<'a>>,
     #[serde(borrow, default)]
@@ -258,10 +277,16 @@ impl SarifResult<'_> {
         taxa.chain(tags).collect()
     }
 
-    /// Suppressed when there are suppressions and none is rejected or under review (§3.35.3).
+    /// Whether its file is told by its number among the files only.
+    pub(super) fn needs_files(&self) -> bool {
+        let file = self.locations.iter().find_map(|l| l.physical_location.get()?.artifact_location.get());
+        file.is_some_and(|f| f.uri.some().is_none() && f.index.number().is_some())
+    }
+
+    /// Suppressed when there are suppressions and all are accepted, which is what no status means (§3.35.3).
     pub(super) fn suppressed(&self) -> Option<String> {
         let first = self.suppressions.first()?;
-        if self.suppressions.iter().any(|s| matches!(&*s.status, "rejected" | "underReview")) {
+        if self.suppressions.iter().any(|s| !matches!(s.status.some(), None | Some("accepted"))) {
             return None;
         }
         let kind = first.kind.some().unwrap_or("no kind given");
@@ -280,8 +305,11 @@ impl Notification<'_> {
 
     /// Something was not looked at: an error, or a warning that says so of a file (§3.58.6 leaves the level to the tool).
     pub(super) fn is_loss(&self) -> bool {
-        if &*self.level != "warning" {
-            return &*self.level == "error";
+        match self.level.to_ascii_lowercase().as_str() {
+            "error" => return true,
+            // Not told means warning (§3.58.6).
+            "warning" | "" => {}
+            _ => return false,
         }
         let id = self.descriptor.get().and_then(|d| d.id.some()).unwrap_or_default();
         let said = format!("{id} {}", self.text()).to_ascii_lowercase();
@@ -296,6 +324,8 @@ const LOSSES: &[&str] = &[
     "parsing error",
     "partial parsing",
     "could not parse",
+    "could not be parsed",
+    "cannot be parsed",
     "failed to parse",
     "lexical error",
     "internal matching error",

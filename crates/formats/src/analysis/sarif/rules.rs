@@ -7,7 +7,7 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
-use super::model::{Driver, RawRule, SarifResult, Tool, cwe_tags};
+use super::model::{ConfigurationOverride, Driver, RawRule, SarifResult, Tool, cwe_tags};
 use crate::{base::clip, out::severity};
 
 /// Rules of one component that are held; more are counted.
@@ -104,6 +104,17 @@ impl Rules {
             }
         }
         Self { driver, extensions, by_id, total }
+    }
+
+    /// Takes over what a run changed about a rule (§3.51). Only the driver's rules are changed so by tools we know.
+    pub(super) fn configure(&mut self, change: &ConfigurationOverride<'_>) {
+        let (Some(target), Some(configuration)) = (change.descriptor.get(), change.configuration.get()) else { return };
+        let by_id = target.id.some().and_then(|id| self.by_id.get(id)).filter(|(component, _)| component.is_none());
+        let by_index = || target.index.number().and_then(|i| usize::try_from(i).ok());
+        let rule = by_id.map(|(_, index)| *index).or_else(by_index).and_then(|i| self.driver.get_mut(i));
+        if let (Some(rule), Some(level)) = (rule, configuration.level.some()) {
+            rule.level = Some(clip(level));
+        }
     }
 
     pub(super) const fn total(&self) -> u64 {
