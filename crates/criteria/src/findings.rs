@@ -1,14 +1,17 @@
-//! What is open in a release: the newest complete scan of each tool, kind and object tells, and every later one that is
-//! not complete adds what it saw. Alerts of the forge tell by themselves.
+//! What is open in a release: the newest complete scan of each scope tells, and every later one that is not complete adds
+//! what it saw. Alerts of the forge tell by themselves.
 
 use std::collections::BTreeMap;
 
 use certrail_domain::{
-    Assessment, EvidenceId, Facts, FindingDecision, FindingId, Graded, Key, Time,
+    Assessment, EvidenceId, Facts, FindingDecision, FindingId, Graded, Key, Release, Time,
     facts::{Alert, Level, Scan},
 };
 
-use crate::{Evidence, Input, World};
+use crate::{
+    Evidence, Input, World,
+    rules::{About, about},
+};
 
 /// What is known of findings, as far as the release's evidence tells of them.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +102,7 @@ pub fn open_findings<'a>(input: &'a Input<'_>) -> OpenFindings<'a> {
 }
 
 pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindings<'a> {
-    let (scans, scanned) = speaking(world);
+    let (scans, scanned) = speaking(world, input.release);
     let mut found = OpenFindings { scanned, open: BTreeMap::new() };
     for (e, of_scan) in scans {
         for seen in input.findings.scans.get(&e.log_index).into_iter().flatten().filter(|s| !s.suppressed) {
@@ -113,12 +116,16 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
                 detected: known.detected,
                 assessed: known.assessed.as_ref(),
                 inputs: vec![],
-                decision: decision_on(input, &known.id, world.as_of),
+                decision: None,
             });
             entry.level = entry.level.max(seen.level);
             entry.exploited |= seen.exploited;
             entry.inputs.push(of_scan.clone());
         }
+    }
+    for open in found.open.values_mut() {
+        let id = FindingId::from_stored(&open.id);
+        open.decision = decision_on(input, &id, (open.level, open.exploited), world.as_of);
     }
     for (e, alert) in alerts(input, world) {
         let fingerprint = alert.fingerprint();
@@ -134,48 +141,84 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
                 detected: alert.detected_at.unwrap_or_else(|| e.at()),
                 assessed: known.and_then(|k| k.assessed.as_ref()),
                 inputs: vec![e.id.clone()],
-                decision: known.and_then(|k| decision_on(input, &k.id, world.as_of)),
+                decision: known
+                    .and_then(|k| decision_on(input, &k.id, (alert.level.unwrap_or(Level::High), false), world.as_of)),
             },
         );
     }
     found
 }
 
-/// The decision in force on a finding that reaches this release; the one that holds longest.
-pub(crate) fn decision_on<'a>(input: &'a Input<'_>, finding: &FindingId, at: Time) -> Option<&'a FindingDecision> {
+/// The decision in force on a finding as grave as that, which reaches this release; the one that holds longest.
+pub(crate) fn decision_on<'a>(
+    input: &'a Input<'_>,
+    finding: &FindingId,
+    (level, exploited): (Level, bool),
+    at: Time,
+) -> Option<&'a FindingDecision> {
     let begin = input.findings.decisions.partition_point(|(id, _)| id < finding);
     input.findings.decisions[begin..]
         .iter()
         .take_while(|(id, _)| id == finding)
         .map(|(_, decision)| decision)
-        .filter(|d| d.in_force(at) && d.reaches(input.release))
+        .filter(|d| d.in_force(at) && d.covers(level, exploited) && d.reaches(input.release))
         .max_by_key(|d| d.expires_at)
 }
 
-/// The scans that speak: the newest complete one of each tool, kind and object, and those that are not complete and
-/// came after it. Tells, too, whether there is a complete one at all.
-fn speaking<'a>(world: &World<'a>) -> (Vec<(&'a Evidence, EvidenceId)>, bool) {
-    // One scan does not answer for another tool, kind or object; one that saw nothing answers for none.
-    let mut newest: BTreeMap<String, &'a Evidence> = BTreeMap::new();
-    // One that saw only a part, or does not show what it saw, closes nothing; what it did see is open all the same.
-    let mut doubted: Vec<(&'a Evidence, &'a Scan)> = Vec::new();
-    for e in world.usable.iter().copied() {
-        let Facts::Scan(scan) = &e.signal.facts else { continue };
-        if scan.doubt().is_some() {
-            doubted.push((e, scan));
-            continue;
-        }
-        let known = newest.entry(scanned_by(e, scan)).or_insert(e);
-        if (e.at(), e.log_index) >= (known.at(), known.log_index) {
-            *known = e;
-        }
-    }
-    let scanned = !newest.is_empty();
-    doubted.retain(|(e, scan)| {
-        newest.get(&scanned_by(e, scan)).is_none_or(|n| (e.at(), e.log_index) > (n.at(), n.log_index))
+/// The scans of a release that speak, and whether there is a complete one among them.
+fn speaking<'a>(world: &World<'a>, release: &Release) -> (Vec<(&'a Evidence, EvidenceId)>, bool) {
+    let own = world.usable.iter().copied().filter_map(|e| match &e.signal.facts {
+        Facts::Scan(scan) if is_for(scan, release) => Some((e, scan)),
+        _ => None,
     });
-    let all = newest.into_values().chain(doubted.into_iter().map(|(e, _)| e));
-    (all.map(|e| (e, e.id.clone())).collect(), scanned)
+    let speaking = in_force(own, release);
+    let scanned = speaking.iter().any(|(_, scan)| scan.doubt().is_none());
+    (speaking.into_iter().map(|(e, _)| (e, e.id.clone())).collect(), scanned)
+}
+
+/// Whether a scan was sent for the release's product: one of another product answers for that one, and its findings are
+/// decided there.
+pub(crate) fn is_for(scan: &Scan, release: &Release) -> bool {
+    scan.product.as_ref().is_none_or(|product| *product == release.product)
+}
+
+/// Of each scope the newest complete scan, and those after it that are not complete: they close nothing, and what they saw
+/// is open all the same. Where a scope has scans of exactly this release, its scans of other commits no longer count.
+pub(crate) fn in_force<'a>(
+    scans: impl Iterator<Item = (&'a Evidence, &'a Scan)>,
+    release: &Release,
+) -> Vec<(&'a Evidence, &'a Scan)> {
+    let mut scopes: BTreeMap<String, Vec<(&'a Evidence, &'a Scan)>> = BTreeMap::new();
+    for (e, scan) in scans {
+        scopes.entry(answers_for(e, scan)).or_default().push((e, scan));
+    }
+    let mut all = Vec::new();
+    for (_, mut scans) in scopes {
+        if scans.iter().any(|(e, scan)| scan.doubt().is_none() && is_exact(e, scan, release)) {
+            scans.retain(|(e, scan)| is_exact(e, scan, release));
+        }
+        // One that ends later by its own account is the newer one, in whatever order they arrive.
+        scans.sort_by_key(|(e, scan)| (scan.made_at(e.received), e.log_index));
+        let newest = scans.iter().rposition(|(_, scan)| scan.doubt().is_none());
+        all.extend(scans.into_iter().skip(newest.unwrap_or(0)));
+    }
+    all
+}
+
+/// What a scan answers for: its scope, and which of several artefacts.
+fn answers_for(e: &Evidence, scan: &Scan) -> String {
+    let named = e.signal.named.iter().filter(|k| k.parts().0 == "digest").map(|k| k.parts().1);
+    let mut digests: Vec<&str> = named.chain(scan.digests.iter().map(String::as_str)).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    format!("{}\n{}", scan.answers_for(&e.signal.source), digests.join(" "))
+}
+
+/// Whether it looked at exactly what is released.
+fn is_exact(e: &Evidence, scan: &Scan, release: &Release) -> bool {
+    let mut own: Vec<Key> = scan.digests.iter().map(|d| Key::digest(d)).collect();
+    own.extend(scan.commit.iter().map(|c| Key::commit(c)));
+    about(release, e, &own) == About::This
 }
 
 /// The newest event of each alert that is open. Dismissed at the forge is not accepted here: that takes a decision (law 6).
@@ -196,14 +239,4 @@ fn alerts<'a>(input: &'a Input<'_>, world: &World<'_>) -> Vec<(&'a Evidence, &'a
         }
     }
     newest.into_values().filter(|(_, a)| a.open || a.dismissed).collect()
-}
-
-/// Tool, kind and object of a scan.
-fn scanned_by(e: &Evidence, s: &Scan) -> String {
-    let mut about: Vec<&str> = e.signal.named.iter().map(Key::as_str).collect();
-    about.extend(s.digests.iter().map(String::as_str));
-    about.extend(s.commit.as_deref());
-    about.sort_unstable();
-    about.dedup();
-    format!("{}\n{}\n{}", s.tool, s.scan.name(), about.join(" "))
 }

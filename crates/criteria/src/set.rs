@@ -71,6 +71,14 @@ pub enum CriteriaError {
     /// A limit on findings without a clock would pass anything.
     #[error("requirement `{0}` names no clock, so it would pass anything; `clocks: [own]` is the usual one")]
     NoClock(String),
+    /// A number of days or hours that means nothing.
+    #[error("requirement `{id}` says {given}; days and hours are between 0 and {}", Criteria::LONGEST)]
+    Span {
+        /// The requirement.
+        id: String,
+        /// What it says.
+        given: i64,
+    },
     /// An expression of a requirement was not admitted.
     #[error("requirement `{id}`: {cause}")]
     Expression {
@@ -83,10 +91,13 @@ pub enum CriteriaError {
 }
 
 impl Criteria {
-    /// The clocks that its findings are held to; our own where no requirement speaks of findings.
+    /// The most days or hours a requirement may say: a hundred years, in days.
+    pub const LONGEST: i64 = 36_500;
+
+    /// The clocks that its findings are held to, of all requirements together; our own where none speaks of findings.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        self.requirements.iter().find_map(|r| r.check.limits()).unwrap_or_default()
+        self.requirements.iter().filter_map(|r| r.check.limits()).reduce(Limits::and).unwrap_or_default()
     }
 
     /// Reads and admits a set.
@@ -108,6 +119,9 @@ impl Criteria {
             }
             if requirement.check.limits().is_some_and(|limits| limits.clocks.is_empty()) {
                 return Err(CriteriaError::NoClock(requirement.id.clone()));
+            }
+            if let Some(given) = requirement.check.spans().into_iter().find(|n| !(0..=Self::LONGEST).contains(n)) {
+                return Err(CriteriaError::Span { id: requirement.id.clone(), given });
             }
             for source in requirement.applies.iter().chain(requirement.check.expression()) {
                 Predicate::compile(source)
@@ -145,6 +159,10 @@ mod tests {
         let advisory = STANDARD.replace("  - id:", "  - blocking: false\n    id:");
         let advisory = advisory.replace("    blocking: false\n    applies", "    applies");
         assert!(Criteria::parse(&advisory).is_err());
+        for days in ["high_days: -1", "high_days: 999999999"] {
+            let bad = STANDARD.replace("high_days: 30", days);
+            assert!(matches!(Criteria::parse(&bad), Err(CriteriaError::Span { .. })), "{days}");
+        }
         for bad in ["", "- a", "name: [", "name: x"] {
             assert!(Criteria::parse(bad).is_err(), "{bad}");
         }

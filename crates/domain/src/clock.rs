@@ -52,6 +52,19 @@ pub struct Assessment {
 }
 
 impl Assessment {
+    /// What was known before, with what is said now in its place.
+    #[must_use]
+    pub fn then(self, now: Self) -> Self {
+        Self {
+            exposed: now.exposed.or(self.exposed),
+            automatable: now.automatable.or(self.automatable),
+            total_impact: now.total_impact.or(self.total_impact),
+            likely_exploitable: now.likely_exploitable.or(self.likely_exploitable),
+            potential_impact: now.potential_impact.or(self.potential_impact),
+            patch_released: now.patch_released.or(self.patch_released),
+        }
+    }
+
     /// Whether anything is said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -135,6 +148,26 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// These limits and others: every clock of either, and of own days the shorter ones.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let own = match (self.clocks.contains(&Clock::Own), other.clocks.contains(&Clock::Own)) {
+            (true, true) => OwnDays {
+                critical: self.own.critical.min(other.own.critical),
+                high: self.own.high.min(other.own.high),
+                medium: self.own.medium.min(other.own.medium),
+                low: self.own.low.min(other.own.low),
+            },
+            (false, true) => other.own,
+            _ => self.own,
+        };
+        let mut clocks = self.clocks;
+        clocks.extend(other.clocks);
+        clocks.sort();
+        clocks.dedup();
+        Self { clocks, own }
+    }
+
     /// What every clock says, the earliest first.
     #[must_use]
     pub fn deadlines(&self, finding: &Graded<'_>) -> Vec<Deadline> {
@@ -239,7 +272,8 @@ impl Clock {
         let latest = finding.detected.plus(5 * Time::DAY);
         Some(match finding.assessed {
             // Evaluating late gains no time.
-            Some((_, at)) if at <= latest => (EVALUATION, at, hours),
+            // An evaluation from before it was reopened counts from then on.
+            Some((_, at)) if at <= latest => (EVALUATION, at.max(finding.detected), hours),
             _ => (LATEST_EVALUATION, latest, hours),
         })
     }
@@ -300,6 +334,22 @@ mod tests {
         assert_eq!(days(Clock::FedrampClassD, Level::Critical, false, Some(&seen)), Some(17), "1 + 16");
         assert_eq!(days(Clock::Bod2604, Level::High, false, None), Some(3));
         assert_eq!(days(Clock::Bod2604, Level::Low, false, None), Some(14));
+    }
+
+    #[test]
+    fn an_old_evaluation_starts_no_clock_before_detection() {
+        let seen = Assessment { potential_impact: Some(5), ..Assessment::default() };
+        let assessed = Some((&seen, DETECTED.plus(-90 * Time::DAY)));
+        let graded = Graded { level: Level::High, exploited: false, detected: DETECTED, assessed };
+        assert_eq!(Clock::FedrampClassC.deadline(&graded, OwnDays::default()).map(|d| d.from), Some(DETECTED));
+    }
+
+    #[test]
+    fn limits_together_are_the_stricter_ones() {
+        let own = |high| Limits { clocks: vec![Clock::Own], own: OwnDays { high, ..OwnDays::default() } };
+        let pci = Limits { clocks: vec![Clock::PciDss], own: OwnDays { high: 1, ..OwnDays::default() } };
+        let both = own(30).and(own(14)).and(pci);
+        assert_eq!((both.clocks, both.own.high), (vec![Clock::Own, Clock::PciDss], 14));
     }
 
     #[test]

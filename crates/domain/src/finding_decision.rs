@@ -192,6 +192,11 @@ pub struct FindingDecision {
     /// Why the product is not affected; with [`Claim::NotAffected`] only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub justification: Option<Justification>,
+    /// How grave the finding was when it was asked for.
+    pub level: Level,
+    /// It was known to be exploited then (CISA KEV).
+    #[serde(default)]
+    pub exploited: bool,
     /// How far it reaches.
     pub reach: Reach,
     /// Why.
@@ -229,6 +234,13 @@ impl FindingDecision {
             && self.decided_at.is_some_and(|decided| decided <= at)
             && at < self.expires_at
             && self.approver.as_ref().is_some_and(|a| *a != self.requester)
+    }
+
+    /// Whether it was made for a finding as grave as that: a risk that was taken is not taken any longer once it is
+    /// greater. What is none, or does not affect, is so at any level.
+    #[must_use]
+    pub fn covers(&self, level: Level, exploited: bool) -> bool {
+        self.claim != Claim::Accept || (level <= self.level && (!exploited || self.exploited))
     }
 
     /// Whether it waits for somebody to approve it.
@@ -284,6 +296,8 @@ mod tests {
             fingerprint: "CVE-1 pkg:a".into(),
             claim: Claim::Accept,
             justification: None,
+            level: Level::High,
+            exploited: false,
             reach,
             reason: "not reachable in our set-up".into(),
             compensating: String::new(),
@@ -316,6 +330,15 @@ mod tests {
         assert!(!good.in_force(at(19)) && !good.in_force(at(30)));
         assert!(!FindingDecision { approver: Some("a".into()), ..good.clone() }.in_force(at(25)));
         assert!(!FindingDecision { state: ExceptionState::Revoked, ..good }.in_force(at(25)));
+    }
+
+    #[test]
+    fn an_accepted_risk_is_not_accepted_once_it_is_greater() {
+        let accepted = decision(Reach::Product { future: true });
+        assert!(accepted.covers(Level::High, false) && accepted.covers(Level::Low, false));
+        assert!(!accepted.covers(Level::Critical, false) && !accepted.covers(Level::High, true));
+        let none = FindingDecision { claim: Claim::FalsePositive, ..accepted };
+        assert!(none.covers(Level::Critical, true));
     }
 
     #[test]

@@ -309,7 +309,7 @@ CREATE TABLE finding (
   state TEXT NOT NULL,
   -- Open, decided, left out by the report itself, fixed: what lists are of.
   shelf BIGINT NOT NULL,
-  -- The newest scan's report leaves it out itself.
+  -- Every report that shows it leaves it out itself.
   suppressed BIGINT NOT NULL,
   level BIGINT NOT NULL,
   exploited BIGINT NOT NULL,
@@ -386,13 +386,17 @@ CREATE TABLE scan (
   at BIGINT NOT NULL,
   found {bytes} NOT NULL
 );
-CREATE INDEX scan_by_scope ON scan (scope, complete, log_index);
+CREATE INDEX scan_by_scope ON scan (scope, complete, at, log_index);
 
 -- Which scope sees a finding, and the newest release it saw it in (0 where it belongs to none).
 CREATE TABLE sighting (
   scope BIGINT NOT NULL,
   finding BIGINT NOT NULL,
+  -- The scan that saw it last, and when that was made.
   log_index BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  -- What that scan said: level and marks.
+  mark BIGINT NOT NULL,
   release BIGINT NOT NULL,
   PRIMARY KEY (scope, finding)
 ) {keyed};

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict,
+    Action, Actor, Facts, Interval, Key, Problem, ProblemKind, Signal, Time, Verdict,
     facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
@@ -19,7 +19,7 @@ use crate::{
     engine::{Engine, LogHead, internal},
     inputs,
     judge::judge,
-    track::{Gathered, VexSender},
+    track::{Gathered, Prepared, VexSender},
 };
 
 /// A report file with what its sender says about it.
@@ -49,6 +49,10 @@ pub struct EvidenceFile {
     /// The date of the scanner's database of vulnerabilities, where the report does not tell it, RFC 3339.
     #[serde(default)]
     pub database_date: Option<Time>,
+    /// The part of the product a scan answers for: only a scan of the same part says that a finding is gone. The name of the
+    /// file where neither the sender nor the report tells.
+    #[serde(default)]
+    pub scope: Option<String>,
     /// When it was made, RFC 3339.
     #[serde(default)]
     pub occurred_at: Option<Time>,
@@ -252,8 +256,13 @@ async fn take(
     let findings = match &mut facts {
         Facts::Scan(scan) => {
             scan.product = Some(file.product.clone());
+            let told = file.scope.clone().or_else(|| scan.scope.take()).unwrap_or_else(|| file.name.clone());
+            scan.scope = Some(inputs::clip(&told)).filter(|scope| !scope.is_empty());
             scan.all = findings.all();
-            Some(findings.prepare(scan, &file.product, &source).map_err(|e| internal(&e))?)
+            let prepared = findings.prepare(scan, &file.product, &source).map_err(|e| internal(&e))?;
+            // What claims to come from the future counts for nothing (T39), so it closes nothing.
+            let future = file.occurred_at.is_some_and(|at| at > engine.now().plus(Interval::SERVER));
+            Some(Prepared { complete: prepared.complete && !future, ..prepared })
         }
         _ => None,
     };
@@ -272,7 +281,12 @@ async fn take(
         let purpose = file.purpose.as_deref().unwrap_or_default();
         // A date told afterwards makes it another statement about the same bytes.
         let dated = file.database_date.map(|d| format!(" {d}")).unwrap_or_default();
-        format!("{} {} {purpose}{dated}", certrail_ledger::hex(&digest), about.join(" "))
+        // The same bytes for another part of the product are another statement: nothing was found there either.
+        let scope = match &signal.facts {
+            Facts::Scan(scan) => scan.scope.as_ref().map(|s| format!(" in {s}")).unwrap_or_default(),
+            _ => String::new(),
+        };
+        format!("{} {} {purpose}{dated}{scope}", certrail_ledger::hex(&digest), about.join(" "))
     };
     let incoming = Incoming {
         connector: "cli",
@@ -326,6 +340,15 @@ pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key
         inputs::required(value, flag)?;
     }
     inputs::product(engine, &file.product)?;
+    if file.database_date.is_some_and(|date| date > engine.now().plus(Time::DAY)) {
+        return Err(Problem::new(
+            ProblemKind::BadInput,
+            "bad-database-date",
+            "The file was not recorded.",
+            "The database of the scanner would be from the future.",
+            "Give the date of the database as the scanner tells it.",
+        ));
+    }
     let mut keys = Vec::new();
     if let Some(commit) = &file.commit {
         inputs::commit(commit)?;

@@ -22,7 +22,7 @@ use crate::{
     access::allow,
     engine::{Batch, Engine, Fault, random},
     look_findings::unknown,
-    track::{self, Dues, stand},
+    track::{self, Dues, Running, stand},
 };
 
 /// How far a decision shall reach.
@@ -116,9 +116,7 @@ pub async fn triage_finding(
             "Say `triaged` or `in_remediation`; scans tell what is fixed, decisions what is accepted.",
         ));
     }
-    if new.reason.trim().chars().count() < 3 {
-        return Err(refuse("no-reason", "There is no reason.", "Say what you found out, or what is being done."));
-    }
+    reason_in(&new.reason, 3)?;
     if new.assessment.potential_impact.is_some_and(|n| !(1..=5).contains(&n)) {
         return Err(refuse(
             "bad-impact",
@@ -139,12 +137,22 @@ pub async fn triage_finding(
                 let fix = "Give the day the patch was released.";
                 return Err(refuse("future", "The patch would be released in the future.", fix).into());
             }
+            let position = batch.next_index();
+            let before = track::assessed_at(batch.tx, stored.seq, position)?;
+            let standing = findings::standing_of(batch.tx, stored.seq)?;
+            let assessment = before.clone().map(|(a, _)| a).unwrap_or_default().then(new.assessment.clone());
+            let first = before.as_ref().map(|(_, at)| *at).filter(|at| *at >= standing.clock_from);
+            let assessed_at = (!assessment.is_empty()).then(|| first.unwrap_or(batch.now));
+            let dues = Dues::of(batch.tx, batch.criteria, &stored.finding.product, position)?;
+            let known = assessed_at.map(|at| (assessment.clone(), at));
+            gains_no_time(&dues, Running::of(&standing), before.as_ref(), known.as_ref(), &new, batch.now)?;
             let told = Triage {
                 finding: stored.finding.id.clone(),
                 product: stored.finding.product.clone(),
                 to: new.to,
-                reason: new.reason.trim().chars().take(2_000).collect(),
-                assessment: new.assessment.clone(),
+                reason: reason_in(&new.reason, 3)?,
+                assessment,
+                assessed_at,
                 at: batch.now,
             };
             let marks = marks(batch.tx, stored.seq)?;
@@ -152,16 +160,56 @@ pub async fn triage_finding(
             let index = batch.control(&act, &caller.account(), &marks, &told)?;
             finding_decisions::triage(batch.tx, stored.seq, &told, index)?;
             findings::move_to(batch.tx, stored.seq, new.to, index, batch.now, None)?;
-            let mut dues = Dues::of(batch.tx, batch.criteria, &told.product, index)?;
-            if !told.assessment.is_empty() {
-                dues.assess(stored.seq, told.assessment, batch.now);
-            }
-            let standing = findings::standing_of(batch.tx, stored.seq)?;
-            findings::set_due(batch.tx, stored.seq, dues.due_of(&standing))?;
+            let due = dues.given(Running::of(&standing), known.as_ref()).first().map(|d| d.at);
+            findings::set_due(batch.tx, stored.seq, due)?;
             Ok(find(batch.tx, &id)?.finding)
         })
         .await?;
     Ok(finding)
+}
+
+/// The longest reason, in characters.
+const LONGEST: usize = 2_000;
+
+/// A reason of at least so many characters.
+pub(crate) fn reason_in(text: &str, least: usize) -> Result<String, Problem> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err(refuse("no-reason", "There is no reason.", "Say why, so that an auditor understands it.")),
+        n if n < least => {
+            let why = format!("The reason has fewer than {least} characters.");
+            Err(refuse("reason-too-short", why, "Say why, so that an auditor understands it."))
+        }
+        n if n > LONGEST => {
+            let why = format!("The reason has {n} characters; {LONGEST} are kept.");
+            Err(refuse("reason-too-long", why, "Say it shorter, and name where the rest is."))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// What one person says alone may move a limit that is still ahead, with a reason that an auditor understands; one that has
+/// passed moves only by a decision, which takes two.
+fn gains_no_time(
+    dues: &Dues,
+    finding: Running,
+    before: Option<&(Assessment, Time)>,
+    after: Option<&(Assessment, Time)>,
+    new: &NewTriage,
+    now: Time,
+) -> Result<(), Problem> {
+    let later = dues.given(finding, after);
+    for limit in dues.given(finding, before) {
+        let moved = later.iter().find(|d| d.clock == limit.clock).is_none_or(|d| d.at > limit.at);
+        if moved && limit.at <= now {
+            let why = format!("Its limit has passed ({}), and this would move it.", limit.words());
+            return Err(refuse("limit-passed", why, "Ask for a decision; somebody else approves it."));
+        }
+        if moved {
+            reason_in(&new.reason, 20)?;
+        }
+    }
+    Ok(())
 }
 
 /// The labels of the releases a finding was seen in last: what is said of it belongs to them.
@@ -237,10 +285,11 @@ pub(crate) fn draft(
     if finding.state == FindingState::Fixed {
         return Err(refuse("fixed", "It is fixed.", "There is nothing to decide unless a scan sees it again.").into());
     }
-    if new.reason.trim().chars().count() < 20 {
-        let fix = "Say why, so that an auditor understands it.";
-        return Err(refuse("reason-too-short", "The reason has fewer than 20 characters.", fix).into());
-    }
+    let reason = reason_in(&new.reason, 20)?;
+    let compensating = match new.compensating.trim() {
+        "" => String::new(),
+        text => reason_in(text, 1)?,
+    };
     match (new.claim, new.justification) {
         (Claim::NotAffected, None) => {
             let words: Vec<&str> = Justification::ALL.iter().map(|j| j.name()).collect();
@@ -267,9 +316,11 @@ pub(crate) fn draft(
         fingerprint: finding.seen.fingerprint.clone(),
         claim: new.claim,
         justification: new.justification,
+        level: finding.level,
+        exploited: finding.seen.is_exploited(),
         reach: reach(tx, finding, new)?,
-        reason: new.reason.trim().chars().take(2_000).collect(),
-        compensating: new.compensating.trim().chars().take(2_000).collect(),
+        reason,
+        compensating,
         evidence: None,
         requester: requester.to_owned(),
         approver: None,

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use certrail_criteria::{
     Certification, Criteria, Evidence, Identities, InScan, Input, Tracked, TrackedFinding, evaluate,
 };
-use certrail_domain::{Evaluation, Exception, Facts, FindingId, Key, Problem, ProblemKind, Product, Release, Time};
+use certrail_domain::{
+    Evaluation, Exception, Facts, FindingDecision, FindingId, Key, Problem, ProblemKind, Product, Reach, Release, Time,
+};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -203,7 +205,7 @@ fn tracked(
             tracked.alerts.insert(fingerprint, standing.seq);
         }
     }
-    let mut assessed = track::assessed_at(tx, product, position)?;
+    let told = finding_decisions::any_triage(tx, product)?;
     for seq in rows {
         let known = findings::known_at(tx, seq, position)?;
         // An alert that was followed from later on only.
@@ -214,18 +216,36 @@ fn tracked(
             id: known.id,
             name: known.name,
             detected: known.clock_from,
-            assessed: assessed.remove(&seq),
+            assessed: if told { track::assessed_at(tx, seq, position)? } else { None },
         };
         tracked.known.insert(seq, known);
     }
-    if !tracked.known.is_empty() {
-        for decision in finding_decisions::of_product_at(tx, product, position)? {
-            let id = FindingId::of_key(&track::key(product, &decision.fingerprint));
-            tracked.decisions.push((id, decision));
-        }
-        tracked.decisions.sort_by(|a, b| (&a.0, &a.1.id).cmp(&(&b.0, &b.1.id)));
+    for decision in decisions(tx, product, &tracked, position)? {
+        let id = FindingId::of_key(&track::key(product, &decision.fingerprint));
+        tracked.decisions.push((id, decision));
     }
+    tracked.decisions.sort_by(|a, b| (&a.0, &a.1.id).cmp(&(&b.0, &b.1.id)));
     Ok(tracked)
+}
+
+/// Findings up to which decisions are looked up one by one, so that a release with few does not pay for a product with many.
+const FEW: usize = 500;
+
+/// The approved decisions that can speak of these findings.
+fn decisions(tx: &Tx<'_>, product: &str, tracked: &Tracked, position: u64) -> Result<Vec<FindingDecision>, StoreError> {
+    if tracked.known.is_empty() {
+        return Ok(Vec::new());
+    }
+    if tracked.known.len() > FEW {
+        return finding_decisions::of_product_at(tx, product, position);
+    }
+    let mut all = finding_decisions::everywhere_at(tx, position)?;
+    for known in tracked.known.values() {
+        let key = FindingId::key_in(known.id.as_str()).unwrap_or_default();
+        let own = finding_decisions::of_finding_at(tx, &key, position)?;
+        all.extend(own.into_iter().filter(|d| !matches!(d.reach, Reach::Everywhere { .. })));
+    }
+    Ok(all)
 }
 
 /// The artefacts a decision spoke of: those the release had when it was made. What came later is not covered.

@@ -13,7 +13,11 @@ use certrail_store::{
 };
 use serde::Serialize;
 
-use crate::{engine::Engine, inputs, track::Dues};
+use crate::{
+    engine::Engine,
+    inputs,
+    track::{Dues, Running},
+};
 
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize)]
@@ -154,7 +158,7 @@ pub fn finding_view(engine: &Engine, id: &str) -> Result<FindingView, Problem> {
         }
         let dues = Dues::of(tx, &engine.criteria, &finding.product, i64::MAX as u64)?;
         Ok(Some(FindingView {
-            deadlines: dues.deadlines(seq, finding.level, finding.seen.is_exploited(), finding.clock_from),
+            deadlines: dues.deadlines(tx, Running::of(&findings::standing_of(tx, seq)?))?,
             moves: steps(tx, seq)?,
             decisions: finding_decisions::about(tx, &key, &finding.seen.fingerprint)?,
             triage: finding_decisions::triage_of(tx, seq)?,

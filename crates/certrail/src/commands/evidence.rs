@@ -56,6 +56,10 @@ pub(crate) struct Add {
     /// How old the scanner's database of vulnerabilities is, where the report does not say (2026-11-20 or RFC 3339).
     #[arg(long)]
     database_date: Option<String>,
+    /// The part of the product a scan answers for; the file's name if not given. Only a scan of the same part says that a
+    /// finding is gone, so keep it the same from run to run.
+    #[arg(long)]
+    scope: Option<String>,
     /// Show what would be sent, and send nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -87,9 +91,13 @@ fn not_empty(flag: &str, value: Option<&str>) -> Result<(), Failure> {
 }
 
 fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
-    for (flag, value) in
-        [("--release", &args.release), ("--commit", &args.commit), ("--for", &args.purpose), ("--type", &args.format)]
-    {
+    for (flag, value) in [
+        ("--release", &args.release),
+        ("--commit", &args.commit),
+        ("--for", &args.purpose),
+        ("--type", &args.format),
+        ("--scope", &args.scope),
+    ] {
         not_empty(flag, value.as_deref())?;
     }
     args.digest.iter().try_for_each(|d| not_empty("--digest", Some(d)))?;
@@ -136,6 +144,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             ("type", args.format.as_deref()),
             ("for", args.purpose.as_deref()),
             ("database_date", database_date.as_deref()),
+            ("scope", args.scope.as_deref()),
             ("source", source.as_deref()),
         ];
         query.extend(optional.into_iter().filter_map(|(k, v)| Some((k, v?))));

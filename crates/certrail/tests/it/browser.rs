@@ -167,7 +167,14 @@ async fn decide(browser: &WebDriver, address: &str) -> WebDriverResult<()> {
     // Somebody else approves it on the page of the finding.
     browser.goto(format!("{address}/demo/as/approver")).await?;
     browser.goto(format!("{address}/findings?product=payments-api")).await?;
-    browser.find(By::Css("form[action='/findings/approve/decisions'] button")).await?.click().await?;
+    let approve = By::Css("form[action='/findings/approve/decisions'] button");
+    browser.find(approve.clone()).await?.click().await?;
+    for _ in 0..100 {
+        if browser.find_all(approve.clone()).await?.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     browser.goto(format!("{address}/findings?show=decided")).await?;
     browser.find(By::Css(".finding a")).await?.click().await?;
     says(browser, ".decision", "In force").await?;

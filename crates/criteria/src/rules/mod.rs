@@ -20,7 +20,7 @@ mod validation;
 mod work_item;
 
 use certrail_domain::{
-    Cause, Clock, EvidenceId, Key, Limits, OwnDays, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict,
+    Cause, Clock, EvidenceId, Key, Limits, OwnDays, Release, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict,
     facts::ScanKind,
 };
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,20 @@ impl Rule {
         }
     }
 
+    /// The days and hours in it.
+    pub(crate) fn spans(&self) -> Vec<i64> {
+        match self {
+            Self::BranchProtection { max_gap_days, .. } => vec![*max_gap_days],
+            Self::Scan { max_age_days, max_database_age_days, .. } => vec![*max_age_days, *max_database_age_days],
+            Self::Findings { critical_days, high_days, medium_days, low_days, .. } => {
+                vec![*critical_days, *high_days, *medium_days, *low_days]
+            }
+            Self::Approval { validity_days, .. } => vec![*validity_days],
+            Self::Validation { within_hours, .. } => vec![*within_hours],
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn run(&self, scope: &Scope<'_>) -> Found {
         match self {
             Self::WorkItem => work_item::check(scope),
@@ -266,31 +280,9 @@ pub(crate) enum About {
 }
 
 impl Scope<'_> {
-    /// Whether evidence is about exactly what is released: named outright, or by cut commit, or by artefact.
+    /// Whether evidence is about exactly what is released.
     pub(crate) fn about(&self, e: &Evidence, also: &[Key]) -> About {
-        let release = self.input.release;
-        let is_this = |key: &Key| {
-            let (kind, value) = key.parts();
-            match kind {
-                "commit" => release.commit.as_deref() == Some(value),
-                "digest" => release.digests.iter().any(|d| d == value),
-                "release" => value == format!("{}/{}", release.product, release.version),
-                _ => false,
-            }
-        };
-        let keys: Vec<&Key> = e.signal.named.iter().chain(also).collect();
-        // The more exact name counts: a digest before a commit, a commit before the release. Evidence
-        // that names a build or commit at all must name ours.
-        let of_kind = |kind: &str| keys.iter().filter(|k| k.parts().0 == kind).copied().collect::<Vec<&Key>>();
-        let (digests, commits) = (of_kind("digest"), of_kind("commit"));
-        let hit = if !digests.is_empty() && !release.digests.is_empty() {
-            digests.iter().any(|k| is_this(k))
-        } else if !commits.is_empty() {
-            commits.iter().any(|k| is_this(k))
-        } else {
-            keys.iter().any(|k| is_this(k))
-        };
-        if hit { About::This } else { About::Other }
+        about(self.input.release, e, also)
     }
 
     /// Evidence that may count, newest first.
@@ -299,4 +291,30 @@ impl Scope<'_> {
         all.sort_by_key(|e| std::cmp::Reverse((e.at(), e.log_index)));
         all.into_iter()
     }
+}
+
+/// Whether evidence is about exactly what is released: named outright, or by cut commit, or by artefact.
+pub(crate) fn about(release: &Release, e: &Evidence, also: &[Key]) -> About {
+    let is_this = |key: &Key| {
+        let (kind, value) = key.parts();
+        match kind {
+            "commit" => release.commit.as_deref() == Some(value),
+            "digest" => release.digests.iter().any(|d| d == value),
+            "release" => value == format!("{}/{}", release.product, release.version),
+            _ => false,
+        }
+    };
+    let keys: Vec<&Key> = e.signal.named.iter().chain(also).collect();
+    // The more exact name counts: a digest before a commit, a commit before the release. Evidence
+    // that names a build or commit at all must name ours.
+    let of_kind = |kind: &str| keys.iter().filter(|k| k.parts().0 == kind).copied().collect::<Vec<&Key>>();
+    let (digests, commits) = (of_kind("digest"), of_kind("commit"));
+    let hit = if !digests.is_empty() && !release.digests.is_empty() {
+        digests.iter().any(|k| is_this(k))
+    } else if !commits.is_empty() {
+        commits.iter().any(|k| is_this(k))
+    } else {
+        keys.iter().any(|k| is_this(k))
+    };
+    if hit { About::This } else { About::Other }
 }

@@ -6,7 +6,10 @@ use certrail_domain::{
 };
 
 use super::{About, Found, Object, Scope, rule};
-use crate::{Evidence, findings::decision_on};
+use crate::{
+    Evidence,
+    findings::{decision_on, in_force, is_for},
+};
 
 pub(super) fn check(scope: &Scope<'_>, on: Object, limits: &Limits<'_>) -> Found {
     let release = scope.input.release;
@@ -25,7 +28,7 @@ pub(super) fn check(scope: &Scope<'_>, on: Object, limits: &Limits<'_>) -> Found
     let scans: Vec<(&Evidence, &Scan)> = scope
         .newest_first()
         .filter_map(|e| match &e.signal.facts {
-            Facts::Scan(s) if limits.of.contains(&s.scan) => Some((e, s)),
+            Facts::Scan(s) if limits.of.contains(&s.scan) && is_for(s, release) => Some((e, s)),
             _ => None,
         })
         .collect();
@@ -80,7 +83,8 @@ fn one(
         inputs,
         exception: None,
     };
-    let Some((e, scan)) = scans.iter().find(|(e, s)| covers(e, s)) else {
+    let covering: Vec<(&Evidence, &Scan)> = scans.iter().copied().filter(|(e, s)| covers(e, s)).collect();
+    let Some((e, scan)) = covering.first() else {
         let (cause, sentence) = match scans.len() {
             0 => (Cause::Absent, format!("We hold no {kinds} scan.")),
             _ => (
@@ -117,7 +121,6 @@ fn one(
             Some(d) => rule("T16", &name, d.truth, d.sentence.clone(), inputs.clone()),
         },
     ];
-    let total = scan.levels.total();
     let behind = scan.database.date().map_or(0, |database| at.since(database));
     let row = match doubt {
         Some(doubt) => row(Verdict::Indeterminate, doubt.cause, doubt.sentence, inputs),
@@ -134,35 +137,53 @@ fn one(
             );
             row(Verdict::Failed, Cause::Expired, sentence, inputs)
         }
-        None => match limits.max_findings.filter(|max| total > *max) {
-            Some(max) => {
-                let sentence = format!("{tool} found {total} in {}; {max} are allowed.", subject.name);
-                match excepted(scope, e, max) {
-                    Some(decision) => Row {
-                        exception: Some(decision.id.clone()),
-                        ..row(
-                            Verdict::Excepted,
-                            Cause::Excepted,
-                            format!(
-                                "The rule was not met ({}); {}",
-                                sentence.trim_end_matches('.'),
-                                decision.sentence(|account| scope.input.identities.name(account).to_owned())
-                            ),
-                            inputs,
-                        )
-                    },
-                    None => row(Verdict::Failed, Cause::BelowThreshold, sentence, inputs),
-                }
-            }
-            None => row(
-                Verdict::Passed,
-                Cause::Satisfied,
-                format!("{tool} looked at {} and found {}.", subject.name, found(scan)),
-                inputs,
-            ),
-        },
+        None => limits.max_findings.and_then(|max| too_many(scope, subject, &covering, max)).unwrap_or_else(|| {
+            let sentence = format!("{tool} looked at {} and found {}.", subject.name, found(scan));
+            row(Verdict::Passed, Cause::Satisfied, sentence, inputs)
+        }),
     };
     (row, results)
+}
+
+/// The row of a scan that found more than is allowed: one scan does not answer for what another scope found. The worst
+/// counts.
+fn too_many(scope: &Scope<'_>, subject: &Subject, covering: &[(&Evidence, &Scan)], max: u64) -> Option<Row> {
+    let speaking = in_force(covering.iter().copied(), scope.input.release);
+    let mut worst: Option<Row> = None;
+    for (e, scan) in speaking {
+        let total = scan.levels.total();
+        if total <= max {
+            continue;
+        }
+        let sentence = format!("{} found {total} in {}; {max} are allowed.", scan.tool, subject.name);
+        let row = |verdict, cause, sentence| Row {
+            subject: subject.clone(),
+            verdict,
+            cause,
+            sentence,
+            inputs: vec![e.id.clone()],
+            exception: None,
+        };
+        let row = match excepted(scope, e, max) {
+            Some(decision) => Row {
+                exception: Some(decision.id.clone()),
+                ..row(
+                    Verdict::Excepted,
+                    Cause::Excepted,
+                    format!(
+                        "The rule was not met ({}); {}",
+                        sentence.trim_end_matches('.'),
+                        decision.sentence(|account| scope.input.identities.name(account).to_owned())
+                    ),
+                )
+            },
+            None => row(Verdict::Failed, Cause::BelowThreshold, sentence),
+        };
+        if worst.as_ref().is_none_or(|w| w.verdict == Verdict::Excepted) {
+            worst = Some(row);
+        }
+    }
+    worst
 }
 
 /// A decision of those that cover so many of a scan's findings that no more are left than are allowed.
@@ -171,7 +192,7 @@ fn excepted<'a>(scope: &'a Scope<'_>, e: &Evidence, max: u64) -> Option<&'a Find
     let (mut left, mut newest) = (0, None);
     for seen in tracked.scans.get(&e.log_index)?.iter().filter(|s| !s.suppressed) {
         let known = tracked.known.get(&seen.finding)?;
-        match decision_on(scope.input, &known.id, scope.world.as_of) {
+        match decision_on(scope.input, &known.id, (seen.level, seen.exploited), scope.world.as_of) {
             Some(decision) => {
                 newest =
                     newest.filter(|n: &&FindingDecision| n.requested_at >= decision.requested_at).or(Some(decision));

@@ -207,6 +207,13 @@ impl FindingSeen {
         name.chars().take(200).collect()
     }
 
+    /// Whether the report's own word is enough to leave it out: up to medium. What is high or critical stays until
+    /// somebody here decides (law 6).
+    #[must_use]
+    pub fn is_left_out(&self) -> bool {
+        self.suppressed.is_some() && self.level <= Level::Medium
+    }
+
     /// Whether its source says that it is being exploited (CISA KEV).
     #[must_use]
     pub fn is_exploited(&self) -> bool {

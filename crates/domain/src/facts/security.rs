@@ -162,7 +162,7 @@ pub struct Scan {
     /// Rules it ran with, 0 if not listed.
     #[serde(default)]
     pub rules: u64,
-    /// Findings by level, suppressed ones left out.
+    /// Findings by level; those the report may leave out itself are not among them.
     pub levels: Levels,
     /// Findings that the report marks as suppressed.
     #[serde(default)]
@@ -176,6 +176,9 @@ pub struct Scan {
     /// The product its sender named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,
+    /// The part of the product it answers for: as its sender says, else the report, else the name of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// The commit it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
@@ -273,6 +276,25 @@ impl Scan {
         }
     }
 
+    /// What scans answer for each other: kind, tool, sender, what was scanned without tag or digest, and the part of the
+    /// product. Only a scan of the same scope says that a finding is gone.
+    #[must_use]
+    pub fn answers_for(&self, source: &str) -> String {
+        let target = self.target.as_deref().unwrap_or_default();
+        let target = target.split_once('@').map_or(target, |(name, _)| name);
+        // A colon behind the last slash begins a tag; one before it is a port.
+        let folder = target.rfind('/').map_or(0, |i| i + 1);
+        let stem = target[folder..].find(':').map_or(target, |i| &target[..folder + i]);
+        let scope = self.scope.as_deref().unwrap_or_default();
+        format!("{}|{}|{source}|{stem}|{scope}", self.scan.name(), self.tool.to_lowercase())
+    }
+
+    /// When it was made, for putting scans in order: as it says, unless that is after it was received.
+    #[must_use]
+    pub fn made_at(&self, received: Time) -> Time {
+        self.finished_at.filter(|at| *at <= received).unwrap_or(received)
+    }
+
     /// A scan about which nothing is known yet.
     #[must_use]
     pub const fn new(scan: ScanKind, tool: String) -> Self {
@@ -290,6 +312,7 @@ impl Scan {
             findings: Vec::new(),
             all: None,
             product: None,
+            scope: None,
             commit: None,
             digests: Vec::new(),
             started_at: None,
@@ -398,4 +421,28 @@ pub struct Alert {
     /// Where a person reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_leaves_tags_and_digests_out() {
+        let of = |target: &str| {
+            let scan = Scan { target: Some(target.into()), ..Scan::new(ScanKind::Container, "Trivy".into()) };
+            scan.answers_for("ci:acme/pay")
+        };
+        let expected = "container|trivy|ci:acme/pay|registry.example.org:5000/acme/pay|";
+        for target in [
+            "registry.example.org:5000/acme/pay:1.0",
+            "registry.example.org:5000/acme/pay@sha256:00",
+            "registry.example.org:5000/acme/pay",
+        ] {
+            assert_eq!(of(target), expected, "{target}");
+        }
+        assert_ne!(of("acme/pay"), of("acme/web"));
+        let named = Scan { scope: Some("svc-a.sarif".into()), ..Scan::new(ScanKind::Sast, "Bandit".into()) };
+        assert_ne!(named.answers_for("x"), Scan::new(ScanKind::Sast, "Bandit".into()).answers_for("x"));
+    }
 }

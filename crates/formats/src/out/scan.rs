@@ -65,6 +65,8 @@ pub(crate) struct ScanReport<'c> {
     places: fingerprint::Places,
     results: u64,
     unrated: u64,
+    /// Suppressed by the report, and too grave for that.
+    overruled: u64,
     told: Option<ScanKind>,
     database_told: Option<Time>,
     policy: BandPolicy,
@@ -85,6 +87,7 @@ impl<'c> ScanReport<'c> {
             places: fingerprint::Places::default(),
             results: 0,
             unrated: 0,
+            overruled: 0,
             told: context.hints.scan,
             database_told: context.hints.database_at,
             policy: context.hints.policy,
@@ -135,12 +138,6 @@ impl<'c> ScanReport<'c> {
         cwes.sort_unstable();
         cwes.dedup();
         cwes.truncate(50);
-        if found.suppressed.is_some() {
-            self.scan.suppressed += 1;
-        } else {
-            self.unrated += u64::from(band.is_none());
-            self.scan.levels.add(level);
-        }
         let seen = FindingSeen {
             fingerprint,
             rule,
@@ -156,6 +153,13 @@ impl<'c> ScanReport<'c> {
             suppressed: found.suppressed.map(|s| clip(&s)),
             first_seen: found.first_seen,
         };
+        if seen.is_left_out() {
+            self.scan.suppressed += 1;
+        } else {
+            self.unrated += u64::from(band.is_none());
+            self.overruled += u64::from(seen.suppressed.is_some());
+            self.scan.levels.add(level);
+        }
         self.keep(&seen);
         (self.sink)(seen);
     }
@@ -252,6 +256,13 @@ impl<'c> ScanReport<'c> {
             let are = if n == 1 { "finding is" } else { "findings are" };
             self.warnings.add(format!("{n} {are} not rated by the report; each counts as high until it is."));
         }
+        if self.overruled > 0 {
+            let n = self.overruled;
+            let (are, they) = if n == 1 { ("finding is", "it counts") } else { ("findings are", "they count") };
+            self.warnings.add(format!(
+                "{n} high or critical {are} suppressed by the report itself; {they} until somebody here decides."
+            ));
+        }
         if self.results > scan.findings.len() as u64 {
             self.warnings.add(format!(
                 "The gravest {} findings are listed in its facts; all are counted and tracked.",
@@ -307,7 +318,7 @@ impl<'c> ScanReport<'c> {
 /// Gravest first, then by fingerprint; at most as many as the facts hold.
 fn sort(findings: &mut Vec<FindingSeen>) {
     findings.sort_by(|a, b| {
-        let grave = (a.suppressed.is_some(), b.level).cmp(&(b.suppressed.is_some(), a.level));
+        let grave = (a.is_left_out(), b.level).cmp(&(b.is_left_out(), a.level));
         grave.then_with(|| a.fingerprint.cmp(&b.fingerprint)).then_with(|| a.place.cmp(&b.place))
     });
     findings.truncate(Scan::MAX_FINDINGS);

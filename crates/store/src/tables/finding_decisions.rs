@@ -15,12 +15,7 @@ pub fn record(tx: &Tx<'_>, decision: &FindingDecision, log_index: u64) -> Result
         "UPDATE finding_decision SET to_index = ?2 WHERE id = ?1 AND to_index IS NULL",
         &[decision.id.as_str().into(), log_index.into()],
     )?;
-    let key = FindingId::key_in(decision.finding.as_str())
-        .ok_or_else(|| StoreError::Damaged(format!("a decision about {}", decision.finding)))?;
-    let everywhere = match decision.reach {
-        Reach::Everywhere { .. } => decision.fingerprint.as_str(),
-        _ => "",
-    };
+    let (key, everywhere) = columns(decision)?;
     let document = serde_json::to_string(decision).map_err(|e| StoreError::Damaged(e.to_string()))?;
     tx.exec(
         "INSERT INTO finding_decision (id, log_index, to_index, product, finding, everywhere, state, document)
@@ -36,6 +31,30 @@ pub fn record(tx: &Tx<'_>, decision: &FindingDecision, log_index: u64) -> Result
         ],
     )?;
     Ok(())
+}
+
+/// The key of the finding and the fingerprint it reaches everywhere, if it does: what decisions are looked up by.
+fn columns(decision: &FindingDecision) -> Result<([u8; 16], &str)> {
+    let key = FindingId::key_in(decision.finding.as_str())
+        .ok_or_else(|| StoreError::Damaged(format!("a decision about {}", decision.finding)))?;
+    Ok(match decision.reach {
+        Reach::Everywhere { .. } => (key, decision.fingerprint.as_str()),
+        _ => (key, ""),
+    })
+}
+
+/// Whether a decision is looked up by what its document says.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_found_as(tx: &Tx<'_>, decision: &FindingDecision, log_index: u64) -> Result<bool> {
+    let (key, everywhere) = columns(decision)?;
+    let row = tx.first(
+        "SELECT finding, everywhere, state FROM finding_decision WHERE id = ?1 AND log_index = ?2",
+        &[decision.id.as_str().into(), log_index.into()],
+        |r| Ok((r.bytes(0)?, r.text(1)?, r.text(2)?)),
+    )?;
+    Ok(row.is_some_and(|(k, e, state)| k == key && e == everywhere && state == decision.state.name()))
 }
 
 /// The decision of that id as it stands now.
@@ -59,15 +78,44 @@ pub fn about(tx: &Tx<'_>, finding: &[u8; 16], fingerprint: &str) -> Result<Vec<F
     )
 }
 
-/// Every decision that can speak of findings of a product as the log stood at `position`, by id.
+/// Every approved decision that can speak of findings of a product as the log stood at `position`, by id.
 ///
 /// # Errors
 /// When the database fails.
 pub fn of_product_at(tx: &Tx<'_>, product: &str, position: u64) -> Result<Vec<FindingDecision>> {
     tx.query(
         "SELECT document FROM finding_decision
-         WHERE (product = ?1 OR everywhere > '') AND log_index < ?2 AND (to_index IS NULL OR to_index >= ?2) ORDER BY id",
+         WHERE (product = ?1 OR everywhere > '') AND state = 'approved' AND log_index < ?2
+            AND (to_index IS NULL OR to_index >= ?2) ORDER BY id",
         &[product.into(), position.into()],
+        |r| r.json(0),
+    )
+}
+
+/// Every approved decision asked for a finding as the log stood at `position`, by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_finding_at(tx: &Tx<'_>, finding: &[u8; 16], position: u64) -> Result<Vec<FindingDecision>> {
+    tx.query(
+        "SELECT document FROM finding_decision
+         WHERE finding = ?1 AND state = 'approved' AND log_index < ?2 AND (to_index IS NULL OR to_index >= ?2)
+         ORDER BY id",
+        &[finding.as_slice().into(), position.into()],
+        |r| r.json(0),
+    )
+}
+
+/// Every approved decision that reaches all products as the log stood at `position`, by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn everywhere_at(tx: &Tx<'_>, position: u64) -> Result<Vec<FindingDecision>> {
+    tx.query(
+        "SELECT document FROM finding_decision
+         WHERE everywhere > '' AND state = 'approved' AND log_index < ?1 AND (to_index IS NULL OR to_index >= ?1)
+         ORDER BY id",
+        &[position.into()],
         |r| r.json(0),
     )
 }
@@ -95,9 +143,12 @@ pub struct Triage {
     pub to: FindingState,
     /// Why.
     pub reason: String,
-    /// What is known of it beyond what scanners tell.
+    /// What is known of it beyond what scanners tell: said now, or before and not taken back.
     #[serde(default, skip_serializing_if = "Assessment::is_empty")]
     pub assessment: Assessment,
+    /// When it was assessed first since it was detected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assessed_at: Option<Time>,
     /// When, by our clock.
     pub at: Time,
 }
@@ -115,16 +166,33 @@ pub fn triage(tx: &Tx<'_>, seq: i64, triage: &Triage, log_index: u64) -> Result<
     Ok(())
 }
 
-/// What was said of the findings of a product before `position`, oldest first, with the row of the finding.
+/// What was said last of a finding before `position`.
 ///
 /// # Errors
 /// When the database fails.
-pub fn triaged_at(tx: &Tx<'_>, product: &str, position: u64) -> Result<Vec<(i64, Triage)>> {
-    tx.query(
-        "SELECT finding, document FROM finding_triage WHERE product = ?1 AND log_index < ?2 ORDER BY log_index",
-        &[product.into(), position.into()],
-        |r| Ok((r.int(0)?, r.json(1)?)),
+pub fn triaged_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Option<Triage>> {
+    tx.first(
+        "SELECT document FROM finding_triage WHERE finding = ?1 AND log_index < ?2 ORDER BY log_index DESC LIMIT 1",
+        &[seq.into(), position.into()],
+        |r| r.json(0),
     )
+}
+
+/// The row of the finding that an entry speaks of.
+///
+/// # Errors
+/// When the database fails.
+pub fn triaged_by(tx: &Tx<'_>, log_index: u64) -> Result<Option<i64>> {
+    tx.first("SELECT finding FROM finding_triage WHERE log_index = ?1", &[log_index.into()], |r| r.int(0))
+}
+
+/// Whether anything was ever said of a finding of the product.
+///
+/// # Errors
+/// When the database fails.
+pub fn any_triage(tx: &Tx<'_>, product: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM finding_triage WHERE product = ?1 LIMIT 1";
+    Ok(tx.first(sql, &[product.into()], |r| r.int(0))?.is_some())
 }
 
 /// What was said of a finding, oldest first.

@@ -26,7 +26,7 @@ pub enum Shelf {
     Open,
     /// Accepted, a false positive, or not affected.
     Decided,
-    /// The report of the newest scan leaves it out itself.
+    /// Every report that shows it leaves it out itself.
     Suppressed,
     /// No scan sees it any longer.
     Fixed,
@@ -149,9 +149,9 @@ pub struct Standing {
     pub seq: i64,
     /// Its state.
     pub state: FindingState,
-    /// How grave a scan found it last.
+    /// How grave it is: the gravest of those who see it.
     pub level: Level,
-    /// Whether a scan said last that it is exploited.
+    /// Whether one of them says that it is exploited.
     pub exploited: bool,
     /// When its clock started.
     pub clock_from: Time,
@@ -270,7 +270,7 @@ pub fn last_seq(tx: &Tx<'_>) -> Result<i64> {
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &Tx<'_>, seq: i64, key: &[u8; 16], f: &Finding, document: &str) -> Result<()> {
-    let suppressed = f.seen.suppressed.is_some();
+    let suppressed = f.seen.is_left_out();
     tx.exec(
         "INSERT INTO finding (seq, key, product, kind, name, state, shelf, suppressed, level, exploited, fixed_in,
             fixed_by, first_index, first_at, clock_from, clock_index, due, until, document)
@@ -296,36 +296,40 @@ pub fn insert(tx: &Tx<'_>, seq: i64, key: &[u8; 16], f: &Finding, document: &str
     Ok(())
 }
 
-/// What a newer scan says of a finding.
-#[derive(Clone, Copy, Debug)]
-pub struct SeenAgain<'a> {
-    /// How grave.
-    pub level: Level,
-    /// It is known to be exploited.
-    pub exploited: bool,
-    /// The report leaves it out itself.
-    pub suppressed: bool,
-    /// When it is due now.
-    pub due: Option<Time>,
-    /// What it looks like.
-    pub document: &'a str,
-}
-
-/// A scan sees a finding again: level, due date and what it looks like follow the newest scan.
+/// What a finding looks like from now on.
 ///
 /// # Errors
 /// When the database fails.
-pub fn see_again(tx: &Tx<'_>, standing: &Standing, seen: SeenAgain<'_>) -> Result<()> {
+pub fn describe(tx: &Tx<'_>, seq: i64, document: &str) -> Result<()> {
+    tx.exec("UPDATE finding SET document = ?2 WHERE seq = ?1", &[seq.into(), document.into()])?;
+    Ok(())
+}
+
+/// How grave a finding is, by all who see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grade {
+    /// The gravest level.
+    pub level: Level,
+    /// One of them says that it is exploited.
+    pub exploited: bool,
+    /// All of them leave it out.
+    pub suppressed: bool,
+}
+
+/// Grades a finding anew; lists and due date follow.
+///
+/// # Errors
+/// When the database fails.
+pub fn grade(tx: &Tx<'_>, standing: &Standing, grade: Grade, due: Option<Time>) -> Result<()> {
     tx.exec(
-        "UPDATE finding SET level = ?2, exploited = ?3, suppressed = ?4, shelf = ?5, due = ?6, document = ?7 WHERE seq = ?1",
+        "UPDATE finding SET level = ?2, exploited = ?3, suppressed = ?4, shelf = ?5, due = ?6 WHERE seq = ?1",
         &[
             standing.seq.into(),
-            i64::from(rank(seen.level)).into(),
-            i64::from(seen.exploited).into(),
-            i64::from(seen.suppressed).into(),
-            Shelf::of(standing.state, seen.suppressed).number().into(),
-            seen.due.map_or(NEVER, Time::as_micros).into(),
-            seen.document.into(),
+            i64::from(rank(grade.level)).into(),
+            i64::from(grade.exploited).into(),
+            i64::from(grade.suppressed).into(),
+            Shelf::of(standing.state, grade.suppressed).number().into(),
+            due.map_or(NEVER, Time::as_micros).into(),
         ],
     )?;
     Ok(())

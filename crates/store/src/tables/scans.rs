@@ -3,7 +3,7 @@
 use certrail_domain::{Time, facts::Level};
 
 use super::findings::{LEVELS, rank};
-use crate::{Result, StoreError, Tx};
+use crate::{Result, Row, StoreError, Tx};
 
 /// What a scan saw: a finding's row, how grave, and what the report marks it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +33,41 @@ pub struct StoredScan {
     pub found: Vec<Saw>,
 }
 
+impl Saw {
+    const fn mark(self) -> u8 {
+        rank(self.level) << 2 | (self.exploited as u8) << 1 | self.suppressed as u8
+    }
+
+    fn of(finding: i64, mark: u8) -> Result<Self> {
+        let level = LEVELS.get(usize::from(mark >> 2)).copied();
+        let level = level.ok_or_else(|| StoreError::Damaged(format!("what a scan saw of finding {finding}")))?;
+        Ok(Self { finding, level, exploited: mark & 2 != 0, suppressed: mark & 1 != 0 })
+    }
+}
+
 /// Who sees a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The finding's row.
-    pub finding: i64,
+    /// What was seen.
+    pub saw: Saw,
     /// The scan that saw it last.
     pub log_index: u64,
+    /// When that scan was made.
+    pub at: Time,
     /// The newest release it was seen in, or 0.
     pub release: i64,
+}
+
+impl Sighting {
+    fn map(r: &Row<'_>, first: usize) -> Result<Self> {
+        let mark = u8::try_from(r.int(first + 3)?).map_err(|_| StoreError::Damaged("a sighting".into()))?;
+        Ok(Self {
+            saw: Saw::of(r.int(first)?, mark)?,
+            log_index: r.uint(first + 1)?,
+            at: Time::from_micros(r.int(first + 2)?),
+            release: r.int(first + 4)?,
+        })
+    }
 }
 
 /// Packs a list: differences of rows in groups of seven bits, then a byte of level and marks.
@@ -59,7 +85,7 @@ fn pack(found: &[Saw]) -> Vec<u8> {
                 break;
             }
         }
-        out.push(rank(saw.level) << 2 | u8::from(saw.exploited) << 1 | u8::from(saw.suppressed));
+        out.push(saw.mark());
     }
     out
 }
@@ -81,8 +107,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<Saw>> {
         let mark = *bytes.get(at).ok_or_else(damaged)?;
         at += 1;
         before = i64::try_from(step).ok().and_then(|s| before.checked_add(s)).ok_or_else(damaged)?;
-        let level = *LEVELS.get(usize::from(mark >> 2)).ok_or_else(damaged)?;
-        out.push(Saw { finding: before, level, exploited: mark & 2 != 0, suppressed: mark & 1 != 0 });
+        out.push(Saw::of(before, mark)?);
     }
     Ok(out)
 }
@@ -156,9 +181,8 @@ pub fn scan(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredScan>> {
 /// # Errors
 /// When the database fails.
 pub fn sightings(tx: &Tx<'_>, scope: i64) -> Result<Vec<Sighting>> {
-    tx.query("SELECT finding, log_index, release FROM sighting WHERE scope = ?1", &[scope.into()], |r| {
-        Ok(Sighting { finding: r.int(0)?, log_index: r.uint(1)?, release: r.int(2)? })
-    })
+    let sql = "SELECT finding, log_index, at, mark, release FROM sighting WHERE scope = ?1";
+    tx.query(sql, &[scope.into()], |r| Sighting::map(r, 0))
 }
 
 /// A scope sees a finding.
@@ -167,9 +191,17 @@ pub fn sightings(tx: &Tx<'_>, scope: i64) -> Result<Vec<Sighting>> {
 /// When the database fails.
 pub fn sight(tx: &Tx<'_>, scope: i64, sighting: Sighting) -> Result<()> {
     tx.exec(
-        "INSERT INTO sighting (scope, finding, log_index, release) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (scope, finding) DO UPDATE SET log_index = excluded.log_index, release = excluded.release",
-        &[scope.into(), sighting.finding.into(), sighting.log_index.into(), sighting.release.into()],
+        "INSERT INTO sighting (scope, finding, log_index, at, mark, release) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (scope, finding) DO UPDATE SET log_index = excluded.log_index, at = excluded.at,
+            mark = excluded.mark, release = excluded.release",
+        &[
+            scope.into(),
+            sighting.saw.finding.into(),
+            sighting.log_index.into(),
+            sighting.at.as_micros().into(),
+            i64::from(sighting.saw.mark()).into(),
+            sighting.release.into(),
+        ],
     )?;
     Ok(())
 }
@@ -189,20 +221,28 @@ pub fn lose_sight(tx: &Tx<'_>, scope: i64, finding: i64) -> Result<bool> {
 /// When the database fails.
 pub fn seen_by(tx: &Tx<'_>, finding: i64) -> Result<Vec<(String, Sighting)>> {
     tx.query(
-        "SELECT c.name, s.finding, s.log_index, s.release FROM sighting s JOIN scan_scope c ON c.seq = s.scope
-         WHERE s.finding = ?1 ORDER BY c.name",
+        "SELECT c.name, s.finding, s.log_index, s.at, s.mark, s.release FROM sighting s
+         JOIN scan_scope c ON c.seq = s.scope WHERE s.finding = ?1 ORDER BY c.name",
         &[finding.into()],
-        |r| Ok((r.text(0)?, Sighting { finding: r.int(1)?, log_index: r.uint(2)?, release: r.int(3)? })),
+        |r| Ok((r.text(0)?, Sighting::map(r, 1)?)),
     )
 }
 
-/// Whether a complete scan of the scope came after an entry.
+/// Whether a complete scan of the scope was made after another.
 ///
 /// # Errors
 /// When the database fails.
-pub fn complete_after(tx: &Tx<'_>, scope: i64, log_index: u64) -> Result<bool> {
-    let sql = "SELECT 1 FROM scan WHERE scope = ?1 AND complete = 1 AND log_index > ?2 LIMIT 1";
-    Ok(tx.first(sql, &[scope.into(), log_index.into()], |r| r.int(0))?.is_some())
+pub fn complete_after(tx: &Tx<'_>, scope: i64, (at, log_index): (Time, u64)) -> Result<bool> {
+    let sql = "SELECT 1 FROM scan WHERE scope = ?1 AND complete = 1 AND (at, log_index) > (?2, ?3) LIMIT 1";
+    Ok(tx.first(sql, &[scope.into(), at.as_micros().into(), log_index.into()], |r| r.int(0))?.is_some())
+}
+
+/// When a scan was made; nothing where it is none.
+///
+/// # Errors
+/// When the database fails.
+pub fn made(tx: &Tx<'_>, log_index: u64) -> Result<Option<Time>> {
+    tx.first("SELECT at FROM scan WHERE log_index = ?1", &[log_index.into()], |r| Ok(Time::from_micros(r.int(0)?)))
 }
 
 #[cfg(test)]

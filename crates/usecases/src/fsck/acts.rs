@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::Time;
+use certrail_domain::{FindingDecision, FindingId, Time};
 use certrail_ledger::{dsse::Envelope, hex, life::Life};
 use certrail_store::{
     StoreError,
     tables::{
         audit::{self, Table},
-        criteria, decisions, dossiers,
+        criteria, decisions, dossiers, finding_decisions, findings,
         log::Act,
         people, products, releases,
         signals::StoredSignal,
@@ -136,17 +136,24 @@ impl Told {
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
             "sign-in-link" => {}
             crate::track::MOVED => self.findings.moved(check, index, &doc),
-            crate::decide_finding::ENDED => self.findings.ended(act, &doc),
+            crate::decide_finding::ENDED => self.findings.ended(check, act, &doc),
             "finding-triaged" | "finding-in_remediation" => {
                 self.count(Table::FindingTriage, 1);
                 let kept = audit::state(check.tx, Table::FindingTriage, index)?;
                 let same = kept.is_some_and(|s| s.document == act.document && s.release == doc["product"]);
+                let key = FindingId::key_in(&text("finding")).unwrap_or_default();
+                let row = findings::standing(check.tx, &key)?.map(|s| s.seq);
+                let same = same && row.is_some() && finding_decisions::triaged_by(check.tx, index)? == row;
                 differs(check, same, Table::FindingTriage.name(), index);
                 self.findings.triaged(index, &act.document);
             }
             other if other.starts_with(crate::decide_finding::DECISION) => {
                 self.state(check, Table::FindingDecision, act, text("id"), &text("product"))?;
-                self.findings.decided(act);
+                let decision = serde_json::from_str::<FindingDecision>(&act.document);
+                let found =
+                    decision.is_ok_and(|d| finding_decisions::is_found_as(check.tx, &d, index).unwrap_or(false));
+                differs(check, found, Table::FindingDecision.name(), index);
+                self.findings.decided(check, act);
             }
             other => check.report.fault(format!("Entry {index} tells of `{other}`, which this version does not know.")),
         }

@@ -1,10 +1,10 @@
 //! Findings, lived through again: every report is read again, and every step that the log tells is taken again. What
-//! comes out is compared with what is kept. Which scope of scans still sees a finding is not compared.
+//! comes out is compared with what is kept. Who still sees a finding is compared with what those scans saw.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use certrail_domain::{
-    Facts, FindingDecision, FindingId, FindingState, Product, Reach, Time,
+    Facts, FindingDecision, FindingId, FindingState, Interval, Product, Reach, Time,
     facts::{Alert, BandPolicy, Level, Scan, ScanKind},
 };
 use certrail_formats::{Format, Hints};
@@ -14,9 +14,9 @@ use certrail_store::{
     tables::{
         audit::Table,
         finding_decisions::Triage,
-        findings::{self, Shelf},
+        findings::{self, Grade, Shelf},
         log::Act,
-        products, scans,
+        products, releases, scans,
         signals::StoredSignal,
     },
 };
@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::Check;
 use crate::{
     add_evidence::READERS,
-    track::{Dues, Gathered, Prepared, key, seen_by_alert},
+    track::{self, Dues, Gathered, Prepared, Running, key, seen_by_alert},
 };
 
 type Key = [u8; 16];
@@ -36,16 +36,20 @@ struct Lived {
     product: String,
     kind: ScanKind,
     name: [u8; 32],
-    document: [u8; 32],
+    /// What it looked like, each once.
+    documents: Vec<[u8; 32]>,
     state: FindingState,
-    level: Level,
-    exploited: bool,
-    suppressed: bool,
+    /// What any scan or alert said of it: one of these it is, once nobody sees it any longer.
+    said: Vec<Grade>,
+    /// An alert of a forge: nothing sights it, its last event tells.
+    alert: bool,
     first: (u64, Time),
     /// Since which entry, and from when on.
     clock: (u64, Time),
     until: Option<Time>,
-    steps: Vec<(u64, FindingState)>,
+    steps: Vec<(u64, FindingState, Time)>,
+    /// The scan that no longer saw it.
+    fixed_by: u64,
     last_at: Option<Time>,
 }
 
@@ -63,6 +67,8 @@ pub(super) struct Findings {
     alerts: HashMap<u64, Alert>,
     /// Reports read by readers of another version: what they gave is not known here.
     of_other_readers: u64,
+    /// The rows of the findings they told of.
+    not_compared: HashSet<i64>,
 }
 
 impl Findings {
@@ -129,8 +135,11 @@ impl Findings {
                     .fault(format!("The report of entry {index} does not give the findings that were told of it."));
             }
             self.of_other_readers += 1;
+            self.not_compared.extend(row.found.iter().map(|s| s.finding));
             return Ok(());
         };
+        let future = signal.signal.occurred_at.is_some_and(|at| at > signal.received.plus(Interval::SERVER));
+        let prepared = Prepared { complete: prepared.complete && !future, ..prepared };
         let at = prepared.at.filter(|at| *at <= signal.received).unwrap_or(signal.received);
         self.made.insert(index, at);
         let scope = scans::scope_named(check.tx, row.scope)?;
@@ -166,11 +175,9 @@ impl Findings {
         at: Time,
     ) -> Result<Option<i64>, StoreError> {
         let document = sha256(ready.document.as_bytes());
+        let grade = Grade { level: ready.level, exploited: ready.seen.is_exploited(), suppressed: ready.suppressed };
         if let Some(lived) = self.by_key.get_mut(&ready.key) {
-            lived.level = ready.level;
-            lived.exploited = ready.seen.is_exploited();
-            lived.suppressed = ready.suppressed;
-            lived.document = document;
+            lived.looks_like(grade, document);
             return Ok(Some(lived.seq));
         }
         let Some(kept) = findings::standing(check.tx, &ready.key)? else {
@@ -182,15 +189,15 @@ impl Findings {
             product: prepared.product.clone(),
             kind: prepared.kind,
             name: sha256(ready.seen.name().as_bytes()),
-            document,
+            documents: vec![document],
             state: FindingState::Detected,
-            level: ready.level,
-            exploited: ready.seen.is_exploited(),
-            suppressed: ready.suppressed,
+            said: vec![grade],
+            alert: false,
             first: (index, at),
             clock: (index, at),
             until: None,
             steps: Vec::new(),
+            fixed_by: 0,
             last_at: None,
         };
         self.by_key.insert(ready.key, lived);
@@ -208,10 +215,10 @@ impl Findings {
         let seen = seen_by_alert(alert);
         let key = key(product, &seen.fingerprint);
         let document = sha256(findings::document(&seen)?.as_bytes());
+        let grade = Grade { level: seen.level, exploited: false, suppressed: false };
         if let Some(lived) = self.by_key.get_mut(&key) {
             if lived.last_at.is_none_or(|last| last <= at) {
-                lived.level = seen.level;
-                lived.document = document;
+                (lived.said, lived.documents) = (vec![grade], vec![document]);
             }
             return Ok(());
         }
@@ -228,15 +235,15 @@ impl Findings {
             product: product.to_owned(),
             kind: alert.source.kind(),
             name: sha256(seen.name().as_bytes()),
-            document,
+            documents: vec![document],
             state: FindingState::Detected,
-            level: seen.level,
-            exploited: false,
-            suppressed: false,
+            said: vec![grade],
+            alert: true,
             first: (index, from),
             clock: (index, from),
             until: None,
             steps: Vec::new(),
+            fixed_by: 0,
             last_at: None,
         };
         self.by_key.insert(key, lived);
@@ -260,7 +267,8 @@ impl Findings {
                     check.report.fault(format!("The alert of entry {scan} cannot be compared: {e}."));
                 }
                 let Some(lived) = self.by_key.get_mut(&key) else {
-                    if self.of_other_readers == 0 {
+                    let kept = findings::standing(check.tx, &key).ok().flatten().map(|s| s.seq);
+                    if !kept.is_some_and(|seq| self.not_compared.contains(&seq)) {
                         check
                             .report
                             .fault(format!("Entry {index} moves {}, which nothing told of.", FindingId::of_key(&key)));
@@ -269,16 +277,19 @@ impl Findings {
                 };
                 lived.state = to;
                 lived.until = None;
-                lived.steps.push((index, to));
+                lived.steps.push((index, to, received(at)));
                 lived.last_at = at;
+                if to == FindingState::Fixed {
+                    lived.fixed_by = scan;
+                }
                 if to == FindingState::Reopened {
                     lived.clock = (index, received(at));
                 }
             }
         }
         let now = self.received(check, index);
-        for key in keys(&doc["covered"]) {
-            self.stand(&key, index, now);
+        for key in keys(&doc["covered"]).into_iter().chain(keys(&doc["graver"])) {
+            self.stand(check, &key, index, now);
         }
     }
 
@@ -295,12 +306,12 @@ impl Findings {
         };
         lived.state = told.to;
         lived.until = None;
-        lived.steps.push((index, told.to));
+        lived.steps.push((index, told.to, told.at));
         lived.last_at = Some(told.at);
     }
 
     /// A decision was asked for, approved or ended.
-    pub(super) fn decided(&mut self, act: &Act) {
+    pub(super) fn decided(&mut self, check: &Check<'_>, act: &Act) {
         let Ok(decision) = serde_json::from_str::<FindingDecision>(&act.document) else { return };
         self.decisions.retain(|d| d.id != decision.id);
         let names: Vec<String> = match decision.reach {
@@ -311,26 +322,36 @@ impl Findings {
         let fingerprint = decision.fingerprint.clone();
         self.decisions.push(decision);
         for name in names.iter().filter(|_| !asked) {
-            self.stand(&key(name, &fingerprint), act.log_index, Time::from_micros(act.received));
+            self.stand(check, &key(name, &fingerprint), act.log_index, Time::from_micros(act.received));
         }
     }
 
     /// Decisions that findings rested on have ended.
-    pub(super) fn ended(&mut self, act: &Act, doc: &Value) {
+    pub(super) fn ended(&mut self, check: &Check<'_>, act: &Act, doc: &Value) {
         for key in keys(&doc["ended"]) {
-            self.stand(&key, act.log_index, Time::from_micros(act.received));
+            self.stand(check, &key, act.log_index, Time::from_micros(act.received));
         }
     }
 
     /// Where the decisions in force put a finding.
-    fn stand(&mut self, of: &Key, index: u64, now: Time) {
+    fn stand(&mut self, check: &Check<'_>, of: &Key, index: u64, now: Time) {
         let Some(lived) = self.by_key.get_mut(of).filter(|f| f.state != FindingState::Fixed) else { return };
+        // How grave it was then follows from who saw it then, which is not lived through again. Where that matters, what is
+        // kept is taken for it; a decision that covers none of what was ever said of it never holds.
+        let covers = |d: &FindingDecision| {
+            let on = lived.said.iter().filter(|g| d.covers(g.level, g.exploited)).count();
+            on == lived.said.len()
+                || on > 0
+                    && findings::moves(check.tx, lived.seq)
+                        .is_ok_and(|all| all.iter().any(|m| m.entry == index && m.to == d.claim.state()))
+        };
         let holds = self
             .decisions
             .iter()
             .filter(|d| d.in_force(now) && d.reach.is_whole())
             .filter(|d| d.product == lived.product || matches!(d.reach, Reach::Everywhere { .. }))
             .filter(|d| key(&lived.product, &d.fingerprint) == *of)
+            .filter(|d| covers(d))
             .max_by_key(|d| d.expires_at);
         let (to, until) = match holds {
             Some(decision) => (decision.claim.state(), Some(decision.expires_at)),
@@ -339,7 +360,7 @@ impl Findings {
         };
         if (lived.state, lived.until) != (to, until) {
             (lived.state, lived.until) = (to, until);
-            lived.steps.push((index, to));
+            lived.steps.push((index, to, now));
             lived.last_at = Some(now);
         }
     }
@@ -348,10 +369,10 @@ impl Findings {
     pub(super) fn finish(&self, check: &mut Check<'_>) -> Result<(), StoreError> {
         if self.of_other_readers > 0 {
             check.report.notes.push(format!(
-                "{} reports were read by readers of another version; their findings were not compared.",
-                self.of_other_readers
+                "{} reports were read by readers of another version; {} findings that they told of were not compared.",
+                self.of_other_readers,
+                self.not_compared.len()
             ));
-            return Ok(());
         }
         let mut dues = BTreeMap::new();
         for name in self.products.keys() {
@@ -361,9 +382,9 @@ impl Findings {
         }
         let mut in_order: Vec<(&Key, &Lived)> = self.by_key.iter().collect();
         in_order.sort_by_key(|(_, f)| f.seq);
-        for (key, lived) in in_order {
+        for (key, lived) in in_order.into_iter().filter(|(_, f)| !self.not_compared.contains(&f.seq)) {
             let due = dues.get(lived.product.as_str());
-            if !lived.is_kept(check, due)? {
+            if !lived.is_kept(check, due)? || !lived.is_seen_as_told(check)? {
                 let id = FindingId::of_key(key);
                 check.report.fault(format!("The finding {id} is not kept as the log tells it."));
             }
@@ -373,26 +394,71 @@ impl Findings {
 }
 
 impl Lived {
+    /// Another scan tells of it.
+    fn looks_like(&mut self, grade: Grade, document: [u8; 32]) {
+        if !self.said.contains(&grade) {
+            self.said.push(grade);
+        }
+        if !self.documents.contains(&document) {
+            self.documents.push(document);
+        }
+    }
+
     fn is_kept(&self, check: &Check<'_>, dues: Option<&Dues>) -> Result<bool, StoreError> {
         let tx = check.tx;
         let Some(kept) = findings::by_seq(tx, self.seq)? else { return Ok(false) };
         let f = &kept.finding;
         let known = findings::known_at(tx, self.seq, i64::MAX as u64)?;
         let standing = findings::standing_of(tx, self.seq)?;
-        let due = dues.and_then(|d| d.due(self.seq, self.level, self.exploited, self.clock.1));
-        let mut steps: Vec<(u64, FindingState)> =
-            findings::moves(tx, self.seq)?.iter().map(|m| (m.entry, m.to)).collect();
+        let shelf = findings::shelf(tx, self.seq)?;
+        // Graded by who sees it; where nobody does, as it was when somebody did.
+        let graded = match track::graded(tx, self.seq)? {
+            Some(grade) if !self.alert => vec![grade],
+            _ => self.said.clone(),
+        };
+        let graded = graded.iter().any(|g| {
+            (g.level, g.exploited) == (f.level, standing.exploited)
+                && shelf == Some((Shelf::of(self.state, g.suppressed), self.clock.0))
+        });
+        let running = Running { seq: self.seq, level: f.level, exploited: standing.exploited, from: self.clock.1 };
+        let due = dues.map(|d| d.due(tx, running)).transpose()?.flatten();
+        let mut steps: Vec<(u64, FindingState, Time)> =
+            findings::moves(tx, self.seq)?.iter().map(|m| (m.entry, m.to, m.at)).collect();
         let mut lived = self.steps.clone();
         steps.sort_unstable();
         lived.sort_unstable();
-        Ok((f.product.as_str(), f.kind, f.state, f.level) == (self.product.as_str(), self.kind, self.state, self.level)
+        Ok(graded
+            && (f.product.as_str(), f.kind, f.state) == (self.product.as_str(), self.kind, self.state)
             && (f.first_entry, f.first_seen, f.clock_from) == (self.first.0, self.first.1, self.clock.1)
             && (f.due, f.until) == (due, self.until)
-            && standing.exploited == self.exploited
             && sha256(known.name.as_bytes()) == self.name
-            && sha256(findings::document(&f.seen)?.as_bytes()) == self.document
-            && findings::shelf(tx, self.seq)? == Some((Shelf::of(self.state, self.suppressed), self.clock.0))
+            && self.documents.contains(&sha256(findings::document(&f.seen)?.as_bytes()))
             && steps == lived)
+    }
+
+    /// Who sees it saw it, and what nobody sees is fixed.
+    fn is_seen_as_told(&self, check: &Check<'_>) -> Result<bool, StoreError> {
+        let tx = check.tx;
+        let own = |release: i64| -> Result<bool, StoreError> {
+            Ok(release == 0 || releases::by_seq(tx, release)?.is_some_and(|r| r.release.product == self.product))
+        };
+        let sightings = scans::seen_by(tx, self.seq)?;
+        for (scope, sighting) in &sightings {
+            let Some(scan) = scans::scan(tx, sighting.log_index)? else { return Ok(false) };
+            let named = scans::scope_named(tx, scan.scope)?.map(|(_, name)| name);
+            let seen =
+                scan.found.binary_search_by_key(&self.seq, |s| s.finding).is_ok_and(|i| scan.found[i] == sighting.saw);
+            if !(seen && scan.at == sighting.at && named.as_deref() == Some(scope) && own(sighting.release)?) {
+                return Ok(false);
+            }
+        }
+        let fix = findings::standing_of(tx, self.seq)?.fix;
+        if self.alert {
+            return Ok(sightings.is_empty() && fix.scan == 0 && fix.release == 0);
+        }
+        Ok((self.state == FindingState::Fixed || !sightings.is_empty())
+            && fix.scan == self.fixed_by
+            && own(fix.release)?)
     }
 }
 

@@ -5,14 +5,14 @@ use certrail_domain::{
     facts::{Alert, FindingSeen, Level, Severity},
 };
 use certrail_store::tables::{
-    findings::{self, SeenAgain},
+    findings::{self, Grade},
     products,
     releases::StoredRelease,
     scans::StoredScan,
 };
 
 use super::{
-    Dues,
+    Dues, Running,
     apply::{Steps, tell},
     key,
 };
@@ -63,9 +63,10 @@ fn one(
             if findings::moves(batch.tx, standing.seq)?.last().is_some_and(|last| last.at > at) {
                 return Ok(());
             }
-            let due = dues.due(standing.seq, seen.level, false, standing.clock_from);
-            let again = SeenAgain { level: seen.level, exploited: false, suppressed: false, due, document: &document };
-            findings::see_again(batch.tx, &standing, again)?;
+            let running = Running { level: seen.level, exploited: false, ..Running::of(&standing) };
+            let grade = Grade { level: seen.level, exploited: false, suppressed: false };
+            findings::grade(batch.tx, &standing, grade, dues.due(batch.tx, running)?)?;
+            findings::describe(batch.tx, standing.seq, &document)?;
             let step = (standing.seq, FindingId::of_key(&key));
             match (there, standing.state == FindingState::Fixed) {
                 (true, true) => steps.reopened.push(step),
@@ -85,7 +86,7 @@ fn one(
                 first_seen: from,
                 first_entry: entry,
                 clock_from: from,
-                due: dues.due(seq, seen.level, false, from),
+                due: dues.due_new(Running { seq, level: seen.level, exploited: false, from }),
                 until: None,
                 seen,
             };

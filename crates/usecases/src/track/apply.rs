@@ -5,13 +5,13 @@ use std::{
     collections::{BTreeSet, HashMap},
 };
 
-use certrail_domain::{Facts, Finding, FindingId, FindingState, Release, ReleaseState, version_cmp};
+use certrail_domain::{Facts, Finding, FindingId, FindingState, Release, ReleaseState, Time, version_cmp};
 use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
         bindings,
-        findings::{self, Fix, SeenAgain},
+        findings::{self, Fix, Grade},
         releases::{self, StoredRelease},
         scans::{self, Saw, Sighting, StoredScan},
         signals,
@@ -19,7 +19,7 @@ use certrail_store::{
 };
 use serde::Serialize;
 
-use super::{AlertEvent, Covering, Dues, Prepared, alert, stand};
+use super::{AlertEvent, Covering, Dues, Prepared, Running, alert, stand};
 use crate::engine::{Batch, Fault};
 
 /// The entry that tells what a scan moved.
@@ -39,6 +39,9 @@ struct Moved {
     /// Those of the detected and reopened that a decision in force covers at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     covered: Vec<FindingId>,
+    /// Those that were accepted and became graver than what was accepted may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    graver: Vec<FindingId>,
 }
 
 /// Steps that wait for the entry that tells them: row, id and, for new ones, nothing else.
@@ -47,11 +50,12 @@ pub(super) struct Steps {
     pub(super) detected: Vec<(i64, FindingId)>,
     pub(super) reopened: Vec<(i64, FindingId)>,
     pub(super) fixed: Vec<(i64, FindingId)>,
+    pub(super) graver: Vec<(i64, FindingId)>,
 }
 
 impl Steps {
     fn is_empty(&self) -> bool {
-        self.detected.is_empty() && self.reopened.is_empty() && self.fixed.is_empty()
+        [&self.detected, &self.reopened, &self.fixed, &self.graver].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -68,14 +72,13 @@ pub(crate) fn arrived(
     let dues = Dues::of(batch.tx, batch.criteria, &prepared.product, entry)?;
     let mut steps = Steps::default();
     let mut found = Vec::with_capacity(prepared.list.len());
+    let mut documents = HashMap::new();
     let mut next = findings::last_seq(batch.tx)?;
     for ready in &prepared.list {
+        let (level, exploited) = (ready.level, ready.seen.is_exploited());
         let seq = match findings::standing(batch.tx, &ready.key)? {
             Some(standing) => {
-                let (level, exploited, suppressed) = (ready.level, ready.seen.is_exploited(), ready.suppressed);
-                let due = dues.due(standing.seq, level, exploited, standing.clock_from);
-                let seen = SeenAgain { level, exploited, suppressed, due, document: &ready.document };
-                findings::see_again(batch.tx, &standing, seen)?;
+                documents.insert(standing.seq, ready.document.as_str());
                 standing.seq
             }
             None => {
@@ -85,11 +88,11 @@ pub(crate) fn arrived(
                     product: prepared.product.clone(),
                     kind: prepared.kind,
                     state: FindingState::Detected,
-                    level: ready.level,
+                    level,
                     first_seen: at,
                     first_entry: entry,
                     clock_from: at,
-                    due: dues.due(next, ready.level, ready.seen.is_exploited(), at),
+                    due: dues.due_new(Running { seq: next, level, exploited, from: at }),
                     until: None,
                     seen: ready.seen.clone(),
                 };
@@ -98,12 +101,12 @@ pub(crate) fn arrived(
                 next
             }
         };
-        let exploited = ready.seen.is_exploited();
-        found.push(Saw { finding: seq, level: ready.level, exploited, suppressed: ready.suppressed });
+        found.push(Saw { finding: seq, level, exploited, suppressed: ready.suppressed });
     }
     let scan = StoredScan { log_index: entry, scope, complete: prepared.complete, at, found };
     scans::insert_scan(batch.tx, &scan)?;
-    follow(batch, &scan, newest.as_ref(), &mut steps)?;
+    let follow = Follow { scan: &scan, release: newest.as_ref(), dues: &dues, documents: &documents };
+    follow.run(batch, &mut steps)?;
     tell(batch, &scan, &prepared.product, &prepared.scope, bound, steps)
 }
 
@@ -126,7 +129,9 @@ pub(crate) fn bound_again(batch: &mut Batch<'_>, entry: u64) -> Result<(), Fault
     let Some((product, scope)) = scans::scope_named(batch.tx, scan.scope)? else { return Ok(()) };
     let mut steps = Steps::default();
     let newest = newest(&bound, &product);
-    follow(batch, &scan, newest.as_ref(), &mut steps)?;
+    let dues = Dues::of(batch.tx, batch.criteria, &product, batch.next_index())?;
+    let follow = Follow { scan: &scan, release: newest.as_ref(), dues: &dues, documents: &HashMap::new() };
+    follow.run(batch, &mut steps)?;
     tell(batch, &scan, &product, &scope, &bound, steps)
 }
 
@@ -167,59 +172,119 @@ impl Releases {
     }
 }
 
-/// Sights what a scan saw, reopens what was fixed, and closes what it no longer sees.
-fn follow(
-    batch: &mut Batch<'_>,
-    scan: &StoredScan,
-    release: Option<&StoredRelease>,
-    steps: &mut Steps,
-) -> Result<(), Fault> {
-    let before: HashMap<i64, Sighting> =
-        scans::sightings(batch.tx, scan.scope)?.into_iter().map(|s| (s.finding, s)).collect();
-    let mut known = Releases::default();
-    // A scan that becomes known late says nothing that a later one of its scope did not see.
-    let late = scans::complete_after(batch.tx, scan.scope, scan.log_index)?;
-    let seen: BTreeSet<i64> = scan.found.iter().map(|s| s.finding).collect();
-    for finding in &seen {
-        let seq = release.map_or(0, |r| r.seq);
-        let stands = match (before.get(finding), release) {
-            (Some(sighting), Some(release)) => known.may_speak(batch.tx, release, sighting.release)?,
-            // A scan that belongs to no release adds nothing to a sighting that does.
-            (Some(sighting), None) => sighting.release == 0,
-            (None, _) => !late,
-        };
-        if stands && before.get(finding).is_none_or(|s| s.log_index < scan.log_index || s.release != seq) {
-            let log_index = scan.log_index.max(before.get(finding).map_or(0, |s| s.log_index));
-            scans::sight(batch.tx, scan.scope, Sighting { finding: *finding, log_index, release: seq })?;
+/// What a scan says, and about which release.
+struct Follow<'a> {
+    scan: &'a StoredScan,
+    release: Option<&'a StoredRelease>,
+    dues: &'a Dues,
+    /// What findings that were known look like to this scan.
+    documents: &'a HashMap<i64, &'a str>,
+}
+
+impl Follow<'_> {
+    /// Sights what the scan saw, reopens what was fixed, and closes what it no longer sees. Scans are in the order in which
+    /// they were made, whatever the order in which they arrive.
+    fn run(&self, batch: &mut Batch<'_>, steps: &mut Steps) -> Result<(), Fault> {
+        let Self { scan, release, .. } = *self;
+        let before: HashMap<i64, Sighting> =
+            scans::sightings(batch.tx, scan.scope)?.into_iter().map(|s| (s.saw.finding, s)).collect();
+        let mut known = Releases::default();
+        let new: BTreeSet<i64> = steps.detected.iter().map(|(seq, _)| *seq).collect();
+        // A scan that becomes known late says nothing that a later one of its scope did not see.
+        let late = scans::complete_after(batch.tx, scan.scope, (scan.at, scan.log_index))?;
+        let seen: BTreeSet<i64> = scan.found.iter().map(|s| s.finding).collect();
+        for saw in &scan.found {
+            let reopens = !new.contains(&saw.finding) && self.reopens(batch, &mut known, saw.finding)?;
+            if reopens {
+                steps.reopened.push((saw.finding, findings::id(batch.tx, saw.finding)?));
+            }
+            let stands = match (before.get(&saw.finding), release) {
+                (Some(sighting), Some(release)) => known.may_speak(batch.tx, release, sighting.release)?,
+                // A scan that belongs to no release adds nothing to a sighting that does.
+                (Some(sighting), None) => sighting.release == 0,
+                (None, _) => reopens || !late || new.contains(&saw.finding),
+            };
+            if stands {
+                self.sight(batch, *saw, before.get(&saw.finding))?;
+                if !new.contains(&saw.finding) && self.grade(batch, saw.finding)? {
+                    steps.graver.push((saw.finding, findings::id(batch.tx, saw.finding)?));
+                }
+            }
         }
-        if let Some(release) = release
-            && let standing = findings::standing_of(batch.tx, *finding)?
-            && standing.state == FindingState::Fixed
-            && standing.fix.scan < scan.log_index
-            && known.may_speak(batch.tx, release, standing.fix.release)?
-        {
-            let id = findings::id(batch.tx, *finding)?;
-            steps.reopened.push((*finding, id));
+        // Only a complete scan of a release closes, and never what a later scan or release still shows.
+        let Some(release) = release.filter(|_| scan.complete) else { return Ok(()) };
+        for (finding, sighting) in before {
+            if seen.contains(&finding) || (sighting.at, sighting.log_index) > (scan.at, scan.log_index) {
+                continue;
+            }
+            if !known.may_speak(batch.tx, release, sighting.release)? {
+                continue;
+            }
+            let others = scans::lose_sight(batch.tx, scan.scope, finding)?;
+            if others {
+                self.grade(batch, finding)?;
+            } else if findings::standing_of(batch.tx, finding)?.state != FindingState::Fixed {
+                findings::fixed(batch.tx, finding, Fix { release: release.seq, scan: scan.log_index })?;
+                steps.fixed.push((finding, findings::id(batch.tx, finding)?));
+            }
+        }
+        steps.fixed.sort();
+        Ok(())
+    }
+
+    /// Whether it shows that something which was fixed is there again.
+    fn reopens(&self, batch: &Batch<'_>, known: &mut Releases, finding: i64) -> Result<bool, StoreError> {
+        let Some(release) = self.release else { return Ok(false) };
+        let standing = findings::standing_of(batch.tx, finding)?;
+        if standing.state != FindingState::Fixed {
+            return Ok(false);
+        }
+        let fixed_at = scans::made(batch.tx, standing.fix.scan)?.unwrap_or(Time::from_micros(i64::MIN));
+        Ok((fixed_at, standing.fix.scan) < (self.scan.at, self.scan.log_index)
+            && known.may_speak(batch.tx, release, standing.fix.release)?)
+    }
+
+    /// The scope sees it: as the newest scan of it says, in the newest release.
+    fn sight(&self, batch: &Batch<'_>, saw: Saw, before: Option<&Sighting>) -> Result<(), StoreError> {
+        let release = self.release.map_or(0, |r| r.seq);
+        let scan = self.scan;
+        let own = Sighting { saw, log_index: scan.log_index, at: scan.at, release };
+        let newer = before.filter(|b| (b.at, b.log_index) > (scan.at, scan.log_index));
+        let sighting = newer.map_or(own, |newer| Sighting { release, ..*newer });
+        if before == Some(&sighting) {
+            return Ok(());
+        }
+        scans::sight(batch.tx, scan.scope, sighting)?;
+        match self.documents.get(&saw.finding).filter(|_| newer.is_none()) {
+            Some(document) => findings::describe(batch.tx, saw.finding, document),
+            None => Ok(()),
         }
     }
-    // Only a complete scan of a release closes, and never what a later scan or release still shows.
-    let Some(release) = release.filter(|_| scan.complete) else { return Ok(()) };
-    for (finding, sighting) in before {
-        if seen.contains(&finding) || sighting.log_index > scan.log_index {
-            continue;
-        }
-        if !known.may_speak(batch.tx, release, sighting.release)? {
-            continue;
-        }
-        let others = scans::lose_sight(batch.tx, scan.scope, finding)?;
-        if !others && findings::standing_of(batch.tx, finding)?.state != FindingState::Fixed {
-            findings::fixed(batch.tx, finding, Fix { release: release.seq, scan: scan.log_index })?;
-            let id = findings::id(batch.tx, finding)?;
-            steps.fixed.push((finding, id));
-        }
+
+    /// The gravest of all who see it counts. Tells whether it was decided on and is graver now.
+    fn grade(&self, batch: &Batch<'_>, finding: i64) -> Result<bool, StoreError> {
+        let standing = findings::standing_of(batch.tx, finding)?;
+        let Some(grade) = graded(batch.tx, finding)? else { return Ok(false) };
+        let running = Running { level: grade.level, exploited: grade.exploited, ..Running::of(&standing) };
+        findings::grade(batch.tx, &standing, grade, self.dues.due(batch.tx, running)?)?;
+        let graver = grade.level > standing.level || grade.exploited && !standing.exploited;
+        Ok(graver && !standing.state.is_open() && standing.state != FindingState::Fixed)
     }
-    steps.fixed.sort();
-    Ok(())
+}
+
+/// How grave a finding is by all who see it; nothing where nobody does.
+pub(crate) fn graded(tx: &Tx<'_>, finding: i64) -> Result<Option<Grade>, StoreError> {
+    let seen = scans::seen_by(tx, finding)?;
+    let said = seen.into_iter().map(|(_, s)| Grade {
+        level: s.saw.level,
+        exploited: s.saw.exploited,
+        suppressed: s.saw.suppressed,
+    });
+    Ok(said.reduce(|a, b| Grade {
+        level: a.level.max(b.level),
+        exploited: a.exploited || b.exploited,
+        suppressed: a.suppressed && b.suppressed,
+    }))
 }
 
 /// One entry that tells what moved, and the steps in the lives of the findings.
@@ -251,6 +316,7 @@ pub(super) fn tell(
         reopened: ids(&steps.reopened),
         fixed: ids(&steps.fixed),
         covered: ids(&covered),
+        graver: ids(&steps.graver),
     };
     let marks: Vec<[u8; 16]> = bound.iter().map(|s| label(&s.label_key, s.release.id.as_str())).collect();
     let entry = batch.control(MOVED, "certrail", &marks, &moved)?;
@@ -263,12 +329,12 @@ pub(super) fn tell(
         findings::move_to(batch.tx, seq, FindingState::Reopened, entry, scan.at, None)?;
         findings::restart(batch.tx, seq, entry, scan.at)?;
         let standing = findings::standing_of(batch.tx, seq)?;
-        findings::set_due(batch.tx, seq, dues.due_of(&standing))?;
+        findings::set_due(batch.tx, seq, dues.due(batch.tx, Running::of(&standing))?)?;
     }
     for (seq, _) in steps.fixed {
         findings::move_to(batch.tx, seq, FindingState::Fixed, entry, scan.at, None)?;
     }
-    for (seq, _) in covered {
+    for (seq, _) in covered.into_iter().chain(steps.graver) {
         stand(batch, seq, entry)?;
     }
     Ok(())

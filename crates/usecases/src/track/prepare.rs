@@ -39,6 +39,9 @@ impl Gathered {
             Some(&at) => {
                 let known = &mut self.seen[at];
                 known.level = known.level.max(seen.level);
+                if seen.is_exploited() {
+                    known.severity.known_exploited = Some(true);
+                }
                 // Left out at one place and not at another: it is there.
                 if seen.suppressed.is_none() {
                     known.suppressed = None;
@@ -67,7 +70,7 @@ impl Gathered {
             list.push(Ready {
                 key: key(product, &seen.fingerprint),
                 level: seen.level,
-                suppressed: seen.suppressed.is_some(),
+                suppressed: seen.is_left_out(),
                 document: findings::document(&seen)?,
                 seen,
             });
@@ -75,7 +78,7 @@ impl Gathered {
         Ok(Prepared {
             product: product.to_owned(),
             kind: scan.scan,
-            scope: scope(scan, source),
+            scope: scan.answers_for(source),
             complete: scan.doubt().is_none(),
             at: scan.finished_at,
             list,
@@ -111,36 +114,4 @@ pub(crate) fn key(product: &str, fingerprint: &str) -> [u8; 16] {
     let mut key = [0; 16];
     key.copy_from_slice(&digest[..16]);
     key
-}
-
-/// What answers for each other: kind, tool, sender, and what was scanned without tag or digest.
-fn scope(scan: &Scan, source: &str) -> String {
-    let target = scan.target.as_deref().unwrap_or_default();
-    let target = target.split_once('@').map_or(target, |(name, _)| name);
-    // A colon behind the last slash begins a tag; one before it is a port.
-    let folder = target.rfind('/').map_or(0, |i| i + 1);
-    let stem = target[folder..].find(':').map_or(target, |i| &target[..folder + i]);
-    format!("{}|{}|{source}|{stem}", scan.scan.name(), scan.tool.to_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scope_leaves_tags_and_digests_out() {
-        let of = |target: &str| {
-            let scan = Scan { target: Some(target.into()), ..Scan::new(ScanKind::Container, "Trivy".into()) };
-            scope(&scan, "ci:acme/pay")
-        };
-        let expected = "container|trivy|ci:acme/pay|registry.example.org:5000/acme/pay";
-        for target in [
-            "registry.example.org:5000/acme/pay:1.0",
-            "registry.example.org:5000/acme/pay@sha256:00",
-            "registry.example.org:5000/acme/pay",
-        ] {
-            assert_eq!(of(target), expected, "{target}");
-        }
-        assert_ne!(of("acme/pay"), of("acme/web"));
-    }
 }

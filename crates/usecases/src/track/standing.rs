@@ -56,10 +56,12 @@ pub(crate) fn stand(batch: &Batch<'_>, seq: i64, entry: u64) -> Result<(), Store
     }
     let key =
         FindingId::key_in(finding.id.as_str()).ok_or_else(|| StoreError::Damaged("the id of a finding".into()))?;
+    let exploited = findings::standing_of(batch.tx, seq)?.exploited;
     let decisions = finding_decisions::about(batch.tx, &key, &finding.seen.fingerprint)?;
     let holds = decisions
         .into_iter()
         .filter(|d: &FindingDecision| d.in_force(batch.now) && d.reach.is_whole())
+        .filter(|d| d.covers(finding.level, exploited))
         .max_by_key(|d| d.expires_at);
     let (to, until) = match holds {
         Some(decision) => (decision.claim.state(), Some(decision.expires_at)),

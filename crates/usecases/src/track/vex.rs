@@ -144,6 +144,8 @@ fn decision(
         fingerprint: finding.seen.fingerprint.clone(),
         claim: Claim::NotAffected,
         justification: Some(justification),
+        level: finding.level,
+        exploited: finding.seen.is_exploited(),
         // A statement is about what it was sent for.
         reach: match bound {
             [one] => Reach::Release { release: one.release.id.clone() },

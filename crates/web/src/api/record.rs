@@ -30,6 +30,7 @@ pub(crate) struct About {
     purpose: Option<String>,
     occurred_at: Option<Time>,
     database_date: Option<Time>,
+    scope: Option<String>,
     source: Option<String>,
 }
 
@@ -58,6 +59,7 @@ pub(crate) async fn evidence(
         purpose: about.purpose,
         occurred_at: about.occurred_at,
         database_date: about.database_date,
+        scope: about.scope,
         source: about.source,
     };
     let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes).await?;

@@ -26,7 +26,7 @@ use crate::{
         severity,
     },
 };
-use model::{Artifact, Invocation, Provenance, RunProperties, SarifResult, Tool};
+use model::{Artifact, AutomationDetails, Invocation, Provenance, RunProperties, SarifResult, Tool};
 use rules::Rules;
 
 pub(crate) static FORMAT: Definition = Definition {
@@ -164,6 +164,17 @@ impl<'de> Object<'de> for Run<'_, '_, 'de> {
                 self.report.scan.commit = self.report.scan.commit.take().or(revision);
                 self.report.subjects.extend(provenance.repository_uri.some().map(clip));
             })?,
+            "automationDetails" => {
+                let details: Maybe<AutomationDetails<'de>> = json::value(value)?;
+                // Up to the last slash it names the kind of run, behind it the run (§3.17.3).
+                let id =
+                    details.get().and_then(|d| d.id.some()).map(|id| id.rsplit_once('/').map_or(id, |(kind, _)| kind));
+                let known = self.report.scan.scope.take();
+                self.report.scan.scope = match (known, id.filter(|id| !id.is_empty())) {
+                    (Some(known), Some(id)) => Some(clip(&format!("{known} {id}"))),
+                    (known, id) => known.or_else(|| id.map(clip)),
+                };
+            }
             "taxonomies" => {
                 let n = json::count(value)?;
                 self.report.count("taxonomies", n);

@@ -176,6 +176,12 @@ pub(super) struct Artifact<'a> {
     pub(super) location: Maybe<ArtifactLocation<'a>>,
 }
 
+#[derive(Deserialize)]
+pub(super) struct AutomationDetails<'a> {
+    #[serde(borrow, default)]
+    pub(super) id: Text<'a>,
+}
+
 /// What a run changed about a rule (§3.51).
 #[derive(Deserialize)]
 pub(super) struct ConfigurationOverride<'a> {
