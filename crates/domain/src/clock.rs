@@ -54,7 +54,7 @@ pub struct Assessment {
 impl Assessment {
     /// What was known before, with what is said now in its place.
     #[must_use]
-    pub fn then(self, now: Self) -> Self {
+    pub fn then(self, now: &Self) -> Self {
         Self {
             exposed: now.exposed.or(self.exposed),
             automatable: now.automatable.or(self.automatable),

@@ -222,6 +222,9 @@ pub struct FindingDecision {
     /// When it was approved, rejected or revoked, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Time>,
+    /// Why it was approved, rejected or ended, where that was said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub decided_because: String,
     /// When it ends. Always set.
     pub expires_at: Time,
 }
@@ -308,6 +311,7 @@ mod tests {
             renewals: 0,
             requested_at: Time::from_micros(10),
             decided_at: Some(Time::from_micros(20)),
+            decided_because: String::new(),
             expires_at: Time::from_micros(30),
         }
     }

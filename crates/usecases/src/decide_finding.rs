@@ -95,16 +95,16 @@ pub(crate) fn find(tx: &Tx<'_>, id: &str) -> Result<findings::StoredFinding, Fau
     Ok(findings::by_key(tx, &key)?.ok_or_else(|| unknown(id))?)
 }
 
-/// Records that somebody looked at a finding or works on it, and what they know of it. Its clocks follow.
+/// Records that somebody looked at findings or works on them, and what they know of them: all or none. Their clocks follow.
 ///
 /// # Errors
 /// A role that may not, a finding that is fixed or decided, no reason, an assessment out of range.
-pub async fn triage_finding(
+pub async fn triage_findings(
     engine: &Arc<Engine>,
     caller: &Caller,
-    id: &str,
+    ids: Vec<String>,
     new: NewTriage,
-) -> Result<Finding, Problem> {
+) -> Result<Vec<Finding>, Problem> {
     allow(caller, Action::RequestException)?;
     if caller.person.is_none() {
         return Err(refuse("not-a-person", "A person has to say this, and this token belongs to nobody.", "Sign in."));
@@ -124,48 +124,50 @@ pub async fn triage_finding(
             "Give 1 (least) to 5 (most).",
         ));
     }
-    let (caller, id) = (caller.clone(), id.to_owned());
-    let (finding, _) = engine
-        .write(move |batch| {
-            let stored = find(batch.tx, &id)?;
-            if !stored.finding.state.is_open() {
-                let state = stored.finding.state.name().replace('_', " ");
-                let fix = "Revoke the decision first, or wait for the scan that sees it again.";
-                return Err(refuse("not-open", format!("It is {state}."), fix).into());
-            }
-            if new.assessment.patch_released.is_some_and(|at| at > batch.now) {
-                let fix = "Give the day the patch was released.";
-                return Err(refuse("future", "The patch would be released in the future.", fix).into());
-            }
-            let position = batch.next_index();
-            let before = track::assessed_at(batch.tx, stored.seq, position)?;
-            let standing = findings::standing_of(batch.tx, stored.seq)?;
-            let assessment = before.clone().map(|(a, _)| a).unwrap_or_default().then(new.assessment.clone());
-            let first = before.as_ref().map(|(_, at)| *at).filter(|at| *at >= standing.clock_from);
-            let assessed_at = (!assessment.is_empty()).then(|| first.unwrap_or(batch.now));
-            let dues = Dues::of(batch.tx, batch.criteria, &stored.finding.product, position)?;
-            let known = assessed_at.map(|at| (assessment.clone(), at));
-            gains_no_time(&dues, Running::of(&standing), before.as_ref(), known.as_ref(), &new, batch.now)?;
-            let told = Triage {
-                finding: stored.finding.id.clone(),
-                product: stored.finding.product.clone(),
-                to: new.to,
-                reason: reason_in(&new.reason, 3)?,
-                assessment,
-                assessed_at,
-                at: batch.now,
-            };
-            let marks = marks(batch.tx, stored.seq)?;
-            let act = format!("finding-{}", new.to.name());
-            let index = batch.control(&act, &caller.account(), &marks, &told)?;
-            finding_decisions::triage(batch.tx, stored.seq, &told, index)?;
-            findings::move_to(batch.tx, stored.seq, new.to, index, batch.now, None)?;
-            let due = dues.given(Running::of(&standing), known.as_ref()).first().map(|d| d.at);
-            findings::set_due(batch.tx, stored.seq, due)?;
-            Ok(find(batch.tx, &id)?.finding)
-        })
+    let caller = caller.clone();
+    let (all, _) = engine
+        .write(move |batch| ids.iter().map(|id| triage(batch, &caller, id, &new)).collect::<Result<Vec<_>, _>>())
         .await?;
-    Ok(finding)
+    Ok(all)
+}
+
+fn triage(batch: &mut Batch<'_>, caller: &Caller, id: &str, new: &NewTriage) -> Result<Finding, Fault> {
+    let stored = find(batch.tx, id)?;
+    if !stored.finding.state.is_open() {
+        let state = stored.finding.state.name().replace('_', " ");
+        let fix = "Revoke the decision first, or wait for the scan that sees it again.";
+        return Err(refuse("not-open", format!("It is {state}."), fix).into());
+    }
+    if new.assessment.patch_released.is_some_and(|at| at > batch.now) {
+        let fix = "Give the day the patch was released.";
+        return Err(refuse("future", "The patch would be released in the future.", fix).into());
+    }
+    let position = batch.next_index();
+    let before = track::assessed_at(batch.tx, stored.seq, position)?;
+    let standing = findings::standing_of(batch.tx, stored.seq)?;
+    let assessment = before.clone().map(|(a, _)| a).unwrap_or_default().then(&new.assessment);
+    let first = before.as_ref().map(|(_, at)| *at).filter(|at| *at >= standing.clock_from);
+    let assessed_at = (!assessment.is_empty()).then(|| first.unwrap_or(batch.now));
+    let dues = Dues::of(batch.tx, batch.criteria, &stored.finding.product, position)?;
+    let known = assessed_at.map(|at| (assessment.clone(), at));
+    gains_no_time(&dues, Running::of(&standing), before.as_ref(), known.as_ref(), new, batch.now)?;
+    let told = Triage {
+        finding: stored.finding.id.clone(),
+        product: stored.finding.product.clone(),
+        to: new.to,
+        reason: reason_in(&new.reason, 3)?,
+        assessment,
+        assessed_at,
+        at: batch.now,
+    };
+    let marks = marks(batch.tx, stored.seq)?;
+    let act = format!("finding-{}", new.to.name());
+    let index = batch.control(&act, &caller.account(), &marks, &told)?;
+    finding_decisions::triage(batch.tx, stored.seq, &told, index)?;
+    findings::move_to(batch.tx, stored.seq, new.to, index, batch.now, None)?;
+    let due = dues.given(Running::of(&standing), known.as_ref()).first().map(|d| d.at);
+    findings::set_due(batch.tx, stored.seq, due)?;
+    Ok(find(batch.tx, id)?.finding)
 }
 
 /// The longest reason, in characters.
@@ -225,26 +227,29 @@ fn marks(tx: &Tx<'_>, seq: i64) -> Result<Vec<[u8; 16]>, StoreError> {
     Ok(marks)
 }
 
-/// Asks for a decision about a finding. It has no effect until somebody else approves it.
+/// Asks for the same decision about findings: for all or none. It has no effect until somebody else approves it.
 ///
 /// # Errors
 /// A role that may not, an unknown finding or release, a claim without what it needs, no end or one too far away.
-pub async fn request_finding_decision(
+pub async fn request_finding_decisions(
     engine: &Arc<Engine>,
     caller: &Caller,
-    id: &str,
+    ids: Vec<String>,
     new: NewFindingDecision,
-) -> Result<FindingDecision, Problem> {
+) -> Result<Vec<FindingDecision>, Problem> {
     allow(caller, Action::RequestException)?;
-    let (caller, id) = (caller.clone(), id.to_owned());
-    let (decision, _) = engine
+    let caller = caller.clone();
+    let (decisions, _) = engine
         .write(move |batch| {
-            let stored = find(batch.tx, &id)?;
-            let decision = draft(batch.tx, &stored.finding, &new, &caller.account(), batch.now)?;
-            ask(batch, stored.seq, decision)
+            let one = |id: &String| {
+                let stored = find(batch.tx, id)?;
+                let decision = draft(batch.tx, &stored.finding, &new, &caller.account(), batch.now)?;
+                ask(batch, stored.seq, decision)
+            };
+            ids.iter().map(one).collect::<Result<Vec<_>, Fault>>()
         })
         .await?;
-    Ok(decision)
+    Ok(decisions)
 }
 
 /// Records a decision that was asked for.
@@ -328,6 +333,7 @@ pub(crate) fn draft(
         renewals: 0,
         requested_at: now,
         decided_at: None,
+        decided_because: String::new(),
         expires_at,
     })
 }
@@ -358,15 +364,16 @@ fn reach(tx: &Tx<'_>, finding: &Finding, new: &NewFindingDecision) -> Result<Rea
     })
 }
 
-/// Approves, rejects or revokes a decision. Whoever asked may take it back while nobody approved it.
+/// Approves, rejects or revokes a decision, and says why. Whoever asked may take it back while nobody approved it.
 ///
 /// # Errors
-/// A role that may not, the requester approving their own, a state that does not allow it.
+/// A role that may not, the requester approving their own, a state that does not allow it, no reason for an end.
 pub async fn decide_finding_decision(
     engine: &Arc<Engine>,
     caller: &Caller,
     id: &str,
     to: ExceptionState,
+    why: String,
 ) -> Result<FindingDecision, Problem> {
     let (caller, id) = (caller.clone(), id.to_owned());
     let (decision, _) = engine
@@ -397,6 +404,12 @@ pub async fn decide_finding_decision(
             if to == ExceptionState::Approved && decision.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
             }
+            // An approval rests on the reason of the one who asked; an end has its own.
+            decision.decided_because = match (why.trim(), to) {
+                ("", _) if undo => "Taken back by the one who asked.".to_owned(),
+                ("", ExceptionState::Approved) => String::new(),
+                (text, _) => reason_in(text, 3)?,
+            };
             decision.state = to;
             decision.approver = (!undo).then(|| caller.account());
             decision.decided_at = Some(batch.now);

@@ -1,9 +1,9 @@
 //! The queue of a security engineer: findings that need a decision, in releases on their way, what blocks first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::open_findings;
-use certrail_domain::{FindingState, Problem, Time};
+use certrail_domain::{Cause, Evaluation, EvidenceId, FindingState, Problem, Time};
 use certrail_store::tables::{findings, products};
 use serde::Serialize;
 
@@ -53,6 +53,31 @@ impl FindingQueue {
     pub const AHEAD: i64 = 14 * Time::DAY;
 }
 
+/// What keeps the gate of a release closed, as its evaluation says.
+struct Closed {
+    findings: BTreeSet<String>,
+    scans: BTreeSet<EvidenceId>,
+}
+
+impl Closed {
+    fn of(evaluation: &Evaluation) -> Self {
+        let (mut findings, mut scans) = (BTreeSet::new(), BTreeSet::new());
+        for row in evaluation.blockers(false).flat_map(|r| &r.rows).filter(|row| !row.verdict.opens_gate()) {
+            if let Some(id) = row.subject.id.strip_prefix("finding:") {
+                findings.insert(id.to_owned());
+            } else if row.cause == Cause::BelowThreshold {
+                // A scan that found more than it may have.
+                scans.extend(row.inputs.iter().cloned());
+            }
+        }
+        Self { findings, scans }
+    }
+
+    fn by(&self, finding: &str, seen_by: &[EvidenceId]) -> bool {
+        self.findings.contains(finding) || seen_by.iter().any(|scan| self.scans.contains(scan))
+    }
+}
+
 /// What needs a decision: in a release on its way that ships within 14 days or has no date; not decided there; and past
 /// its limit, within 14 days of it, or looked at by nobody yet.
 ///
@@ -75,6 +100,7 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
                 }
                 let judged = judge_in(tx, &engine.criteria, &stored, position, now)?;
                 let limits = judged.criteria.limits();
+                let closed = Closed::of(&judged.evaluation);
                 let input = judged.seen.input();
                 let rows: BTreeMap<&str, i64> =
                     judged.seen.findings.known.iter().map(|(seq, f)| (f.id.as_str(), *seq)).collect();
@@ -84,7 +110,7 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
                     let decided = open.decision.is_some();
                     let entry = wanted.entry(*seq).or_default();
                     entry.0 = entry.0.into_iter().chain(due).min();
-                    let blocks = due.is_some_and(|d| d <= now) && !decided;
+                    let blocks = !decided && closed.by(&id, &open.inputs);
                     entry.1.push(InRelease { version: stored.release.version.clone(), blocks, decided });
                 }
             }
@@ -94,8 +120,8 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
             let undecided = releases.iter().any(|r| !r.decided);
             let state = findings::standing_of(tx, seq)?.state;
             let fresh = matches!(state, FindingState::Detected | FindingState::Reopened);
-            if undecided && (fresh || due.is_some_and(|d| d <= soon)) {
-                let blocks = releases.iter().any(|r| r.blocks);
+            let blocks = releases.iter().any(|r| r.blocks);
+            if undecided && (blocks || fresh || due.is_some_and(|d| d <= soon)) {
                 order.push((!blocks, due.unwrap_or(Time::from_micros(i64::MAX)), seq, releases));
             }
         }

@@ -42,8 +42,8 @@ pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use decide_finding::{
-    NewFindingDecision, NewTriage, Within, decide_finding_decision, end_decisions, request_finding_decision,
-    triage_finding,
+    NewFindingDecision, NewTriage, Within, decide_finding_decision, end_decisions, request_finding_decisions,
+    triage_findings,
 };
 pub use deliver_webhook::{Delivery, deliver_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
@@ -58,7 +58,7 @@ pub use look::{
 };
 pub use look_findings::{
     FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,
-    list_findings, shelves,
+    list_findings, shelves, unknown as unknown_finding,
 };
 pub use make_dossier::{DossierFile, Renderer, make_dossier};
 pub use people::{

@@ -170,7 +170,8 @@ pub fn finding_view(engine: &Engine, id: &str) -> Result<FindingView, Problem> {
 }
 
 /// The problem that there is no such finding.
-pub(crate) fn unknown(id: &str) -> Problem {
+#[must_use]
+pub fn unknown(id: &str) -> Problem {
     Problem::new(
         ProblemKind::NotFound,
         "no-such-finding",
@@ -196,6 +197,9 @@ fn steps(tx: &Tx<'_>, seq: i64) -> Result<Vec<FindingStep>, StoreError> {
 
 fn reason(act: &log::Act, to: FindingState) -> String {
     let document: serde_json::Value = serde_json::from_str(&act.document).unwrap_or_default();
+    if let Some(why) = document["decided_because"].as_str() {
+        return why.to_owned();
+    }
     if let Some(reason) = document["reason"].as_str() {
         return reason.to_owned();
     }

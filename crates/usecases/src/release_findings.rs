@@ -8,7 +8,7 @@ use std::{
 use certrail_criteria::{Evidence, OpenFinding, open_findings};
 use certrail_domain::{
     Facts, Limits, Problem, Release, ReleaseState, Time,
-    facts::{Levels, Scan, ScanKind},
+    facts::{Levels, Scan},
     version_cmp,
 };
 use certrail_dossier::{FindingGroup, FindingLine, FindingsSection};
@@ -92,12 +92,14 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
         }
         groups.entry(group).or_default().push(line(finding, limits));
     }
-    let looked: BTreeSet<(String, ScanKind)> =
-        scans(&this.evidence).filter(|(_, s)| s.doubt().is_none()).map(|(_, s)| tool_and_kind(s)).collect();
+    let looked: BTreeSet<String> = scans(&this.evidence)
+        .filter(|(_, s)| s.doubt().is_none())
+        .map(|(e, s)| s.answers_for(&e.signal.source))
+        .collect();
     let gone = then.iter().flat_map(|t| &t.open).filter(|(id, _)| !now.open.contains_key(*id));
     for (_, finding) in gone {
         let by = before.into_iter().flat_map(|b| scans(&b.evidence)).filter(|(e, _)| finding.inputs.contains(&e.id));
-        let mut by = by.map(|(_, s)| tool_and_kind(s)).peekable();
+        let mut by = by.map(|(e, s)| s.answers_for(&e.signal.source)).peekable();
         // An alert tells by itself when it is gone.
         let again = by.peek().is_none() || by.all(|scan| looked.contains(&scan));
         let group = if again { Group::Fixed } else { Group::NotLookedAt };
@@ -139,10 +141,6 @@ impl Group {
         findings.truncate(FindingGroup::MOST);
         FindingGroup { name: name.to_owned(), total, levels, findings }
     }
-}
-
-fn tool_and_kind(scan: &Scan) -> (String, ScanKind) {
-    (scan.tool.to_lowercase(), scan.scan)
 }
 
 fn line(f: &OpenFinding<'_>, limits: &Limits) -> FindingLine {

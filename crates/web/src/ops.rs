@@ -18,6 +18,10 @@ pub(crate) async fn healthz() -> &'static str {
 /// Ready when the database answers and the log's head is there.
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
     let engine = app.engine.clone();
+    if !engine.can_write() {
+        let why = "Nothing can be recorded: the writer has ended. Its log says why; start the server again.";
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": why }))).into_response();
+    }
     match blocking(move || unbound_queue(&engine, None, 1)).await {
         Ok(_) => (StatusCode::OK, Json(json!({ "ready": true, "log_size": app.engine.head().size() }))).into_response(),
         Err(problem) => {

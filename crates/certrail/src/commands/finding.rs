@@ -13,6 +13,8 @@ use crate::{
 pub(crate) enum Command {
     /// List findings, the one due first first.
     List(List),
+    /// What needs a decision now: what closes a gate first, then by due date.
+    Queue(Queue),
     /// Show one with its life.
     Show(Show),
     /// Say what you found out, or that it is being worked on.
@@ -42,6 +44,14 @@ pub(crate) struct List {
     /// How many, at most 500.
     #[arg(long, default_value_t = 50)]
     limit: u64,
+}
+
+/// What needs a decision.
+#[derive(clap::Args)]
+pub(crate) struct Queue {
+    /// Of this product; of all without it.
+    #[arg(long)]
+    product: Option<String>,
 }
 
 /// Show a finding.
@@ -136,12 +146,16 @@ enum Within {
 pub(crate) struct Decision {
     /// The decision, exc_…
     id: String,
+    /// Why; needed to reject one, or to end one that was approved.
+    #[arg(long, default_value = "")]
+    reason: String,
 }
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
         Command::List(args) => list(global, &client, &args),
+        Command::Queue(args) => queue(global, &client, &args),
         Command::Show(args) => {
             let view: Value = client.get(&format!("/api/v1/findings/{}", segment(&args.id)), &[])?;
             if global.json() {
@@ -218,11 +232,41 @@ fn word_of(value: &impl clap::ValueEnum) -> String {
 
 fn end(global: &Global, client: &Client, args: &Decision, verb: &str) -> Result<u8, Failure> {
     let address = format!("/api/v1/finding-decisions/{}/{verb}", segment(&args.id));
-    let decision: Value = client.json(&Method::POST, &address, &json!({}))?;
+    let decision: Value = client.json(&Method::POST, &address, &json!({ "reason": args.reason }))?;
     if global.json() {
         print_json(&decision);
     } else {
         println!("{} is {}.", text(&decision, "id"), text(&decision, "state"));
+    }
+    Ok(0)
+}
+
+fn queue(global: &Global, client: &Client, args: &Queue) -> Result<u8, Failure> {
+    let query: Vec<(&str, &str)> = args.product.as_deref().map(|p| ("product", p)).into_iter().collect();
+    let queue: Value = client.get("/api/v1/findings/queue", &query)?;
+    if global.json() {
+        print_json(&queue);
+        return Ok(0);
+    }
+    let items = queue["items"].as_array().map_or(&[][..], Vec::as_slice);
+    for item in items {
+        let due = item["due"].as_str().map_or("no limit", |d| d.get(..10).unwrap_or(d));
+        let blocks = if item["blocks"] == true { "blocks" } else { "" };
+        let releases = item["on_its_way_in"].as_array().map_or(&[][..], Vec::as_slice);
+        let releases: Vec<&str> = releases.iter().map(|r| text(r, "version")).collect();
+        println!(
+            "{blocks:6}  {:8} {due:10}  {}  {} {} in {}",
+            text(item, "level"),
+            text(item, "id"),
+            what(&item["seen"]),
+            text(item, "product"),
+            releases.join(", ")
+        );
+    }
+    match queue["total"].as_u64().unwrap_or(0) {
+        0 => println!("Nothing needs a decision."),
+        total if total > items.len() as u64 => println!("{} of {total} are shown.", items.len()),
+        _ => println!("Decide: certrail finding decide ID accept|false-positive|not-affected --reason … -n"),
     }
     Ok(0)
 }

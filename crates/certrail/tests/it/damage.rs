@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 47] = [
+const DAMAGE: [(&str, &str); 59] = [
     ("UPDATE signal SET normalised = replace(normalised, 'success', 'failure')", "another normalised form"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "another kind or source"),
@@ -56,6 +56,18 @@ const DAMAGE: [(&str, &str); 47] = [
     ("UPDATE finding SET due = due + 1", "is not kept as the log tells it"),
     ("UPDATE finding SET name = 'harmless'", "is not kept as the log tells it"),
     ("DELETE FROM finding_move", "steps of findings"),
+    ("UPDATE finding_move SET at = at + 1", "is not kept as the log tells it"),
+    ("UPDATE finding SET suppressed = 1 - suppressed", "is not kept as the log tells it"),
+    ("UPDATE finding SET fixed_by = fixed_by + 1", "is not kept as the log tells it"),
+    ("UPDATE finding SET fixed_in = 9999", "is not kept as the log tells it"),
+    ("DELETE FROM sighting", "is not kept as the log tells it"),
+    ("UPDATE sighting SET mark = 0", "is not kept as the log tells it"),
+    ("UPDATE sighting SET at = at + 1", "is not kept as the log tells it"),
+    ("UPDATE sighting SET release = 9999", "is not kept as the log tells it"),
+    ("UPDATE finding_decision SET finding = zeroblob(16)", "(states of decisions about findings) is not what it tells"),
+    ("UPDATE finding_decision SET everywhere = 'x'", "(states of decisions about findings) is not what it tells"),
+    ("UPDATE finding_decision SET state = 'approved'", "(states of decisions about findings) is not what it tells"),
+    ("UPDATE finding_triage SET finding = finding + 1", "(words about findings) is not what it tells"),
     ("UPDATE scan SET found = zeroblob(0)", "does not say of"),
     ("DELETE FROM scan", "is not kept"),
     ("DELETE FROM finding_decision", "(states of decisions about findings) is not what it tells"),

@@ -24,6 +24,7 @@ fn scan(seen: &[(&str, &str)]) -> Value {
 fn decision(fingerprint: &str, reach: Reach, days: i64) -> FindingDecision {
     FindingDecision {
         level: certrail_domain::facts::Level::Critical,
+        decided_because: String::new(),
         exploited: true,
         id: ExceptionId::from_stored("exc_9"),
         finding: finding_id(fingerprint),

@@ -236,15 +236,16 @@ pub fn known_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Known> {
     Ok(Known { id: FindingId::of_key(&key), name, first_entry, clock_from: Time::from_micros(clock) })
 }
 
-/// The shelf a finding stands on, and the entry from which on its clock is known.
+/// The shelf a finding stands on, whether all reports leave it out, and the entry from which on its clock is known.
 ///
 /// # Errors
 /// When the database fails.
-pub fn shelf(tx: &Tx<'_>, seq: i64) -> Result<Option<(Shelf, u64)>> {
-    tx.first("SELECT shelf, clock_index FROM finding WHERE seq = ?1", &[seq.into()], |r| {
+pub fn shelf(tx: &Tx<'_>, seq: i64) -> Result<Option<(Shelf, bool, u64)>> {
+    tx.first("SELECT shelf, suppressed, clock_index FROM finding WHERE seq = ?1", &[seq.into()], |r| {
         let number = r.int(0)?;
         let shelf = Shelf::ALL.into_iter().find(|s| s.number() == number);
-        Ok((shelf.ok_or_else(|| StoreError::Damaged("the shelf of a finding".into()))?, r.uint(1)?))
+        let shelf = shelf.ok_or_else(|| StoreError::Damaged("the shelf of a finding".into()))?;
+        Ok((shelf, r.int(1)? == 1, r.uint(2)?))
     })
 }
 

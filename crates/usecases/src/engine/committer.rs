@@ -77,6 +77,10 @@ pub(super) struct Queue(Sender<Message>);
 pub(super) struct Handle(JoinHandle<()>);
 
 impl Handle {
+    pub(super) fn is_running(&self) -> bool {
+        !self.0.is_finished()
+    }
+
     pub(super) fn join(self) {
         if self.0.join().is_err() {
             tracing::error!("the writer ended by a panic");

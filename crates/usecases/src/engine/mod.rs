@@ -128,6 +128,16 @@ impl Engine {
         Ok((engine, last))
     }
 
+    /// Whether the writer is there; without it nothing can be recorded.
+    #[must_use]
+    pub fn can_write(&self) -> bool {
+        self.committer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .is_some_and(committer::Handle::is_running)
+    }
+
     /// From now on, signatures of attestations are checked against these keys and roots. Counts once, at the start.
     pub fn trust(&self, trust: Arc<Trust>) {
         let _ = self.trust.set(trust);

@@ -418,7 +418,7 @@ impl Lived {
         };
         let graded = graded.iter().any(|g| {
             (g.level, g.exploited) == (f.level, standing.exploited)
-                && shelf == Some((Shelf::of(self.state, g.suppressed), self.clock.0))
+                && shelf == Some((Shelf::of(self.state, g.suppressed), g.suppressed, self.clock.0))
         });
         let running = Running { seq: self.seq, level: f.level, exploited: standing.exploited, from: self.clock.1 };
         let due = dues.map(|d| d.due(tx, running)).transpose()?.flatten();

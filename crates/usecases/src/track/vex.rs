@@ -1,9 +1,12 @@
 //! A VEX document says that vulnerabilities do not affect a product: each statement that matches an open finding becomes
 //! a decision that is asked for. Only a person's approval makes it hold.
 
+use std::cmp::Ordering;
+
 use certrail_domain::{
-    Claim, EvidenceId, ExceptionId, ExceptionState, Finding, FindingDecision, Justification, Reach, Time,
+    Claim, EvidenceId, ExceptionId, ExceptionState, Finding, FindingDecision, FindingState, Justification, Reach, Time,
     facts::{Vex, VexStatement, VexStatus},
+    version_cmp,
 };
 use certrail_store::tables::{
     finding_decisions,
@@ -38,12 +41,11 @@ pub(crate) fn propose(
     bound: &[StoredRelease],
 ) -> Result<Vec<String>, Fault> {
     let claims: Vec<&VexStatement> = vex.statements.iter().filter(|s| s.status == VexStatus::NotAffected).collect();
-    if claims.is_empty() {
-        return Ok(Vec::new());
-    }
+    let affected: Vec<&VexStatement> = vex.statements.iter().filter(|s| s.status == VexStatus::Affected).collect();
+    let contradicted = contradicted(batch, &affected, sender, bound)?;
     let (mut asked, mut unjustified) = (0_u64, 0_u64);
     let mut after = Place::START;
-    loop {
+    while !claims.is_empty() {
         let page = findings::list(batch.tx, Some(&sender.product), Shelf::Open, after, PAGE)?;
         for stored in &page {
             let Some(statement) = claims.iter().find(|s| speaks_of(s, &stored.finding, &sender.product, bound)) else {
@@ -75,12 +77,38 @@ pub(crate) fn propose(
         let many = if asked == 1 { String::new() } else { format!("{asked} ") };
         warnings.push(format!("{many}{them} asked for; nothing changes until somebody else approves."));
     }
+    if contradicted > 0 {
+        warnings.push(format!(
+            "{contradicted} findings that are decided to be not affected are called affected by it; look at those decisions again."
+        ));
+    }
     if unjustified > 0 {
         warnings.push(format!(
             "{unjustified} statements match findings and give no justification, so nothing was asked for."
         ));
     }
     Ok(warnings)
+}
+
+/// How many findings are decided to be not affected that a document calls affected.
+fn contradicted(
+    batch: &Batch<'_>,
+    affected: &[&VexStatement],
+    sender: &VexSender,
+    bound: &[StoredRelease],
+) -> Result<u64, Fault> {
+    let (mut count, mut after) = (0, Place::START);
+    while !affected.is_empty() {
+        let page = findings::list(batch.tx, Some(&sender.product), Shelf::Decided, after, PAGE)?;
+        let decided = page.iter().filter(|s| s.finding.state == FindingState::NotAffected);
+        count += decided.filter(|s| affected.iter().any(|a| speaks_of(a, &s.finding, &sender.product, bound))).count()
+            as u64;
+        match page.last() {
+            Some(last) if page.len() as u64 == PAGE => after = Place::of(last),
+            _ => break,
+        }
+    }
+    Ok(count)
 }
 
 /// The same vulnerability, and the affected part, the artefact or the product.
@@ -93,12 +121,17 @@ fn speaks_of(s: &VexStatement, finding: &Finding, product: &str, bound: &[Stored
         return false;
     }
     let component = finding.seen.component.as_ref();
+    let purl = component.and_then(|c| c.purl.as_deref());
+    let version = component.and_then(|c| c.version.as_deref());
+    let part = |about: &String| same_package(about, purl, version);
+    // Where it names parts, one of them has to be the affected one, and the product itself has to be ours.
+    if !s.subcomponents.is_empty() && !s.subcomponents.iter().any(part) {
+        return false;
+    }
     s.products.iter().any(|about| {
-        let purl = component.and_then(|c| c.purl.as_deref());
-        let version = component.and_then(|c| c.version.as_deref());
         let digest =
             bound.iter().any(|b| b.release.digests.iter().any(|d| about.contains(d.trim_start_matches("sha256:"))));
-        same_package(about, purl, version) || digest || is_product(about, product)
+        digest || is_product(about, product, bound) || (s.subcomponents.is_empty() && part(about))
     })
 }
 
@@ -118,11 +151,15 @@ fn same_package(about: &str, purl: Option<&str>, version: Option<&str>) -> bool 
     theirs == ours && (their_version.is_none() || our_version.is_none() || their_version == our_version)
 }
 
-/// `pkg:generic/acme/payments@2.4.1`, or the name itself.
-fn is_product(about: &str, product: &str) -> bool {
+/// `pkg:generic/acme/payments@2.4.1`, or the name itself. A version it names is one of those it was sent for.
+fn is_product(about: &str, product: &str, bound: &[StoredRelease]) -> bool {
     let bare = about.split(['?', '#']).next().unwrap_or_default();
-    let name = bare.rsplit('/').next().unwrap_or_default();
-    name.split('@').next().is_some_and(|n| n.eq_ignore_ascii_case(product))
+    let last = bare.rsplit('/').next().unwrap_or_default();
+    let (name, version) = last.split_once('@').map_or((last, None), |(name, version)| (name, Some(version)));
+    // A digest is compared as one.
+    let version = version.filter(|v| !v.starts_with("sha256"));
+    name.eq_ignore_ascii_case(product)
+        && version.is_none_or(|v| bound.iter().any(|b| version_cmp(&b.release.version, v) == Ordering::Equal))
 }
 
 fn decision(
@@ -135,8 +172,14 @@ fn decision(
     bound: &[StoredRelease],
 ) -> FindingDecision {
     let said = statement.statement.as_deref().map(inputs::clip_long).unwrap_or_default();
-    let said =
-        if said.is_empty() { format!("{} is {}", statement.vulnerability, statement.status.name()) } else { said };
+    let about: Vec<&str> =
+        statement.products.iter().chain(&statement.subcomponents).map(String::as_str).take(5).collect();
+    let said = format!(
+        "{} is {} in {}. {said}",
+        statement.vulnerability,
+        statement.status.name().replace('_', " "),
+        about.join(", ")
+    );
     FindingDecision {
         id: ExceptionId::from_stored(""),
         finding: finding.id.clone(),
@@ -151,7 +194,7 @@ fn decision(
             [one] => Reach::Release { release: one.release.id.clone() },
             _ => Reach::Product { future: false },
         },
-        reason: format!("VEX: {said}"),
+        reason: inputs::clip_long(format!("VEX: {said}").trim()),
         compensating: String::new(),
         evidence: Some(evidence.clone()),
         requester: sender.account.clone(),
@@ -160,6 +203,7 @@ fn decision(
         renewals: 0,
         requested_at: now,
         decided_at: None,
+        decided_because: String::new(),
         expires_at: now.plus(Claim::NotAffected.usual_days(finding.level) * Time::DAY),
     }
 }
@@ -190,11 +234,13 @@ mod tests {
     fn a_product_is_known_by_its_name() {
         for (about, same) in [
             ("pay", true),
-            ("pkg:generic/acme/pay@2.4.1", true),
-            ("pkg:oci/pay?tag=1", true),
+            ("pkg:generic/acme/pay", true),
+            // A version nobody sent it for.
+            ("pkg:generic/acme/pay@2.4.1", false),
+            ("pkg:oci/pay@sha256%3A00?tag=1", true),
             ("pkg:npm/payments", false),
         ] {
-            assert_eq!(is_product(about, "pay"), same, "{about}");
+            assert_eq!(is_product(about, "pay", &[]), same, "{about}");
         }
     }
 }

@@ -8,7 +8,7 @@ use certrail_domain::{Action, ExceptionState, Finding, FindingDecision, Problem,
 use certrail_usecases::{
     Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, NewFindingDecision, NewTriage, allow,
     decide_finding_decision, dossier::FindingsSection, find_release, finding_effect, finding_queue, finding_view,
-    list_findings, release_findings, request_finding_decision, shelves, triage_finding,
+    list_findings, release_findings, request_finding_decisions, shelves, triage_findings, unknown_finding,
 };
 use serde::Deserialize;
 
@@ -65,7 +65,8 @@ pub(crate) async fn triage(
     Path(id): Path<String>,
     body: Body<NewTriage>,
 ) -> Answer<Finding> {
-    Ok(Json(triage_finding(&app.engine, &caller, &id, body.value).await?))
+    let mut told = triage_findings(&app.engine, &caller, vec![id.clone()], body.value).await?;
+    Ok(Json(told.pop().ok_or_else(|| unknown_finding(&id))?))
 }
 
 pub(crate) async fn decide(
@@ -74,7 +75,8 @@ pub(crate) async fn decide(
     Path(id): Path<String>,
     body: Body<NewFindingDecision>,
 ) -> Answer<FindingDecision> {
-    Ok(Json(request_finding_decision(&app.engine, &caller, &id, body.value).await?))
+    let mut asked = request_finding_decisions(&app.engine, &caller, vec![id.clone()], body.value).await?;
+    Ok(Json(asked.pop().ok_or_else(|| unknown_finding(&id))?))
 }
 
 /// What a decision would change; nothing is recorded.
@@ -92,8 +94,20 @@ pub(crate) async fn decision(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((id, verb)): Path<(String, String)>,
+    body: axum::body::Bytes,
 ) -> Answer<FindingDecision> {
-    Ok(Json(decide_finding_decision(&app.engine, &caller, &id, state_of(&verb)?).await?))
+    // Approving needs no body.
+    let why: Option<Because> = if body.is_empty() { None } else { Body::parse(body.to_vec())?.value };
+    let why = why.unwrap_or_default().reason;
+    Ok(Json(decide_finding_decision(&app.engine, &caller, &id, state_of(&verb)?, why).await?))
+}
+
+/// Why a decision is approved, rejected or ended.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Because {
+    #[serde(default)]
+    reason: String,
 }
 
 /// The state a verb leads to.

@@ -78,7 +78,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
-        let bytes = read_body(request.into_body(), MAX_JSON).await?;
+        Self::parse(read_body(request.into_body(), MAX_JSON).await?)
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads what was sent.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, Refusal> {
         let value = serde_json::from_slice(&bytes).map_err(|e| {
             Problem::new(
                 ProblemKind::BadInput,

@@ -9,8 +9,8 @@ use certrail_domain::{
     Action, Claim, FindingDecision, FindingState, Justification, Problem, ProblemKind, Release, Role, Time,
 };
 use certrail_usecases::{
-    NewFindingDecision, NewTriage, Within, decide_finding_decision, finding_effect, request_finding_decision,
-    triage_finding,
+    NewFindingDecision, NewTriage, Within, decide_finding_decision, finding_effect, request_finding_decisions,
+    triage_findings,
 };
 use maud::{Markup, html};
 
@@ -34,7 +34,7 @@ impl Filled {
             ids: fields.iter().filter(|(n, _)| n == "id").map(|(_, v)| v.clone()).take(MOST).collect(),
             claim: one("claim"),
             // Only to pages of ours.
-            back: if back.starts_with("/findings") || back.starts_with("/f/") { back } else { "/findings".to_owned() },
+            back: if is_ours(&back) { back } else { "/findings".to_owned() },
             fields,
         }
     }
@@ -74,6 +74,13 @@ impl Filled {
             expires_at,
         })
     }
+}
+
+/// Whether an address leads to a page about findings, and nowhere else.
+fn is_ours(address: &str) -> bool {
+    (address.starts_with("/findings") || address.starts_with("/f/"))
+        && address.bytes().all(|b| b.is_ascii_graphic())
+        && !address.contains('\\')
 }
 
 /// Findings decided about at once.
@@ -175,26 +182,26 @@ pub(super) async fn decide(
     if filled.ids.is_empty() {
         return Err(bad("No finding is selected.", "Go back and select at least one.").into());
     }
-    let mut made = Vec::new();
+    let count = filled.ids.len();
     let to = match filled.claim.as_str() {
         "triaged" => Some(FindingState::Triaged),
         "in_remediation" => Some(FindingState::InRemediation),
         _ => None,
     };
-    for id in &filled.ids {
-        match to {
-            Some(to) => {
-                let told = NewTriage { to, reason: filled.field("reason").to_owned(), assessment: Default::default() };
-                triage_finding(&app.engine, &caller, id, told).await?;
-            }
-            None => {
-                let asked = request_finding_decision(&app.engine, &caller, id, filled.decision()?).await?;
-                made.push(asked.id.to_string());
-            }
+    let made: Vec<String> = match to {
+        Some(to) => {
+            let told = NewTriage { to, reason: filled.field("reason").to_owned(), assessment: Default::default() };
+            triage_findings(&app.engine, &caller, filled.ids.clone(), told).await?;
+            Vec::new()
         }
-    }
+        None => {
+            let new = filled.decision()?;
+            let asked = request_finding_decisions(&app.engine, &caller, filled.ids.clone(), new).await?;
+            asked.into_iter().map(|d| d.id.to_string()).collect()
+        }
+    };
     let mark = if filled.back.contains('?') { '&' } else { '?' };
-    Ok(Redirect::to(&format!("{}{mark}done={}&n={}", filled.back, made.join("."), filled.ids.len())))
+    Ok(Redirect::to(&format!("{}{mark}done={}&n={}", filled.back, made.join("."), count)))
 }
 
 /// Approves, rejects or takes back decisions.
@@ -208,7 +215,7 @@ pub(super) async fn end(
     let caller = reader(&app, &headers, &filled.back).await?;
     let to = state_of(&verb)?;
     for id in &filled.ids {
-        decide_finding_decision(&app.engine, &caller, id, to).await?;
+        decide_finding_decision(&app.engine, &caller, id, to, filled.field("reason").to_owned()).await?;
     }
     Ok(Redirect::to(&filled.back))
 }
@@ -218,11 +225,13 @@ pub(super) fn decision(d: &FindingDecision, role: Role, account: &str, now: Time
     let own = d.requester == account;
     let asked = d.is_asked_for();
     let holds = d.in_force(now);
-    let button = |verb: &str, word: &str| {
+    // An end has a reason of its own; an approval rests on the one given, and so does taking back what one asked for.
+    let button = |verb: &str, word: &str, asks: bool| {
         html! {
             form.small method="post" action=(format!("/findings/{verb}/decisions")) {
                 input type="hidden" name="id" value=(d.id);
                 input type="hidden" name="back" value=(back);
+                @if asks { input name="reason" required minlength="3" maxlength="2000" placeholder="why" aria-label=(format!("Why: {word}")) size="14"; " " }
                 button.plain type="submit" { (word) }
             }
         }
@@ -237,10 +246,11 @@ pub(super) fn decision(d: &FindingDecision, role: Role, account: &str, now: Time
             @if d.renewals > 0 { span.meta { " (decided " (d.renewals) " times before)" } }
             ": " (d.reason) @if let Some(j) = d.justification { span.meta { " (" (j.name().replace('_', " ")) ")" } }
             @if !d.compensating.is_empty() { " Instead: " (d.compensating) }
+            @if !d.decided_because.is_empty() { " " em { (d.decided_because) } }
             @if let Some(evidence) = &d.evidence { " " a href=(format!("/e/{evidence}")) { "VEX document" } }
-            @if asked && !own && role.may(Action::GrantException) { " " (button("approve", "Approve")) " " (button("reject", "Reject")) }
-            @if asked && own { " " (button("revoke", "Take back")) span.meta { " Somebody else has to approve it." } }
-            @if holds && role.may(Action::GrantException) { " " (button("revoke", "End it now")) }
+            @if asked && !own && role.may(Action::GrantException) { " " (button("approve", "Approve", false)) " " (button("reject", "Reject", true)) }
+            @if asked && own { " " (button("revoke", "Take back", false)) span.meta { " Somebody else has to approve it." } }
+            @if holds && role.may(Action::GrantException) { " " (button("revoke", "End it now", true)) }
         }
     }
 }

@@ -264,7 +264,9 @@ async fn the_life_of_a_finding_opens_and_closes_the_gate() {
     s.post("priya", &approve(&asked["id"]), Value::Null).await.unwrap();
     assert!(s.gate("2.0.0").await.0);
     s.minute += 1;
-    s.post("priya", &approve(&asked["id"]).replace("approve", "revoke"), Value::Null).await.unwrap();
+    s.post("priya", &approve(&asked["id"]).replace("approve", "revoke"), Value::Null).await.unwrap_err();
+    let why = json!({ "reason": "The replacement is there." });
+    s.post("priya", &approve(&asked["id"]).replace("approve", "revoke"), why).await.unwrap();
     assert!(!s.gate("2.0.0").await.0);
 
     // Fixed by a complete scan, and reopened by the next with a clock of its own.
@@ -298,4 +300,242 @@ async fn the_life_of_a_finding_opens_and_closes_the_gate() {
         ]
     );
     assert_eq!(certrail_usecases::fsck(&s.stage.engine).expect("runs").faults, Vec::<String>::new());
+}
+
+/// Criteria under which anything open closes the gate.
+const ZERO: &str = "
+name: zero
+version: '1'
+about: What these stories need.
+requirements:
+  - id: findings
+    title: Vulnerability limits
+    why: Nothing may be open.
+    fix: Fix it.
+    check: { kind: findings, critical_days: 0, high_days: 0, medium_days: 0, low_days: 0 }
+";
+
+/// A Trivy report of an image: vulnerability and severity of `openssl` in it.
+fn trivy(image: &str, found: &[(&str, &str)], run: i64) -> Vec<u8> {
+    let found: Vec<Value> = found
+        .iter()
+        .map(|(id, severity)| {
+            json!({ "VulnerabilityID": id, "PkgName": "openssl", "InstalledVersion": "1.0", "Severity": severity,
+                "Title": "broken", "PkgIdentifier": { "PURL": "pkg:deb/debian/openssl@1.0" } })
+        })
+        .collect();
+    let report = json!({ "SchemaVersion": 2, "ArtifactName": image, "ArtifactType": "container_image", "Run": run,
+        "Results": [{ "Target": image, "Class": "os-pkgs", "Type": "debian", "Packages": [{ "Name": "openssl" }],
+            "Vulnerabilities": found }] });
+    serde_json::to_vec(&report).expect("writes")
+}
+
+impl Story {
+    async fn strict() -> Self {
+        let mut s = Self::begin().await;
+        s.criteria(ZERO, &json!({ "repositories": [REPO], "criteria": "zero" })).await;
+        s
+    }
+
+    async fn send(&mut self, query: &str, bytes: Vec<u8>) -> Value {
+        self.minute += 1;
+        let database = at(self.minute - 1);
+        let query = format!("product=pay&{query}&database_date={database}");
+        self.stage.sender.report(at(self.minute), &self.stage.ci, &query, bytes).await.expect("taken")
+    }
+
+    fn faults(&self) -> Vec<String> {
+        certrail_usecases::fsck(&self.stage.engine).expect("runs").faults
+    }
+}
+
+/// What one scope does not see, another still does: in the verdict as in the life.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_scan_of_something_else_hides_and_closes_nothing() {
+    let mut s = Story::strict().await;
+    let api = trivy("acme/api:1", &[("CVE-2099-1", "CRITICAL")], 1);
+    s.send("release=1.0.0&name=trivy.json", api).await;
+    assert!(!s.gate("1.0.0").await.0);
+    s.send("release=1.0.0&name=trivy.json", trivy("acme/web:1", &[], 2)).await;
+    assert!(!s.gate("1.0.0").await.0, "another image");
+    assert_eq!(s.standing().await, ["CVE-2099-1 detected"]);
+
+    // Reports that name no target are told apart by their file, or by what the sender says.
+    s.scan("release=2.0.0", &["a"], true).await;
+    let clean = serde_json::to_vec(&json!({ "version": "2.1.0", "runs": [{ "tool": { "driver": { "name": "CodeQL",
+        "semanticVersion": "2.20", "rules": [{ "id": "r" }] } }, "results": [] }] }))
+    .expect("writes");
+    s.send("release=2.0.0&name=other.sarif", clean.clone()).await;
+    s.send("release=2.0.0&name=codeql.sarif&scope=payments/ui", clean.clone()).await;
+    assert!(!s.gate("2.0.0").await.0);
+    s.send("release=2.0.0&name=codeql.sarif", clean).await;
+    assert!(s.gate("2.0.0").await.0);
+    assert_eq!(s.standing().await, ["CVE-2099-1 detected", "a fixed"]);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// A report from yesterday that arrives today says what was so yesterday.
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_are_in_the_order_in_which_they_were_made() {
+    let mut s = Story::strict().await;
+    let made = |rules: &[&str], minute: i64| {
+        let mut log: Value = serde_json::from_slice(&codeql(rules, true)).expect("JSON");
+        log["runs"][0]["invocations"][0]["endTimeUtc"] = json!(at(minute).to_string());
+        serde_json::to_vec(&log).expect("writes")
+    };
+    s.minute = 10;
+    let newer = made(&["a"], 10);
+    s.send("release=1.0.0&name=codeql.sarif", newer).await;
+    let older = made(&[], 5);
+    s.send("release=1.0.0&name=codeql.sarif", older).await;
+    assert!(!s.gate("1.0.0").await.0);
+    assert_eq!(s.standing().await, ["a detected"]);
+    // And one that claims to come from the future closes nothing.
+    let future = at(s.minute + 10 * DAY);
+    s.send(&format!("release=1.0.0&name=codeql.sarif&occurred_at={future}"), codeql(&[], true)).await;
+    assert_eq!(s.standing().await, ["a detected"]);
+    assert!(!s.gate("1.0.0").await.0);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// What a report leaves out itself stands aside up to medium; what is graver takes a decision here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_in_the_source_accepts_nothing_grave() {
+    let mut s = Story::strict().await;
+    let log = |level: &str| {
+        let mut log: Value = serde_json::from_slice(&codeql(&["rce"], true)).expect("JSON");
+        log["runs"][0]["results"][0]["level"] = json!(level);
+        log["runs"][0]["results"][0]["suppressions"] = json!([{ "kind": "inSource", "justification": "meh" }]);
+        serde_json::to_vec(&log).expect("writes")
+    };
+    s.send("release=1.0.0&name=codeql.sarif", log("warning")).await;
+    assert!(s.gate("1.0.0").await.0);
+    assert_eq!(s.only("suppressed").await["level"], json!("medium"));
+    s.send("release=2.0.0&name=codeql.sarif", log("error")).await;
+    assert!(!s.gate("2.0.0").await.0);
+    assert_eq!(s.only("open").await["level"], json!("high"));
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// The gravest of all who see it counts, and an accepted risk is accepted only as great as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_that_grows_is_no_longer_accepted() {
+    let mut s = Story::strict().await;
+    let report = |severity: &str, run: i64| trivy("acme/api:1", &[("CVE-2099-1", severity)], run);
+    s.send("release=1.0.0&name=trivy.json", report("LOW", 1)).await;
+    let id = s.only("open").await["id"].as_str().unwrap().to_owned();
+    let address = format!("/api/v1/findings/{id}/decisions");
+    let accept = json!({ "claim": "accept", "reason": "Nothing of it is reachable from outside.",
+        "expires_at": at(s.minute).plus(100 * Time::DAY).to_string() });
+    let asked = s.post("anna", &address, accept.clone()).await.unwrap();
+    s.post("priya", &format!("/api/v1/finding-decisions/{}/approve", asked["id"].as_str().unwrap()), Value::Null)
+        .await
+        .unwrap();
+    assert!(s.gate("1.0.0").await.0);
+    // Another scanner finds it graver, and the milder one after it does not take that back.
+    s.send("release=2.0.0&name=trivy.json&source=ci:acme/other", report("CRITICAL", 2)).await;
+    s.send("release=2.0.0&name=trivy.json", report("LOW", 3)).await;
+    assert!(!s.gate("2.0.0").await.0);
+    let open = s.only("open").await;
+    assert_eq!((&open["level"], &open["state"]), (&json!("critical"), &json!("triaged")));
+    let refused = s.post("anna", &address, accept).await.unwrap_err();
+    assert!(refused.contains("at most 14 days"), "{refused}");
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// One person alone moves no limit that has passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_person_says_moves_no_limit_that_has_passed() {
+    let mut s = Story::begin().await;
+    let bod =
+        ZERO.replace("name: zero", "name: bod").replace("kind: findings,", "kind: findings, clocks: [bod-26-04],");
+    s.criteria(&bod, &json!({ "repositories": [REPO], "criteria": "bod" })).await;
+    s.send("release=1.0.0&name=trivy.json", trivy("acme/api:1", &[("CVE-2099-1", "CRITICAL")], 1)).await;
+    let id = s.only("open").await["id"].as_str().unwrap().to_owned();
+    let triage = format!("/api/v1/findings/{id}/triage");
+    let says = |reason: &str| json!({ "to": "triaged", "reason": reason, "assessment": { "exposed": false, "automatable": false } });
+    assert!(s.post("anna", &triage, says("meh")).await.unwrap_err().contains("fewer than 20"), "it moves the limit");
+    s.minute += 10 * DAY;
+    let late = s.post("anna", &triage, says("It runs on a network of its own.")).await.unwrap_err();
+    assert!(late.contains("Its limit has passed"), "{late}");
+    assert!(!s.gate("1.0.0").await.0);
+    // What gains no time may be said, and stays known when something else is said.
+    let told = json!({ "to": "triaged", "reason": "Found out.", "assessment": { "total_impact": true } });
+    s.post("anna", &triage, told).await.unwrap();
+    let view = s.get(&format!("/api/v1/findings/{id}")).await;
+    assert_eq!(view["triage"][0]["assessment"]["total_impact"], json!(true));
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// A VEX document asks; a person decides. Where it names parts and versions, it means those.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vex_document_asks_for_what_it_is_about() {
+    let mut s = Story::strict().await;
+    s.send("release=1.0.0&name=trivy.json", trivy("acme/api:1", &[("CVE-2099-1", "HIGH")], 1)).await;
+    let vex = |product: Value, n: u64| {
+        serde_json::to_vec(
+            &json!({ "@context": "https://openvex.dev/ns/v0.2.0", "@id": format!("https://example.org/{n}"),
+            "author": "A", "timestamp": "2026-01-01T00:00:00Z", "version": 1, "statements": [{ "vulnerability":
+            { "name": "CVE-2099-1" }, "products": [product], "status": "not_affected", "justification":
+            "vulnerable_code_not_in_execute_path" }] }),
+        )
+        .expect("writes")
+    };
+    let others = [
+        json!({ "@id": "pkg:generic/acme/pay@2.4.1" }),
+        json!({ "@id": "pkg:generic/acme/pay@1.0.0", "subcomponents": [{ "@id": "pkg:deb/debian/zlib@1" }] }),
+        json!({ "@id": "pkg:oci/other", "subcomponents": [{ "@id": "pkg:deb/debian/openssl@1.0" }] }),
+    ];
+    for (n, other) in others.into_iter().enumerate() {
+        s.send("release=1.0.0&name=vex.json", vex(other, n as u64)).await;
+    }
+    let id = s.only("open").await["id"].as_str().unwrap().to_owned();
+    let view = s.get(&format!("/api/v1/findings/{id}")).await;
+    assert_eq!(view["decisions"], json!([]), "about something else");
+    let ours =
+        json!({ "@id": "pkg:generic/acme/pay@1.0.0", "subcomponents": [{ "@id": "pkg:deb/debian/openssl@1.0" }] });
+    s.send("release=1.0.0&name=vex.json", vex(ours, 9)).await;
+    let view = s.get(&format!("/api/v1/findings/{id}")).await;
+    let asked = &view["decisions"][0];
+    assert_eq!((&asked["state"], &asked["claim"]), (&json!("requested"), &json!("not_affected")));
+    assert!(asked["reason"].as_str().unwrap().contains("pkg:generic/acme/pay@1.0.0"), "{asked:#}");
+    assert!(!s.gate("1.0.0").await.0);
+    s.post("priya", &format!("/api/v1/finding-decisions/{}/approve", asked["id"].as_str().unwrap()), Value::Null)
+        .await
+        .unwrap();
+    assert!(s.gate("1.0.0").await.0);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// Every product that has the same finding, and how grave it is by whose word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_reaches_every_product_and_a_product_says_whose_word_counts() {
+    let mut s = Story::strict().await;
+    let web = json!({ "repositories": ["acme/web"], "criteria": "zero", "severity": "score-first" });
+    s.stage.sender.call(at(s.minute), &s.stage.tokens["olaf"], "PUT", "/api/v1/products/web", &web).await.unwrap();
+    let mut report: Value = serde_json::from_slice(&trivy("acme/x:1", &[("CVE-2099-1", "LOW")], 1)).unwrap();
+    report["Results"][0]["Vulnerabilities"][0]["CVSS"] =
+        json!({ "nvd": { "V3Vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "V3Score": 9.8 } });
+    let bytes = serde_json::to_vec(&report).unwrap();
+    s.send("release=1.0.0&name=trivy.json", bytes.clone()).await;
+    s.minute += 1;
+    let query = format!("product=web&commit={}&name=trivy.json&database_date={}", sha("web"), at(s.minute));
+    s.stage.sender.report(at(s.minute), &s.stage.ci, &query, bytes).await.expect("taken");
+    let level = |list: Value| list[0]["level"].clone();
+    assert_eq!(level(s.get("/api/v1/findings?product=pay").await), json!("low"), "the tool's word first");
+    assert_eq!(level(s.get("/api/v1/findings?product=web").await), json!("critical"), "the score first");
+
+    let id = s.only("open").await["id"].as_str().unwrap().to_owned();
+    let none =
+        json!({ "claim": "false_positive", "within": "everywhere", "reason": "Our build leaves that code out." });
+    let asked = s.post("anna", &format!("/api/v1/findings/{id}/decisions"), none).await.unwrap();
+    s.post("priya", &format!("/api/v1/finding-decisions/{}/approve", asked["id"].as_str().unwrap()), Value::Null)
+        .await
+        .unwrap();
+    assert!(s.gate("1.0.0").await.0);
+    for product in ["pay", "web"] {
+        let decided = s.get(&format!("/api/v1/findings?product={product}&show=decided")).await;
+        assert_eq!(decided[0]["state"], json!("false_positive"), "{product}");
+    }
+    assert_eq!(s.faults(), Vec::<String>::new());
 }
