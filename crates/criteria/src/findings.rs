@@ -93,6 +93,8 @@ pub struct OpenFindings<'a> {
     pub scanned: bool,
     /// What is open.
     pub open: BTreeMap<String, OpenFinding<'a>>,
+    /// What the reports leave out themselves, up to medium.
+    pub left_out: BTreeMap<String, OpenFinding<'a>>,
 }
 
 /// What is open in a release, decisions in force named beside it.
@@ -103,12 +105,13 @@ pub fn open_findings<'a>(input: &'a Input<'_>) -> OpenFindings<'a> {
 
 pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindings<'a> {
     let (scans, scanned) = speaking(world, input.release);
-    let mut found = OpenFindings { scanned, open: BTreeMap::new() };
+    let mut found = OpenFindings { scanned, open: BTreeMap::new(), left_out: BTreeMap::new() };
     for (e, of_scan) in scans {
-        for seen in input.findings.scans.get(&e.log_index).into_iter().flatten().filter(|s| !s.suppressed) {
+        for seen in input.findings.scans.get(&e.log_index).into_iter().flatten() {
             let Some(known) = input.findings.known.get(&seen.finding) else { continue };
             // One scan is judged for itself; all of them together, finding by finding.
-            let entry = found.open.entry(known.id.to_string()).or_insert_with(|| OpenFinding {
+            let shelf = if seen.suppressed { &mut found.left_out } else { &mut found.open };
+            let entry = shelf.entry(known.id.to_string()).or_insert_with(|| OpenFinding {
                 id: known.id.to_string(),
                 name: &known.name,
                 level: seen.level,
@@ -123,6 +126,8 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
             entry.inputs.push(of_scan.clone());
         }
     }
+    // Left out by one and shown by another: it is there.
+    found.left_out.retain(|id, _| !found.open.contains_key(id));
     for open in found.open.values_mut() {
         let id = FindingId::from_stored(&open.id);
         open.decision = decision_on(input, &id, (open.level, open.exploited), world.as_of);

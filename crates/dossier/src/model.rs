@@ -157,7 +157,7 @@ pub struct FindingLine {
 /// Findings that stand alike.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FindingGroup {
-    /// `new`, `carried`, `decided`, `fixed`, `not_looked_at`.
+    /// `new`, `carried`, `decided`, `fixed`, `not_looked_at`, `left_out`.
     pub name: String,
     /// How many.
     pub total: u64,
@@ -179,6 +179,7 @@ impl FindingGroup {
             "carried" => "Carried over",
             "decided" => "Decided",
             "fixed" => "Fixed",
+            "left_out" => "Left out by the reports",
             _ => "Not looked at again",
         }
     }

@@ -326,8 +326,11 @@ CREATE TABLE finding (
   due BIGINT NOT NULL,
   -- When the decision ends that its state rests on; 0 where it rests on none.
   until BIGINT NOT NULL,
+  -- The spot in the source, hashed with the product; 0 where it has none.
+  spot BIGINT NOT NULL,
   document TEXT NOT NULL
 );
+CREATE INDEX finding_by_spot ON finding (spot) WHERE spot <> 0;
 CREATE INDEX finding_by_due ON finding (shelf, due, seq);
 CREATE INDEX finding_by_product ON finding (product, shelf, due, seq);
 CREATE INDEX finding_by_end ON finding (until) WHERE until > 0;

@@ -44,6 +44,8 @@ pub struct FindingQueue {
     pub total: u64,
     /// The first of them, at most [`FindingQueue::MOST`].
     pub items: Vec<QueueItem>,
+    /// Findings whose decision ends within 14 days, the soonest first: decide again or fix.
+    pub ending: Vec<FindingCard>,
 }
 
 impl FindingQueue {
@@ -132,6 +134,14 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
             let Some(stored) = findings::by_seq(tx, seq)? else { continue };
             items.push(QueueItem { card: card(tx, stored, now)?, on_its_way_in: releases, blocks: !clear });
         }
-        Ok(FindingQueue { total, items })
+        let mut ending = Vec::new();
+        for seq in findings::ended(tx, soon, FindingQueue::MOST as u64)? {
+            let Some(stored) = findings::by_seq(tx, seq)? else { continue };
+            let f = &stored.finding;
+            if product.is_none_or(|p| f.product == p) && f.until.is_some_and(|until| until > now) {
+                ending.push(card(tx, stored, now)?);
+            }
+        }
+        Ok(FindingQueue { total, items, ending })
     })
 }

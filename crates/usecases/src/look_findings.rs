@@ -76,6 +76,8 @@ pub struct FindingView {
     pub triage: Vec<Triage>,
     /// Who sees it now.
     pub seen_by: Vec<SeenBy>,
+    /// Others of the same spot in the source: possibly the same, told by other tools.
+    pub possibly_same: Vec<Finding>,
 }
 
 /// What a list is of.
@@ -162,6 +164,7 @@ pub fn finding_view(engine: &Engine, id: &str) -> Result<FindingView, Problem> {
             moves: steps(tx, seq)?,
             decisions: finding_decisions::about(tx, &key, &finding.seen.fingerprint)?,
             triage: finding_decisions::triage_of(tx, seq)?,
+            possibly_same: findings::at_spot(tx, &finding)?.into_iter().map(|f| f.finding).collect(),
             finding,
             seen_by,
         }))

@@ -92,11 +92,14 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
         }
         groups.entry(group).or_default().push(line(finding, limits));
     }
+    groups.insert(Group::LeftOut, now.left_out.values().map(|finding| line(finding, limits)).collect());
+    groups.retain(|_, lines| !lines.is_empty());
     let looked: BTreeSet<String> = scans(&this.evidence)
         .filter(|(_, s)| s.doubt().is_none())
         .map(|(e, s)| s.answers_for(&e.signal.source))
         .collect();
-    let gone = then.iter().flat_map(|t| &t.open).filter(|(id, _)| !now.open.contains_key(*id));
+    let there = |id: &String| now.open.contains_key(id) || now.left_out.contains_key(id);
+    let gone = then.iter().flat_map(|t| &t.open).filter(|(id, _)| !there(id));
     for (_, finding) in gone {
         let by = before.into_iter().flat_map(|b| scans(&b.evidence)).filter(|(e, _)| finding.inputs.contains(&e.id));
         let mut by = by.map(|(e, s)| s.answers_for(&e.signal.source)).peekable();
@@ -123,6 +126,8 @@ enum Group {
     Fixed,
     /// It was in the release before, and no scan of this one looked for it again.
     NotLookedAt,
+    /// The reports leave it out themselves; nobody here decided.
+    LeftOut,
 }
 
 impl Group {
@@ -136,6 +141,7 @@ impl Group {
             Self::Decided => "decided",
             Self::Fixed => "fixed",
             Self::NotLookedAt => "not_looked_at",
+            Self::LeftOut => "left_out",
         };
         let total = findings.len() as u64;
         findings.truncate(FindingGroup::MOST);

@@ -263,6 +263,16 @@ fn queue(global: &Global, client: &Client, args: &Queue) -> Result<u8, Failure> 
             releases.join(", ")
         );
     }
+    for card in queue["ending"].as_array().into_iter().flatten() {
+        let until = text(card, "until");
+        println!(
+            "ends    {:8} {:10}  {}  {}",
+            text(card, "level"),
+            until.get(..10).unwrap_or(until),
+            text(card, "id"),
+            what(&card["seen"])
+        );
+    }
     match queue["total"].as_u64().unwrap_or(0) {
         0 => println!("Nothing needs a decision."),
         total if total > items.len() as u64 => println!("{} of {total} are shown.", items.len()),

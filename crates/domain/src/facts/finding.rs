@@ -207,6 +207,14 @@ impl FindingSeen {
         name.chars().take(200).collect()
     }
 
+    /// The spot in the source it is about: file and line. Two findings of one spot are possibly the same, told by two tools.
+    #[must_use]
+    pub fn spot(&self) -> Option<String> {
+        let line = self.line.filter(|_| self.component.is_none() && !self.place.is_empty())?;
+        let place = self.place.replace('\\', "/");
+        Some(format!("{}:{line}", place.trim_start_matches("file://").trim_start_matches("./")))
+    }
+
     /// Whether the report's own word is enough to leave it out: up to medium. What is high or critical stays until
     /// somebody here decides (law 6).
     #[must_use]

@@ -274,8 +274,8 @@ pub fn insert(tx: &Tx<'_>, seq: i64, key: &[u8; 16], f: &Finding, document: &str
     let suppressed = f.seen.is_left_out();
     tx.exec(
         "INSERT INTO finding (seq, key, product, kind, name, state, shelf, suppressed, level, exploited, fixed_in,
-            fixed_by, first_index, first_at, clock_from, clock_index, due, until, document)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?11, ?14, 0, ?15)",
+            fixed_by, first_index, first_at, clock_from, clock_index, due, until, spot, document)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?11, ?14, 0, ?16, ?15)",
         &[
             seq.into(),
             key.as_slice().into(),
@@ -292,17 +292,58 @@ pub fn insert(tx: &Tx<'_>, seq: i64, key: &[u8; 16], f: &Finding, document: &str
             f.clock_from.as_micros().into(),
             f.due.map_or(NEVER, Time::as_micros).into(),
             document.into(),
+            spot(&f.product, &f.seen).into(),
         ],
     )?;
     Ok(())
+}
+
+/// The spot of a finding as a number (FNV-1a of product and spot); 0 where it has none.
+#[must_use]
+pub fn spot(product: &str, seen: &FindingSeen) -> i64 {
+    let Some(spot) = seen.spot() else { return 0 };
+    let bytes = product.bytes().chain([0]).chain(spot.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    hash.cast_signed()
+}
+
+/// The spot that is kept of a finding.
+///
+/// # Errors
+/// When the database fails or it is not there.
+pub fn spot_of(tx: &Tx<'_>, seq: i64) -> Result<i64> {
+    tx.first("SELECT spot FROM finding WHERE seq = ?1", &[seq.into()], |r| r.int(0))?
+        .ok_or_else(|| StoreError::Damaged(format!("finding {seq} is not there")))
+}
+
+/// Findings of the same spot of the source, at most ten.
+///
+/// # Errors
+/// When the database fails.
+pub fn at_spot(tx: &Tx<'_>, of: &Finding) -> Result<Vec<StoredFinding>> {
+    let spot = spot(&of.product, &of.seen);
+    if spot == 0 {
+        return Ok(Vec::new());
+    }
+    let mut all = tx.query(
+        "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until
+         FROM finding WHERE spot = ?1 ORDER BY seq LIMIT 11",
+        &[spot.into()],
+        map,
+    )?;
+    all.retain(|f| f.finding.id != of.id && f.finding.product == of.product && f.finding.seen.spot() == of.seen.spot());
+    Ok(all)
 }
 
 /// What a finding looks like from now on.
 ///
 /// # Errors
 /// When the database fails.
-pub fn describe(tx: &Tx<'_>, seq: i64, document: &str) -> Result<()> {
-    tx.exec("UPDATE finding SET document = ?2 WHERE seq = ?1", &[seq.into(), document.into()])?;
+pub fn describe(tx: &Tx<'_>, seq: i64, product: &str, seen: &FindingSeen, document: &str) -> Result<()> {
+    tx.exec(
+        "UPDATE finding SET document = ?2, spot = ?3 WHERE seq = ?1",
+        &[seq.into(), document.into(), spot(product, seen).into()],
+    )?;
     Ok(())
 }
 

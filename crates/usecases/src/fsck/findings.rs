@@ -416,6 +416,9 @@ impl Lived {
             Some(grade) if !self.alert => vec![grade],
             _ => self.said.clone(),
         };
+        if findings::spot(&f.product, &f.seen) != findings::spot_of(tx, self.seq)? {
+            return Ok(false);
+        }
         let graded = graded.iter().any(|g| {
             (g.level, g.exploited) == (f.level, standing.exploited)
                 && shelf == Some((Shelf::of(self.state, g.suppressed), g.suppressed, self.clock.0))

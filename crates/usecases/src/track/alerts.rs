@@ -66,7 +66,7 @@ fn one(
             let running = Running { level: seen.level, exploited: false, ..Running::of(&standing) };
             let grade = Grade { level: seen.level, exploited: false, suppressed: false };
             findings::grade(batch.tx, &standing, grade, dues.due(batch.tx, running)?)?;
-            findings::describe(batch.tx, standing.seq, &document)?;
+            findings::describe(batch.tx, standing.seq, product, &seen, &document)?;
             let step = (standing.seq, FindingId::of_key(&key));
             match (there, standing.state == FindingState::Fixed) {
                 (true, true) => steps.reopened.push(step),

@@ -19,7 +19,7 @@ use certrail_store::{
 };
 use serde::Serialize;
 
-use super::{AlertEvent, Covering, Dues, Prepared, Running, alert, stand};
+use super::{AlertEvent, Covering, Dues, Prepared, Ready, Running, alert, stand};
 use crate::engine::{Batch, Fault};
 
 /// The entry that tells what a scan moved.
@@ -72,13 +72,13 @@ pub(crate) fn arrived(
     let dues = Dues::of(batch.tx, batch.criteria, &prepared.product, entry)?;
     let mut steps = Steps::default();
     let mut found = Vec::with_capacity(prepared.list.len());
-    let mut documents = HashMap::new();
+    let mut known = HashMap::new();
     let mut next = findings::last_seq(batch.tx)?;
     for ready in &prepared.list {
         let (level, exploited) = (ready.level, ready.seen.is_exploited());
         let seq = match findings::standing(batch.tx, &ready.key)? {
             Some(standing) => {
-                documents.insert(standing.seq, ready.document.as_str());
+                known.insert(standing.seq, ready);
                 standing.seq
             }
             None => {
@@ -105,7 +105,8 @@ pub(crate) fn arrived(
     }
     let scan = StoredScan { log_index: entry, scope, complete: prepared.complete, at, found };
     scans::insert_scan(batch.tx, &scan)?;
-    let follow = Follow { scan: &scan, release: newest.as_ref(), dues: &dues, documents: &documents };
+    let product = prepared.product.as_str();
+    let follow = Follow { scan: &scan, product, release: newest.as_ref(), dues: &dues, ready: &known };
     follow.run(batch, &mut steps)?;
     tell(batch, &scan, &prepared.product, &prepared.scope, bound, steps)
 }
@@ -130,7 +131,8 @@ pub(crate) fn bound_again(batch: &mut Batch<'_>, entry: u64) -> Result<(), Fault
     let mut steps = Steps::default();
     let newest = newest(&bound, &product);
     let dues = Dues::of(batch.tx, batch.criteria, &product, batch.next_index())?;
-    let follow = Follow { scan: &scan, release: newest.as_ref(), dues: &dues, documents: &HashMap::new() };
+    let none = HashMap::new();
+    let follow = Follow { scan: &scan, product: &product, release: newest.as_ref(), dues: &dues, ready: &none };
     follow.run(batch, &mut steps)?;
     tell(batch, &scan, &product, &scope, &bound, steps)
 }
@@ -175,10 +177,11 @@ impl Releases {
 /// What a scan says, and about which release.
 struct Follow<'a> {
     scan: &'a StoredScan,
+    product: &'a str,
     release: Option<&'a StoredRelease>,
     dues: &'a Dues,
     /// What findings that were known look like to this scan.
-    documents: &'a HashMap<i64, &'a str>,
+    ready: &'a HashMap<i64, &'a Ready>,
 }
 
 impl Follow<'_> {
@@ -255,8 +258,8 @@ impl Follow<'_> {
             return Ok(());
         }
         scans::sight(batch.tx, scan.scope, sighting)?;
-        match self.documents.get(&saw.finding).filter(|_| newer.is_none()) {
-            Some(document) => findings::describe(batch.tx, saw.finding, document),
+        match self.ready.get(&saw.finding).filter(|_| newer.is_none()) {
+            Some(ready) => findings::describe(batch.tx, saw.finding, self.product, &ready.seen, &ready.document),
             None => Ok(()),
         }
     }

@@ -55,9 +55,14 @@ pub(super) async fn page(
             }
         }
         (facts(&view))
+        @if !view.possibly_same.is_empty() {
+            h2 { "Possibly the same" }
+            p.meta { "Of the same spot in the source, told by another tool or rule. Each is decided for itself." }
+            ul { @for other in &view.possibly_same { li { a href=(format!("/f/{}", other.id)) { (other.seen.name()) } " " (findings::level(other.level)) " " (other.state.name().replace('_', " ")) " " span.meta { (other.seen.rule) } } } }
+        }
         h2 { "Who sees it" }
         @if view.seen_by.is_empty() { p { "No scan sees it any longer." } }
-        ul { @for by in &view.seen_by { li { (by.scope.replace('|', " · ")) @if let Some(release) = &by.release { " in " a href=(format!("/r/{}/{}", layout::encode(&f.product), layout::encode(release))) { (release) } } ", entry " (by.entry) } } }
+        ul { @for by in &view.seen_by { li { (by.scope.split('|').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")) @if let Some(release) = &by.release { " in " a href=(format!("/r/{}/{}", layout::encode(&f.product), layout::encode(release))) { (release) } } ", entry " (by.entry) } } }
         script src="/static/findings.js" defer {}
     };
     Ok(show(&app, &caller, &f.seen.name(), "/findings", &body))

@@ -84,6 +84,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which
             Listed::Queue(queue) => {
                 @if queue.total > queue.items.len() as u64 { p.meta { "The first " (queue.items.len()) " of " (queue.total) "." } }
                 (asked_for(queue.items.iter().map(|i| &i.card), &caller.role, &account, now, &back))
+                (ending(&queue.ending, now))
             }
             Listed::Shelf(cards) => {
                 (asked_for(cards.iter(), &caller.role, &account, now, &back))
@@ -96,6 +97,25 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which
         script src="/static/findings.js" defer {}
     };
     Ok(show(&app, &caller, "Findings", "/findings", &body))
+}
+
+/// Decisions that end soon: red within three days.
+fn ending(cards: &[FindingCard], now: Time) -> Markup {
+    html! {
+        @if !cards.is_empty() {
+            h2 { "Decisions that end within 14 days" }
+            ul.rows {
+                @for f in cards.iter().map(|c| &c.finding) {
+                    @if let Some(left) = f.until.map(|until| until.since(now)) {
+                        li {
+                            a href=(format!("/f/{}", f.id)) { (f.seen.name()) } " " span.meta { (f.product) ", " (f.state.name().replace('_', " ")) } " "
+                            span class=(if left <= 3 * Time::DAY { "tag failed" } else { "tag late" }) { "ends in " (Time::span(left)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn address(product: &str, show: &str) -> String {

@@ -539,3 +539,36 @@ async fn a_decision_reaches_every_product_and_a_product_says_whose_word_counts()
     }
     assert_eq!(s.faults(), Vec::<String>::new());
 }
+
+/// Two tools at one spot are two findings that know of each other; what a report leaves out is listed with the release.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tools_at_one_spot_are_told_of_each_other() {
+    let mut s = Story::begin().await;
+    let log = |tool: &str, rule: &str, suppressed: bool| {
+        let mut log: Value = serde_json::from_slice(&codeql(&[rule], true)).expect("JSON");
+        log["runs"][0]["tool"]["driver"]["name"] = json!(tool);
+        log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"] = json!({ "startLine": 7 });
+        if suppressed {
+            log["runs"][0]["results"][0]["suppressions"] = json!([{ "kind": "inSource", "justification": "a test" }]);
+        }
+        serde_json::to_vec(&log).expect("writes")
+    };
+    s.send("release=1.0.0&name=codeql.sarif", log("CodeQL", "py/eval", false)).await;
+    s.send("release=1.0.0&name=semgrep.sarif", log("Semgrep OSS", "eval-used", false)).await;
+    s.send("release=1.0.0&name=bandit.sarif", log("Bandit", "B307", true)).await;
+    let list = s.get("/api/v1/findings?product=pay").await;
+    let first = list.as_array().unwrap().iter().find(|f| f["seen"]["rule"] == "py/eval").expect("there").clone();
+    let view = s.get(&format!("/api/v1/findings/{}", first["id"].as_str().unwrap())).await;
+    let same: Vec<&str> =
+        view["possibly_same"].as_array().unwrap().iter().map(|f| f["seen"]["rule"].as_str().unwrap()).collect();
+    assert_eq!(same, ["eval-used", "B307"]);
+    let compared = s.get("/api/v1/products/pay/releases/1.0.0/findings").await;
+    let groups: Vec<String> = compared["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|g| format!("{} {}", g["name"].as_str().unwrap(), g["total"]))
+        .collect();
+    assert_eq!(groups, ["new 2", "left_out 1"]);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
