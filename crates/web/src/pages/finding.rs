@@ -61,7 +61,7 @@ pub(super) async fn page(
             ul { @for other in &view.possibly_same { li { a href=(format!("/f/{}", other.id)) { (other.seen.name()) } " " (findings::level(other.level)) " " (other.state.name().replace('_', " ")) " " span.meta { (other.seen.rule) } } } }
         }
         h2 { "Who sees it" }
-        @if view.seen_by.is_empty() { p { "No scan sees it any longer." } }
+        @if view.seen_by.is_empty() { p { @if f.seen.fingerprint.starts_with("alert:") { "The alert of the code host tells of it, not a scan." } @else { "No scan sees it any longer." } } }
         ul { @for by in &view.seen_by { li { (by.scope.split('|').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")) @if let Some(release) = &by.release { " in " a href=(format!("/r/{}/{}", layout::encode(&f.product), layout::encode(release))) { (release) } } ", entry " (by.entry) } } }
         script src="/static/findings.js" defer {}
     };
