@@ -183,7 +183,8 @@ fn speaking<'a>(world: &World<'a>, release: &Release) -> (Vec<(&'a Evidence, Evi
 
 /// Whether a scan was sent for the release's product: one of another product answers for that one, and its findings are
 /// decided there.
-pub(crate) fn is_for(scan: &Scan, release: &Release) -> bool {
+#[must_use]
+pub fn is_for(scan: &Scan, release: &Release) -> bool {
     scan.product.as_ref().is_none_or(|product| *product == release.product)
 }
 
@@ -199,24 +200,32 @@ pub(crate) fn in_force<'a>(
     }
     let mut all = Vec::new();
     for (_, mut scans) in scopes {
-        if scans.iter().any(|(e, scan)| scan.doubt().is_none() && is_exact(e, scan, release)) {
+        if scans.iter().any(|(e, scan)| closes(e, scan) && is_exact(e, scan, release)) {
             scans.retain(|(e, scan)| is_exact(e, scan, release));
         }
         // One that ends later by its own account is the newer one, in whatever order they arrive.
-        scans.sort_by_key(|(e, scan)| (scan.made_at(e.received), e.log_index));
-        let newest = scans.iter().rposition(|(_, scan)| scan.doubt().is_none());
+        scans.sort_by_key(|(e, scan)| (scan.made_at(e.received, e.signal.occurred_at), e.log_index));
+        let newest = scans.iter().rposition(|(e, scan)| closes(e, scan));
         all.extend(scans.into_iter().skip(newest.unwrap_or(0)));
     }
     all
 }
 
-/// What a scan answers for: its scope, and which of several artefacts.
-fn answers_for(e: &Evidence, scan: &Scan) -> String {
+/// Whether a scan says that something is gone.
+#[must_use]
+pub fn closes(e: &Evidence, scan: &Scan) -> bool {
+    scan.closes(e.received, e.signal.occurred_at)
+}
+
+/// What a scan answers for: its scope, and which of several artefacts. One without a scope answers for itself alone.
+#[must_use]
+pub fn answers_for(e: &Evidence, scan: &Scan) -> String {
     let named = e.signal.named.iter().filter(|k| k.parts().0 == "digest").map(|k| k.parts().1);
     let mut digests: Vec<&str> = named.chain(scan.digests.iter().map(String::as_str)).collect();
     digests.sort_unstable();
     digests.dedup();
-    format!("{}\n{}", scan.answers_for(&e.signal.source), digests.join(" "))
+    let alone = if scan.scope.is_none() { format!("entry {}", e.log_index) } else { String::new() };
+    format!("{}\n{}{alone}", scan.answers_for(&e.signal.source), digests.join(" "))
 }
 
 /// Whether it looked at exactly what is released.

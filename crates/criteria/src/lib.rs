@@ -16,7 +16,9 @@ mod set;
 mod world;
 
 pub use evaluate::{EVALUATOR, evaluate};
-pub use findings::{InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, open_findings};
+pub use findings::{
+    InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, answers_for, closes, is_for, open_findings,
+};
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};
 pub use predicate::PredicateError;

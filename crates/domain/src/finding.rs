@@ -106,4 +106,7 @@ pub struct FindingMove {
     pub to: FindingState,
     /// When, by the source of the scan or our clock.
     pub at: Time,
+    /// Its clock starts with this step.
+    #[serde(default)]
+    pub starts_clock: bool,
 }

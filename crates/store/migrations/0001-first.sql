@@ -370,6 +370,8 @@ CREATE TABLE finding_move (
   log_index BIGINT NOT NULL,
   state TEXT NOT NULL,
   at BIGINT NOT NULL,
+  -- Its clock starts with this step.
+  clock BIGINT NOT NULL,
   PRIMARY KEY (finding, log_index, state)
 ) {keyed};
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, Facts, Interval, Key, Problem, ProblemKind, Signal, Time, Verdict,
+    Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict,
     facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
@@ -19,7 +19,7 @@ use crate::{
     engine::{Engine, LogHead, internal},
     inputs,
     judge::judge,
-    track::{Gathered, Prepared, VexSender},
+    track::{Gathered, VexSender},
 };
 
 /// A report file with what its sender says about it.
@@ -125,8 +125,14 @@ pub async fn add_evidence(
     let (unpacked, bytes) = unpack_all(&file, bytes).await?;
     match unpacked {
         Ok(files) => {
+            let mut paths: BTreeMap<String, u32> = BTreeMap::new();
             for (path, content) in files {
-                let inner = EvidenceFile { name: path.clone(), ..file.clone() };
+                // Each answers for itself: by its path in the archive, numbered where that comes again.
+                let again = paths.entry(path.clone()).and_modify(|n| *n += 1).or_insert(1);
+                let number = if *again > 1 { format!("#{again}") } else { String::new() };
+                let around = file.scope.as_deref().filter(|s| !s.trim().is_empty()).unwrap_or(&file.name);
+                let scope = Some(format!("{around}/{path}{number}"));
+                let inner = EvidenceFile { name: path.clone(), scope, ..file.clone() };
                 let (read, content) = match read_report(engine, &inner, policy, wanted, content).await {
                     Ok(read) => read,
                     // Of another format than demanded: an archive holds what it holds.
@@ -251,18 +257,18 @@ async fn take(
     read: Read,
     bytes: Vec<u8>,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
-    let Read { mut facts, findings, r#type, valid, faults, parsed, warnings } = read;
+    let Read { mut facts, findings, r#type, valid, faults, parsed, mut warnings } = read;
     let source = file.source.clone().unwrap_or_else(|| format!("cli:{}", file.product));
     let findings = match &mut facts {
         Facts::Scan(scan) => {
             scan.product = Some(file.product.clone());
-            let told = file.scope.clone().or_else(|| scan.scope.take()).unwrap_or_else(|| file.name.clone());
-            scan.scope = Some(inputs::clip(&told)).filter(|scope| !scope.is_empty());
+            scan.scope = scope_of(file.scope.as_deref(), &file.name, scan.scope.as_deref());
+            if scan.scope.is_none() {
+                warnings
+                    .push("It has neither a name nor a scope, so it closes nothing; send it with --scope.".to_owned());
+            }
             scan.all = findings.all();
-            let prepared = findings.prepare(scan, &file.product, &source).map_err(|e| internal(&e))?;
-            // What claims to come from the future counts for nothing (T39), so it closes nothing.
-            let future = file.occurred_at.is_some_and(|at| at > engine.now().plus(Interval::SERVER));
-            Some(Prepared { complete: prepared.complete && !future, ..prepared })
+            Some(findings.prepare(scan, &file.product, &source, file.occurred_at).map_err(|e| internal(&e))?)
         }
         _ => None,
     };
@@ -308,6 +314,23 @@ async fn take(
     let met = met_by(engine, &ack)?;
     let name = file.name.chars().take(200).collect();
     Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members: Vec::new() }, head))
+}
+
+/// The longest scope, in characters; a longer one ends in a digest of the whole.
+const LONGEST_SCOPE: usize = 200;
+
+/// The part of the product a scan answers for: as its sender says; else the name of its file, with what the report says.
+fn scope_of(told: Option<&str>, name: &str, reported: Option<&str>) -> Option<String> {
+    let some = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
+    let scope = told.and_then(some).or_else(|| {
+        let parts: Vec<String> = [some(name), reported.and_then(some)].into_iter().flatten().collect();
+        some(&parts.join(" "))
+    })?;
+    if scope.chars().count() <= LONGEST_SCOPE {
+        return Some(scope);
+    }
+    let digest = certrail_ledger::hex(&certrail_ledger::sha256(scope.as_bytes()));
+    Some(format!("{}…{}", scope.chars().take(LONGEST_SCOPE - 40).collect::<String>(), &digest[..32]))
 }
 
 /// The media type by the first byte that is no blank.

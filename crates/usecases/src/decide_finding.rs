@@ -1,11 +1,16 @@
 //! People and findings: looking at one, working on it, and decisions that reach as far as they say and end when they say.
 //! A decision is asked for by one and approved by another (ADR 11).
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use certrail_criteria::open_findings;
 
 use certrail_domain::{
     Action, Assessment, Claim, ExceptionId, ExceptionState, Finding, FindingDecision, FindingId, FindingState,
-    Justification, Problem, ProblemKind, Product, Reach, Time, line_of,
+    Justification, Problem, ProblemKind, Product, Reach, Release, Time, facts::Level, line_of,
 };
 use certrail_ledger::leaf::label;
 use certrail_store::{
@@ -20,7 +25,10 @@ use serde::Deserialize;
 use crate::{
     Caller,
     access::allow,
+    criteria_sets::CriteriaSets,
     engine::{Batch, Engine, Fault, random},
+    finding_effect::coming,
+    judge::judge_in,
     look_findings::unknown,
     track::{self, Dues, Running, stand},
 };
@@ -126,7 +134,9 @@ pub async fn triage_findings(
     }
     let caller = caller.clone();
     let (all, _) = engine
-        .write(move |batch| ids.iter().map(|id| triage(batch, &caller, id, &new)).collect::<Result<Vec<_>, _>>())
+        .write(move |batch| {
+            once(&ids).into_iter().map(|id| triage(batch, &caller, id, &new)).collect::<Result<Vec<_>, _>>()
+        })
         .await?;
     Ok(all)
 }
@@ -241,15 +251,72 @@ pub async fn request_finding_decisions(
     let caller = caller.clone();
     let (decisions, _) = engine
         .write(move |batch| {
-            let one = |id: &String| {
+            let mut opens = Opens::new(batch.next_index(), batch.now);
+            let mut one = |id: &String| {
                 let stored = find(batch.tx, id)?;
-                let decision = draft(batch.tx, &stored.finding, &new, &caller.account(), batch.now)?;
+                let open = opens.of(batch.tx, batch.criteria, &stored.finding.product, new.release.as_deref())?;
+                let decision = draft(batch.tx, &stored, &new, &caller.account(), batch.now, open)?;
                 ask(batch, stored.seq, decision)
             };
-            ids.iter().map(one).collect::<Result<Vec<_>, Fault>>()
+            once(&ids).into_iter().map(&mut one).collect::<Result<Vec<_>, Fault>>()
         })
         .await?;
     Ok(decisions)
+}
+
+/// Each once, in order.
+fn once(ids: &[String]) -> Vec<&String> {
+    let mut seen = BTreeSet::new();
+    ids.iter().filter(|id| seen.insert(*id)).collect()
+}
+
+/// What is open in a release, and how grave.
+pub(crate) type OpenIn = (Release, BTreeMap<String, (Level, bool)>);
+
+/// What is open in the releases of products that are on their way, each product judged once.
+pub(crate) struct Opens {
+    position: u64,
+    now: Time,
+    known: BTreeMap<(String, String), Vec<OpenIn>>,
+}
+
+impl Opens {
+    pub(crate) const fn new(position: u64, now: Time) -> Self {
+        Self { position, now, known: BTreeMap::new() }
+    }
+
+    /// Of a product; the release of that version besides, whether it is on its way or not.
+    pub(crate) fn of(
+        &mut self,
+        tx: &Tx<'_>,
+        sets: &CriteriaSets,
+        product: &str,
+        version: Option<&str>,
+    ) -> Result<&[OpenIn], StoreError> {
+        let key = (product.to_owned(), version.unwrap_or_default().to_owned());
+        if !self.known.contains_key(&key) {
+            let mut releases = coming(tx, product)?;
+            let named = version.map(|v| releases::by_version(tx, product, v)).transpose()?.flatten();
+            releases.extend(named.filter(|n| releases.iter().all(|r| r.seq != n.seq)));
+            let mut all = Vec::new();
+            for stored in releases {
+                let judged = judge_in(tx, sets, &stored, self.position, self.now)?;
+                let input = judged.seen.input();
+                let open = open_findings(&input).open;
+                let open = open.into_iter().map(|(id, f)| (id, (f.level, f.exploited))).collect();
+                all.push((judged.seen.release.clone(), open));
+            }
+            self.known.insert(key.clone(), all);
+        }
+        Ok(self.known.get(&key).map_or(&[], Vec::as_slice))
+    }
+}
+
+/// How grave a finding is in what a decision reaches: the gravest there and of those who see it now.
+fn reached_grade(decision: &FindingDecision, now: (Level, bool), open: &[OpenIn]) -> (Level, bool) {
+    let there = open.iter().filter(|(release, _)| decision.reaches(release));
+    let there = there.filter_map(|(_, findings)| findings.get(decision.finding.as_str()).copied());
+    there.fold(now, |(level, exploited), (l, e)| (level.max(l), exploited || e))
 }
 
 /// Records a decision that was asked for.
@@ -282,12 +349,15 @@ pub(crate) const DECISION: &str = "finding-decision-";
 /// What was asked for does not hold together.
 pub(crate) fn draft(
     tx: &Tx<'_>,
-    finding: &Finding,
+    stored: &findings::StoredFinding,
     new: &NewFindingDecision,
     requester: &str,
     now: Time,
+    open: &[OpenIn],
 ) -> Result<FindingDecision, Fault> {
-    if finding.state == FindingState::Fixed {
+    let finding = &stored.finding;
+    // Gone from the newest release, it may still be open in one that is on its way.
+    if finding.state == FindingState::Fixed && !open.iter().any(|(_, f)| f.contains_key(finding.id.as_str())) {
         return Err(refuse("fixed", "It is fixed.", "There is nothing to decide unless a scan sees it again.").into());
     }
     let reason = reason_in(&new.reason, 20)?;
@@ -307,14 +377,8 @@ pub(crate) fn draft(
         }
         _ => {}
     }
-    let most = new.claim.most_days(finding.level);
-    let expires_at = new.expires_at.unwrap_or_else(|| now.plus(new.claim.usual_days(finding.level) * Time::DAY));
-    if expires_at <= now || expires_at.since(now) > most * Time::DAY {
-        let why =
-            format!("It has to end in the future, at most {most} days from now for a {} one.", finding.level.name());
-        return Err(refuse("bad-expiry", why, "Give a nearer date; it can be decided again.").into());
-    }
-    Ok(FindingDecision {
+    let seen = (finding.level, findings::standing_of(tx, stored.seq)?.exploited);
+    let mut decision = FindingDecision {
         id: ExceptionId::from_stored(""),
         finding: finding.id.clone(),
         product: finding.product.clone(),
@@ -322,7 +386,7 @@ pub(crate) fn draft(
         claim: new.claim,
         justification: new.justification,
         level: finding.level,
-        exploited: finding.seen.is_exploited(),
+        exploited: seen.1,
         reach: reach(tx, finding, new)?,
         reason,
         compensating,
@@ -334,8 +398,17 @@ pub(crate) fn draft(
         requested_at: now,
         decided_at: None,
         decided_because: String::new(),
-        expires_at,
-    })
+        expires_at: now,
+    };
+    (decision.level, decision.exploited) = reached_grade(&decision, seen, open);
+    let (claim, level) = (decision.claim, decision.level);
+    let most = claim.most_days(level);
+    decision.expires_at = new.expires_at.unwrap_or_else(|| now.plus(claim.usual_days(level) * Time::DAY));
+    if decision.expires_at <= now || decision.expires_at.since(now) > most * Time::DAY {
+        let why = format!("It has to end in the future, at most {most} days from now for a {} one.", level.name());
+        return Err(refuse("bad-expiry", why, "Give a nearer date; it can be decided again.").into());
+    }
+    Ok(decision)
 }
 
 fn reach(tx: &Tx<'_>, finding: &Finding, new: &NewFindingDecision) -> Result<Reach, Fault> {
@@ -364,63 +437,84 @@ fn reach(tx: &Tx<'_>, finding: &Finding, new: &NewFindingDecision) -> Result<Rea
     })
 }
 
-/// Approves, rejects or revokes a decision, and says why. Whoever asked may take it back while nobody approved it.
+/// Approves, rejects or revokes decisions, all or none, and says why. Whoever asked may take it back while nobody approved it.
 ///
 /// # Errors
 /// A role that may not, the requester approving their own, a state that does not allow it, no reason for an end.
-pub async fn decide_finding_decision(
+pub async fn decide_finding_decisions(
     engine: &Arc<Engine>,
+    caller: &Caller,
+    ids: Vec<String>,
+    to: ExceptionState,
+    why: String,
+) -> Result<Vec<FindingDecision>, Problem> {
+    let caller = caller.clone();
+    let (decisions, _) = engine
+        .write(move |batch| {
+            once(&ids).into_iter().map(|id| end(batch, &caller, id, to, &why)).collect::<Result<Vec<_>, Fault>>()
+        })
+        .await?;
+    Ok(decisions)
+}
+
+fn end(
+    batch: &mut Batch<'_>,
     caller: &Caller,
     id: &str,
     to: ExceptionState,
-    why: String,
-) -> Result<FindingDecision, Problem> {
-    let (caller, id) = (caller.clone(), id.to_owned());
-    let (decision, _) = engine
-        .write(move |batch| {
-            let Some(mut decision) = finding_decisions::get(batch.tx, &id)? else {
-                let why = format!("There is no decision `{}`.", crate::inputs::clip(&id));
-                let (what, fix) = ("Nothing was changed.", "`certrail finding show` names them.");
-                return Err(Problem::new(ProblemKind::NotFound, "no-such-decision", what, why, fix).into());
-            };
-            let own = caller.account() == decision.requester;
-            // Taking back what one has asked for needs no more than asking.
-            let undo = own && decision.state == ExceptionState::Requested && to == ExceptionState::Revoked;
-            allow(&caller, if undo { Action::RequestException } else { Action::GrantException })?;
-            let allowed = matches!(
-                (decision.state, to),
-                (ExceptionState::Requested, ExceptionState::Approved | ExceptionState::Rejected)
-                    | (ExceptionState::Approved, ExceptionState::Revoked)
-            );
-            if !(allowed || undo) {
-                let why = format!("The decision is {}.", decision.state.name());
-                let (what, fix) = ("Nothing was changed.", "Ask for a new one where this one has ended.");
-                return Err(Problem::new(ProblemKind::Conflict, "decision-state", what, why, fix).into());
-            }
-            if !undo && to == ExceptionState::Approved && (own || caller.person.is_none()) {
-                let why = "Whoever asks for a decision cannot approve it.";
-                return Err(refuse("own-decision", why, "Ask another approver.").into());
-            }
-            if to == ExceptionState::Approved && decision.expires_at <= batch.now {
-                return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
-            }
-            // An approval rests on the reason of the one who asked; an end has its own.
-            decision.decided_because = match (why.trim(), to) {
-                ("", _) if undo => "Taken back by the one who asked.".to_owned(),
-                ("", ExceptionState::Approved) => String::new(),
-                (text, _) => reason_in(text, 3)?,
-            };
-            decision.state = to;
-            decision.approver = (!undo).then(|| caller.account());
-            decision.decided_at = Some(batch.now);
-            let stored = find(batch.tx, decision.finding.as_str())?;
-            let index = record(batch, stored.seq, to.name(), &caller.account(), &decision)?;
-            for seq in reached(batch.tx, &decision)? {
-                stand(batch, seq, index)?;
-            }
-            Ok(decision)
-        })
-        .await?;
+    why: &str,
+) -> Result<FindingDecision, Fault> {
+    let Some(mut decision) = finding_decisions::get(batch.tx, id)? else {
+        let why = format!("There is no decision `{}`.", crate::inputs::clip(id));
+        let (what, fix) = ("Nothing was changed.", "`certrail finding show` names them.");
+        return Err(Problem::new(ProblemKind::NotFound, "no-such-decision", what, why, fix).into());
+    };
+    let own = caller.account() == decision.requester;
+    // Taking back what one has asked for needs no more than asking.
+    let undo = own && decision.state == ExceptionState::Requested && to == ExceptionState::Revoked;
+    allow(caller, if undo { Action::RequestException } else { Action::GrantException })?;
+    let allowed = matches!(
+        (decision.state, to),
+        (ExceptionState::Requested, ExceptionState::Approved | ExceptionState::Rejected)
+            | (ExceptionState::Approved, ExceptionState::Revoked)
+    );
+    if !(allowed || undo) {
+        let why = format!("The decision is {}.", decision.state.name());
+        let (what, fix) = ("Nothing was changed.", "Ask for a new one where this one has ended.");
+        return Err(Problem::new(ProblemKind::Conflict, "decision-state", what, why, fix).into());
+    }
+    if !undo && to == ExceptionState::Approved && (own || caller.person.is_none()) {
+        let why = "Whoever asks for a decision cannot approve it.";
+        return Err(refuse("own-decision", why, "Ask another approver.").into());
+    }
+    if to == ExceptionState::Approved && decision.expires_at <= batch.now {
+        return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
+    }
+    let stored = find(batch.tx, decision.finding.as_str())?;
+    if to == ExceptionState::Approved {
+        let mut opens = Opens::new(batch.next_index(), batch.now);
+        let open = opens.of(batch.tx, batch.criteria, &decision.product, None)?;
+        let seen = (stored.finding.level, findings::standing_of(batch.tx, stored.seq)?.exploited);
+        let (level, exploited) = reached_grade(&decision, seen, open);
+        if !decision.covers(level, exploited) {
+            let now = if exploited { "known to be exploited" } else { level.name() };
+            let why = format!("It has become {now} since this was asked for.");
+            return Err(refuse("graver", why, "Ask for a new decision.").into());
+        }
+    }
+    // An approval rests on the reason of the one who asked; an end has its own.
+    decision.decided_because = match (why.trim(), to) {
+        ("", _) if undo => "Taken back by the one who asked.".to_owned(),
+        ("", ExceptionState::Approved) => String::new(),
+        (text, _) => reason_in(text, 3)?,
+    };
+    decision.state = to;
+    decision.approver = (!undo).then(|| caller.account());
+    decision.decided_at = Some(batch.now);
+    let index = record(batch, stored.seq, to.name(), &caller.account(), &decision)?;
+    for seq in reached(batch.tx, &decision)? {
+        stand(batch, seq, index)?;
+    }
     Ok(decision)
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::{
     Caller,
-    decide_finding::{NewFindingDecision, draft, find},
+    decide_finding::{NewFindingDecision, Opens, draft, find},
     engine::{Engine, Fault, internal},
     judge::{Judged, judge_in},
     track,
@@ -95,8 +95,11 @@ fn effect_in(
     // By product: the finding's id there, and the decision as if somebody else had approved it.
     let mut by_product: BTreeMap<String, Vec<(FindingId, FindingDecision)>> = BTreeMap::new();
     let mut expires_at = now;
+    let mut opens = Opens::new(position, now);
     for id in ids {
-        let drafted = draft(tx, &find(tx, id)?.finding, new, &caller.account(), now)?;
+        let stored = find(tx, id)?;
+        let open = opens.of(tx, &engine.criteria, &stored.finding.product, new.release.as_deref())?;
+        let drafted = draft(tx, &stored, new, &caller.account(), now, open)?;
         let decision = FindingDecision {
             approver: Some(String::new()),
             state: ExceptionState::Approved,

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::open_findings;
-use certrail_domain::{Cause, Evaluation, EvidenceId, FindingState, Problem, Time};
-use certrail_store::tables::{findings, products};
+use certrail_domain::{
+    Cause, Evaluation, EvidenceId, ExceptionState, FindingDecision, FindingId, FindingState, Problem, Time,
+    facts::Level,
+};
+use certrail_store::tables::{finding_decisions, findings, products};
 use serde::Serialize;
 
 use crate::{
@@ -37,6 +40,20 @@ pub struct QueueItem {
     pub blocks: bool,
 }
 
+/// A decision that ends soon.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ending {
+    /// What the finding is called.
+    pub name: String,
+    /// How grave it is now.
+    pub level: Level,
+    /// The decision.
+    pub decision: FindingDecision,
+}
+
+/// Approved decisions looked at, the newest first.
+const APPROVED: u64 = 5_000;
+
 /// The queue.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FindingQueue {
@@ -44,8 +61,8 @@ pub struct FindingQueue {
     pub total: u64,
     /// The first of them, at most [`FindingQueue::MOST`].
     pub items: Vec<QueueItem>,
-    /// Findings whose decision ends within 14 days, the soonest first: decide again or fix.
-    pub ending: Vec<FindingCard>,
+    /// Decisions that end within 14 days, the soonest first: decide again or fix.
+    pub ending: Vec<Ending>,
 }
 
 impl FindingQueue {
@@ -134,14 +151,17 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
             let Some(stored) = findings::by_seq(tx, seq)? else { continue };
             items.push(QueueItem { card: card(tx, stored, now)?, on_its_way_in: releases, blocks: !clear });
         }
+        let approved = finding_decisions::in_state(tx, ExceptionState::Approved, APPROVED)?;
+        let soon_over = approved.into_iter().filter(|d| d.in_force(now) && d.expires_at <= soon);
         let mut ending = Vec::new();
-        for seq in findings::ended(tx, soon, FindingQueue::MOST as u64)? {
-            let Some(stored) = findings::by_seq(tx, seq)? else { continue };
-            let f = &stored.finding;
-            if product.is_none_or(|p| f.product == p) && f.until.is_some_and(|until| until > now) {
-                ending.push(card(tx, stored, now)?);
+        for decision in soon_over.filter(|d| product.is_none_or(|p| d.product == p)) {
+            let key = FindingId::key_in(decision.finding.as_str()).unwrap_or_default();
+            if let Some(stored) = findings::by_key(tx, &key)? {
+                ending.push(Ending { name: stored.finding.seen.name(), level: stored.finding.level, decision });
             }
         }
+        ending.sort_by_key(|e| e.decision.expires_at);
+        ending.truncate(FindingQueue::MOST);
         Ok(FindingQueue { total, items, ending })
     })
 }

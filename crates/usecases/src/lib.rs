@@ -42,13 +42,13 @@ pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use decide_finding::{
-    NewFindingDecision, NewTriage, Within, decide_finding_decision, end_decisions, request_finding_decisions,
+    NewFindingDecision, NewTriage, Within, decide_finding_decisions, end_decisions, request_finding_decisions,
     triage_findings,
 };
 pub use deliver_webhook::{Delivery, deliver_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
-pub use finding_queue::{FindingQueue, InRelease, QueueItem, finding_queue};
+pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};

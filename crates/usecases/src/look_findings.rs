@@ -211,6 +211,9 @@ fn reason(act: &log::Act, to: FindingState) -> String {
         (FindingState::Detected, Some(scan)) => format!("Seen by {} (entry {scan}).", scope.trim()),
         (FindingState::Reopened, Some(scan)) => format!("Seen again by {} (entry {scan}).", scope.trim()),
         (FindingState::Fixed, Some(scan)) => format!("No longer seen by {} (entry {scan}).", scope.trim()),
+        (FindingState::Triaged, Some(scan)) => {
+            format!("Graver than what was accepted, by {} (entry {scan}).", scope.trim())
+        }
         (_, Some(_)) => "A decision in force covers it.".to_owned(),
         (_, None) => "The decision it rested on has ended.".to_owned(),
     }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use certrail_criteria::{Evidence, OpenFinding, open_findings};
+use certrail_criteria::{Evidence, OpenFinding, closes, is_for, open_findings};
 use certrail_domain::{
     Facts, Limits, Problem, Release, ReleaseState, Time,
     facts::{Levels, Scan},
@@ -95,14 +95,14 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
     groups.insert(Group::LeftOut, now.left_out.values().map(|finding| line(finding, limits)).collect());
     groups.retain(|_, lines| !lines.is_empty());
     let looked: BTreeSet<String> = scans(&this.evidence)
-        .filter(|(_, s)| s.doubt().is_none())
-        .map(|(e, s)| s.answers_for(&e.signal.source))
+        .filter(|(e, s)| is_for(s, &this.release) && closes(e, s))
+        .map(|(e, s)| scope_of(e, s))
         .collect();
     let there = |id: &String| now.open.contains_key(id) || now.left_out.contains_key(id);
     let gone = then.iter().flat_map(|t| &t.open).filter(|(id, _)| !there(id));
     for (_, finding) in gone {
         let by = before.into_iter().flat_map(|b| scans(&b.evidence)).filter(|(e, _)| finding.inputs.contains(&e.id));
-        let mut by = by.map(|(e, s)| s.answers_for(&e.signal.source)).peekable();
+        let mut by = by.map(|(e, s)| scope_of(e, s)).peekable();
         // An alert tells by itself when it is gone.
         let again = by.peek().is_none() || by.all(|scan| looked.contains(&scan));
         let group = if again { Group::Fixed } else { Group::NotLookedAt };
@@ -147,6 +147,11 @@ impl Group {
         findings.truncate(FindingGroup::MOST);
         FindingGroup { name: name.to_owned(), total, levels, findings }
     }
+}
+
+/// What a scan answers for in any release: artefacts differ from one to the next.
+fn scope_of(e: &Evidence, scan: &Scan) -> String {
+    scan.answers_for(&e.signal.source)
 }
 
 fn line(f: &OpenFinding<'_>, limits: &Limits) -> FindingLine {

@@ -3,7 +3,7 @@
 mod formats;
 mod inspect;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -77,6 +77,15 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     }
 }
 
+/// The path as people name the file here: two reports of one name in two folders are two.
+fn name_of(file: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let inside = if file.is_absolute() { file.strip_prefix(&here).ok() } else { Some(file) };
+    let path = inside.map(Path::to_owned).or_else(|| file.file_name().map(PathBuf::from)).unwrap_or_default();
+    let name = path.to_string_lossy().replace('\\', "/");
+    name.trim_start_matches("./").to_owned()
+}
+
 /// A flag whose value is blank: the variable behind it is unset.
 fn not_empty(flag: &str, value: Option<&str>) -> Result<(), Failure> {
     if value.is_some_and(|v| v.trim().is_empty()) {
@@ -99,6 +108,14 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
         ("--scope", &args.scope),
     ] {
         not_empty(flag, value.as_deref())?;
+    }
+    if args.scope.is_some() && args.files.len() > 1 {
+        return Err(Failure::new(
+            USAGE,
+            "Nothing was sent.",
+            "`--scope` is given for several files: one clean report would answer for all of them.",
+            "Send the files one by one, or leave --scope out: each is told by its path.",
+        ));
     }
     args.digest.iter().try_for_each(|d| not_empty("--digest", Some(d)))?;
     let database_date = args.database_date.as_deref().map(moment).transpose()?.map(|t| t.to_string());
@@ -133,7 +150,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
         let bytes = std::fs::read(file).map_err(|e| {
             Failure::new(NOT_FOUND, format!("{} was not recorded.", file.display()), format!("{e}."), "Check the path.")
         })?;
-        let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name_of(file);
         let digests = args.digest.join(",");
         let source = ci.as_ref().and_then(|c| Some(format!("ci:{}", c.repository.as_ref()?)));
         let mut query: Vec<(&str, &str)> = vec![("product", &product), ("name", &name)];

@@ -263,14 +263,17 @@ fn queue(global: &Global, client: &Client, args: &Queue) -> Result<u8, Failure> 
             releases.join(", ")
         );
     }
-    for card in queue["ending"].as_array().into_iter().flatten() {
-        let until = text(card, "until");
+    for end in queue["ending"].as_array().into_iter().flatten() {
+        let decision = &end["decision"];
+        let until = text(decision, "expires_at");
         println!(
-            "ends    {:8} {:10}  {}  {}",
-            text(card, "level"),
+            "ends    {:8} {:10}  {}  {} {} ({})",
+            text(end, "level"),
             until.get(..10).unwrap_or(until),
-            text(card, "id"),
-            what(&card["seen"])
+            text(decision, "finding"),
+            text(end, "name"),
+            text(decision, "product"),
+            text(decision, "id")
         );
     }
     match queue["total"].as_u64().unwrap_or(0) {

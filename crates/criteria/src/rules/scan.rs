@@ -228,7 +228,11 @@ fn doubt(scan: &Scan, tool: &str) -> Option<Doubt> {
 
 fn found(scan: &Scan) -> String {
     let l = scan.levels;
-    match l.total() {
+    let left_out = match scan.suppressed {
+        0 => String::new(),
+        n => format!(" ({n} left out by the report itself)"),
+    };
+    let found = match l.total() {
         0 => "nothing".to_owned(),
         _ => [
             (l.critical, "critical"),
@@ -242,7 +246,8 @@ fn found(scan: &Scan) -> String {
         .map(|(n, word)| format!("{n} {word}"))
         .collect::<Vec<_>>()
         .join(", "),
-    }
+    };
+    format!("{found}{left_out}")
 }
 
 pub(super) fn short(sha: &str) -> String {

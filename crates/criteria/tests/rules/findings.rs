@@ -17,7 +17,7 @@ fn scan(seen: &[(&str, &str)]) -> Value {
     for (_, level) in seen {
         levels[*level] = json!(levels[*level].as_u64().unwrap() + 1);
     }
-    json!({ "kind": "security.scan", "scan": "sast", "tool": "semgrep", "success": true, "looked_at": 9, "levels": levels,
+    json!({ "kind": "security.scan", "scan": "sast", "tool": "semgrep", "scope": "semgrep.json", "success": true, "looked_at": 9, "levels": levels,
         "findings": findings, "commit": MERGE })
 }
 

@@ -358,7 +358,7 @@ fn nothing_is_never_a_pass() {
     Case::new().with(0, tests(5, 0, true)).gives("tests", Verdict::Indeterminate, Cause::Empty);
     Case::new().with(0, tests(5, 5, false)).gives("tests", Verdict::Indeterminate, Cause::Error);
     Case::new().with(0, tests(5, 5, true)).gives("tests", Verdict::Passed, Cause::Satisfied);
-    let scan = |success: Value, looked_at: Value| json!({ "kind": "security.scan", "scan": "sast", "tool": "semgrep", "success": success, "looked_at": looked_at, "levels": { "critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0 }, "commit": MERGE });
+    let scan = |success: Value, looked_at: Value| json!({ "kind": "security.scan", "scan": "sast", "tool": "semgrep", "scope": "semgrep.json", "success": success, "looked_at": looked_at, "levels": { "critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0 }, "commit": MERGE });
     Case::new().with(0, scan(json!(true), json!(0))).gives("sast", Verdict::Indeterminate, Cause::Empty);
     Case::new().with(0, scan(json!(false), json!(10))).gives("sast", Verdict::Indeterminate, Cause::Error);
     Case::new().with(0, scan(json!(true), json!(10))).gives("sast", Verdict::Passed, Cause::Satisfied);

@@ -289,10 +289,22 @@ impl Scan {
         format!("{}|{}|{source}|{stem}|{scope}", self.scan.name(), self.tool.to_lowercase())
     }
 
-    /// When it was made, for putting scans in order: as it says, unless that is after it was received.
+    /// How far the clock of a sender may be ahead of ours.
+    pub const AHEAD: i64 = 5 * 60 * Time::SECOND;
+
+    /// When it was made, for putting scans in order: as the report says, else its sender; never after it was received.
     #[must_use]
-    pub fn made_at(&self, received: Time) -> Time {
-        self.finished_at.filter(|at| *at <= received).unwrap_or(received)
+    pub fn made_at(&self, received: Time, occurred: Option<Time>) -> Time {
+        self.finished_at.or(occurred).map_or(received, |at| at.min(received))
+    }
+
+    /// Whether it says that something is gone: it is complete, it is known what part it answers for, and it does not claim to
+    /// come from the future (T39).
+    #[must_use]
+    pub fn closes(&self, received: Time, occurred: Option<Time>) -> bool {
+        let latest = received.plus(Self::AHEAD);
+        let ahead = self.finished_at.into_iter().chain(occurred).any(|at| at > latest);
+        self.doubt().is_none() && self.scope.is_some() && !ahead
     }
 
     /// A scan about which nothing is known yet.

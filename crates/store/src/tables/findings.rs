@@ -226,7 +226,7 @@ pub fn known_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Known> {
     } else {
         // It was reopened later than that.
         let before = tx.first(
-            "SELECT at FROM finding_move WHERE finding = ?1 AND log_index < ?2 AND state IN ('detected', 'reopened')
+            "SELECT at FROM finding_move WHERE finding = ?1 AND log_index < ?2 AND clock = 1
              ORDER BY log_index DESC LIMIT 1",
             &[seq.into(), position.into()],
             |r| r.int(0),
@@ -316,7 +316,7 @@ pub fn spot_of(tx: &Tx<'_>, seq: i64) -> Result<i64> {
         .ok_or_else(|| StoreError::Damaged(format!("finding {seq} is not there")))
 }
 
-/// Findings of the same spot of the source, at most ten.
+/// Findings of other tools at the same spot of the source, of the first hundred there.
 ///
 /// # Errors
 /// When the database fails.
@@ -327,11 +327,14 @@ pub fn at_spot(tx: &Tx<'_>, of: &Finding) -> Result<Vec<StoredFinding>> {
     }
     let mut all = tx.query(
         "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until
-         FROM finding WHERE spot = ?1 ORDER BY seq LIMIT 11",
+         FROM finding WHERE spot = ?1 ORDER BY seq LIMIT 100",
         &[spot.into()],
         map,
     )?;
-    all.retain(|f| f.finding.id != of.id && f.finding.product == of.product && f.finding.seen.spot() == of.seen.spot());
+    // Kind and tool come first in a fingerprint.
+    let tool = |f: &Finding| f.seen.fingerprint.split('|').take(2).map(str::to_owned).collect::<Vec<_>>();
+    let (own, spot) = (tool(of), of.seen.spot());
+    all.retain(|f| f.finding.product == of.product && f.finding.seen.spot() == spot && tool(&f.finding) != own);
     Ok(all)
 }
 
@@ -424,7 +427,7 @@ pub fn move_to(tx: &Tx<'_>, seq: i64, to: FindingState, entry: u64, at: Time, un
             until.map_or(0, Time::as_micros).into(),
         ],
     )?;
-    step(tx, seq, to, entry, at)
+    step(tx, seq, to, entry, at, false)
 }
 
 /// Starts the clock of a finding anew, from `entry` on.
@@ -435,6 +438,10 @@ pub fn restart(tx: &Tx<'_>, seq: i64, entry: u64, from: Time) -> Result<()> {
     tx.exec(
         "UPDATE finding SET clock_from = ?2, clock_index = ?3 WHERE seq = ?1",
         &[seq.into(), from.as_micros().into(), entry.into()],
+    )?;
+    tx.exec(
+        "UPDATE finding_move SET clock = 1 WHERE finding = ?1 AND log_index = ?2 AND state = 'reopened'",
+        &[seq.into(), entry.into()],
     )?;
     Ok(())
 }
@@ -473,14 +480,14 @@ pub fn ended(tx: &Tx<'_>, now: Time, limit: u64) -> Result<Vec<i64>> {
     )
 }
 
-/// Keeps a step in the life of a finding.
+/// Keeps a step in the life of a finding; its clock may start with it.
 ///
 /// # Errors
 /// When the database fails.
-pub fn step(tx: &Tx<'_>, seq: i64, to: FindingState, entry: u64, at: Time) -> Result<()> {
+pub fn step(tx: &Tx<'_>, seq: i64, to: FindingState, entry: u64, at: Time, starts_clock: bool) -> Result<()> {
     tx.exec(
-        "INSERT INTO finding_move (finding, log_index, state, at) VALUES (?1, ?2, ?3, ?4)",
-        &[seq.into(), entry.into(), to.name().into(), at.as_micros().into()],
+        "INSERT INTO finding_move (finding, log_index, state, at, clock) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[seq.into(), entry.into(), to.name().into(), at.as_micros().into(), i64::from(starts_clock).into()],
     )?;
     Ok(())
 }
@@ -491,9 +498,12 @@ pub fn step(tx: &Tx<'_>, seq: i64, to: FindingState, entry: u64, at: Time) -> Re
 /// When the database fails.
 pub fn moves(tx: &Tx<'_>, seq: i64) -> Result<Vec<FindingMove>> {
     tx.query(
-        "SELECT log_index, state, at FROM finding_move WHERE finding = ?1 ORDER BY log_index",
+        "SELECT log_index, state, at, clock FROM finding_move WHERE finding = ?1 ORDER BY log_index",
         &[seq.into()],
-        |r| Ok(FindingMove { entry: r.uint(0)?, to: state_named(&r.text(1)?)?, at: Time::from_micros(r.int(2)?) }),
+        |r| {
+            let (entry, to, at) = (r.uint(0)?, state_named(&r.text(1)?)?, Time::from_micros(r.int(2)?));
+            Ok(FindingMove { entry, to, at, starts_clock: r.int(3)? == 1 })
+        },
     )
 }
 

@@ -1,10 +1,13 @@
 //! Findings, lived through again: every report is read again, and every step that the log tells is taken again. What
 //! comes out is compared with what is kept. Who still sees a finding is compared with what those scans saw.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use certrail_domain::{
-    Facts, FindingDecision, FindingId, FindingState, Interval, Product, Reach, Time,
+    Facts, FindingDecision, FindingId, FindingState, Product, Reach, Time,
     facts::{Alert, BandPolicy, Level, Scan, ScanKind},
 };
 use certrail_formats::{Format, Hints};
@@ -13,10 +16,13 @@ use certrail_store::{
     StoreError,
     tables::{
         audit::Table,
+        bindings,
         finding_decisions::Triage,
         findings::{self, Grade, Shelf},
         log::Act,
-        products, releases, scans,
+        products,
+        releases::{self, StoredRelease},
+        scans,
         signals::StoredSignal,
     },
 };
@@ -47,7 +53,8 @@ struct Lived {
     /// Since which entry, and from when on.
     clock: (u64, Time),
     until: Option<Time>,
-    steps: Vec<(u64, FindingState, Time)>,
+    /// Entry, state, when, and whether its clock starts with it.
+    steps: Vec<(u64, FindingState, Time, bool)>,
     /// The scan that no longer saw it.
     fixed_by: u64,
     last_at: Option<Time>,
@@ -138,9 +145,8 @@ impl Findings {
             self.not_compared.extend(row.found.iter().map(|s| s.finding));
             return Ok(());
         };
-        let future = signal.signal.occurred_at.is_some_and(|at| at > signal.received.plus(Interval::SERVER));
-        let prepared = Prepared { complete: prepared.complete && !future, ..prepared };
-        let at = prepared.at.filter(|at| *at <= signal.received).unwrap_or(signal.received);
+
+        let at = prepared.made_at(signal.received);
         self.made.insert(index, at);
         let scope = scans::scope_named(check.tx, row.scope)?;
         let mut list: Vec<(Key, Level, bool, bool)> = Vec::new();
@@ -157,7 +163,7 @@ impl Findings {
             }
         }
         let same = scope == Some((prepared.product.clone(), prepared.scope.clone()))
-            && (row.complete, row.at) == (prepared.complete, at)
+            && (row.complete, row.at) == (prepared.closes(signal.received), at)
             && row.found.len() == prepared.list.len();
         if !same {
             check.report.fault(format!("What is kept of the scan of entry {index} is not what it tells."));
@@ -256,6 +262,7 @@ impl Findings {
         let at = self.made.get(&scan).copied();
         let received = |told: Option<Time>| told.unwrap_or(Time::from_micros(0));
         let product = doc["product"].as_str().unwrap_or_default().to_owned();
+        let resumed: HashSet<Key> = keys(&doc["resumed"]).into_iter().collect();
         for (list, to) in
             [("detected", FindingState::Detected), ("reopened", FindingState::Reopened), ("fixed", FindingState::Fixed)]
         {
@@ -277,18 +284,19 @@ impl Findings {
                 };
                 lived.state = to;
                 lived.until = None;
-                lived.steps.push((index, to, received(at)));
+                let starts = to == FindingState::Detected || to == FindingState::Reopened && !resumed.contains(&key);
+                lived.steps.push((index, to, received(at), starts));
                 lived.last_at = at;
                 if to == FindingState::Fixed {
                     lived.fixed_by = scan;
                 }
-                if to == FindingState::Reopened {
+                if starts && to == FindingState::Reopened {
                     lived.clock = (index, received(at));
                 }
             }
         }
         let now = self.received(check, index);
-        for key in keys(&doc["covered"]).into_iter().chain(keys(&doc["graver"])) {
+        for key in keys(&doc["covered"]).into_iter().chain(keys(&doc["regraded"])) {
             self.stand(check, &key, index, now);
         }
     }
@@ -306,7 +314,7 @@ impl Findings {
         };
         lived.state = told.to;
         lived.until = None;
-        lived.steps.push((index, told.to, told.at));
+        lived.steps.push((index, told.to, told.at, false));
         lived.last_at = Some(told.at);
     }
 
@@ -360,7 +368,7 @@ impl Findings {
         };
         if (lived.state, lived.until) != (to, until) {
             (lived.state, lived.until) = (to, until);
-            lived.steps.push((index, to, now));
+            lived.steps.push((index, to, now, false));
             lived.last_at = Some(now);
         }
     }
@@ -425,8 +433,8 @@ impl Lived {
         });
         let running = Running { seq: self.seq, level: f.level, exploited: standing.exploited, from: self.clock.1 };
         let due = dues.map(|d| d.due(tx, running)).transpose()?.flatten();
-        let mut steps: Vec<(u64, FindingState, Time)> =
-            findings::moves(tx, self.seq)?.iter().map(|m| (m.entry, m.to, m.at)).collect();
+        let mut steps: Vec<(u64, FindingState, Time, bool)> =
+            findings::moves(tx, self.seq)?.iter().map(|m| (m.entry, m.to, m.at, m.starts_clock)).collect();
         let mut lived = self.steps.clone();
         steps.sort_unstable();
         lived.sort_unstable();
@@ -452,6 +460,16 @@ impl Lived {
             let seen =
                 scan.found.binary_search_by_key(&self.seq, |s| s.finding).is_ok_and(|i| scan.found[i] == sighting.saw);
             if !(seen && scan.at == sighting.at && named.as_deref() == Some(scope) && own(sighting.release)?) {
+                return Ok(false);
+            }
+            // It was seen at least in the newest release that the scan is bound to.
+            let mut bound = Vec::new();
+            for binding in bindings::of_signal(tx, sighting.log_index)? {
+                bound.extend(releases::by_seq(tx, binding.release)?);
+            }
+            let kept = releases::by_seq(tx, sighting.release)?;
+            let below = |b: &StoredRelease| kept.as_ref().is_none_or(|k| track::order(k, b) == Ordering::Less);
+            if bound.iter().any(|b| b.release.product == self.product && below(b)) {
                 return Ok(false);
             }
         }
@@ -484,7 +502,7 @@ fn read_again(
         let mut gathered = Gathered::new();
         let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
         if reading.is_ok() && gathered.all() == scan.all {
-            return gathered.prepare(scan, product, &signal.signal.source).map(Some);
+            return gathered.prepare(scan, product, &signal.signal.source, signal.signal.occurred_at).map(Some);
         }
     }
     Ok(None)

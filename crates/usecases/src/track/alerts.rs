@@ -69,7 +69,11 @@ fn one(
             findings::describe(batch.tx, standing.seq, product, &seen, &document)?;
             let step = (standing.seq, FindingId::of_key(&key));
             match (there, standing.state == FindingState::Fixed) {
-                (true, true) => steps.reopened.push(step),
+                // The forge names no release, so its clock goes on.
+                (true, true) => {
+                    steps.resumed.insert(step.0);
+                    steps.reopened.push(step);
+                }
                 (false, false) => steps.fixed.push(step),
                 _ => {}
             }

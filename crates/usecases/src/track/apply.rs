@@ -10,8 +10,8 @@ use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings,
-        findings::{self, Fix, Grade},
+        bindings, finding_decisions,
+        findings::{self, Fix, Grade, Standing},
         releases::{self, StoredRelease},
         scans::{self, Saw, Sighting, StoredScan},
         signals,
@@ -39,9 +39,12 @@ struct Moved {
     /// Those of the detected and reopened that a decision in force covers at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     covered: Vec<FindingId>,
-    /// Those that were accepted and became graver than what was accepted may be.
+    /// Those of the reopened whose clock goes on: they are back in the release they were fixed in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    graver: Vec<FindingId>,
+    resumed: Vec<FindingId>,
+    /// Those that somebody decided about and that are graver or milder now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    regraded: Vec<FindingId>,
 }
 
 /// Steps that wait for the entry that tells them: row, id and, for new ones, nothing else.
@@ -50,12 +53,14 @@ pub(super) struct Steps {
     pub(super) detected: Vec<(i64, FindingId)>,
     pub(super) reopened: Vec<(i64, FindingId)>,
     pub(super) fixed: Vec<(i64, FindingId)>,
-    pub(super) graver: Vec<(i64, FindingId)>,
+    /// Of the reopened.
+    pub(super) resumed: BTreeSet<i64>,
+    pub(super) regraded: Vec<(i64, FindingId)>,
 }
 
 impl Steps {
     fn is_empty(&self) -> bool {
-        [&self.detected, &self.reopened, &self.fixed, &self.graver].into_iter().all(Vec::is_empty)
+        [&self.detected, &self.reopened, &self.fixed, &self.regraded].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -66,7 +71,7 @@ pub(crate) fn arrived(
     entry: u64,
     bound: &[StoredRelease],
 ) -> Result<(), Fault> {
-    let at = prepared.at.filter(|at| *at <= batch.now).unwrap_or(batch.now);
+    let at = prepared.made_at(batch.now);
     let scope = scans::scope(batch.tx, &prepared.product, &prepared.scope)?;
     let newest = newest(bound, &prepared.product);
     let dues = Dues::of(batch.tx, batch.criteria, &prepared.product, entry)?;
@@ -103,7 +108,7 @@ pub(crate) fn arrived(
         };
         found.push(Saw { finding: seq, level, exploited, suppressed: ready.suppressed });
     }
-    let scan = StoredScan { log_index: entry, scope, complete: prepared.complete, at, found };
+    let scan = StoredScan { log_index: entry, scope, complete: prepared.closes(batch.now), at, found };
     scans::insert_scan(batch.tx, &scan)?;
     let product = prepared.product.as_str();
     let follow = Follow { scan: &scan, product, release: newest.as_ref(), dues: &dues, ready: &known };
@@ -143,7 +148,7 @@ fn newest(bound: &[StoredRelease], product: &str) -> Option<StoredRelease> {
 }
 
 /// What is on its way comes after everything that has a version.
-fn order(a: &StoredRelease, b: &StoredRelease) -> Ordering {
+pub(crate) fn order(a: &StoredRelease, b: &StoredRelease) -> Ordering {
     let open = |r: &Release| r.state == ReleaseState::Open;
     let (a_open, b_open) = (open(&a.release), open(&b.release));
     match (a_open, b_open) {
@@ -174,6 +179,15 @@ impl Releases {
     }
 }
 
+/// How something that was fixed comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// In a newer release: its clock starts anew.
+    Anew,
+    /// In the release it was fixed in: its clock goes on.
+    Resumed,
+}
+
 /// What a scan says, and about which release.
 struct Follow<'a> {
     scan: &'a StoredScan,
@@ -197,9 +211,13 @@ impl Follow<'_> {
         let late = scans::complete_after(batch.tx, scan.scope, (scan.at, scan.log_index))?;
         let seen: BTreeSet<i64> = scan.found.iter().map(|s| s.finding).collect();
         for saw in &scan.found {
-            let reopens = !new.contains(&saw.finding) && self.reopens(batch, &mut known, saw.finding)?;
-            if reopens {
+            let again = if new.contains(&saw.finding) { None } else { self.reopens(batch, &mut known, saw.finding)? };
+            let reopens = again.is_some();
+            if let Some(again) = again {
                 steps.reopened.push((saw.finding, findings::id(batch.tx, saw.finding)?));
+                if again == Again::Resumed {
+                    steps.resumed.insert(saw.finding);
+                }
             }
             let stands = match (before.get(&saw.finding), release) {
                 (Some(sighting), Some(release)) => known.may_speak(batch.tx, release, sighting.release)?,
@@ -210,7 +228,7 @@ impl Follow<'_> {
             if stands {
                 self.sight(batch, *saw, before.get(&saw.finding))?;
                 if !new.contains(&saw.finding) && self.grade(batch, saw.finding)? {
-                    steps.graver.push((saw.finding, findings::id(batch.tx, saw.finding)?));
+                    steps.regraded.push((saw.finding, findings::id(batch.tx, saw.finding)?));
                 }
             }
         }
@@ -225,7 +243,9 @@ impl Follow<'_> {
             }
             let others = scans::lose_sight(batch.tx, scan.scope, finding)?;
             if others {
-                self.grade(batch, finding)?;
+                if self.grade(batch, finding)? {
+                    steps.regraded.push((finding, findings::id(batch.tx, finding)?));
+                }
             } else if findings::standing_of(batch.tx, finding)?.state != FindingState::Fixed {
                 findings::fixed(batch.tx, finding, Fix { release: release.seq, scan: scan.log_index })?;
                 steps.fixed.push((finding, findings::id(batch.tx, finding)?));
@@ -235,16 +255,19 @@ impl Follow<'_> {
         Ok(())
     }
 
-    /// Whether it shows that something which was fixed is there again.
-    fn reopens(&self, batch: &Batch<'_>, known: &mut Releases, finding: i64) -> Result<bool, StoreError> {
-        let Some(release) = self.release else { return Ok(false) };
-        let standing = findings::standing_of(batch.tx, finding)?;
-        if standing.state != FindingState::Fixed {
-            return Ok(false);
+    /// Whether it shows that something which was fixed is there again: in a newer release, whenever the scan was made, or
+    /// by a newer scan.
+    fn reopens(&self, batch: &Batch<'_>, known: &mut Releases, finding: i64) -> Result<Option<Again>, StoreError> {
+        let Some(release) = self.release else { return Ok(None) };
+        let Standing { state, fix, .. } = findings::standing_of(batch.tx, finding)?;
+        if state != FindingState::Fixed || !known.may_speak(batch.tx, release, fix.release)? {
+            return Ok(None);
         }
-        let fixed_at = scans::made(batch.tx, standing.fix.scan)?.unwrap_or(Time::from_micros(i64::MIN));
-        Ok((fixed_at, standing.fix.scan) < (self.scan.at, self.scan.log_index)
-            && known.may_speak(batch.tx, release, standing.fix.release)?)
+        if fix.release != 0 && fix.release != release.seq {
+            return Ok(Some(Again::Anew));
+        }
+        let fixed_at = scans::made(batch.tx, fix.scan)?.unwrap_or(Time::from_micros(i64::MIN));
+        Ok(((fixed_at, fix.scan) < (self.scan.at, self.scan.log_index)).then_some(Again::Resumed))
     }
 
     /// The scope sees it: as the newest scan of it says, in the newest release.
@@ -264,14 +287,22 @@ impl Follow<'_> {
         }
     }
 
-    /// The gravest of all who see it counts. Tells whether it was decided on and is graver now.
+    /// The gravest of all who see it counts. Tells whether that changed and a decision is in force on it.
     fn grade(&self, batch: &Batch<'_>, finding: i64) -> Result<bool, StoreError> {
         let standing = findings::standing_of(batch.tx, finding)?;
         let Some(grade) = graded(batch.tx, finding)? else { return Ok(false) };
         let running = Running { level: grade.level, exploited: grade.exploited, ..Running::of(&standing) };
         findings::grade(batch.tx, &standing, grade, self.dues.due(batch.tx, running)?)?;
-        let graver = grade.level > standing.level || grade.exploited && !standing.exploited;
-        Ok(graver && !standing.state.is_open() && standing.state != FindingState::Fixed)
+        if (grade.level, grade.exploited) == (standing.level, standing.exploited)
+            || standing.state == FindingState::Fixed
+        {
+            return Ok(false);
+        }
+        // Lists follow at once, in either direction; most findings were never decided about.
+        let key = FindingId::key_in(findings::id(batch.tx, finding)?.as_str()).unwrap_or_default();
+        let fingerprint = findings::fingerprint(batch.tx, finding)?;
+        let decided = finding_decisions::about(batch.tx, &key, &fingerprint)?;
+        Ok(decided.iter().any(|d| d.in_force(batch.now) && d.reach.is_whole()))
     }
 }
 
@@ -310,6 +341,8 @@ pub(super) fn tell(
             covered.push((*seq, id.clone()));
         }
     }
+    let resumed: Vec<(i64, FindingId)> =
+        steps.reopened.iter().filter(|(seq, _)| steps.resumed.contains(seq)).cloned().collect();
     let moved = Moved {
         scan: scan.log_index,
         product: product.to_owned(),
@@ -319,25 +352,28 @@ pub(super) fn tell(
         reopened: ids(&steps.reopened),
         fixed: ids(&steps.fixed),
         covered: ids(&covered),
-        graver: ids(&steps.graver),
+        resumed: ids(&resumed),
+        regraded: ids(&steps.regraded),
     };
     let marks: Vec<[u8; 16]> = bound.iter().map(|s| label(&s.label_key, s.release.id.as_str())).collect();
     let entry = batch.control(MOVED, "certrail", &marks, &moved)?;
     let dues = Dues::of(batch.tx, batch.criteria, product, entry)?;
     for (seq, _) in steps.detected {
-        findings::step(batch.tx, seq, FindingState::Detected, entry, scan.at)?;
+        findings::step(batch.tx, seq, FindingState::Detected, entry, scan.at, true)?;
     }
     for (seq, _) in steps.reopened {
-        // The clock starts anew: what was fixed was not being worked on.
+        // The clock starts anew: what was fixed was not being worked on. Back in the same release, it was never gone.
         findings::move_to(batch.tx, seq, FindingState::Reopened, entry, scan.at, None)?;
-        findings::restart(batch.tx, seq, entry, scan.at)?;
+        if !steps.resumed.contains(&seq) {
+            findings::restart(batch.tx, seq, entry, scan.at)?;
+        }
         let standing = findings::standing_of(batch.tx, seq)?;
         findings::set_due(batch.tx, seq, dues.due(batch.tx, Running::of(&standing))?)?;
     }
     for (seq, _) in steps.fixed {
         findings::move_to(batch.tx, seq, FindingState::Fixed, entry, scan.at, None)?;
     }
-    for (seq, _) in covered.into_iter().chain(steps.graver) {
+    for (seq, _) in covered.into_iter().chain(steps.regraded) {
         stand(batch, seq, entry)?;
     }
     Ok(())

@@ -64,7 +64,13 @@ impl Gathered {
     ///
     /// # Errors
     /// When a finding cannot be written as JSON, which does not happen.
-    pub(crate) fn prepare(self, scan: &Scan, product: &str, source: &str) -> Result<Prepared, StoreError> {
+    pub(crate) fn prepare(
+        self,
+        scan: &Scan,
+        product: &str,
+        source: &str,
+        occurred: Option<Time>,
+    ) -> Result<Prepared, StoreError> {
         let mut list = Vec::with_capacity(self.seen.len());
         for seen in self.seen {
             list.push(Ready {
@@ -79,8 +85,8 @@ impl Gathered {
             product: product.to_owned(),
             kind: scan.scan,
             scope: scan.answers_for(source),
-            complete: scan.doubt().is_none(),
-            at: scan.finished_at,
+            scan: Box::new(Scan { findings: Vec::new(), ..scan.clone() }),
+            occurred,
             list,
         })
     }
@@ -92,10 +98,23 @@ pub(crate) struct Prepared {
     pub(crate) product: String,
     pub(crate) kind: ScanKind,
     pub(crate) scope: String,
-    pub(crate) complete: bool,
-    /// When the scan ended, by the report.
-    pub(crate) at: Option<Time>,
+    /// The scan itself, without its findings.
+    scan: Box<Scan>,
+    /// When it was made, by its sender.
+    occurred: Option<Time>,
     pub(crate) list: Vec<Ready>,
+}
+
+impl Prepared {
+    /// Whether it closes what it does not see, received then.
+    pub(crate) fn closes(&self, received: Time) -> bool {
+        self.scan.closes(received, self.occurred)
+    }
+
+    /// When it was made, received then.
+    pub(crate) fn made_at(&self, received: Time) -> Time {
+        self.scan.made_at(received, self.occurred)
+    }
 }
 
 /// One of them.

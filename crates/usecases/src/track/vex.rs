@@ -43,7 +43,7 @@ pub(crate) fn propose(
     let claims: Vec<&VexStatement> = vex.statements.iter().filter(|s| s.status == VexStatus::NotAffected).collect();
     let affected: Vec<&VexStatement> = vex.statements.iter().filter(|s| s.status == VexStatus::Affected).collect();
     let contradicted = contradicted(batch, &affected, sender, bound)?;
-    let (mut asked, mut unjustified) = (0_u64, 0_u64);
+    let (mut asked, mut unjustified, mut already) = (0_u64, 0_u64, 0_u64);
     let mut after = Place::START;
     while !claims.is_empty() {
         let page = findings::list(batch.tx, Some(&sender.product), Shelf::Open, after, PAGE)?;
@@ -61,7 +61,9 @@ pub(crate) fn propose(
             let same = |d: &FindingDecision| {
                 d.claim == decision.claim && d.reach == decision.reach && (d.is_asked_for() || d.in_force(batch.now))
             };
-            if !known.iter().any(same) {
+            if known.iter().any(same) {
+                already += 1;
+            } else {
                 ask(batch, stored.seq, decision)?;
                 asked += 1;
             }
@@ -72,6 +74,9 @@ pub(crate) fn propose(
         }
     }
     let mut warnings = Vec::new();
+    if !claims.is_empty() && asked + unjustified + already == 0 {
+        warnings.push("No open finding is what its statements are about, so nothing was asked for.".to_owned());
+    }
     if asked > 0 {
         let them = if asked == 1 { "1 decision is" } else { "decisions are" };
         let many = if asked == 1 { String::new() } else { format!("{asked} ") };

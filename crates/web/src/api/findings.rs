@@ -7,7 +7,7 @@ use axum::{
 use certrail_domain::{Action, ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
     Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, NewFindingDecision, NewTriage, allow,
-    decide_finding_decision, dossier::FindingsSection, find_release, finding_effect, finding_queue, finding_view,
+    decide_finding_decisions, dossier::FindingsSection, find_release, finding_effect, finding_queue, finding_view,
     list_findings, release_findings, request_finding_decisions, shelves, triage_findings, unknown_finding,
 };
 use serde::Deserialize;
@@ -99,7 +99,9 @@ pub(crate) async fn decision(
     // Approving needs no body.
     let why: Option<Because> = if body.is_empty() { None } else { Body::parse(body.to_vec())?.value };
     let why = why.unwrap_or_default().reason;
-    Ok(Json(decide_finding_decision(&app.engine, &caller, &id, state_of(&verb)?, why).await?))
+    let to = state_of(&verb)?;
+    let mut ended = decide_finding_decisions(&app.engine, &caller, vec![id.clone()], to, why).await?;
+    Ok(Json(ended.pop().ok_or_else(|| unknown_finding(&id))?))
 }
 
 /// Why a decision is approved, rejected or ended.

@@ -7,9 +7,10 @@ use axum::{
 };
 use certrail_domain::{
     Action, Claim, FindingDecision, FindingState, Justification, Problem, ProblemKind, Release, Role, Time,
+    facts::Level,
 };
 use certrail_usecases::{
-    NewFindingDecision, NewTriage, Within, decide_finding_decision, finding_effect, request_finding_decisions,
+    NewFindingDecision, NewTriage, Within, decide_finding_decisions, finding_effect, request_finding_decisions,
     triage_findings,
 };
 use maud::{Markup, html};
@@ -31,7 +32,7 @@ impl Filled {
         let one = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
         let back = one("back");
         Self {
-            ids: fields.iter().filter(|(n, _)| n == "id").map(|(_, v)| v.clone()).take(MOST).collect(),
+            ids: fields.iter().filter(|(n, _)| n == "id").map(|(_, v)| v.clone()).collect(),
             claim: one("claim"),
             // Only to pages of ours.
             back: if is_ours(&back) { back } else { "/findings".to_owned() },
@@ -41,6 +42,17 @@ impl Filled {
 
     fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.trim())
+    }
+
+    /// No more than can be decided about at once.
+    fn few(&self) -> Result<(), Problem> {
+        match self.ids.len() > MOST {
+            true => Err(bad(
+                &format!("{} are selected; {MOST} can be decided about at once.", self.ids.len()),
+                "Select fewer.",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// A decision, unless it is a word about work.
@@ -158,6 +170,7 @@ async fn say_effect(app: &App, headers: &HeaderMap, query: String) -> Result<Str
     if matches!(filled.claim.as_str(), "triaged" | "in_remediation") {
         return Ok("Changes no verdict: the clock runs on.".to_owned());
     }
+    filled.few()?;
     let mut new = filled.decision()?;
     // What is still to be written changes nothing about the effect.
     if new.reason.chars().count() < 20 {
@@ -182,7 +195,8 @@ pub(super) async fn decide(
     if filled.ids.is_empty() {
         return Err(bad("No finding is selected.", "Go back and select at least one.").into());
     }
-    let count = filled.ids.len();
+    filled.few()?;
+    let count = filled.ids.iter().collect::<std::collections::BTreeSet<_>>().len();
     let to = match filled.claim.as_str() {
         "triaged" => Some(FindingState::Triaged),
         "in_remediation" => Some(FindingState::InRemediation),
@@ -213,18 +227,26 @@ pub(super) async fn end(
 ) -> Result<Redirect, PageRefusal> {
     let filled = Filled::read(&body);
     let caller = reader(&app, &headers, &filled.back).await?;
+    filled.few()?;
     let to = state_of(&verb)?;
-    for id in &filled.ids {
-        decide_finding_decision(&app.engine, &caller, id, to, filled.field("reason").to_owned()).await?;
-    }
+    decide_finding_decisions(&app.engine, &caller, filled.ids.clone(), to, filled.field("reason").to_owned()).await?;
     Ok(Redirect::to(&filled.back))
 }
 
 /// A decision, with what this person may do about it.
-pub(super) fn decision(d: &FindingDecision, role: Role, account: &str, now: Time, back: &str) -> Markup {
+/// `on` is how grave the finding is now, where that is known.
+pub(super) fn decision(
+    d: &FindingDecision,
+    on: Option<Level>,
+    role: Role,
+    account: &str,
+    now: Time,
+    back: &str,
+) -> Markup {
     let own = d.requester == account;
     let asked = d.is_asked_for();
-    let holds = d.in_force(now);
+    let outgrown = d.in_force(now) && on.is_some_and(|level| !d.covers(level, d.exploited));
+    let holds = d.in_force(now) && !outgrown;
     // An end has a reason of its own; an approval rests on the one given, and so does taking back what one asked for.
     let button = |verb: &str, word: &str, asks: bool| {
         html! {
@@ -239,7 +261,7 @@ pub(super) fn decision(d: &FindingDecision, role: Role, account: &str, now: Time
     html! {
         div.decision {
             span class=(if holds { "tag excepted" } else if asked { "tag pending" } else { "tag not_applicable" }) {
-                @if holds { "◆ In force" } @else if asked { "… Asked for" } @else if d.state == certrail_domain::ExceptionState::Approved { "Ended" } @else { (d.state.name()) }
+                @if holds { "◆ In force" } @else if outgrown { "It has grown graver than this" } @else if asked { "… Asked for" } @else if d.state == certrail_domain::ExceptionState::Approved { "Ended" } @else { (d.state.name()) }
             }
             " " strong { (d.claim.name().replace('_', " ")) } " " (d.reach.words()) ", until " (layout::time(d.expires_at))
             @if holds && d.expires_at.since(now) <= 14 * Time::DAY { " " span.tag.late { "ends in " (Time::span(d.expires_at.since(now))) } }
@@ -250,7 +272,7 @@ pub(super) fn decision(d: &FindingDecision, role: Role, account: &str, now: Time
             @if let Some(evidence) = &d.evidence { " " a href=(format!("/e/{evidence}")) { "VEX document" } }
             @if asked && !own && role.may(Action::GrantException) { " " (button("approve", "Approve", false)) " " (button("reject", "Reject", true)) }
             @if asked && own { " " (button("revoke", "Take back", false)) span.meta { " Somebody else has to approve it." } }
-            @if holds && role.may(Action::GrantException) { " " (button("revoke", "End it now", true)) }
+            @if (holds || outgrown) && role.may(Action::GrantException) { " " (button("revoke", "End it now", true)) }
         }
     }
 }

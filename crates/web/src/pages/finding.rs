@@ -43,7 +43,7 @@ pub(super) async fn page(
         (deadlines(&view))
         @if !view.decisions.is_empty() {
             h2 { "Decisions" }
-            ul.rows { @for d in view.decisions.iter().rev() { li { (decide_finding::decision(d, caller.role, &account, now, &here)) span.meta { "asked by " (name(&d.requester)) @if let Some(a) = &d.approver { ", " (d.state.name()) " by " (name(a)) } } } } }
+            ul.rows { @for d in view.decisions.iter().rev() { li { (decide_finding::decision(d, Some(f.level), caller.role, &account, now, &here)) span.meta { "asked by " (name(&d.requester)) @if let Some(a) = &d.approver { ", " (d.state.name()) " by " (name(a)) } } } } }
         }
         @if f.state != FindingState::Fixed { (decide_finding::form(caller.role, Some(f.id.as_str()), &[], now, &here)) }
         h2 { "Its life" }

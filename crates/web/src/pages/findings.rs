@@ -6,7 +6,7 @@ use axum::{
 };
 use certrail_domain::{Finding, Time, facts::Level};
 use certrail_usecases::{
-    FindingCard, FindingCounts, FindingQueue, FindingsWanted, QueueItem, Shelf, count_findings, finding_queue,
+    Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, QueueItem, Shelf, count_findings, finding_queue,
     list_findings, list_products, shelves,
 };
 use maud::{Markup, html};
@@ -100,17 +100,17 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which
 }
 
 /// Decisions that end soon: red within three days.
-fn ending(cards: &[FindingCard], now: Time) -> Markup {
+fn ending(soon: &[Ending], now: Time) -> Markup {
     html! {
-        @if !cards.is_empty() {
+        @if !soon.is_empty() {
             h2 { "Decisions that end within 14 days" }
             ul.rows {
-                @for f in cards.iter().map(|c| &c.finding) {
-                    @if let Some(left) = f.until.map(|until| until.since(now)) {
-                        li {
-                            a href=(format!("/f/{}", f.id)) { (f.seen.name()) } " " span.meta { (f.product) ", " (f.state.name().replace('_', " ")) } " "
-                            span class=(if left <= 3 * Time::DAY { "tag failed" } else { "tag late" }) { "ends in " (Time::span(left)) }
-                        }
+                @for Ending { name, level: grave, decision } in soon {
+                    @let left = decision.expires_at.since(now);
+                    li {
+                        a href=(format!("/f/{}", decision.finding)) { (name) } " " (level(*grave)) " "
+                        span.meta { (decision.product) ", " (decision.claim.name().replace('_', " ")) " " (decision.reach.words()) } " "
+                        span class=(if left <= 3 * Time::DAY { "tag failed" } else { "tag late" }) { "ends in " (Time::span(left)) }
                     }
                 }
             }
@@ -253,7 +253,7 @@ fn asked_for<'a>(
     html! {
         @if !waiting.is_empty() {
             h2 { "Waiting for approval (" (waiting.len()) ")" }
-            ul.rows { @for (finding, d) in waiting { li { a href=(format!("/f/{}", finding.id)) { (finding.seen.name()) } (decide_finding::decision(d, *role, account, now, back)) } } }
+            ul.rows { @for (finding, d) in waiting { li { a href=(format!("/f/{}", finding.id)) { (finding.seen.name()) } (decide_finding::decision(d, None, *role, account, now, back)) } } }
         }
     }
 }

@@ -275,8 +275,15 @@ async fn the_life_of_a_finding_opens_and_closes_the_gate() {
     s.scan("release=2.0.0", &[], true).await;
     assert!(s.gate("2.0.0").await.0);
     assert_eq!(s.only("fixed").await["state"], json!("fixed"));
-    let reopened = at(s.minute + 1);
+    // Back in the same release, it was never gone: its clock goes on. In a newer one it starts anew.
     s.scan("release=2.0.0", &["weak-hash"], true).await;
+    let open = s.only("open").await;
+    assert_eq!((&open["state"], &open["due"]), (&json!("reopened"), &json!(detected.plus(90 * Time::DAY).to_string())));
+    assert!(!s.gate("2.0.0").await.0);
+    s.scan("release=2.0.0", &[], true).await;
+    s.cut("3.0.0", "three").await;
+    let reopened = at(s.minute + 1);
+    s.scan("release=3.0.0", &["weak-hash"], true).await;
     let open = s.only("open").await;
     assert_eq!((&open["state"], &open["due"]), (&json!("reopened"), &json!(reopened.plus(90 * Time::DAY).to_string())));
     let view = s.get(&address).await;
@@ -295,6 +302,8 @@ async fn the_life_of_a_finding_opens_and_closes_the_gate() {
             "triaged by certrail",
             "accepted by per",
             "triaged by per",
+            "fixed by certrail",
+            "reopened by certrail",
             "fixed by certrail",
             "reopened by certrail"
         ]
@@ -570,5 +579,91 @@ async fn two_tools_at_one_spot_are_told_of_each_other() {
         .map(|g| format!("{} {}", g["name"].as_str().unwrap(), g["total"]))
         .collect();
     assert_eq!(groups, ["new 2", "left_out 1"]);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// A tar of files.
+fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (path, bytes) in files {
+        let mut head = [0_u8; 512];
+        head[..path.len()].copy_from_slice(path.as_bytes());
+        head[100..107].copy_from_slice(b"0000644");
+        head[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
+        head[156] = b'0';
+        head[257..263].copy_from_slice(b"ustar\0");
+        head[148..156].fill(b' ');
+        let sum: u32 = head.iter().map(|b| u32::from(*b)).sum();
+        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend_from_slice(&head);
+        out.extend_from_slice(bytes);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1_024, 0);
+    out
+}
+
+/// Two reports never answer for each other because somebody named them alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_are_named_alike_are_told_apart() {
+    let mut s = Story::strict().await;
+    let (dirty, clean) = (codeql(&["a"], true), codeql(&[], true));
+    // The same member twice, and in two archives; in one scope.
+    let archive = tar(&[("out/r.sarif", dirty.clone()), ("out/r.sarif", clean.clone())]);
+    s.send("release=1.0.0&name=all.tar&scope=services", archive).await;
+    assert!(!s.gate("1.0.0").await.0);
+    s.send("release=1.0.0&name=other.tar", tar(&[("out/r.sarif", clean.clone())])).await;
+    assert!(!s.gate("1.0.0").await.0);
+    // Long names that differ at their end.
+    let long = "x/".repeat(120);
+    s.send(&format!("release=2.0.0&name=a&scope={long}one"), codeql(&["b"], true)).await;
+    s.send(&format!("release=2.0.0&name=a&scope={long}two"), clean.clone()).await;
+    assert!(!s.gate("2.0.0").await.0);
+    // Nothing that tells it apart at all: it closes nothing, and says so.
+    s.cut("3.0.0", "three").await;
+    s.send("release=3.0.0", codeql(&["c"], true)).await;
+    let receipt = s.send("release=3.0.0&scope=", clean).await;
+    assert!(receipt.to_string().contains("it closes nothing"), "{receipt:#}");
+    assert!(!s.gate("3.0.0").await.0);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// Its sender says when it was made, where the report does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_delivery_of_an_old_scan_closes_nothing() {
+    let mut s = Story::strict().await;
+    s.minute = 3 * DAY;
+    s.send(&format!("release=1.0.0&name=codeql.sarif&occurred_at={}", at(2 * DAY)), codeql(&["a"], true)).await;
+    s.send(&format!("release=1.0.0&name=codeql.sarif&occurred_at={}", at(DAY)), codeql(&[], true)).await;
+    assert!(!s.gate("1.0.0").await.0);
+    assert_eq!(s.standing().await, ["a detected"]);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
+/// Gone from the newest release, a finding can still be decided on where it is open, as grave as it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_is_decided_on_where_it_is_open() {
+    let mut s = Story::strict().await;
+    let report = |found: &[(&str, &str)], run: i64| trivy("acme/api:1", found, run);
+    s.send("release=1.0.0&name=trivy.json", report(&[("CVE-2099-1", "CRITICAL")], 1)).await;
+    s.send("release=2.0.0&name=trivy.json", report(&[], 2)).await;
+    let fixed = s.only("fixed").await;
+    assert!(!s.gate("1.0.0").await.0);
+    let address = format!("/api/v1/findings/{}/decisions", fixed["id"].as_str().unwrap());
+    let accept = |days: i64| {
+        json!({ "claim": "accept", "within": "release", "release": "1.0.0",
+            "reason": "The old line is read by nobody outside.", "expires_at": at(days * DAY).to_string() })
+    };
+    let refused = s.post("anna", &address, accept(60)).await.unwrap_err();
+    assert!(refused.contains("at most 14 days"), "{refused}");
+    let asked = s.post("anna", &address, accept(10)).await.unwrap();
+    assert_eq!(asked["level"], json!("critical"));
+    s.post("priya", &format!("/api/v1/finding-decisions/{}/approve", asked["id"].as_str().unwrap()), Value::Null)
+        .await
+        .unwrap();
+    assert!(s.gate("1.0.0").await.0);
+    assert_eq!(s.only("fixed").await["state"], json!("fixed"));
+    let queue = s.get("/api/v1/findings/queue?product=pay").await;
+    assert_eq!((&queue["total"], &queue["ending"][0]["decision"]["id"]), (&json!(0), &asked["id"]), "{queue:#}");
     assert_eq!(s.faults(), Vec::<String>::new());
 }

@@ -166,9 +166,11 @@ impl<'de> Object<'de> for Run<'_, '_, 'de> {
             })?,
             "automationDetails" => {
                 let details: Maybe<AutomationDetails<'de>> = json::value(value)?;
-                // Up to the last slash it names the kind of run, behind it the run (§3.17.3).
-                let id =
-                    details.get().and_then(|d| d.id.some()).map(|id| id.rsplit_once('/').map_or(id, |(kind, _)| kind));
+                // Behind the last slash it may name the run (§3.17.3): a date or a number, which would be another one each time.
+                let id = details.get().and_then(|d| d.id.some()).map(|id| match id.rsplit_once('/') {
+                    Some((kind, run)) if run.bytes().filter(u8::is_ascii_digit).count() >= 4 => kind,
+                    _ => id.trim_end_matches('/'),
+                });
                 let known = self.report.scan.scope.take();
                 self.report.scan.scope = match (known, id.filter(|id| !id.is_empty())) {
                     (Some(known), Some(id)) => Some(clip(&format!("{known} {id}"))),
