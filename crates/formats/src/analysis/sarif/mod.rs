@@ -44,7 +44,7 @@ pub(crate) static FORMAT: Definition = Definition {
 };
 
 /// Results that came before the rules they refer to and are held until the run ends.
-const MAX_EARLY: usize = 50_000;
+const MAX_EARLY: usize = 20_000;
 
 /// Addresses of files that are held, for results that name a file by its number only (§3.4.5).
 const MAX_FILES: usize = 200_000;
