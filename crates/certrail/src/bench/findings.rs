@@ -109,7 +109,13 @@ async fn import(engine: &Arc<Engine>, commit: &str, bytes: Bytes) -> Result<Dura
     let path = format!("/api/v1/evidence?product={PRODUCT}&commit={commit}&name=bench.sarif");
     let sent = sender.send_request(ask("POST", path, bytes).context("ask")?).await.context("send")?;
     let status = sent.status();
-    sent.into_body().collect().await.context("read")?;
+    let answer = sent.into_body().collect().await.context("read")?.to_bytes();
+    ensure_all(
+        status.is_success(),
+        &format!("the report was answered with {status}: {}", String::from_utf8_lossy(&answer)),
+    )?;
+    // The connection takes the next request once it has read the whole answer.
+    sender.ready().await.context("ready")?;
     let listed = sender
         .send_request(ask("GET", format!("/api/v1/findings?product={PRODUCT}"), Bytes::new()).context("ask")?)
         .await
@@ -118,7 +124,7 @@ async fn import(engine: &Arc<Engine>, commit: &str, bytes: Bytes) -> Result<Dura
     let took = begun.elapsed();
     server.abort();
     let list: Vec<serde_json::Value> = serde_json::from_slice(&list).context("a list")?;
-    ensure_all(status.is_success() && list.len() == 50, &format!("the report was answered with {status}"))?;
+    ensure_all(list.len() == 50, &format!("{} findings are listed, not 50", list.len()))?;
     Ok(took)
 }
 
