@@ -106,7 +106,7 @@ pub fn open_findings<'a>(input: &'a Input<'_>) -> OpenFindings<'a> {
 pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindings<'a> {
     let (scans, scanned) = speaking(world, input.release);
     let mut found = OpenFindings { scanned, open: BTreeMap::new(), left_out: BTreeMap::new() };
-    for (e, of_scan) in scans {
+    for e in scans {
         for seen in input.findings.scans.get(&e.log_index).into_iter().flatten() {
             let Some(known) = input.findings.known.get(&seen.finding) else { continue };
             // One scan is judged for itself; all of them together, finding by finding.
@@ -123,7 +123,7 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
             });
             entry.level = entry.level.max(seen.level);
             entry.exploited |= seen.exploited;
-            entry.inputs.push(of_scan.clone());
+            entry.inputs.push(e.id.clone());
         }
     }
     // Left out by one and shown by another: it is there.
@@ -171,14 +171,14 @@ pub(crate) fn decision_on<'a>(
 }
 
 /// The scans of a release that speak, and whether there is a complete one among them.
-fn speaking<'a>(world: &World<'a>, release: &Release) -> (Vec<(&'a Evidence, EvidenceId)>, bool) {
+fn speaking<'a>(world: &World<'a>, release: &Release) -> (Vec<&'a Evidence>, bool) {
     let own = world.usable.iter().copied().filter_map(|e| match &e.signal.facts {
         Facts::Scan(scan) if is_for(scan, release) => Some((e, scan)),
         _ => None,
     });
     let speaking = in_force(own, release);
     let scanned = speaking.iter().any(|(_, scan)| scan.doubt().is_none());
-    (speaking.into_iter().map(|(e, _)| (e, e.id.clone())).collect(), scanned)
+    (speaking.into_iter().map(|(e, _)| e).collect(), scanned)
 }
 
 /// Whether a scan was sent for the release's product: one of another product answers for that one, and its findings are
@@ -218,8 +218,7 @@ pub fn closes(e: &Evidence, scan: &Scan) -> bool {
 }
 
 /// What a scan answers for: its scope, and which of several artefacts. One without a scope answers for itself alone.
-#[must_use]
-pub fn answers_for(e: &Evidence, scan: &Scan) -> String {
+fn answers_for(e: &Evidence, scan: &Scan) -> String {
     let named = e.signal.named.iter().filter(|k| k.parts().0 == "digest").map(|k| k.parts().1);
     let mut digests: Vec<&str> = named.chain(scan.digests.iter().map(String::as_str)).collect();
     digests.sort_unstable();

@@ -16,9 +16,7 @@ mod set;
 mod world;
 
 pub use evaluate::{EVALUATOR, evaluate};
-pub use findings::{
-    InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, answers_for, closes, is_for, open_findings,
-};
+pub use findings::{InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, closes, is_for, open_findings};
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};
 pub use predicate::PredicateError;

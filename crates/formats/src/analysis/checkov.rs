@@ -77,15 +77,14 @@ struct Summary<'a> {
     parsing_errors: Text<'a>,
 }
 
-/// The report, and whether parsing errors were listed.
-struct Checkov<'c>(ScanReport<'c>, bool);
+/// The report, whether parsing errors were listed, and how many checks failed by the summary.
+struct Checkov<'c>(ScanReport<'c>, bool, Option<u64>);
 struct Results<'r, 'c>(&'r mut ScanReport<'c>, &'r mut bool);
 
 fn read<'de>(input: &mut Input<'de>, context: Context<'_>) -> Result<Reading, NotRead> {
-    let mut checkov = Checkov(ScanReport::new(context, ScanKind::Iac, "Checkov"), false);
+    let mut checkov = Checkov(ScanReport::new(context, ScanKind::Iac, "Checkov"), false, None);
     json::read(input, &mut checkov)?;
-    let Checkov(mut report, _) = checkov;
-    let claimed = report.counts.remove("failed_claimed");
+    let Checkov(mut report, _, claimed) = checkov;
     report.claims(claimed);
     Ok(report.finish())
 }
@@ -100,7 +99,9 @@ impl<'de> Object<'de> for Checkov<'_> {
                 let Some(summary) = summary.get() else { return Ok(()) };
                 report.looked_at(summary.resource_count.number().unwrap_or(0));
                 report.count("passed", summary.passed.number().unwrap_or(0));
-                report.count("failed_claimed", summary.failed.number().unwrap_or(0));
+                // A file may hold several reports, each with its summary.
+                let failed = summary.failed.number().unwrap_or(0);
+                self.2 = Some(self.2.unwrap_or(0).saturating_add(failed));
                 // `--quiet` leaves the list out, and tells the number only.
                 if !std::mem::take(&mut self.1) {
                     report.error(summary.parsing_errors.number().unwrap_or(0), "files that could not be parsed");

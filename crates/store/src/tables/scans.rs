@@ -215,6 +215,15 @@ pub fn lose_sight(tx: &Tx<'_>, scope: i64, finding: i64) -> Result<bool> {
     Ok(tx.first("SELECT 1 FROM sighting WHERE finding = ?1 LIMIT 1", &[finding.into()], |r| r.int(0))?.is_some())
 }
 
+/// What those who see a finding say of it.
+///
+/// # Errors
+/// When the database fails.
+pub fn said_of(tx: &Tx<'_>, finding: i64) -> Result<Vec<Saw>> {
+    let sql = "SELECT finding, log_index, at, mark, release FROM sighting WHERE finding = ?1";
+    Ok(tx.query(sql, &[finding.into()], |r| Sighting::map(r, 0))?.into_iter().map(|s| s.saw).collect())
+}
+
 /// Who sees a finding: the name of each scope and the release it saw it in last.
 ///
 /// # Errors

@@ -308,11 +308,10 @@ impl Follow<'_> {
 
 /// How grave a finding is by all who see it; nothing where nobody does.
 pub(crate) fn graded(tx: &Tx<'_>, finding: i64) -> Result<Option<Grade>, StoreError> {
-    let seen = scans::seen_by(tx, finding)?;
-    let said = seen.into_iter().map(|(_, s)| Grade {
-        level: s.saw.level,
-        exploited: s.saw.exploited,
-        suppressed: s.saw.suppressed,
+    let said = scans::said_of(tx, finding)?.into_iter().map(|s| Grade {
+        level: s.level,
+        exploited: s.exploited,
+        suppressed: s.suppressed,
     });
     Ok(said.reduce(|a, b| Grade {
         level: a.level.max(b.level),
