@@ -76,19 +76,11 @@ impl Predicate {
     }
 }
 
-/// More than 32 open brackets, or more than 64 signs that nest to the right.
+/// More than 24 brackets, or more than 24 signs that nest to the right. Brackets are counted as they open, whatever closes
+/// them: to the parser a bracket that was closed by another one is still open.
 fn nests_too_deeply(source: &str) -> bool {
-    let mut depth = 0_usize;
-    let mut deepest = 0;
-    for c in source.bytes() {
-        match c {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest > 32 || source.bytes().filter(|c| matches!(c, b'!' | b'-' | b'?')).count() > 64
+    let count = |signs: &[u8]| source.bytes().filter(|c| signs.contains(c)).count();
+    count(b"([{") > 24 || count(b"!-?") > 24
 }
 
 fn walk(e: &IdedExpr, names: &mut BTreeSet<String>, nodes: &mut usize) -> Result<(), PredicateError> {
