@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Facts, Key, Link, Time};
+use crate::{Actor, Facts, HowKnown, Key, Link, Time};
 
 /// What a source said, in our words. The raw bytes stay beside it as a blob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Where it comes from: `github:acme/payments`, `cli:payments-api`.
     pub source: String,
+    /// How we know it.
+    pub known: HowKnown,
     /// When it happened, by the source's clock. `None` where the source does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Time>,

@@ -10,6 +10,6 @@ mod pdf;
 
 pub use model::{
     AcceptanceRow, ApprovalRow, ChangeRow, ControlRow, DecisionEntry, DecisionRow, DeploymentRow, Dossier, Event,
-    EvidenceRow, FindingGroup, FindingLine, FindingsSection, Integrity, LogRef, Proof, SecurityRow, TestRow,
+    EvidenceRow, FindingGroup, FindingLine, FindingsSection, Integrity, LogRef, Proof, Salts, SecurityRow, TestRow,
 };
 pub use pdf::{PdfError, render};

@@ -1,7 +1,8 @@
 //! The value. Member order is the order in the file; changes within `/1` only add members.
 
 use certrail_domain::{
-    BindRule, Evaluation, EvidenceId, Exception, ExceptionId, FindingDecision, Mark, Release, Summary, Time, Verdict,
+    BindRule, Evaluation, EvidenceId, Exception, ExceptionId, FindingDecision, HowKnown, Mark, Release, Summary, Time,
+    Verdict,
     facts::{Level, Levels},
 };
 use serde::{Deserialize, Serialize};
@@ -398,12 +399,29 @@ pub struct EvidenceRow {
     pub sha256: String,
     /// Their media type.
     pub media: String,
-    /// The salt of the commitments, hex; absent once erased.
-    pub salt: Option<String>,
-    /// The normalised form, byte for byte.
-    pub normalised: String,
+    /// How we know it.
+    pub known: HowKnown,
+    /// The salts of its commitments.
+    pub salts: Salts,
+    /// What it says, byte for byte, people as numbers.
+    pub facts: String,
+    /// The people by number, byte for byte; absent where it speaks of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<String>,
     /// Marks for people.
     pub marks: Vec<Mark>,
     /// Its entry.
     pub proof: Proof,
+}
+
+/// The salts of a record's commitments, hex: each opens one of them and none of the others.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Salts {
+    /// Of the raw bytes; absent once erased.
+    pub body: Option<String>,
+    /// Of what it says.
+    pub facts: Option<String>,
+    /// Of the people it speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<String>,
 }

@@ -6,6 +6,9 @@ use data_encoding::HEXLOWER;
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
 
+/// What keeps a commitment from being guessed: 128 random bits, made for one commitment and used for no other.
+pub type Salt = [u8; 16];
+
 /// SHA-256 of `bytes`.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> Hash {
@@ -18,7 +21,7 @@ pub fn sha256(bytes: &[u8]) -> Hash {
 ///
 /// Deleting body and salt erases what was committed to, and every proof over the commitment still verifies.
 #[must_use]
-pub fn commitment(salt: &[u8; 32], body_digest: &Hash) -> Hash {
+pub fn commitment(salt: &Salt, body_digest: &Hash) -> Hash {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"ev/commit/v1\0");
     context.update(salt);
@@ -37,5 +40,11 @@ pub fn hex(bytes: &[u8]) -> String {
 /// Reads exactly 32 bytes of lower-case hexadecimal.
 #[must_use]
 pub fn unhex(text: &str) -> Option<Hash> {
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Reads a salt, or a blinded label, of lower-case hexadecimal.
+#[must_use]
+pub fn unhex_half(text: &str) -> Option<Salt> {
     HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }

@@ -4,12 +4,32 @@
 //! order, strings, booleans and integers below 2^53. Written by hand in that order; a test holds
 //! it against a canonicaliser. Verifiers hash the stored bytes and never re-encode.
 //!
+//! A leaf is at most [`LONGEST`] bytes and carries at most [`MOST_LABELS`] labels; further labels
+//! stand in [`Labels`] leaves of the same commit, which name the entry they belong to.
+//!
 //! Changelog: 1 — first version.
 
 use data_encoding::BASE64;
 use serde::Deserialize;
 
 use crate::{Hash, dsse::Envelope, hex, keys::DecisionVerifier};
+
+/// The longest leaf that is ever appended, in bytes: far below the 65,535 that an entry bundle can hold (C2SP tlog-tiles).
+pub const LONGEST: usize = 8 * 1024;
+/// The most labels in one leaf.
+pub const MOST_LABELS: usize = 64;
+/// The longest text of somebody else's that a leaf may hold, in bytes.
+pub const LONGEST_TEXT: usize = 256;
+
+/// A leaf that would be longer than [`LONGEST`], or has more labels than [`MOST_LABELS`]. It is refused, never cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an entry of {bytes} bytes with {labels} labels is larger than the log takes")]
+pub struct TooLarge {
+    /// How long it would be.
+    pub bytes: usize,
+    /// How many labels it would have.
+    pub labels: usize,
+}
 
 /// How a sender proved who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,27 +51,48 @@ pub struct Body<'a> {
     pub size: u64,
 }
 
-/// A captured signal.
+/// A captured signal. Its three commitments have salts of their own: each can be opened, or erased, without the others.
 #[derive(Clone, Debug)]
 pub struct Capture<'a> {
     /// Who sent it, proved how.
     pub auth: Authentication<'a>,
     /// The raw bytes.
     pub body: Body<'a>,
-    /// A keyed digest of source and delivery id.
+    /// The connector it came by.
+    pub connector: &'a str,
+    /// A keyed digest of connector and delivery id.
     pub delivery: [u8; 16],
     /// The entry whose content this repeats.
     pub duplicate_of: Option<u64>,
-    /// Blinded labels of the releases it was bound to on arrival.
-    pub labels: &'a [[u8; 16]],
-    /// Commitment to the normalised signal, under the salt of the body.
-    pub normalised: Hash,
+    /// Commitment to the normalised signal, in which people stand as numbers.
+    pub facts: Hash,
     /// The mapper or reader that made it, with its version.
     pub mapper: &'a str,
+    /// How we know it: `observed`, `reported`, `derived`.
+    pub known: &'a str,
+    /// Blinded labels of what it was bound to on arrival.
+    pub labels: &'a [[u8; 16]],
+    /// The entry of the delivery that this is a part of.
+    pub part_of: Option<u64>,
+    /// Commitment to the people it speaks of, by their numbers; absent where it speaks of none.
+    pub people: Option<Hash>,
     /// When we received it, RFC 3339.
     pub received: &'a str,
+    /// Its retention class.
+    pub retention: &'a str,
     /// The source: `github:acme/payments`.
     pub source: &'a str,
+}
+
+/// Labels that found no room in the leaf of their entry.
+#[derive(Clone, Debug)]
+pub struct Labels<'a> {
+    /// The entry they belong to.
+    pub of: u64,
+    /// Blinded labels.
+    pub labels: &'a [[u8; 16]],
+    /// When, RFC 3339.
+    pub received: &'a str,
 }
 
 /// Anything else that must be on record: policy, roles, exceptions, re-bindings, gate answers.
@@ -119,42 +160,75 @@ fn labels(out: &mut String, labels: &[[u8; 16]]) {
     out.push(']');
 }
 
+fn number(out: &mut String, name: &str, number: u64) {
+    out.push('"');
+    out.push_str(name);
+    out.push_str("\":");
+    out.push_str(&number.to_string());
+}
+
+fn checked(out: String, labels: usize) -> Result<Vec<u8>, TooLarge> {
+    if out.len() > LONGEST || labels > MOST_LABELS {
+        return Err(TooLarge { bytes: out.len(), labels });
+    }
+    Ok(out.into_bytes())
+}
+
 impl Capture<'_> {
     /// The leaf's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = String::with_capacity(512);
+    ///
+    /// # Errors
+    /// When it would be larger than the log takes.
+    pub fn encode(&self) -> Result<Vec<u8>, TooLarge> {
+        let mut out = String::with_capacity(640);
         out.push_str("{\"apiVersion\":\"1\",\"kind\":\"capture\",\"spec\":{\"auth\":{");
         member(&mut out, "how", self.auth.how);
         out.push(',');
         member(&mut out, "key", self.auth.key);
         out.push_str("},");
         body(&mut out, &self.body);
-        out.push_str(",\"delivery\":\"");
-        out.push_str(&hex(&self.delivery));
-        out.push('"');
-        if let Some(index) = self.duplicate_of {
-            out.push_str(&format!(",\"dup_of\":{index}"));
-        }
         out.push(',');
-        labels(&mut out, self.labels);
-        out.push_str(",\"norm\":{\"c\":\"");
-        out.push_str(&hex(&self.normalised));
-        out.push_str("\",");
+        member(&mut out, "connector", self.connector);
+        out.push(',');
+        member(&mut out, "delivery", &hex(&self.delivery));
+        if let Some(index) = self.duplicate_of {
+            out.push(',');
+            number(&mut out, "dup_of", index);
+        }
+        out.push_str(",\"facts\":{");
+        member(&mut out, "c", &hex(&self.facts));
+        out.push(',');
         member(&mut out, "mapper", self.mapper);
         out.push_str("},");
+        member(&mut out, "known", self.known);
+        out.push(',');
+        labels(&mut out, self.labels);
+        if let Some(index) = self.part_of {
+            out.push(',');
+            number(&mut out, "part_of", index);
+        }
+        if let Some(people) = &self.people {
+            out.push_str(",\"people\":{");
+            member(&mut out, "c", &hex(people));
+            out.push('}');
+        }
+        out.push(',');
         member(&mut out, "recv", self.received);
+        out.push(',');
+        member(&mut out, "retention", self.retention);
         out.push(',');
         member(&mut out, "src", self.source);
         out.push_str("}}");
-        out.into_bytes()
+        checked(out, self.labels.len())
     }
 }
 
 impl Control<'_> {
     /// The leaf's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// When it would be larger than the log takes.
+    pub fn encode(&self) -> Result<Vec<u8>, TooLarge> {
         let mut out = String::with_capacity(384);
         out.push_str("{\"apiVersion\":\"1\",\"kind\":\"control\",\"spec\":{");
         member(&mut out, "act", self.act);
@@ -167,7 +241,25 @@ impl Control<'_> {
         out.push(',');
         member(&mut out, "recv", self.received);
         out.push_str("}}");
-        out.into_bytes()
+        checked(out, self.labels.len())
+    }
+}
+
+impl Labels<'_> {
+    /// The leaf's bytes.
+    ///
+    /// # Errors
+    /// When it would be larger than the log takes.
+    pub fn encode(&self) -> Result<Vec<u8>, TooLarge> {
+        let mut out = String::with_capacity(256);
+        out.push_str("{\"apiVersion\":\"1\",\"kind\":\"labels\",\"spec\":{");
+        labels(&mut out, self.labels);
+        out.push(',');
+        number(&mut out, "of", self.of);
+        out.push(',');
+        member(&mut out, "recv", self.received);
+        out.push_str("}}");
+        checked(out, self.labels.len())
     }
 }
 
@@ -207,20 +299,7 @@ pub fn keyed(key: &[u8; 32], message: &[u8]) -> [u8; 16] {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
     /// A captured signal.
-    Capture {
-        /// Commitment to the raw bytes.
-        body: Hash,
-        /// Commitment to the normalised signal.
-        normalised: Hash,
-        /// The keyed digest of source and delivery id.
-        delivery: [u8; 16],
-        /// When we received it.
-        received: String,
-        /// The source.
-        source: String,
-        /// Blinded labels, hex.
-        labels: Vec<String>,
-    },
+    Capture(Captured),
     /// Anything else on record.
     Control {
         /// What was done.
@@ -231,6 +310,15 @@ pub enum Read {
         received: String,
         /// Blinded labels, hex.
         labels: Vec<String>,
+    },
+    /// More labels of an entry before it.
+    Labels {
+        /// The entry.
+        of: u64,
+        /// Blinded labels, hex.
+        labels: Vec<String>,
+        /// When.
+        received: String,
     },
     /// A signed decision.
     Decision {
@@ -243,8 +331,35 @@ pub enum Read {
     },
 }
 
+/// What the leaf of a signal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// Commitment to the raw bytes.
+    pub body: Hash,
+    /// Commitment to the normalised signal.
+    pub facts: Hash,
+    /// Commitment to the people it speaks of.
+    pub people: Option<Hash>,
+    /// The keyed digest of connector and delivery id.
+    pub delivery: [u8; 16],
+    /// The connector it came by.
+    pub connector: String,
+    /// How we know it.
+    pub known: String,
+    /// The entry of the delivery that this is a part of.
+    pub part_of: Option<u64>,
+    /// Its retention class.
+    pub retention: String,
+    /// When we received it.
+    pub received: String,
+    /// The source.
+    pub source: String,
+    /// Blinded labels, hex.
+    pub labels: Vec<String>,
+}
+
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawLeaf<'a> {
     api_version: &'a str,
     kind: &'a str,
@@ -253,52 +368,86 @@ struct RawLeaf<'a> {
 }
 
 #[derive(Deserialize)]
-struct RawBody {
+struct RawCommitted {
     c: String,
 }
 
+impl RawCommitted {
+    fn hash(&self) -> Option<Hash> {
+        crate::unhex(&self.c)
+    }
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawCapture {
-    body: RawBody,
+    #[serde(rename = "auth")]
+    _auth: serde::de::IgnoredAny,
+    body: RawCommitted,
+    connector: String,
     delivery: String,
+    #[serde(rename = "dup_of")]
+    _dup_of: Option<u64>,
+    facts: RawCommitted,
+    known: String,
     labels: Vec<String>,
-    norm: RawBody,
+    part_of: Option<u64>,
+    people: Option<RawCommitted>,
     recv: String,
+    retention: String,
     src: String,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawControl {
     act: String,
-    body: RawBody,
+    #[serde(rename = "actor")]
+    _actor: serde::de::IgnoredAny,
+    body: RawCommitted,
     labels: Vec<String>,
     recv: String,
 }
 
-/// Reads a leaf; `None` if it is of no kind this version knows.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLabels {
+    labels: Vec<String>,
+    of: u64,
+    recv: String,
+}
+
+/// Reads a leaf; `None` if it is of no kind this version knows, or says more than this version knows.
 #[must_use]
 pub fn read(leaf: &[u8]) -> Option<Read> {
     let raw: RawLeaf<'_> = serde_json::from_slice(leaf).ok()?;
     match (raw.kind, raw.api_version) {
         ("capture", "1") => {
             let spec: RawCapture = serde_json::from_str(raw.spec.get()).ok()?;
-            Some(Read::Capture {
-                body: crate::unhex(&spec.body.c)?,
-                normalised: crate::unhex(&spec.norm.c)?,
+            Some(Read::Capture(Captured {
+                body: spec.body.hash()?,
+                facts: spec.facts.hash()?,
+                people: match &spec.people {
+                    Some(people) => Some(people.hash()?),
+                    None => None,
+                },
                 delivery: data_encoding::HEXLOWER.decode(spec.delivery.as_bytes()).ok()?.try_into().ok()?,
+                connector: spec.connector,
+                known: spec.known,
+                part_of: spec.part_of,
+                retention: spec.retention,
                 received: spec.recv,
                 source: spec.src,
                 labels: spec.labels,
-            })
+            }))
         }
         ("control", "1") => {
             let spec: RawControl = serde_json::from_str(raw.spec.get()).ok()?;
-            Some(Read::Control {
-                act: spec.act,
-                body: crate::unhex(&spec.body.c)?,
-                received: spec.recv,
-                labels: spec.labels,
-            })
+            Some(Read::Control { act: spec.act, body: spec.body.hash()?, received: spec.recv, labels: spec.labels })
+        }
+        ("labels", "1") => {
+            let spec: RawLabels = serde_json::from_str(raw.spec.get()).ok()?;
+            Some(Read::Labels { of: spec.of, labels: spec.labels, received: spec.recv })
         }
         ("hashedrekord", "0.0.2") => {
             let spec: serde_json::Value = serde_json::from_str(raw.spec.get()).ok()?;
@@ -313,6 +462,17 @@ pub fn read(leaf: &[u8]) -> Option<Read> {
     }
 }
 
+/// Labels in the order and number in which leaves hold them: sorted, each once, the first for the leaf of the entry
+/// itself, the rest in chunks for [`Labels`] leaves.
+#[must_use]
+pub fn spread(labels: &[[u8; 16]]) -> (Vec<[u8; 16]>, Vec<Vec<[u8; 16]>>) {
+    let mut sorted = labels.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let rest = sorted.split_off(sorted.len().min(MOST_LABELS));
+    (sorted, rest.chunks(MOST_LABELS).map(<[_]>::to_vec).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -323,12 +483,17 @@ mod tests {
         Capture {
             auth: Authentication { how: "hmac-sha256", key: "github#1" },
             body: Body { commitment: [1; 32], media: "application/json", size: 1834 },
+            connector: "github",
             delivery: [2; 16],
             duplicate_of: None,
-            labels,
-            normalised: [3; 32],
+            facts: [3; 32],
             mapper: "github@1",
+            known: "observed",
+            labels,
+            part_of: None,
+            people: None,
             received: "2026-11-23T01:02:03.456789Z",
+            retention: "record",
             source,
         }
     }
@@ -341,26 +506,70 @@ mod tests {
 
     #[test]
     fn the_written_form_is_fixed() {
-        let leaf = Capture { duplicate_of: Some(5), ..capture("github:acme/pay", &[[4; 16]]) }.encode();
+        let all = Capture {
+            duplicate_of: Some(5),
+            part_of: Some(4),
+            people: Some([6; 32]),
+            ..capture("github:acme/pay", &[[4; 16]])
+        };
+        let leaf = all.encode().expect("small enough");
         assert_eq!(
             String::from_utf8(leaf).expect("text"),
-            "{\"apiVersion\":\"1\",\"kind\":\"capture\",\"spec\":{\"auth\":{\"how\":\"hmac-sha256\",\"key\":\"github#1\"},\"body\":{\"alg\":\"sha256-salted\",\"c\":\"0101010101010101010101010101010101010101010101010101010101010101\",\"media\":\"application/json\",\"size\":1834},\"delivery\":\"02020202020202020202020202020202\",\"dup_of\":5,\"labels\":[\"04040404040404040404040404040404\"],\"norm\":{\"c\":\"0303030303030303030303030303030303030303030303030303030303030303\",\"mapper\":\"github@1\"},\"recv\":\"2026-11-23T01:02:03.456789Z\",\"src\":\"github:acme/pay\"}}"
+            "{\"apiVersion\":\"1\",\"kind\":\"capture\",\"spec\":{\"auth\":{\"how\":\"hmac-sha256\",\"key\":\"github#1\"},\"body\":{\"alg\":\"sha256-salted\",\"c\":\"0101010101010101010101010101010101010101010101010101010101010101\",\"media\":\"application/json\",\"size\":1834},\"connector\":\"github\",\"delivery\":\"02020202020202020202020202020202\",\"dup_of\":5,\"facts\":{\"c\":\"0303030303030303030303030303030303030303030303030303030303030303\",\"mapper\":\"github@1\"},\"known\":\"observed\",\"labels\":[\"04040404040404040404040404040404\"],\"part_of\":4,\"people\":{\"c\":\"0606060606060606060606060606060606060606060606060606060606060606\"},\"recv\":\"2026-11-23T01:02:03.456789Z\",\"retention\":\"record\",\"src\":\"github:acme/pay\"}}"
         );
+    }
+
+    /// Every kind of leaf with the longest texts and the most labels it may have, every character escaped at its longest.
+    #[test]
+    fn the_largest_leaf_of_every_kind_fits_and_a_larger_one_is_refused() {
+        let worst = "\u{1}".repeat(LONGEST_TEXT);
+        let labels: Vec<[u8; 16]> = (0..MOST_LABELS).map(|i| [i as u8; 16]).collect();
+        let most = u64::MAX >> 11;
+        let body = Body { commitment: [255; 32], media: "application/octet-stream", size: most };
+        let largest = Capture {
+            // Two texts are somebody else's; the others are ours, and short.
+            auth: Authentication { how: "hmac-sha256", key: &worst },
+            body,
+            duplicate_of: Some(most),
+            part_of: Some(most),
+            people: Some([255; 32]),
+            ..capture(&worst, &labels)
+        };
+        let control = Control {
+            act: &"a".repeat(40),
+            actor: &worst,
+            body,
+            labels: &labels,
+            received: "2026-11-23T01:02:03.456789Z",
+        };
+        let more = Labels { of: most, labels: &labels, received: "2026-11-23T01:02:03.456789Z" };
+        for leaf in [largest.encode(), control.encode(), more.encode()] {
+            let leaf = leaf.expect("fits");
+            assert!(leaf.len() <= LONGEST && read(&leaf).is_some());
+        }
+        let long = "x".repeat(LONGEST);
+        assert!(capture(&long, &[]).encode().is_err());
+        let many: Vec<[u8; 16]> = (0..=MOST_LABELS).map(|i| [i as u8; 16]).collect();
+        assert_eq!(capture("s", &many).encode().map_err(|e| e.labels), Err(MOST_LABELS + 1));
+        let (first, rest) = spread(&[many.clone(), many].concat());
+        assert_eq!((first.len(), rest.iter().map(Vec::len).collect::<Vec<_>>()), (MOST_LABELS, vec![1]));
     }
 
     proptest! {
         #[test]
-        fn leaves_are_canonical_and_come_back(source in "\\PC{0,40}", act in "(?s).{0,20}", n in 0_usize..4) {
+        fn leaves_are_canonical_and_come_back(source in "\\PC{0,40}", act in "(?s).{0,20}", n in 0_usize..4, part in proptest::option::of(0_u64..9)) {
             let labels: Vec<[u8; 16]> = (0..n).map(|i| [i as u8; 16]).collect();
-            let leaf = capture(&source, &labels).encode();
+            let leaf = Capture { part_of: part, ..capture(&source, &labels) }.encode().expect("fits");
             prop_assert_eq!(canonical(&leaf), &leaf[..]);
-            let is_capture = matches!(read(&leaf), Some(Read::Capture { source: s, body, .. }) if s == source && body == [1; 32]);
+            let is_capture = matches!(read(&leaf), Some(Read::Capture(c)) if c.source == source && c.body == [1; 32] && c.part_of == part);
             prop_assert!(is_capture);
             let control = Control { act: &act, actor: "x", body: Body { commitment: [1; 32], media: "a/b", size: 0 }, labels: &labels, received: "t" };
-            let leaf = control.encode();
+            let leaf = control.encode().expect("fits");
             prop_assert_eq!(canonical(&leaf), &leaf[..]);
             let is_control = matches!(read(&leaf), Some(Read::Control { act: a, .. }) if a == act);
             prop_assert!(is_control);
+            let leaf = Labels { of: 7, labels: &labels, received: "t" }.encode().expect("fits");
+            prop_assert_eq!(canonical(&leaf), &leaf[..]);
         }
 
         #[test]

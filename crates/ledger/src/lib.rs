@@ -25,4 +25,4 @@ pub mod seal;
 pub mod tile;
 pub mod tree;
 
-pub use hash::{Hash, commitment, hex, sha256, unhex};
+pub use hash::{Hash, Salt, commitment, hex, sha256, unhex, unhex_half};

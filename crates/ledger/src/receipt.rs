@@ -44,15 +44,12 @@ pub enum ReceiptError {
 }
 
 impl Receipt {
-    /// A receipt.
+    /// A receipt; `None` for a leaf that is not UTF-8, which no leaf of our log is.
     #[must_use]
-    pub fn new(index: u64, leaf: &[u8], proof: &[Hash], checkpoint: &str) -> Self {
-        Self {
-            index,
-            leaf: String::from_utf8_lossy(leaf).into_owned(),
-            proof: proof.iter().map(|h| hex(h)).collect(),
-            checkpoint: checkpoint.to_owned(),
-        }
+    pub fn new(index: u64, leaf: Vec<u8>, proof: &[Hash], checkpoint: &str) -> Option<Self> {
+        let leaf = String::from_utf8(leaf).ok()?;
+        let proof = proof.iter().map(|h| hex(h)).collect();
+        Some(Self { index, leaf, proof, checkpoint: checkpoint.to_owned() })
     }
 
     /// Verifies checkpoint and inclusion; returns the checkpoint.

@@ -78,11 +78,14 @@ fn strict_number(text: &str, max: u64) -> Option<u64> {
     (plain && digits).then(|| text.parse().ok()).flatten().filter(|n| *n <= max)
 }
 
-/// Appends a leaf to an entry bundle: two bytes of length, big-endian, then the leaf.
-pub fn push_entry(bundle: &mut Vec<u8>, leaf: &[u8]) {
-    let length = u16::try_from(leaf.len()).unwrap_or(u16::MAX);
+/// Appends a leaf to an entry bundle: two bytes of length, big-endian, then the leaf. `None`, and nothing appended, for
+/// a leaf that is longer than a bundle can say: cut, it would no longer be what was hashed.
+#[must_use]
+pub fn push_entry(bundle: &mut Vec<u8>, leaf: &[u8]) -> Option<()> {
+    let length = u16::try_from(leaf.len()).ok()?;
     bundle.extend_from_slice(&length.to_be_bytes());
-    bundle.extend_from_slice(&leaf[..usize::from(length)]);
+    bundle.extend_from_slice(leaf);
+    Some(())
 }
 
 /// The leaves of an entry bundle; the last item is `None` where the bytes end early.
@@ -151,6 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn a_leaf_that_is_too_long_is_refused_and_never_cut() {
+        let mut bundle = Vec::new();
+        assert_eq!(push_entry(&mut bundle, &vec![1; MAX_LEAF_BYTES + 1]), None);
+        assert!(bundle.is_empty());
+        assert_eq!(push_entry(&mut bundle, &vec![1; MAX_LEAF_BYTES]), Some(()));
+        assert_eq!(entries(&bundle).map(|e| e.map(<[u8]>::len)).collect::<Vec<_>>(), [Some(MAX_LEAF_BYTES)]);
+    }
+
+    #[test]
     fn widths_follow_the_size() {
         assert_eq!(width_at(70_000, 0, 273), 112);
         assert_eq!(width_at(70_000, 1, 0), 256);
@@ -183,7 +195,7 @@ mod tests {
         #[test]
         fn bundles_come_back(leaves in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..20)) {
             let mut bundle = Vec::new();
-            leaves.iter().for_each(|l| push_entry(&mut bundle, l));
+            prop_assert!(leaves.iter().all(|l| push_entry(&mut bundle, l).is_some()));
             let back: Option<Vec<Vec<u8>>> = entries(&bundle).map(|e| e.map(<[u8]>::to_vec)).collect();
             prop_assert_eq!(back, Some(leaves));
         }

@@ -11,7 +11,7 @@ mod github;
 mod payload;
 mod signature;
 
-use certrail_domain::{Facts, Signal};
+use certrail_domain::{Facts, HowKnown, Signal};
 
 /// The header names and values of a delivery, names in lower case.
 pub type Headers = [(String, String)];
@@ -68,7 +68,7 @@ pub trait Source: Sync {
     /// When the headers do not carry them.
     fn envelope(&self, headers: &Headers) -> Result<(String, String), Refused>;
 
-    /// Maps a verified delivery. Never fails: what cannot be read is [`Facts::Unread`].
+    /// Maps a verified delivery: what it says is observed. Never fails: what cannot be read is [`Facts::Unread`].
     fn map(&self, event: &str, body: &[u8]) -> Signal;
 }
 
@@ -90,6 +90,7 @@ pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
 pub(crate) fn unread(source: String, name: &str, why: impl Into<String>) -> Signal {
     Signal {
         source,
+        known: HowKnown::Observed,
         occurred_at: None,
         actor: None,
         facts: Facts::Unread { name: name.chars().take(100).collect(), why: why.into() },

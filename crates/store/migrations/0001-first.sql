@@ -69,13 +69,21 @@ CREATE TABLE signal (
   media TEXT NOT NULL,
   auth_how TEXT NOT NULL,
   auth_key TEXT NOT NULL,
+  known TEXT NOT NULL,
   occurred BIGINT,
   received BIGINT NOT NULL,
   body {bytes} NOT NULL,
-  salt {bytes},
-  normalised TEXT NOT NULL,
+  -- What it says, people as numbers; and the people by number, if it speaks of any.
+  facts TEXT NOT NULL,
+  people TEXT,
+  -- Each commitment has a salt of its own; one that is gone was erased.
+  body_salt {bytes},
+  facts_salt {bytes},
+  people_salt {bytes},
   mapper TEXT NOT NULL,
-  duplicate_of BIGINT
+  duplicate_of BIGINT,
+  -- The entry of the delivery that this is a part of.
+  part_of BIGINT
 );
 
 -- Every other entry of the log: its document, as it was committed to.

@@ -209,6 +209,16 @@ impl Row<'_> {
         self.bytes(i)?.try_into().map_err(|_| StoreError::Damaged("a digest of another length".into()))
     }
 
+    /// Column `i` as 16 bytes, if there are any.
+    ///
+    /// # Errors
+    /// When it has another length.
+    pub fn opt_half(&self, i: usize) -> Result<Option<[u8; 16]>> {
+        let half =
+            |bytes: Vec<u8>| bytes.try_into().map_err(|_| StoreError::Damaged("a salt of another length".into()));
+        self.opt_bytes(i)?.map(half).transpose()
+    }
+
     /// Column `i` read as JSON.
     ///
     /// # Errors

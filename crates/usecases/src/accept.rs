@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{EvidenceId, Facts, Signal};
+use certrail_domain::{EvidenceId, Facts, RetentionClass, Signal};
 use certrail_ledger::{
-    Hash, commitment,
+    Hash, Salt, commitment,
     leaf::{Authentication, Body, Capture, keyed},
     sha256,
 };
@@ -13,7 +13,7 @@ use certrail_store::{
     tables::{
         bindings,
         releases::{self, StoredRelease},
-        signals::{self, StoredSignal, evidence_id},
+        signals::{self, Salts, StoredSignal, Texts, evidence_id},
     },
 };
 
@@ -44,25 +44,35 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
     /// What it says.
     pub(crate) signal: Arc<Signal>,
-    /// The signal as it is committed to.
-    pub(crate) normalised: String,
-    /// Digest of the raw bytes.
-    pub(crate) digest: Hash,
+    /// The entry of the delivery that this is a part of.
+    pub(crate) part_of: Option<u64>,
     /// The findings of a scan.
     pub(crate) findings: Option<Prepared>,
     /// Who sent it, where what it says may become decisions that are asked for.
     pub(crate) vex: Option<VexSender>,
 }
 
+/// An [`Incoming`] with what can be done outside the commit: hashed, written out, its large body on disk.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    incoming: Incoming,
+    /// Digest of the raw bytes.
+    digest: Hash,
+    texts: Texts,
+}
+
 impl Incoming {
     /// Hashes and writes out what can be done outside the commit. Large bodies are on disk when this returns.
-    pub(crate) fn prepare(mut self, blobs: &BlobFiles) -> Result<Self, StoreError> {
-        self.digest = sha256(&self.body);
-        self.normalised = serde_json::to_string(&*self.signal).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    pub(crate) fn prepare(self, blobs: &BlobFiles) -> Result<Ready, StoreError> {
+        let digest = sha256(&self.body);
+        let (apart, people) = self.signal.without_people();
+        let write = |e: serde_json::Error| StoreError::Damaged(e.to_string());
+        let facts = serde_json::to_string(&apart).map_err(write)?;
+        let people = if people.is_empty() { None } else { Some(serde_json::to_string(&people).map_err(write)?) };
         if self.body.len() > BlobFiles::SMALL {
-            blobs.put(&certrail_ledger::hex(&self.digest), &self.body)?;
+            blobs.put(&certrail_ledger::hex(&digest), &self.body)?;
         }
-        Ok(self)
+        Ok(Ready { incoming: self, digest, texts: Texts { facts, people } })
     }
 }
 
@@ -101,36 +111,38 @@ pub struct Ack {
 }
 
 /// Takes a signal in. The same delivery again is answered with what the first one became (law 2).
-pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, Fault> {
+pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault> {
+    let Ready { incoming, digest, texts } = ready;
     let key = keyed(&batch.keys.delivery, format!("{}\n{}", incoming.connector, incoming.delivery).as_bytes());
     if let Some(index) = signals::delivery(batch.tx, &key)? {
-        return again(batch, incoming, index);
+        return again(batch, incoming, digest, index);
     }
     let mut effects = bind::learn(batch, &incoming.signal)?;
     // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
     let outcome = bind::place(batch.tx, &incoming.signal)?;
-    let repeats = batch.keep_body(&incoming.digest, &incoming.body, log_index)?;
-    let salt: [u8; 32] = random()?;
+    let repeats = batch.keep_body(digest, &incoming.body, log_index)?;
+    let (body, facts, people): (Salt, Salt, Salt) = (random()?, random()?, random()?);
     let received = batch.now.to_string();
     let labels = bind::labels(&outcome);
-    let leaf = Capture {
+    batch.append_capture(&Capture {
         auth: Authentication { how: &incoming.auth_how, key: &incoming.auth_key },
-        body: Body {
-            commitment: commitment(&salt, &incoming.digest),
-            media: &incoming.media,
-            size: incoming.body.len() as u64,
-        },
+        body: Body { commitment: commitment(&body, digest), media: &incoming.media, size: incoming.body.len() as u64 },
+        connector: incoming.connector,
         delivery: key,
         duplicate_of: repeats,
-        labels: &labels,
-        normalised: commitment(&salt, &sha256(incoming.normalised.as_bytes())),
+        facts: commitment(&facts, &sha256(texts.facts.as_bytes())),
         mapper: &incoming.mapper,
+        known: incoming.signal.known.name(),
+        labels: &labels,
+        part_of: incoming.part_of,
+        people: texts.people.as_ref().map(|text| commitment(&people, &sha256(text.as_bytes()))),
         received: &received,
+        retention: RetentionClass::of(&incoming.signal.facts).name(),
         source: &incoming.signal.source,
-    };
-    batch.append(leaf.encode());
+    })?;
     signals::insert_delivery(batch.tx, &key, log_index)?;
+    let people = texts.people.is_some().then_some(people);
     let stored = StoredSignal {
         log_index,
         connector: incoming.connector.to_owned(),
@@ -140,13 +152,14 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
         auth_how: incoming.auth_how.clone(),
         auth_key: incoming.auth_key.clone(),
         received: batch.now,
-        body: incoming.digest,
-        salt: Some(salt.to_vec()),
+        body: *digest,
+        salts: Salts { body: Some(body), facts: Some(facts), people },
         mapper: incoming.mapper.clone(),
         duplicate_of: repeats,
+        part_of: incoming.part_of,
         signal: incoming.signal.clone(),
     };
-    signals::insert(batch.tx, &stored, &incoming.normalised)?;
+    signals::insert(batch.tx, &stored, texts)?;
     bind::record(batch, &incoming.signal, &outcome, log_index)?;
     if matches!(incoming.signal.facts, Facts::Deployment(_)) {
         effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
@@ -161,7 +174,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
         track::alert(batch, alert, AlertEvent { at, entry: log_index, only_new: false }, &bound)?;
     }
     let mut warnings = incoming.signal.warnings.clone();
-    let id = evidence_id(batch.now, log_index, &incoming.digest);
+    let id = evidence_id(batch.now, log_index, digest);
     if let (Facts::Vex(vex), Some(sender)) = (&incoming.signal.facts, &incoming.vex) {
         let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
         warnings.extend(track::propose(batch, vex, sender, &id, &bound)?);
@@ -170,7 +183,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, incoming: &Incoming) -> Result<Ack, 
     Ok(Ack {
         id,
         index: log_index,
-        digest: certrail_ledger::hex(&incoming.digest),
+        digest: certrail_ledger::hex(digest),
         duplicate: false,
         repeats,
         bound: outcome.bound.iter().map(|(s, m)| placed(&s.release, m.rule)).collect(),
@@ -184,10 +197,10 @@ fn placed(release: &certrail_domain::Release, rule: certrail_domain::BindRule) -
 }
 
 /// The answer to a delivery that is known. Another body under a known id is refused and said aloud (pitfalls T17).
-fn again(batch: &Batch<'_>, incoming: &Incoming, index: u64) -> Result<Ack, Fault> {
+fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> Result<Ack, Fault> {
     let stored =
         signals::get(batch.tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
-    if stored.body != incoming.digest {
+    if stored.body != *digest {
         return Err(Fault::Problem(certrail_domain::Problem::new(
             certrail_domain::ProblemKind::Conflict,
             "delivery-changed",

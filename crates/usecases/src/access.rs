@@ -24,6 +24,12 @@ impl Caller {
         self.person.as_ref().map_or_else(|| self.key.clone(), |p| p.to_string())
     }
 
+    /// Whether a person is here themselves, in a session of their own.
+    #[must_use]
+    pub fn is_interactive(&self) -> bool {
+        self.person.is_some() && self.how == "session"
+    }
+
     /// The caller as an actor.
     #[must_use]
     pub fn actor(&self) -> Actor {

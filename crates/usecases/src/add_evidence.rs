@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, Facts, Key, Problem, ProblemKind, Signal, Time, Verdict,
+    Action, Actor, Facts, HowKnown, Key, Problem, ProblemKind, Signal, Time, Verdict,
     facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
@@ -274,6 +274,7 @@ async fn take(
     };
     let signal = Signal {
         source,
+        known: HowKnown::Reported,
         occurred_at: file.occurred_at,
         actor: Some(Actor { name: Some(caller.name.clone()), ..caller.actor() }),
         facts,
@@ -304,13 +305,12 @@ async fn take(
         mapper: format!("{type}@{READERS}"),
         body: bytes,
         signal: Arc::new(signal),
-        normalised: String::new(),
-        digest: [0; 32],
+        part_of: None,
         findings,
         vex: Some(VexSender { product: file.product.clone(), account: caller.account() }),
     };
-    let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
-    let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;
+    let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
     let met = met_by(engine, &ack)?;
     let name = file.name.chars().take(200).collect();
     Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members: Vec::new() }, head))

@@ -6,11 +6,7 @@ use certrail_domain::{
     Action, DecisionId, EvidenceId, ExceptionId, Facts, Problem, ProblemKind, ReleaseState, Role, Snapshot, Summary,
     Time, sentence,
 };
-use certrail_ledger::{
-    dsse::Envelope,
-    leaf::{hashedrekord, label},
-    sha256,
-};
+use certrail_ledger::{dsse::Envelope, leaf::label, sha256};
 use certrail_store::tables::{
     decisions::{self, StoredDecision},
     log, people, releases,
@@ -173,9 +169,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         let bytes = serde_json::to_vec(&statement).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
         let envelope = Envelope::sign(&bytes, &batch.keys.certifier)
             .map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
-        let leaf = hashedrekord(&envelope, batch.keys.certifier.verifier())
-            .ok_or_else(|| certrail_store::StoreError::Damaged("an envelope without signature".into()))?;
-        index = batch.append(leaf);
+        index = batch.append_decision(&envelope)?;
         let document =
             serde_json::to_string(&envelope).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
         log::insert_act(

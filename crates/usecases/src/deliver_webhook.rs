@@ -53,13 +53,12 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         mapper: source.mapper().into(),
         body: delivery.body,
         signal: Arc::new(signal),
-        normalised: String::new(),
-        digest: [0; 32],
+        part_of: None,
         findings: None,
         vex: None,
     };
-    let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
-    engine.write(move |batch| accept(batch, &incoming)).await
+    let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    engine.write(move |batch| accept(batch, &ready)).await
 }
 
 fn refused(connector: &str, refusal: Refused) -> Problem {

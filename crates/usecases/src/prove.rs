@@ -20,9 +20,12 @@ pub fn receipt(engine: &Engine, head: &Arc<LogHead>, index: u64) -> Result<Recei
 }
 
 pub(crate) fn receipt_in(tx: &Tx<'_>, head: &LogHead, index: u64) -> Result<Receipt, StoreError> {
-    let leaf = crate::engine_leaves(tx, index, index + 1)?.pop().unwrap_or_default();
+    let leaf = crate::engine_leaves(tx, index, index + 1)?
+        .pop()
+        .ok_or_else(|| StoreError::Damaged(format!("leaf {index} is not there")))?;
     let proof = tree::inclusion_proof(&head.tiles(tx), index, head.size())?;
-    Ok(Receipt::new(index, &leaf, &proof, &head.checkpoint))
+    Receipt::new(index, leaf, &proof, &head.checkpoint)
+        .ok_or_else(|| StoreError::Damaged(format!("leaf {index} is no text")))
 }
 
 fn no_entry(index: u64, size: u64) -> Problem {
@@ -62,7 +65,8 @@ pub fn tile_bytes(engine: &Engine, path: &str) -> Result<Option<Vec<u8>>, Proble
             None => {
                 let mut bundle = Vec::new();
                 for leaf in crate::engine_leaves(tx, first, first + wanted.width as u64)? {
-                    tile::push_entry(&mut bundle, &leaf);
+                    tile::push_entry(&mut bundle, &leaf)
+                        .ok_or_else(|| StoreError::Damaged(format!("a leaf of {} bytes is in the log", leaf.len())))?;
                 }
                 Ok(Some(bundle))
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Action, Facts, Key, Problem, Signal, Time,
+    Action, Facts, HowKnown, Key, Problem, Signal, Time,
     facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version,
 };
@@ -175,13 +175,12 @@ pub async fn record_fact(
         mapper: "fact@1".into(),
         body,
         signal: Arc::new(signal),
-        normalised: String::new(),
-        digest: [0; 32],
+        part_of: None,
         findings: None,
         vex: None,
     };
-    let incoming = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
-    let (ack, head) = engine.write(move |batch| accept(batch, &incoming)).await?;
+    let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
     let met = met_by(engine, &ack)?;
     Ok((ack, met, head))
 }
@@ -286,12 +285,25 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
     };
     Ok(Signal {
         source: format!("{}:{product}", if caller.how == "session" { "page" } else { "cli" }),
+        known: how_known(caller, &facts),
         occurred_at,
         actor: Some(caller.actor()),
         facts,
         named,
         warnings: vec![],
     })
+}
+
+/// What a person does here under their own session is observed; whatever else is told, by them or by a pipeline, is
+/// a report of it.
+fn how_known(caller: &Caller, facts: &Facts) -> HowKnown {
+    let done_here = match facts {
+        Facts::Approval(_) | Facts::Manifest(_) => true,
+        // A ticket authorised by whoever says so, here and now.
+        Facts::Ticket(ticket) => ticket.authorised_by.as_ref().is_some_and(|who| who.account == caller.account()),
+        _ => false,
+    };
+    if caller.is_interactive() && done_here { HowKnown::Observed } else { HowKnown::Reported }
 }
 
 fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {

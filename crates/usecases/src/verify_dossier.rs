@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use certrail_domain::{Evaluation, EvidenceId, sentence};
+use certrail_domain::{Evaluation, EvidenceId, Mentioned, sentence};
 use certrail_dossier::Dossier;
 use certrail_ledger::{
-    commitment,
+    Hash, commitment,
     dsse::Envelope,
     keys::{DecisionVerifier, VerifierKey},
     leaf::{self, Read},
     life::{Life, leads, verify_head, vouching},
     note::Checkpoint,
     receipt::verify_entry,
-    seal, sha256, tree, unhex,
+    seal, sha256, tree, unhex, unhex_half,
 };
 use certrail_store::tables::signals::index_of;
 use data_encoding::HEXLOWER;
@@ -282,26 +282,35 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         let fail = |why: &str| format!("{}: {why}", row.id);
         verify_entry(row.proof.index, row.proof.leaf.as_bytes(), &row.proof.hashes, head)
             .map_err(|e| fail(&e.to_string()))?;
-        let Some(Read::Capture { body, normalised, received, source, .. }) = leaf::read(row.proof.leaf.as_bytes())
-        else {
+        let Some(Read::Capture(said)) = leaf::read(row.proof.leaf.as_bytes()) else {
             return Err(fail("its entry is of another kind"));
         };
-        if received != row.received_at.to_string() || source != row.source {
+        if said.received != row.received_at.to_string() || said.source != row.source {
             return Err(fail("time of receipt or source differ from the entry"));
         }
-        // Erasure leaves a tombstone in the log; without one, a salt that is gone hides a change.
-        let salt =
-            row.salt.as_ref().ok_or_else(|| fail("its salt is missing, so nothing ties its content to the entry"))?;
-        let salt = unhex(salt).ok_or_else(|| fail("its salt is malformed"))?;
+        if said.known != row.known.name() {
+            return Err(fail("how it is known differs from the entry"));
+        }
         let digest = unhex(&row.sha256).ok_or_else(|| fail("its fingerprint is malformed"))?;
-        if commitment(&salt, &digest) != body {
-            return Err(fail("its fingerprint is not the one recorded"));
+        opens(row.salts.body.as_deref(), &digest, &said.body).map_err(|e| fail(&format!("its fingerprint {e}")))?;
+        opens(row.salts.facts.as_deref(), &sha256(row.facts.as_bytes()), &said.facts)
+            .map_err(|e| fail(&format!("its content {e}")))?;
+        let people: Vec<Mentioned> = match (&row.people, &said.people) {
+            (Some(text), Some(people)) => {
+                opens(row.salts.people.as_deref(), &sha256(text.as_bytes()), people)
+                    .map_err(|e| fail(&format!("the people it speaks of {e}")))?;
+                serde_json::from_str(text).map_err(|e| fail(&e.to_string()))?
+            }
+            (None, None) => Vec::new(),
+            _ => return Err(fail("the people it speaks of are not those recorded")),
+        };
+        let mut signal: certrail_domain::Signal = serde_json::from_str(&row.facts).map_err(|e| fail(&e.to_string()))?;
+        if !people.is_empty() && !signal.put_people_back(&people) {
+            return Err(fail("the people it speaks of are not those of its content"));
         }
-        if commitment(&salt, &sha256(row.normalised.as_bytes())) != normalised {
-            return Err(fail("its content is not the one recorded"));
+        if signal.known != row.known {
+            return Err(fail("how it is known differs from the recorded content"));
         }
-        let signal: certrail_domain::Signal =
-            serde_json::from_str(&row.normalised).map_err(|e| fail(&e.to_string()))?;
         let same =
             signal.facts.kind() == row.kind && signal.occurred_at == row.occurred_at && signal.source == row.source;
         if !same {
@@ -312,6 +321,14 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         }
     }
     Ok(format!("{} records", d.evidence.len()))
+}
+
+/// Whether a salt ties content to what an entry committed to. Erasure leaves a tombstone in the log; without one, a salt
+/// that is gone hides a change.
+fn opens(salt: Option<&str>, digest: &Hash, committed: &Hash) -> Result<(), &'static str> {
+    let salt = salt.ok_or("has no salt, so nothing ties it to the entry")?;
+    let salt = unhex_half(salt).ok_or("has a malformed salt")?;
+    if commitment(&salt, digest) == *committed { Ok(()) } else { Err("is not what was recorded") }
 }
 
 fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
@@ -386,6 +403,6 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
 fn labels(d: &Dossier) -> Result<String, String> {
     let key = unhex(&d.integrity.label_key).ok_or("the label key is malformed")?;
     let own = certrail_ledger::hex(&leaf::label(&key, d.release.id.as_str()));
-    let labelled = d.evidence.iter().filter(|row| matches!(leaf::read(row.proof.leaf.as_bytes()), Some(Read::Capture { labels, .. }) if labels.contains(&own))).count();
+    let labelled = d.evidence.iter().filter(|row| matches!(leaf::read(row.proof.leaf.as_bytes()), Some(Read::Capture(said)) if said.labels.contains(&own))).count();
     Ok(format!("{labelled} of {} records were bound to it on arrival, the others later", d.evidence.len()))
 }

@@ -6,7 +6,7 @@ use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
 const DAMAGE: [(&str, &str); 59] = [
-    ("UPDATE signal SET normalised = replace(normalised, 'success', 'failure')", "another normalised form"),
+    ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "another kind or source"),
     ("UPDATE pack SET bytes = zeroblob(length(bytes)) WHERE id = 20", "do not match their fingerprint"),

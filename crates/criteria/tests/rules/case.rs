@@ -66,6 +66,7 @@ impl Case {
         let facts: Facts = serde_json::from_value(facts).unwrap();
         let signal = Signal {
             source: "github:acme/pay".into(),
+            known: certrail_domain::HowKnown::Observed,
             occurred_at: Some(at(minute)),
             actor: by.map(certrail_domain::Actor::human),
             facts,

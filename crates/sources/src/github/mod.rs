@@ -7,7 +7,7 @@ mod code;
 mod deploy;
 mod security;
 
-use certrail_domain::{Facts, Signal, Time};
+use certrail_domain::{Facts, HowKnown, Signal, Time};
 use serde_json::Value;
 
 use crate::{Headers, Refused, Secret, Source, header, payload, signature, unread};
@@ -82,6 +82,7 @@ impl Source for GitHub {
         match mapped {
             Ok((facts, occurred_at)) => Signal {
                 source,
+                known: HowKnown::Observed,
                 occurred_at,
                 actor: payload::account(&value, "/sender"),
                 facts,

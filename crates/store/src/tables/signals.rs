@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{EvidenceId, Key, Link, Signal, Time};
+use certrail_domain::{EvidenceId, Key, Link, Mentioned, Signal, Time};
 
-use crate::{BlobPlace, Result, Row, Tx};
+use crate::{BlobPlace, Result, Row, StoreError, Tx};
 
 /// A signal as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,14 +27,36 @@ pub struct StoredSignal {
     pub received: Time,
     /// SHA-256 of the raw bytes.
     pub body: [u8; 32],
-    /// The salt of the commitments; gone once erased.
-    pub salt: Option<Vec<u8>>,
+    /// The salts of its commitments.
+    pub salts: Salts,
     /// The mapper or reader that normalised it.
     pub mapper: String,
     /// The entry whose content it repeats.
     pub duplicate_of: Option<u64>,
+    /// The entry of the delivery that this is a part of.
+    pub part_of: Option<u64>,
     /// What it says.
     pub signal: Arc<Signal>,
+}
+
+/// The salts of a signal's commitments, each gone once what it commits to is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Salts {
+    /// Of the raw bytes.
+    pub body: Option<[u8; 16]>,
+    /// Of what it says.
+    pub facts: Option<[u8; 16]>,
+    /// Of the people it speaks of; absent also where it speaks of none.
+    pub people: Option<[u8; 16]>,
+}
+
+/// What a signal says, as it is committed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// The facts, people as numbers.
+    pub facts: String,
+    /// The people by number; absent where it speaks of none, or once erased.
+    pub people: Option<String>,
 }
 
 impl StoredSignal {
@@ -70,9 +92,17 @@ pub fn index_of(id: &str) -> Option<u64> {
 }
 
 const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body,
-    salt, normalised, mapper, duplicate_of FROM signal WHERE log_index = ?1";
+    facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of FROM signal WHERE log_index = ?1";
 
 pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
+    let index = |i: usize| Ok::<_, StoreError>(r.opt_int(i)?.and_then(|n| u64::try_from(n).ok()));
+    let mut signal: Signal = r.json(9)?;
+    if let Some(people) = r.opt_text(10)? {
+        let people: Vec<Mentioned> = serde_json::from_str(&people).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        if !signal.put_people_back(&people) {
+            return Err(StoreError::Damaged("the people of a signal are not those it speaks of".into()));
+        }
+    }
     Ok(StoredSignal {
         log_index: r.uint(0)?,
         connector: r.text(1)?,
@@ -83,22 +113,23 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
         auth_key: r.text(6)?,
         received: Time::from_micros(r.int(7)?),
         body: r.hash(8)?,
-        salt: r.opt_bytes(9)?,
-        signal: Arc::new(r.json(10)?),
-        mapper: r.text(11)?,
-        duplicate_of: r.opt_int(12)?.and_then(|n| u64::try_from(n).ok()),
+        salts: Salts { body: r.opt_half(11)?, facts: r.opt_half(12)?, people: r.opt_half(13)? },
+        mapper: r.text(14)?,
+        duplicate_of: index(15)?,
+        part_of: index(16)?,
+        signal: Arc::new(signal),
     })
 }
 
-/// Stores a signal; `normalised` is the exact text that was committed to.
+/// Stores a signal; `texts` are the exact ones that were committed to.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert(tx: &Tx<'_>, s: &StoredSignal, normalised: &str) -> Result<()> {
+pub fn insert(tx: &Tx<'_>, s: &StoredSignal, texts: &Texts) -> Result<()> {
     tx.exec(
-        "INSERT INTO signal (log_index, kind, connector, source, delivery, name, media, auth_how, auth_key, occurred,
-            received, body, salt, normalised, mapper, duplicate_of)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "INSERT INTO signal (log_index, kind, connector, source, delivery, name, media, auth_how, auth_key, known, occurred,
+            received, body, facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         &[
             s.log_index.into(),
             s.signal.facts.kind().into(),
@@ -109,13 +140,18 @@ pub fn insert(tx: &Tx<'_>, s: &StoredSignal, normalised: &str) -> Result<()> {
             (&s.media).into(),
             (&s.auth_how).into(),
             (&s.auth_key).into(),
+            s.signal.known.name().into(),
             s.signal.occurred_at.map(Time::as_micros).into(),
             s.received.as_micros().into(),
             (&s.body).into(),
-            s.salt.as_deref().into(),
-            normalised.into(),
+            (&texts.facts).into(),
+            texts.people.as_deref().into(),
+            s.salts.body.as_ref().into(),
+            s.salts.facts.as_ref().into(),
+            s.salts.people.as_ref().into(),
             (&s.mapper).into(),
             s.duplicate_of.into(),
+            s.part_of.into(),
         ],
     )?;
     Ok(())
@@ -131,7 +167,7 @@ pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<Arc<StoredSignal>>> {
     }
     let mut size = 0;
     let found = tx.first(COLUMNS_BY_INDEX, &[log_index.into()], |r| {
-        size = r.len(10)?;
+        size = r.len(9)?;
         map(r)
     })?;
     Ok(found.map(|signal| {
@@ -141,12 +177,14 @@ pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<Arc<StoredSignal>>> {
     }))
 }
 
-/// The normalised text at `log_index`, byte for byte.
+/// What the signal at `log_index` says, byte for byte.
 ///
 /// # Errors
 /// When the database fails.
-pub fn normalised(tx: &Tx<'_>, log_index: u64) -> Result<Option<String>> {
-    tx.first("SELECT normalised FROM signal WHERE log_index = ?1", &[log_index.into()], |r| r.text(0))
+pub fn texts(tx: &Tx<'_>, log_index: u64) -> Result<Option<Texts>> {
+    tx.first("SELECT facts, people FROM signal WHERE log_index = ?1", &[log_index.into()], |r| {
+        Ok(Texts { facts: r.text(0)?, people: r.opt_text(1)? })
+    })
 }
 
 /// The signals `from..to`, in order.
@@ -155,8 +193,8 @@ pub fn normalised(tx: &Tx<'_>, log_index: u64) -> Result<Option<String>> {
 /// When the database fails or a row is damaged.
 pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
     tx.query(
-        "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, salt, normalised,
-            mapper, duplicate_of
+        "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, facts, people, body_salt,
+            facts_salt, people_salt, mapper, duplicate_of, part_of
          FROM signal WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index",
         &[from.into(), to.into()],
         map,
@@ -239,7 +277,7 @@ pub fn about(tx: &Tx<'_>, key: &Key, before: u64) -> Result<Vec<u64>> {
 pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<Vec<StoredSignal>> {
     tx.query(
         "SELECT s.log_index, s.connector, s.delivery, s.name, s.media, s.auth_how, s.auth_key, s.received, s.body,
-            s.salt, s.normalised, s.mapper, s.duplicate_of
+            s.facts, s.people, s.body_salt, s.facts_salt, s.people_salt, s.mapper, s.duplicate_of, s.part_of
          FROM subject k JOIN signal s ON s.log_index = k.log_index
          WHERE k.key = ?1 AND k.log_index < ?2 AND s.kind = ?3 ORDER BY s.log_index",
         &[key.as_str().into(), before.into(), kind.into()],

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{
     Hash, commitment,
+    dsse::Envelope,
     keys::LogKey,
-    leaf::{Body, Control},
+    leaf::{self, Body, Capture, Control, Labels, TooLarge, hashedrekord},
     life::Life,
     sha256,
 };
@@ -54,9 +55,39 @@ impl Batch<'_> {
     }
 
     /// Appends a leaf; returns its index.
-    pub fn append(&mut self, leaf: Vec<u8>) -> u64 {
+    fn append(&mut self, leaf: Result<Vec<u8>, TooLarge>) -> Result<u64, Fault> {
+        let leaf = leaf.map_err(too_large)?;
         self.leaves.push(leaf);
-        self.next_index() - 1
+        Ok(self.next_index() - 1)
+    }
+
+    /// Appends the leaf of a signed decision; returns its index.
+    ///
+    /// # Errors
+    /// When the envelope has no signature.
+    pub(crate) fn append_decision(&mut self, envelope: &Envelope) -> Result<u64, Fault> {
+        let leaf = hashedrekord(envelope, self.keys.certifier.verifier())
+            .ok_or_else(|| StoreError::Damaged("an envelope without signature".into()))?;
+        self.append(Ok(leaf))
+    }
+
+    /// Appends the leaf of a signal, and behind it those of labels that found no room in it; returns its index.
+    ///
+    /// # Errors
+    /// When it would be larger than the log takes.
+    pub(crate) fn append_capture(&mut self, capture: &Capture<'_>) -> Result<u64, Fault> {
+        let (first, rest) = leaf::spread(capture.labels);
+        let index = self.append(Capture { labels: &first, ..capture.clone() }.encode())?;
+        self.append_labels(index, &rest)?;
+        Ok(index)
+    }
+
+    fn append_labels(&mut self, of: u64, chunks: &[Vec<[u8; 16]>]) -> Result<(), Fault> {
+        let received = self.now.to_string();
+        for labels in chunks {
+            self.append(Labels { of, labels, received: &received }.encode())?;
+        }
+        Ok(())
     }
 
     /// Keeps small bytes in this commit's pack, or large ones in a file of their own
@@ -100,7 +131,9 @@ impl Batch<'_> {
             media: "application/json",
             size: text.len() as u64,
         };
-        let log_index = self.append(Control { act, actor, body, labels, received: &received }.encode());
+        let (first, rest) = leaf::spread(labels);
+        let log_index = self.append(Control { act, actor, body, labels: &first, received: &received }.encode())?;
+        self.append_labels(log_index, &rest)?;
         log::insert_act(
             self.tx,
             &log::Act {
@@ -114,6 +147,18 @@ impl Batch<'_> {
         )?;
         Ok(log_index)
     }
+}
+
+/// What would not fit is refused before anything of it is committed.
+fn too_large(error: TooLarge) -> Fault {
+    Problem::new(
+        ProblemKind::BadInput,
+        "entry-too-large",
+        "Nothing was recorded.",
+        format!("It would make {error}."),
+        "Shorten the names it carries: repository, source, account.",
+    )
+    .into()
 }
 
 /// `N` random bytes.

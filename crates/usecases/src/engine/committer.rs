@@ -392,7 +392,8 @@ fn seal(
     let mut bundle = Vec::with_capacity(leaves.iter().map(|l| l.len() + 2).sum());
     let mut full = Vec::new();
     for leaf in leaves {
-        tile::push_entry(&mut bundle, leaf);
+        tile::push_entry(&mut bundle, leaf)
+            .ok_or_else(|| StoreError::Damaged(format!("a leaf of {} bytes reached the log", leaf.len())))?;
         head.append(leaf_hash(leaf), |level, number, hashes| full.push((level, number, hashes)));
     }
     for (level, number, hashes) in full {

@@ -62,6 +62,15 @@ impl Told {
         }
     }
 
+    /// More labels of an entry: of a signal, or of something else that was done.
+    pub(super) fn labels(&mut self, check: &mut Check<'_>, index: u64, of: u64, labels: &[String]) {
+        if of >= index {
+            check.report.fault(format!("Entry {index} has labels of an entry that is not before it."));
+        } else if self.bound.has_arrived(of) {
+            self.bound.arrived(of, labels);
+        }
+    }
+
     /// A decision was signed.
     pub(super) fn envelope(&mut self, act: &Act) {
         self.envelopes.insert(act.log_index, act.document.clone());

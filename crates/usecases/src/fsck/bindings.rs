@@ -30,13 +30,19 @@ pub(super) struct Bound {
 }
 
 impl Bound {
+    /// Labels of a signal: those in its leaf, then those in the leaves behind it.
     pub(super) fn arrived(&mut self, index: u64, labels: &[String]) {
-        let mut numbers = Vec::with_capacity(labels.len());
-        for label in labels {
-            let next = self.labels.len() as u32;
-            numbers.push(*self.labels.entry(label.clone()).or_insert(next));
-        }
-        self.arrived.insert(index, numbers);
+        let known = &mut self.labels;
+        let numbers = labels.iter().map(|label| {
+            let next = known.len() as u32;
+            *known.entry(label.clone()).or_insert(next)
+        });
+        self.arrived.entry(index).or_default().extend(numbers);
+    }
+
+    /// Whether a signal arrived at that index.
+    pub(super) fn has_arrived(&self, index: u64) -> bool {
+        self.arrived.contains_key(&index)
     }
 
     pub(super) fn moved(&mut self, check: &mut Check<'_>, act: &Act, doc: &Value) {

@@ -156,9 +156,9 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
     for (index, bytes) in (from..).zip(leaves) {
         let read = leaf::read(bytes);
         match (&read, stored.get(&index), acts.get(&index)) {
-            (Some(capture @ Read::Capture { labels, .. }), Some(signal), None) => {
-                records::signal(check, index, bytes, capture, signal)?;
-                told.signal(check, index, signal, labels);
+            (Some(Read::Capture(said)), Some(signal), None) => {
+                records::signal(check, index, bytes, said, signal)?;
+                told.signal(check, index, signal, &said.labels);
             }
             (Some(control @ Read::Control { labels, .. }), None, Some(act)) => {
                 records::document(check, index, bytes, control, act);
@@ -168,6 +168,8 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
                 records::decision(check, index, digest, act);
                 told.envelope(act);
             }
+            // More labels of an entry before it, of the same commit.
+            (Some(Read::Labels { of, labels, .. }), None, None) => told.labels(check, index, *of, labels),
             (None, ..) => check.report.fault(format!("Entry {index} cannot be read.")),
             (_, Some(_), Some(_)) => check.report.fault(format!("Entry {index} has two things stored beside it.")),
             _ => check.report.fault(format!("Entry {index} has nothing stored beside it.")),

@@ -1,12 +1,12 @@
 //! What is stored beside an entry against what its leaf commits to.
 
-use certrail_domain::Time;
+use certrail_domain::{RetentionClass, Time};
 use certrail_ledger::{
-    Hash, commitment,
+    Hash, Salt, commitment,
     dsse::Envelope,
     hex,
-    leaf::{Authentication, Body, Capture, Control, Read, keyed},
-    sha256, unhex,
+    leaf::{Authentication, Body, Capture, Captured, Control, Read, keyed},
+    sha256, unhex, unhex_half,
 };
 use certrail_store::{
     StoreError,
@@ -15,23 +15,23 @@ use certrail_store::{
 
 use super::Check;
 
-/// A signal: its bytes, its normalised form, everything its row says, and that it can be found by delivery and key.
+/// A signal: its bytes, its facts and people, everything its row says, and that it can be found by delivery and key.
 pub(super) fn signal(
     check: &mut Check<'_>,
     index: u64,
     leaf: &[u8],
-    read: &Read,
+    said: &Captured,
     signal: &signals::StoredSignal,
 ) -> Result<(), StoreError> {
     let (tx, report) = (check.tx, &mut check.report);
     report.bodies += 1;
-    let Read::Capture { body, normalised, labels, delivery, .. } = read else { return Ok(()) };
-    let (body, normalised, delivery) = (*body, *normalised, *delivery);
-    let salt: Option<Hash> = signal.salt.as_deref().and_then(|s| s.try_into().ok());
-    let Some(salt) = salt else {
-        report.fault(format!("The salt of entry {index} is gone, and no erasure is on record."));
+    if signal.salts.body.is_none()
+        || signal.salts.facts.is_none()
+        || (said.people.is_some() && signal.salts.people.is_none())
+    {
+        report.fault(format!("A salt of entry {index} is gone, and no erasure is on record."));
         return Ok(());
-    };
+    }
     let mut size = None;
     match crate::accept::body_of(tx, check.blobs, &signal.body)? {
         None => report.fault(format!("The bytes of entry {index} (sha256 {}) are not there.", hex(&signal.body))),
@@ -40,29 +40,45 @@ pub(super) fn signal(
         }
         Some(bytes) => size = Some(bytes.len() as u64),
     }
-    if commitment(&salt, &signal.body) != body {
+    let holds =
+        |salt: Option<Salt>, digest: &Hash, said: &Hash| salt.is_some_and(|salt| commitment(&salt, digest) == *said);
+    if !holds(signal.salts.body, &signal.body, &said.body) {
         report.fault(format!("Entry {index} committed to other bytes than are stored for it."));
     }
-    let text = signals::normalised(tx, index)?.unwrap_or_default();
-    if commitment(&salt, &sha256(text.as_bytes())) != normalised {
-        report.fault(format!("Entry {index} committed to another normalised form than is stored for it."));
+    let texts =
+        signals::texts(tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
+    if !holds(signal.salts.facts, &sha256(texts.facts.as_bytes()), &said.facts) {
+        report.fault(format!("Entry {index} committed to other facts than are stored for it."));
+    }
+    let people = match (&texts.people, &said.people) {
+        (Some(text), Some(people)) => holds(signal.salts.people, &sha256(text.as_bytes()), people),
+        (None, None) => signal.salts.people.is_none(),
+        _ => false,
+    };
+    if !people {
+        report.fault(format!("Entry {index} committed to other people than are stored for it."));
     }
     // The row says the same in columns: written as a leaf again, it must give the same bytes.
     let text = format!("{}\n{}", signal.connector, signal.delivery);
-    let key = check.keys.map_or(delivery, |keys| keyed(&keys.delivery, text.as_bytes()));
-    let labels: Vec<[u8; 16]> = labels.iter().filter_map(|l| half(l)).collect();
+    let key = check.keys.map_or(said.delivery, |keys| keyed(&keys.delivery, text.as_bytes()));
+    let labels: Vec<[u8; 16]> = said.labels.iter().filter_map(|l| unhex_half(l)).collect();
     let again = Capture {
         auth: Authentication { how: &signal.auth_how, key: &signal.auth_key },
-        body: Body { commitment: body, media: &signal.media, size: size.unwrap_or_default() },
+        body: Body { commitment: said.body, media: &signal.media, size: size.unwrap_or_default() },
+        connector: &signal.connector,
         delivery: key,
         duplicate_of: signal.duplicate_of,
-        labels: &labels,
-        normalised,
+        facts: said.facts,
         mapper: &signal.mapper,
+        known: signal.signal.known.name(),
+        labels: &labels,
+        part_of: signal.part_of,
+        people: said.people,
         received: &signal.received.to_string(),
+        retention: RetentionClass::of(&signal.signal.facts).name(),
         source: &signal.signal.source,
     };
-    if size.is_some() && again.encode() != leaf {
+    if size.is_some() && again.encode().as_deref() != Ok(leaf) {
         report.fault(format!("Sender, time or type of entry {index} are stored otherwise than it says."));
     }
     let (kind, source) = (signal.signal.facts.kind(), signal.signal.source.as_str());
@@ -85,18 +101,14 @@ pub(super) fn subjects(signal: &signals::StoredSignal) -> Vec<certrail_domain::K
     signal.signal.keys().into_iter().filter(|k| k.parts().0 != "target").collect()
 }
 
-fn half(text: &str) -> Option<[u8; 16]> {
-    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
-}
-
 /// A document and the columns beside it.
 pub(super) fn document(check: &mut Check<'_>, index: u64, leaf: &[u8], read: &Read, act: &Act) {
     check.report.documents += 1;
     let Read::Control { body, labels, .. } = read else { return };
     let body = *body;
-    let salt: Option<Hash> = act.salt.as_deref().and_then(|s| s.try_into().ok());
+    let salt: Option<Salt> = act.salt.as_deref().and_then(|s| s.try_into().ok());
     let good = salt.is_some_and(|salt| commitment(&salt, &sha256(act.document.as_bytes())) == body);
-    let labels: Vec<[u8; 16]> = labels.iter().filter_map(|l| half(l)).collect();
+    let labels: Vec<[u8; 16]> = labels.iter().filter_map(|l| unhex_half(l)).collect();
     let again = Control {
         act: &act.act,
         actor: &act.actor,
@@ -104,7 +116,7 @@ pub(super) fn document(check: &mut Check<'_>, index: u64, leaf: &[u8], read: &Re
         labels: &labels,
         received: &Time::from_micros(act.received).to_string(),
     };
-    if !good || again.encode() != leaf {
+    if !good || again.encode().as_deref() != Ok(leaf) {
         check.report.fault(format!("The document of entry {index} ({}) is not what was recorded.", act.act));
     }
 }

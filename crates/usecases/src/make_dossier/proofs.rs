@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use certrail_criteria::Evidence;
 use certrail_domain::EvidenceId;
-use certrail_dossier::{DecisionEntry, DecisionRow, EvidenceRow, Integrity, LogRef, Proof};
+use certrail_dossier::{DecisionEntry, DecisionRow, EvidenceRow, Integrity, LogRef, Proof, Salts};
 use certrail_ledger::{hex, life::vouching, tree};
 use certrail_store::{
     StoreError, Tx,
@@ -67,6 +67,8 @@ fn evidence_row(
     e: &Evidence,
 ) -> Result<EvidenceRow, StoreError> {
     let actor = e.signal.actor.as_ref();
+    let texts = if proofs { signals::texts(tx, s.log_index)? } else { None };
+    let (facts, people) = texts.map(|t| (t.facts, t.people)).unwrap_or_default();
     Ok(EvidenceRow {
         id: e.id.clone(),
         kind: e.signal.facts.kind().into(),
@@ -78,8 +80,14 @@ fn evidence_row(
         rule: None,
         sha256: hex(&s.body),
         media: s.media.clone(),
-        salt: s.salt.as_deref().map(hex),
-        normalised: if proofs { signals::normalised(tx, s.log_index)?.unwrap_or_default() } else { String::new() },
+        known: e.signal.known,
+        salts: Salts {
+            body: s.salts.body.map(|salt| hex(&salt)),
+            facts: s.salts.facts.map(|salt| hex(&salt)),
+            people: s.salts.people.map(|salt| hex(&salt)),
+        },
+        facts,
+        people,
         marks: Vec::new(),
         proof: if proofs { proof_of(tx, head, s.log_index)? } else { no_proof(s.log_index) },
     })

@@ -93,7 +93,17 @@ async fn even_with_the_sealing_key_a_dossier_cannot_say_what_its_evidence_does_n
     );
     fails_at(&resealed(|d| d["tests"][0]["evidence"] = json!("ev_01J8ZZZZZZZZZZZZZZZZZZZZZZ")).await, conclusions);
     let evidence = "evidence is in the log, unchanged";
-    fails_at(&resealed(|d| d["evidence"][0]["salt"] = Value::Null).await, evidence);
+    for salt in ["body", "facts", "people"] {
+        fails_at(&resealed(|d| d["evidence"][0]["salts"][salt] = Value::Null).await, evidence);
+    }
+    fails_at(&resealed(|d| d["evidence"][0]["known"] = json!("observed")).await, evidence);
+    let renamed = |d: &mut Value| {
+        let rows = d["evidence"].as_array_mut().expect("rows");
+        let row =
+            rows.iter_mut().find(|r| r["people"].as_str().is_some_and(|p| p.contains("tom"))).expect("Tom reviewed");
+        row["people"] = json!(row["people"].as_str().expect("text").replace("tom", "eve"));
+    };
+    fails_at(&resealed(renamed).await, evidence);
     fails_at(&resealed(|d| d["evidence"][0]["kind"] = json!("code.tag")).await, evidence);
     let decisions = "decisions are signed and in the log";
     fails_at(&resealed(|d| d["decisions"][0]["result"] = json!("FAILED")).await, decisions);
