@@ -1,12 +1,12 @@
 //! Bytes by their digest: small ones in packs of the database, large ones as files.
 
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, files};
 
 /// Where a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,13 @@ pub enum BlobPlace {
 #[derive(Clone, Debug)]
 pub struct BlobFiles {
     folder: PathBuf,
+    /// Who is writing into which of the folders.
+    writing: Arc<[Mutex<()>; 256]>,
+}
+
+/// The folder a digest goes into, by its first byte.
+fn shelf(hex: &str) -> usize {
+    hex.get(..2).and_then(|first| u8::from_str_radix(first, 16).ok()).map_or(0, usize::from)
 }
 
 impl BlobFiles {
@@ -44,7 +51,7 @@ impl BlobFiles {
     pub fn open(data: &Path) -> Result<Self> {
         let folder = data.join("blobs");
         fs::create_dir_all(&folder).map_err(|e| StoreError::io(format!("make folder {}", folder.display()), e))?;
-        Ok(Self { folder })
+        Ok(Self { folder, writing: Arc::new(std::array::from_fn(|_| Mutex::new(()))) })
     }
 
     fn path(&self, hex: &str) -> PathBuf {
@@ -52,27 +59,23 @@ impl BlobFiles {
         self.folder.join(first).join(rest)
     }
 
-    /// Writes `bytes` under their digest, durable when this returns. Writing the same twice is no harm.
+    /// Writes `bytes` under their digest, durable when this returns: file and name. Writing the same twice, also at once,
+    /// is no harm; the second one waits until they are on disk like the first.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn put(&self, hex: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(hex);
+        // One writer per folder: what is there once we are in was finished, or its writer died on the way.
+        let _one = self.writing[shelf(hex)].lock().unwrap_or_else(PoisonError::into_inner);
         if path.exists() {
-            return Ok(());
+            return files::sync(&path).and_then(|()| files::sync_folder(&self.folder));
         }
-        let folder = path.parent().unwrap_or(&self.folder).to_owned();
-        let io = |e| StoreError::io(format!("write blob {hex}"), e);
-        fs::create_dir_all(&folder).map_err(io)?;
-        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io)?;
-        file.write_all(bytes).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist(&path).map_err(|e| io(e.error))?;
-        // The name must be durable too, in its folder and the folder's in ours.
-        for folder in [&folder, &self.folder] {
-            File::open(folder).and_then(|f| f.sync_all()).map_err(io)?;
-        }
-        Ok(())
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(|e| StoreError::io(format!("write blob {hex}"), e))?;
+        files::write_durably(&path, bytes)?;
+        // The name of a new folder must be durable too.
+        files::sync_folder(&self.folder)
     }
 
     /// The bytes of a digest, if they are here.
@@ -100,5 +103,21 @@ mod tests {
         blobs.put("abcd", b"bytes").expect("writes again");
         assert_eq!(blobs.get("abcd").expect("reads").as_deref(), Some(b"bytes".as_slice()));
         assert_eq!(blobs.get("ffff").expect("reads"), None);
+    }
+
+    #[test]
+    fn the_same_bytes_at_once_are_there_for_everybody_who_is_told_so() {
+        let data = tempfile::tempdir().expect("a folder");
+        let blobs = BlobFiles::open(data.path()).expect("opens");
+        let bytes = vec![7; 200_000];
+        std::thread::scope(|threads| {
+            for _ in 0..8 {
+                threads.spawn(|| {
+                    blobs.put("abcd", &bytes).expect("writes");
+                    assert_eq!(blobs.get("abcd").expect("reads").as_deref(), Some(bytes.as_slice()));
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(data.path().join("blobs/ab")).expect("lists").count(), 1);
     }
 }

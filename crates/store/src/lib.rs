@@ -11,6 +11,7 @@
 mod backup;
 mod blobs;
 mod db;
+mod files;
 pub mod floor;
 mod known;
 mod migrate;
@@ -19,6 +20,7 @@ pub mod tables;
 pub use backup::{Backup, backup};
 pub use blobs::{BlobFiles, BlobPlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
+pub use files::write_durably;
 
 /// What store functions return.
 pub type Result<T> = std::result::Result<T, StoreError>;

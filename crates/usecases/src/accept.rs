@@ -121,7 +121,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
     // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
     let outcome = bind::place(batch.tx, &incoming.signal)?;
-    let repeats = batch.keep_body(digest, &incoming.body, log_index)?;
+    let repeats = batch.keep_prepared(digest, &incoming.body, log_index)?;
     let (body, facts, people): (Salt, Salt, Salt) = (random()?, random()?, random()?);
     let received = batch.now.to_string();
     let labels = bind::labels(&outcome);

@@ -153,7 +153,7 @@ pub async fn ask_gate(
     let (index, _) = engine
         .write(move |batch| {
             let index = batch.control("gate-asked", &account, &[mark], &recorded)?;
-            batch.keep_body(&digest, &bytes, index)?;
+            batch.keep_prepared(&digest, &bytes, index)?;
             decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask.clone() })?;
             Ok(index)
         })

@@ -100,7 +100,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
         }
         Command::NewEpoch { reason, guard, data } => {
             // Keys whose log is gone are reason enough for a new life.
-            if !Keys::are_in(&data) {
+            if !Keys::are_in(&data)? {
                 must_exist(&data)?;
             }
             if reason.trim().is_empty() {

@@ -96,12 +96,21 @@ impl Batch<'_> {
     /// # Errors
     /// When the store fails.
     pub fn keep_body(&mut self, digest: &Hash, bytes: &[u8], log_index: u64) -> Result<Option<u64>, StoreError> {
+        if bytes.len() > BlobFiles::SMALL {
+            self.blobs.put(&certrail_ledger::hex(digest), bytes)?;
+        }
+        self.keep_prepared(digest, bytes, log_index)
+    }
+
+    /// [`Batch::keep_body`] for bytes that are on disk already where they are large: nothing is written outside the commit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn keep_prepared(&mut self, digest: &Hash, bytes: &[u8], log_index: u64) -> Result<Option<u64>, StoreError> {
         if let Some((_, first)) = signals::blob(self.tx, digest)? {
             return Ok(Some(first));
         }
         let place = if bytes.len() > BlobFiles::SMALL {
-            // Durable before the commit that names it; writing what is there already costs nothing.
-            self.blobs.put(&certrail_ledger::hex(digest), bytes)?;
             BlobPlace::File { size: bytes.len() as u64 }
         } else {
             let start = self.pack.len() as u64;

@@ -6,9 +6,10 @@
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError},
     },
     thread::JoinHandle,
@@ -44,7 +45,7 @@ impl Fault {
 
 /// A piece of work that waits for its commit.
 pub(super) trait Work: Send {
-    /// Does it inside the commit and keeps the outcome. What it did before it failed stays in the batch.
+    /// Does it inside the commit and keeps the outcome. What it did before it failed, or panicked, stays in the batch.
     fn run(&mut self, batch: &mut Batch<'_>) -> Done;
     /// Tells the outcome, once the commit is durable.
     fn finish(self: Box<Self>, head: &SharedHead);
@@ -62,6 +63,8 @@ pub(super) enum Done {
 /// Work in one commit, and bytes of small bodies in one pack.
 const MAX_ITEMS: usize = 1024;
 const MAX_PACK_BYTES: usize = 4 * 1024 * 1024;
+/// Work that may wait for its commit; what comes beyond is told to come again, so that memory stays bounded.
+const MAX_WAITING: usize = 8 * MAX_ITEMS;
 /// Rows written after which the write-ahead log is moved into the database, and pages at which the writer does it itself.
 const MOVE_AFTER_ROWS: u64 = 8_000;
 const MAX_LOG_PAGES: u64 = 6_000;
@@ -73,7 +76,10 @@ pub(super) enum Message {
     Stop,
 }
 
-pub(super) struct Queue(Sender<Message>);
+pub(super) struct Queue {
+    inbox: Sender<Message>,
+    waiting: Arc<AtomicUsize>,
+}
 pub(super) struct Handle(JoinHandle<()>);
 
 impl Handle {
@@ -90,7 +96,30 @@ impl Handle {
 
 pub(super) fn channel() -> (Queue, Receiver<Message>) {
     let (sender, receiver) = std::sync::mpsc::channel();
-    (Queue(sender), receiver)
+    (Queue { inbox: sender, waiting: Arc::default() }, receiver)
+}
+
+/// The answer to work that panicked. What it said stands in the server's log.
+fn panicked() -> Problem {
+    tracing::error!("a piece of work panicked; it was undone, and what was committed beside it stands");
+    Problem::new(
+        ProblemKind::Internal,
+        "internal",
+        "Nothing was recorded.",
+        "certrail failed inside while it worked on this request; what others sent was not touched.",
+        "Look at the server's log, and report it; sending the same again will fail the same way.",
+    )
+}
+
+/// The answer when too many wait already.
+fn too_many() -> Problem {
+    Problem::new(
+        ProblemKind::Unavailable,
+        "too-many-waiting",
+        "Nothing was recorded.",
+        format!("{MAX_WAITING} writes are waiting already."),
+        "Send it again in a moment; a repeated delivery is recorded once.",
+    )
 }
 
 pub(super) fn not_committed() -> Problem {
@@ -110,6 +139,24 @@ struct Job<T, F> {
     work: F,
     outcome: Option<Result<T, Problem>>,
     asker: oneshot::Sender<Outcome<T>>,
+    _place: Place,
+}
+
+/// A place in the queue, given back when the work is done or dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Result<Self, Problem> {
+        let place = Self(waiting.clone());
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        if before >= MAX_WAITING { Err(too_many()) } else { Ok(place) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<T, F> Work for Job<T, F>
@@ -118,7 +165,9 @@ where
     F: FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
 {
     fn run(&mut self, batch: &mut Batch<'_>) -> Done {
-        let outcome = (self.work)(batch).map_err(Fault::into_problem);
+        // A panic is an error of this piece of work alone: it is undone, and those beside it go on.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(batch)))
+            .map_or_else(|_| Err(panicked()), |outcome| outcome.map_err(Fault::into_problem));
         let done = if outcome.is_ok() { Done::Kept } else { Done::Refused };
         self.outcome = Some(outcome);
         done
@@ -138,13 +187,13 @@ impl Queue {
         F: FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let (asker, receiver) = oneshot::channel::<Outcome<T>>();
-        let job = Box::new(Job { work, outcome: None, asker });
-        self.0.send(Message::Work(job)).map_err(|_| not_committed())?;
+        let job = Box::new(Job { work, outcome: None, asker, _place: Place::take(&self.waiting)? });
+        self.inbox.send(Message::Work(job)).map_err(|_| not_committed())?;
         Ok(receiver)
     }
 
     pub(super) fn close(&self) {
-        drop(self.0.send(Message::Stop));
+        drop(self.inbox.send(Message::Stop));
     }
 }
 
@@ -157,6 +206,7 @@ pub(super) fn start(
 ) -> Result<Handle, StoreError> {
     let tidy = Tidy::start(mover)?;
     let run = move || {
+        let _end = EndTogether;
         let mut stopping = false;
         let mut moved = writer.changes();
         while !stopping {
@@ -208,6 +258,19 @@ pub(super) fn start(
         .spawn(run)
         .map_err(|cause| StoreError::Io { what: "start the writer".into(), cause })?;
     Ok(Handle(thread))
+}
+
+/// Without its writer the process can record nothing and would only look alive: it ends with it, and whoever watches
+/// over it starts it again.
+struct EndTogether;
+
+impl Drop for EndTogether {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // No word to standard error: that it cannot be written to may be why we are here.
+            std::process::abort();
+        }
+    }
 }
 
 /// A guard that cannot be written protects nothing; that is said, and ingest goes on.
@@ -456,5 +519,69 @@ mod tests {
         assert_eq!(size, 3);
         assert!(crate::fsck(&engine).expect("it runs").faults.is_empty());
         engine.close();
+    }
+
+    #[test]
+    fn work_that_panics_is_undone_and_answered_and_takes_nobody_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(folder.path(), "test/log", crate::system_clock()).expect("an engine");
+        let busy = engine.clone();
+        let first = thread::spawn(move || {
+            busy.write_blocking(|batch| {
+                thread::sleep(Duration::from_millis(200));
+                batch.control("sign-in-link", "tester", &[], &"first")
+            })
+        });
+        thread::sleep(Duration::from_millis(50));
+        let beside = engine.clone();
+        let good = thread::spawn(move || beside.write_blocking(|b| b.control("sign-in-link", "tester", &[], &"good")));
+        let bad = engine.write_blocking::<(), _>(|batch| {
+            batch.control("sign-in-link", "tester", &[], &"bad")?;
+            panic!("a test panics")
+        });
+        assert_eq!(bad.expect_err("it panicked").kind, ProblemKind::Internal);
+        assert!(first.join().expect("no panic").is_ok() && good.join().expect("no panic").is_ok());
+        assert!(engine.can_write());
+        assert_eq!(engine.head().size(), 2);
+        assert!(crate::fsck(&engine).expect("it runs").faults.is_empty());
+        engine.close();
+    }
+
+    /// Labels beyond those of one leaf follow in leaves that name it, and everything adds up.
+    #[test]
+    fn an_entry_with_many_labels_is_whole_and_one_that_is_too_long_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(folder.path(), "test/log", crate::system_clock()).expect("an engine");
+        let labels: Vec<[u8; 16]> = (0..2_000_u32)
+            .map(|n| {
+                let mut label = [0; 16];
+                label[..4].copy_from_slice(&n.to_be_bytes());
+                label
+            })
+            .collect();
+        let many = labels.clone();
+        let (index, head) = engine
+            .write_blocking(move |batch| batch.control("sign-in-link", "tester", &many, &"many"))
+            .expect("recorded");
+        assert_eq!((index, head.size()), (0, 1 + 31));
+        let leaves = engine.read(|tx| crate::engine_leaves(tx, 0, head.size())).expect("readable");
+        let mut found = Vec::new();
+        for leaf in &leaves {
+            assert!(leaf.len() <= certrail_ledger::leaf::LONGEST);
+            match certrail_ledger::leaf::read(leaf).expect("known") {
+                certrail_ledger::leaf::Read::Control { labels, .. } => found.extend(labels),
+                certrail_ledger::leaf::Read::Labels { of: 0, labels, .. } => found.extend(labels),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(found, labels.iter().map(|l| certrail_ledger::hex(l)).collect::<Vec<_>>());
+        let long = engine.write_blocking(|batch| batch.control("sign-in-link", &"\u{1}".repeat(21_000), &[], &"long"));
+        assert_eq!(long.expect_err("too long").code, "entry-too-large");
+        let receipt = crate::receipt(&engine, &engine.head(), 0).expect("a receipt");
+        receipt.verify(engine.head().key.verifier()).expect("holds");
+        assert!(crate::fsck(&engine).expect("it runs").faults.is_empty());
+        engine.close();
+        drop(engine);
+        Engine::open(folder.path(), "test/log", crate::system_clock()).expect("opens again").close();
     }
 }

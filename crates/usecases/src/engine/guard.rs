@@ -6,13 +6,12 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use certrail_ledger::{note::Checkpoint, tree};
-use certrail_store::{StoreError, Tx};
+use certrail_store::{StoreError, Tx, write_durably};
 use serde::{Deserialize, Serialize};
 
 use super::{Keys, LogHead};
@@ -119,10 +118,7 @@ impl Guard {
     pub(super) fn write(&mut self, head: &LogHead) -> Result<(), StoreError> {
         let last = LastSigned { epoch: head.epoch, checkpoint: head.checkpoint.clone() };
         let bytes = serde_json::to_vec(&last).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| self.io("write", e))?;
-        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| self.io("write", e))?;
-        file.persist(&self.path).map_err(|e| self.io("write", e.error))?;
+        write_durably(&self.path, &bytes)?;
         (self.written, self.at) = (head.size(), Some(Instant::now()));
         Ok(())
     }

@@ -180,6 +180,9 @@ fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreEr
         open.push(open_tile(tx, stored.size, level, number, width)?);
         level += 1;
     }
+    if !is_signed(&range, &open) {
+        return Err(damaged("its newest leaves are not those that were signed"));
+    }
     Ok(LogHead {
         range,
         open,
@@ -188,6 +191,22 @@ fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreEr
         key,
         received: Time::from_micros(stored.received),
     })
+}
+
+/// Whether the open tiles, made of the leaves that are stored, give the subtree roots that were signed. Each subtree of a
+/// size lies in the open tile of one level; signing on over other leaves would make every proof of them fail for ever.
+fn is_signed(range: &CompactRange, open: &[Vec<Hash>]) -> bool {
+    let mut roots = Vec::new();
+    // The largest subtrees first, as the range holds them: the highest level, and in it from the left.
+    for tile in open.iter().rev() {
+        let mut rest = tile.as_slice();
+        while !rest.is_empty() {
+            let (subtree, tail) = rest.split_at(1 << rest.len().ilog2());
+            roots.push(root_of(subtree));
+            rest = tail;
+        }
+    }
+    roots == range.roots()
 }
 
 /// The hashes of a partial tile: at level 0 from the last leaves, above from the full tiles beneath.
@@ -230,3 +249,28 @@ pub(crate) fn leaves(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<Vec<u8>>, St
 
 /// Shared by readers: the head they prove against.
 pub(super) type SharedHead = Arc<LogHead>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_tiles_give_the_roots_of_every_size_and_a_changed_leaf_gives_others() {
+        let key = Arc::new(LogKey::from_seed("test/log", &[7; 32]).expect("a key"));
+        let received = Time::from_micros(0);
+        let (range, checkpoint) = (CompactRange::default(), String::new());
+        let mut head = LogHead { range, open: vec![], checkpoint, epoch: 1, key, received };
+        for n in 0..70_000_u32 {
+            head.append(leaf_hash(&n.to_be_bytes()), |_, _, _| {});
+            if n % 97 == 0 || n.is_power_of_two() || n > 69_990 {
+                assert!(is_signed(&head.range, &head.open), "{n}");
+            }
+        }
+        let mut open = head.open.clone();
+        open[0][3] = leaf_hash(b"another");
+        assert!(!is_signed(&head.range, &open));
+        open.clone_from(&head.open);
+        open[0].pop();
+        assert!(!is_signed(&head.range, &open));
+    }
+}

@@ -92,7 +92,7 @@ impl Engine {
         let mover = store.mover()?;
         let blobs = BlobFiles::open(folder)?;
         let begun = store.read(log::head)?.is_some();
-        if begun && !Keys::are_in(folder) {
+        if begun && !Keys::are_in(folder)? {
             let keys = folder.join("keys");
             return Err(StoreError::Damaged(format!("the keys of the log are not here; put back {}", keys.display())));
         }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -14,7 +13,7 @@ use certrail_ledger::{
     life::name_of,
 };
 use certrail_sources::Secret;
-use certrail_store::StoreError;
+use certrail_store::{StoreError, write_durably};
 use serde::{Deserialize, Serialize};
 
 /// Secrets as read.
@@ -51,9 +50,20 @@ struct StoredSecret {
 
 impl Keys {
     /// Whether a data folder holds the keys of its log, or of one that was.
-    #[must_use]
-    pub fn are_in(data: &Path) -> bool {
-        ["log.ed25519", "certifier.p256", "delivery.key"].iter().all(|name| data.join("keys").join(name).is_file())
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or some of the keys are there and others are not.
+    pub fn are_in(data: &Path) -> Result<bool, StoreError> {
+        let mut here = Vec::new();
+        for name in ["log.ed25519", "certifier.p256", "delivery.key"] {
+            let path = data.join("keys").join(name);
+            here.push((name, path.try_exists().map_err(|cause| io("look for", &path, cause))?));
+        }
+        match here.iter().find(|(_, here)| !here) {
+            None => Ok(true),
+            Some(_) if here.iter().all(|(_, here)| !here) => Ok(false),
+            Some((name, _)) => Err(StoreError::Damaged(format!("keys/{name} is not here, and other keys are"))),
+        }
     }
 
     /// Reads the keys of a data folder, making what is not there.
@@ -64,7 +74,12 @@ impl Keys {
         let folder = data.join("keys");
         fs::create_dir_all(&folder).map_err(|cause| io("make", &folder, cause))?;
         only_owner(&folder, 0o700)?;
-        let origin = String::from_utf8_lossy(&keep(&folder.join("origin"), || Ok(origin.as_bytes().to_vec()))?)
+        let origin = keep(&folder.join("origin"), || match origin.trim() {
+            "" => Err(StoreError::Damaged("the log has no name; give it one with --origin".into())),
+            name => Ok(name.as_bytes().to_vec()),
+        })?;
+        let origin = String::from_utf8(origin)
+            .map_err(|_| StoreError::Damaged("the name of the log in keys/origin is not UTF-8".into()))?
             .trim()
             .to_owned();
         let decision = |name: &str| -> Result<DecisionKey, StoreError> {
@@ -145,7 +160,12 @@ impl Keys {
             return Ok(known.secrets.clone());
         }
         let looked = Instant::now();
-        let changed = fs::metadata(self.path(connector)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let path = self.path(connector);
+        let changed = match fs::metadata(&path).and_then(|m| m.modified()) {
+            Ok(changed) => changed,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => SystemTime::UNIX_EPOCH,
+            Err(cause) => return Err(io("look at", &path, cause)),
+        };
         if let Some(known) = read.get_mut(connector).filter(|known| known.changed == changed) {
             known.looked = looked;
             return Ok(known.secrets.clone());
@@ -178,11 +198,17 @@ impl Keys {
     /// When the file cannot be written.
     pub fn add_secret(&self, connector: &str, secret: &str) -> Result<String, StoreError> {
         let mut all = self.stored(connector)?;
-        let number = all.last().and_then(|s| s.name.rsplit('#').next()?.parse::<u64>().ok()).unwrap_or(0) + 1;
+        let last = match all.last() {
+            None => 0,
+            Some(s) => (s.name.rsplit('#').next().and_then(|n| n.parse::<u64>().ok()))
+                .ok_or_else(|| StoreError::Damaged(format!("a secret of {connector} has no number in its name")))?,
+        };
+        let number = last + 1;
         let name = format!("{connector}#{number}");
         all.push(StoredSecret { name: name.clone(), secret: secret.to_owned() });
         let live = all.split_off(all.len().saturating_sub(2));
-        write(&self.path(connector), &serde_json::to_vec(&live).unwrap_or_default())?;
+        let bytes = serde_json::to_vec(&live).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        write_durably(&self.path(connector), &bytes)?;
         self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(connector);
         Ok(name)
     }
@@ -206,20 +232,11 @@ fn keep(path: &Path, make: impl FnOnce() -> Result<Vec<u8>, StoreError>) -> Resu
         Ok(bytes) => Ok(bytes),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let bytes = make()?;
-            write(path, &bytes)?;
+            write_durably(path, &bytes)?;
             Ok(bytes)
         }
         Err(cause) => Err(io("read", path, cause)),
     }
-}
-
-/// Writes a file for the owner only, whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|cause| io("write", path, cause))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|cause| io("write", path, cause))?;
-    file.persist(path).map_err(|e| io("write", path, e.error))?;
-    only_owner(path, 0o600)
 }
 
 #[cfg(unix)]

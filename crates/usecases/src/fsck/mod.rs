@@ -78,7 +78,7 @@ pub fn fsck(engine: &Arc<Engine>) -> Result<FsckReport, Problem> {
 pub fn fsck_folder(folder: &Path, guard: Option<&Path>) -> Result<FsckReport, StoreError> {
     let (store, _writer) = Store::open(folder)?;
     let blobs = BlobFiles::open(folder)?;
-    let keys = Keys::are_in(folder).then(|| Keys::open(folder, "")).transpose()?;
+    let keys = if Keys::are_in(folder)? { Some(Keys::open(folder, "")?) } else { None };
     let last_signed = last_signed(folder, guard)?;
     store.read(|tx| check(tx, &blobs, keys.as_ref(), last_signed))
 }
