@@ -19,7 +19,7 @@ pub const EVALUATOR: &str = "certrail-rules/5";
 pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -> Evaluation {
     let world = World::new(input);
     let scope = Scope { input, world: &world };
-    let release = serde_json::to_value(input.release).unwrap_or_default();
+    let release = serde_json::to_value(input.release).map_err(|e| e.to_string());
     let mut rules = Vec::new();
     let requirements: Vec<RequirementResult> = criteria
         .requirements
@@ -75,8 +75,9 @@ fn relied_on(input: &Input<'_>, at: Time, requirements: &[RequirementResult]) ->
     all
 }
 
-fn applies(requirement: &Requirement, release: &serde_json::Value) -> Result<bool, String> {
+fn applies(requirement: &Requirement, release: &Result<serde_json::Value, String>) -> Result<bool, String> {
     let Some(source) = &requirement.applies else { return Ok(true) };
+    let release = release.as_ref().map_err(Clone::clone)?;
     let predicate = Predicate::compile(source).map_err(|e| e.to_string())?;
     predicate.holds(&serde_json::Value::Null, release).map_err(|e| e.to_string())
 }

@@ -53,11 +53,13 @@ pub fn version_cmp(a: &str, b: &str) -> Ordering {
     }
 }
 
-fn chunks(text: &str) -> Vec<(u64, String)> {
+/// Parts as number and rest; a number is its length without leading zeros, then its digits, so that none is too large.
+fn chunks(text: &str) -> Vec<((usize, &str), &str)> {
     text.split(['.', '-', '+', '_'])
         .map(|part| {
-            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-            (part[..digits].parse().unwrap_or(0), part[digits..].to_owned())
+            let (digits, rest) = part.split_at(part.bytes().take_while(u8::is_ascii_digit).count());
+            let number = digits.trim_start_matches('0');
+            ((number.len(), number), rest)
         })
         .collect()
 }

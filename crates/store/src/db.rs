@@ -161,6 +161,15 @@ impl Row<'_> {
         Ok(self.0.get(i)?)
     }
 
+    /// Column `i` as a count or index, if there is one.
+    ///
+    /// # Errors
+    /// When it is something else; a negative one counts as damage.
+    pub fn opt_uint(&self, i: usize) -> Result<Option<u64>> {
+        let negative = |n: i64| u64::try_from(n).map_err(|_| StoreError::Damaged(format!("negative number {n}")));
+        self.opt_int(i)?.map(negative).transpose()
+    }
+
     /// Column `i` as text.
     ///
     /// # Errors

@@ -136,10 +136,11 @@ pub async fn add_evidence(
                 let (read, content) = match read_report(engine, &inner, policy, wanted, content).await {
                     Ok(read) => read,
                     // Of another format than demanded: an archive holds what it holds.
-                    Err(problem) => {
+                    Err(problem) if problem.kind == ProblemKind::BadInput => {
                         archive.add(Packed { path, format: None, why: Some(problem.why) });
                         continue;
                     }
+                    Err(problem) => return Err(problem),
                 };
                 let packed = match &read.facts {
                     Facts::Unread { why, .. } => Packed { path, format: None, why: Some(why.clone()) },
@@ -267,7 +268,7 @@ async fn take(
                 warnings
                     .push("It has neither a name nor a scope, so it closes nothing; send it with --scope.".to_owned());
             }
-            scan.all = findings.all();
+            scan.all = findings.all().map_err(|e| internal(&e))?;
             Some(findings.prepare(scan, &file.product, &source, file.occurred_at).map_err(|e| internal(&e))?)
         }
         _ => None,

@@ -199,7 +199,8 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
             result: "PASSED".into(),
             actor: caller.account(),
             decided: batch.now.as_micros(),
-            envelope: serde_json::to_string(&envelopes).unwrap_or_default(),
+            envelope: serde_json::to_string(&envelopes)
+                .map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?,
             world: world_digest,
         },
     )?;

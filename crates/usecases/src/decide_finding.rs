@@ -321,7 +321,7 @@ fn reached_grade(decision: &FindingDecision, now: (Level, bool), open: &[OpenIn]
 
 /// Records a decision that was asked for.
 pub(crate) fn ask(batch: &mut Batch<'_>, seq: i64, decision: FindingDecision) -> Result<FindingDecision, Fault> {
-    let key = FindingId::key_in(decision.finding.as_str()).unwrap_or_default();
+    let key = track::key_in(&decision.finding)?;
     let before = finding_decisions::about(batch.tx, &key, &decision.fingerprint)?;
     let decided = |d: &&FindingDecision| d.claim == decision.claim && d.decided_at.is_some() && d.approver.is_some();
     let decision = FindingDecision {

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::open_findings;
 use certrail_domain::{
-    Cause, Evaluation, EvidenceId, ExceptionState, FindingDecision, FindingId, FindingState, Problem, Time,
-    facts::Level,
+    Cause, Evaluation, EvidenceId, ExceptionState, FindingDecision, FindingState, Problem, Time, facts::Level,
 };
 use certrail_store::tables::{finding_decisions, findings, products};
 use serde::Serialize;
@@ -155,7 +154,7 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
         let soon_over = approved.into_iter().filter(|d| d.in_force(now) && d.expires_at <= soon);
         let mut ending = Vec::new();
         for decision in soon_over.filter(|d| product.is_none_or(|p| d.product == p)) {
-            let key = FindingId::key_in(decision.finding.as_str()).unwrap_or_default();
+            let key = crate::track::key_in(&decision.finding)?;
             if let Some(stored) = findings::by_key(tx, &key)? {
                 ending.push(Ending { name: stored.finding.seen.name(), level: stored.finding.level, decision });
             }

@@ -53,7 +53,7 @@ pub(crate) fn product(engine: &Engine, name: &str) -> Result<Product, Problem> {
     if let Some(product) = engine.read(|tx| products::get(tx, name))? {
         return Ok(product);
     }
-    let known = engine.read(products::all).unwrap_or_default();
+    let known = engine.read(products::all)?;
     let names: Vec<&str> = known.iter().map(|p| p.name.as_str()).take(10).collect();
     let fix = match names.is_empty() {
         true => "Make it first: `certrail product add NAME --repository OWNER/NAME`.".to_owned(),

@@ -142,13 +142,15 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
     let certifications = decisions::of_release(tx, release.id.as_str())?
         .into_iter()
         .filter(|d| d.log_index < position && d.kind == "certification")
-        .map(|d| Certification {
-            log_index: d.log_index,
-            at: Time::from_micros(d.decided),
-            passed: d.result == "PASSED",
-            digests: signed_digests(tx, stored.seq, d.log_index),
+        .map(|d| {
+            Ok(Certification {
+                log_index: d.log_index,
+                at: Time::from_micros(d.decided),
+                passed: d.result == "PASSED",
+                digests: signed_digests(tx, stored.seq, d.log_index)?,
+            })
         })
-        .collect();
+        .collect::<Result<Vec<_>, StoreError>>()?;
     let people = people::all_at(tx, position)?;
     let names: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.name.clone())).collect();
     let identities = Identities::new(people.into_iter().flat_map(|p| {
@@ -241,7 +243,7 @@ fn decisions(tx: &Tx<'_>, product: &str, tracked: &Tracked, position: u64) -> Re
     }
     let mut all = finding_decisions::everywhere_at(tx, position)?;
     for known in tracked.known.values() {
-        let key = FindingId::key_in(known.id.as_str()).unwrap_or_default();
+        let key = track::key_in(&known.id)?;
         let own = finding_decisions::of_finding_at(tx, &key, position)?;
         all.extend(own.into_iter().filter(|d| !matches!(d.reach, Reach::Everywhere { .. })));
     }
@@ -249,8 +251,12 @@ fn decisions(tx: &Tx<'_>, product: &str, tracked: &Tracked, position: u64) -> Re
 }
 
 /// The artefacts a decision spoke of: those the release had when it was made. What came later is not covered.
-fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Vec<String> {
-    releases::at(tx, seq, log_index).ok().flatten().map(|r| r.digests).unwrap_or_default()
+pub(crate) fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Result<Vec<String>, StoreError> {
+    let then = releases::at(tx, seq, log_index)?;
+    let then = then.ok_or_else(|| {
+        StoreError::Damaged(format!("release {seq} was not known when entry {log_index} decided on it"))
+    })?;
+    Ok(then.digests)
 }
 
 pub(crate) fn as_evidence(signal: &StoredSignal, rule: certrail_domain::BindRule) -> Evidence {

@@ -192,22 +192,21 @@ fn steps(tx: &Tx<'_>, seq: i64) -> Result<Vec<FindingStep>, StoreError> {
     let mut steps = Vec::new();
     for step in moves {
         let act = log::acts(tx, step.entry, step.entry + 1)?.pop();
-        let (by, why) = act.map(|act| (act.actor.clone(), reason(&act, step.to))).unwrap_or_default();
+        let act = act.ok_or_else(|| StoreError::Damaged(format!("entry {} is not there", step.entry)))?;
+        let (by, why) = (act.actor.clone(), reason(&act, step.to)?);
         steps.push(FindingStep { entry: step.entry, to: step.to, at: step.at, by, why });
     }
     Ok(steps)
 }
 
-fn reason(act: &log::Act, to: FindingState) -> String {
-    let document: serde_json::Value = serde_json::from_str(&act.document).unwrap_or_default();
-    if let Some(why) = document["decided_because"].as_str() {
-        return why.to_owned();
-    }
-    if let Some(reason) = document["reason"].as_str() {
-        return reason.to_owned();
+fn reason(act: &log::Act, to: FindingState) -> Result<String, StoreError> {
+    let document: serde_json::Value = serde_json::from_str(&act.document)
+        .map_err(|e| StoreError::Damaged(format!("entry {}: {e}", act.log_index)))?;
+    if let Some(why) = document["decided_because"].as_str().or_else(|| document["reason"].as_str()) {
+        return Ok(why.to_owned());
     }
     let scope = document["scope"].as_str().unwrap_or_default().replace('|', " ");
-    match (to, document["scan"].as_u64()) {
+    Ok(match (to, document["scan"].as_u64()) {
         (FindingState::Detected, Some(scan)) => format!("Seen by {} (entry {scan}).", scope.trim()),
         (FindingState::Reopened, Some(scan)) => format!("Seen again by {} (entry {scan}).", scope.trim()),
         (FindingState::Fixed, Some(scan)) => format!("No longer seen by {} (entry {scan}).", scope.trim()),
@@ -216,7 +215,7 @@ fn reason(act: &log::Act, to: FindingState) -> String {
         }
         (_, Some(_)) => "A decision in force covers it.".to_owned(),
         (_, None) => "The decision it rested on has ended.".to_owned(),
-    }
+    })
 }
 
 pub(crate) fn card(tx: &Tx<'_>, stored: StoredFinding, now: Time) -> Result<FindingCard, StoreError> {
@@ -228,7 +227,7 @@ pub(crate) fn card(tx: &Tx<'_>, stored: StoredFinding, now: Time) -> Result<Find
     versions.dedup();
     let place = Place::of(&stored);
     let finding = stored.finding;
-    let key = FindingId::key_in(finding.id.as_str()).unwrap_or_default();
+    let key = crate::track::key_in(&finding.id)?;
     let mut decisions = finding_decisions::about(tx, &key, &finding.seen.fingerprint)?;
     decisions.retain(|d| d.in_force(now) || d.is_asked_for());
     Ok(FindingCard { cursor: format!("{}_{}", place.due, place.seq), finding, releases: versions, decisions })

@@ -45,7 +45,10 @@ pub(crate) fn section(
 ) -> Result<FindingsSection, StoreError> {
     let before = before(tx, &judged.seen.release)?;
     // A release that is only now being told of was not there at the position.
-    let before = before.filter(|b| releases::at(tx, b.seq, position).is_ok_and(|known| known.is_some()));
+    let before = match before {
+        Some(b) if releases::at(tx, b.seq, position)?.is_some() => Some(b),
+        _ => None,
+    };
     let before = before.map(|b| judge_in(tx, &engine.criteria, &b, position, now)).transpose()?;
     Ok(compare(&judged.seen, before.as_ref().map(|b| &b.seen), &judged.criteria.limits()))
 }

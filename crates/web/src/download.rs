@@ -4,7 +4,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use certrail_domain::Problem;
+use certrail_domain::{Problem, ProblemKind};
 use certrail_usecases::{Renderer, evidence_view, make_dossier};
 
 use crate::{App, blocking::blocking};
@@ -21,7 +21,16 @@ fn file(name: &str, media: &'static str, bytes: Vec<u8>) -> Response {
 pub(crate) async fn original(app: App, id: String) -> Result<Response, Problem> {
     let (name, bytes) = blocking(move || {
         let view = evidence_view(&app.engine, &id)?;
-        Ok((view.signal.id().to_string(), app.engine.body(&view.signal.body)?.unwrap_or_default()))
+        let bytes = app.engine.body(&view.signal.body)?.ok_or_else(|| {
+            Problem::new(
+                ProblemKind::NotFound,
+                "bytes-gone",
+                "The original is not here.",
+                "Its bytes are gone; their fingerprint is kept.",
+                "Ask whoever runs the server: `certrail admin fsck` says what is missing.",
+            )
+        })?;
+        Ok((view.signal.id().to_string(), bytes))
     })
     .await?;
     Ok(file(&name, "application/octet-stream", bytes))
@@ -36,5 +45,14 @@ pub(crate) async fn dossier_json(app: &App, product: &str, version: &str) -> Res
 /// The next dossier of a release as PDF.
 pub(crate) async fn dossier_pdf(app: &App, product: &str, version: &str) -> Result<Response, Problem> {
     let made = make_dossier(&app.engine, product, version, app.settings.renderer.clone()).await?;
-    Ok(file(&format!("dossier-{}-{}.pdf", made.name, made.number), "application/pdf", made.pdf.unwrap_or_default()))
+    let pdf = made.pdf.ok_or_else(|| {
+        Problem::new(
+            ProblemKind::Unavailable,
+            "no-renderer",
+            "The PDF was not made.",
+            "This server runs without a renderer.",
+            "Take the JSON, which holds the same.",
+        )
+    })?;
+    Ok(file(&format!("dossier-{}-{}.pdf", made.name, made.number), "application/pdf", pdf))
 }

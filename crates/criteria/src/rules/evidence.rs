@@ -3,7 +3,7 @@
 use certrail_domain::{Cause, Verdict};
 
 use super::{Found, Scope, release_row};
-use crate::predicate::Predicate;
+use crate::predicate::{Predicate, PredicateError};
 
 pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
     let predicate = match Predicate::compile(source) {
@@ -16,11 +16,15 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
             );
         }
     };
-    let release = serde_json::to_value(scope.input.release).unwrap_or_default();
+    let value =
+        |of: Result<serde_json::Value, serde_json::Error>| of.map_err(|e| PredicateError::NoAnswer(e.to_string()));
     let (mut refused, mut unclear) = (Vec::new(), None);
     for e in scope.newest_first().filter(|e| e.signal.facts.kind() == kind) {
-        let facts = serde_json::to_value(&e.signal.facts).unwrap_or_default();
-        match predicate.holds(&facts, &release) {
+        let answer = value(serde_json::to_value(&e.signal.facts)).and_then(|facts| {
+            let release = value(serde_json::to_value(scope.input.release))?;
+            predicate.holds(&facts, &release)
+        });
+        match answer {
             Ok(true) => {
                 return Found::rows(vec![release_row(
                     scope,

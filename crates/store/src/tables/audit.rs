@@ -157,8 +157,7 @@ pub fn state(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<State>> {
         _ => return Ok(None),
     };
     tx.first(sql, &[log_index.into()], |r| {
-        let ended_at = r.opt_int(3)?.and_then(|n| u64::try_from(n).ok());
-        Ok(State { id: r.text(0)?, release: r.text(1)?, document: r.text(2)?, ended_at })
+        Ok(State { id: r.text(0)?, release: r.text(1)?, document: r.text(2)?, ended_at: r.opt_uint(3)? })
     })
 }
 

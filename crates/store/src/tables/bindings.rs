@@ -62,8 +62,7 @@ pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Past>> {
         "SELECT release, rule, key, from_index, to_index FROM binding WHERE log_index = ?1 ORDER BY from_index, release",
         &[log_index.into()],
         |r| {
-            let to = r.opt_int(4)?.and_then(|n| u64::try_from(n).ok());
-            Ok((r.int(0)?, rule(r.int(1)?)?, Key::from_stored(r.text(2)?), r.uint(3)?, to))
+            Ok((r.int(0)?, rule(r.int(1)?)?, Key::from_stored(r.text(2)?), r.uint(3)?, r.opt_uint(4)?))
         },
     )
 }

@@ -2,6 +2,7 @@
 
 use certrail_domain::Exception;
 
+use super::to_json;
 use crate::{Result, Tx};
 
 /// Records the state of an exception from `log_index` on.
@@ -13,7 +14,7 @@ pub fn record(tx: &Tx<'_>, exception: &Exception, log_index: u64) -> Result<()> 
         "UPDATE exception SET to_index = ?2 WHERE id = ?1 AND to_index IS NULL",
         &[exception.id.as_str().into(), log_index.into()],
     )?;
-    let document = serde_json::to_string(exception).unwrap_or_default();
+    let document = to_json(exception)?;
     tx.exec(
         "INSERT INTO exception (id, log_index, to_index, release, document) VALUES (?1, ?2, NULL, ?3, ?4)",
         &[exception.id.as_str().into(), log_index.into(), exception.scope.release.as_str().into(), (&document).into()],

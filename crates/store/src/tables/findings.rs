@@ -95,6 +95,10 @@ fn state_named(name: &str) -> Result<FindingState> {
     FindingState::from_name(name).ok_or_else(|| StoreError::Damaged(format!("a finding in the state {name}")))
 }
 
+fn kind_named(name: &str) -> Result<ScanKind> {
+    ScanKind::from_name(name).ok_or_else(|| StoreError::Damaged(format!("a finding of the kind {name}")))
+}
+
 fn map(r: &Row<'_>) -> Result<StoredFinding> {
     let key: [u8; 16] = r.bytes(1)?.try_into().map_err(|_| StoreError::Damaged("the key of a finding".into()))?;
     let (due, until) = (r.int(9)?, r.int(11)?);
@@ -103,7 +107,7 @@ fn map(r: &Row<'_>) -> Result<StoredFinding> {
         finding: Finding {
             id: FindingId::of_key(&key),
             product: r.text(2)?,
-            kind: ScanKind::from_name(&r.text(3)?).unwrap_or(ScanKind::Unknown),
+            kind: kind_named(&r.text(3)?)?,
             state: state_named(&r.text(4)?)?,
             level: level(r, 5)?,
             first_entry: r.uint(6)?,

@@ -16,3 +16,8 @@ pub mod releases;
 pub mod scans;
 pub mod shipments;
 pub mod signals;
+
+/// A document as it is stored.
+fn to_json(document: &impl serde::Serialize) -> crate::Result<String> {
+    serde_json::to_string(document).map_err(|e| crate::StoreError::Damaged(e.to_string()))
+}

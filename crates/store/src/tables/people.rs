@@ -3,6 +3,7 @@
 use certrail_domain::{PersonId, Role, Time};
 use serde::{Deserialize, Serialize};
 
+use super::to_json;
 use crate::{Result, Row, StoreError, Tx};
 
 /// A person we know.
@@ -27,7 +28,7 @@ pub fn record(tx: &Tx<'_>, person: &Person, log_index: u64) -> Result<()> {
         "UPDATE person SET to_index = ?2 WHERE id = ?1 AND to_index IS NULL",
         &[person.id.as_str().into(), log_index.into()],
     )?;
-    let document = serde_json::to_string(person).unwrap_or_default();
+    let document = to_json(person)?;
     tx.exec(
         "INSERT INTO person (id, log_index, to_index, document) VALUES (?1, ?2, NULL, ?3)",
         &[person.id.as_str().into(), log_index.into(), (&document).into()],

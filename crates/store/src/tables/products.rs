@@ -2,6 +2,7 @@
 
 use certrail_domain::Product;
 
+use super::to_json;
 use crate::{Result, Tx};
 
 /// Stores a product, new or changed.
@@ -9,7 +10,7 @@ use crate::{Result, Tx};
 /// # Errors
 /// When the database fails.
 pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
-    let document = serde_json::to_string(product).unwrap_or_default();
+    let document = to_json(product)?;
     tx.exec(
         "INSERT INTO product (name, document, log_index) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET document = excluded.document, log_index = excluded.log_index",

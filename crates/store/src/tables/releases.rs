@@ -2,6 +2,7 @@
 
 use certrail_domain::Release;
 
+use super::to_json;
 use crate::{Result, Row, Tx};
 
 /// A release with what only the store and the ledger know of it.
@@ -25,7 +26,7 @@ fn map(r: &Row<'_>) -> Result<StoredRelease> {
 /// When the product has that version already.
 pub fn insert(tx: &Tx<'_>, release: &Release, label_key: &[u8; 32], from_index: u64) -> Result<StoredRelease> {
     let seq = tx.first("SELECT COALESCE(MAX(seq), 0) + 1 FROM release", &[], |r| r.int(0))?.unwrap_or(1);
-    let document = serde_json::to_string(release).unwrap_or_default();
+    let document = to_json(release)?;
     tx.exec(
         "INSERT INTO release (seq, id, product, version, state, document, label_key, created)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -73,7 +74,7 @@ pub fn at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Option<Release>> {
 /// When the product has the new version already.
 pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str, from_index: u64) -> Result<()> {
     let release = &stored.release;
-    let document = serde_json::to_string(release).unwrap_or_default();
+    let document = to_json(release)?;
     tx.exec(
         "UPDATE release SET version = ?2, state = ?3, document = ?4 WHERE seq = ?1",
         &[stored.seq.into(), (&release.version).into(), release.state.name().into(), (&document).into()],

@@ -71,11 +71,12 @@ impl Sighting {
 }
 
 /// Packs a list: differences of rows in groups of seven bits, then a byte of level and marks.
-fn pack(found: &[Saw]) -> Vec<u8> {
+fn pack(found: &[Saw]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(found.len() * 3);
     let mut before = 0_i64;
     for saw in found {
-        let mut step = u64::try_from(saw.finding - before).unwrap_or(0);
+        let mut step = u64::try_from(saw.finding - before)
+            .map_err(|_| StoreError::Damaged("the findings of a scan are not in order".into()))?;
         before = saw.finding;
         loop {
             let low = (step & 0x7f) as u8;
@@ -87,7 +88,7 @@ fn pack(found: &[Saw]) -> Vec<u8> {
         }
         out.push(saw.mark());
     }
-    out
+    Ok(out)
 }
 
 fn unpack(bytes: &[u8]) -> Result<Vec<Saw>> {
@@ -154,7 +155,7 @@ pub fn insert_scan(tx: &Tx<'_>, scan: &StoredScan) -> Result<()> {
             scan.scope.into(),
             i64::from(scan.complete).into(),
             scan.at.as_micros().into(),
-            pack(&found).as_slice().into(),
+            pack(&found)?.as_slice().into(),
         ],
     )?;
     Ok(())
@@ -267,7 +268,7 @@ mod tests {
             saw(130, Level::High, false),
             saw(1 << 40, Level::Low, true),
         ];
-        let packed = pack(&list);
+        let packed = pack(&list).unwrap();
         assert_eq!(unpack(&packed).unwrap(), list);
         for cut in [1, 3, packed.len() - 1] {
             assert!(unpack(&packed[..cut]).is_err(), "{cut}");

@@ -95,7 +95,6 @@ const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, name, med
     facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of FROM signal WHERE log_index = ?1";
 
 pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
-    let index = |i: usize| Ok::<_, StoreError>(r.opt_int(i)?.and_then(|n| u64::try_from(n).ok()));
     let mut signal: Signal = r.json(9)?;
     if let Some(people) = r.opt_text(10)? {
         let people: Vec<Mentioned> = serde_json::from_str(&people).map_err(|e| StoreError::Damaged(e.to_string()))?;
@@ -115,8 +114,8 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
         body: r.hash(8)?,
         salts: Salts { body: r.opt_half(11)?, facts: r.opt_half(12)?, people: r.opt_half(13)? },
         mapper: r.text(14)?,
-        duplicate_of: index(15)?,
-        part_of: index(16)?,
+        duplicate_of: r.opt_uint(15)?,
+        part_of: r.opt_uint(16)?,
         signal: Arc::new(signal),
     })
 }

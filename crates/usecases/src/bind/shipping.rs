@@ -97,7 +97,7 @@ fn decided<'a>(
     let mut certifications = Vec::new();
     for d in decisions::of_release(tx, stored.release.id.as_str())? {
         if d.kind == "certification" && d.result == "PASSED" {
-            let then = releases::at(tx, stored.seq, d.log_index)?.map(|r| r.digests).unwrap_or_default();
+            let then = crate::judge::signed_digests(tx, stored.seq, d.log_index)?;
             certifications.push((Interval::new(Time::from_micros(d.decided), 0), then));
         }
     }

@@ -501,7 +501,7 @@ fn read_again(
         let hints = Hints { suite: None, scan: kind, database_at: scan.database.date(), policy, trust: None };
         let mut gathered = Gathered::new();
         let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
-        if reading.is_ok() && gathered.all() == scan.all {
+        if reading.is_ok() && gathered.all()? == scan.all {
             return gathered.prepare(scan, product, &signal.signal.source, signal.signal.occurred_at).map(Some);
         }
     }

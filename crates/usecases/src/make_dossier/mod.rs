@@ -10,7 +10,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use certrail_domain::{Problem, ProblemKind};
 use certrail_ledger::{hex, leaf::label, seal, sha256};
-use certrail_store::tables::{dossiers, releases::StoredRelease};
+use certrail_store::{
+    StoreError,
+    tables::{dossiers, releases::StoredRelease},
+};
 
 pub(crate) use assemble::assemble;
 pub(crate) use proofs::tool;
@@ -72,7 +75,8 @@ pub async fn make_dossier(
             let plain = tokio::task::spawn_blocking(move || render::render(&program, &input))
                 .await
                 .map_err(|e| internal(&e))??;
-            seal::seal_pdf(&plain, &engine.keys.dossier).map_err(|e| internal(&e))?
+            let sealed = seal::seal_pdf(&plain, &engine.keys.dossier).map_err(|e| internal(&e))?;
+            Some(sealed.ok_or_else(|| internal(&StoreError::Damaged("the renderer gave no PDF".into())))?)
         }
     };
     Ok(DossierFile { json, pdf, number, name: format!("{}-{}", stored.release.product, stored.release.version) })

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use certrail_criteria::Evidence;
 use certrail_domain::EvidenceId;
 use certrail_dossier::{DecisionEntry, DecisionRow, EvidenceRow, Integrity, LogRef, Proof, Salts};
-use certrail_ledger::{hex, life::vouching, tree};
+use certrail_ledger::{Hash, hex, life::vouching, tree};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -67,8 +67,13 @@ fn evidence_row(
     e: &Evidence,
 ) -> Result<EvidenceRow, StoreError> {
     let actor = e.signal.actor.as_ref();
-    let texts = if proofs { signals::texts(tx, s.log_index)? } else { None };
-    let (facts, people) = texts.map(|t| (t.facts, t.people)).unwrap_or_default();
+    let (facts, people) = if proofs {
+        let texts = signals::texts(tx, s.log_index)?;
+        let texts = texts.ok_or_else(|| StoreError::Damaged(format!("signal {} is not there", s.log_index)))?;
+        (texts.facts, texts.people)
+    } else {
+        (String::new(), None)
+    };
     Ok(EvidenceRow {
         id: e.id.clone(),
         kind: e.signal.facts.kind().into(),
@@ -91,6 +96,18 @@ fn evidence_row(
         marks: Vec::new(),
         proof: if proofs { proof_of(tx, head, s.log_index)? } else { no_proof(s.log_index) },
     })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is a function for map_err")]
+fn damaged(e: serde_json::Error) -> StoreError {
+    StoreError::Damaged(e.to_string())
+}
+
+/// A text that a decision rests on. Without it a dossier would be sealed that cannot be verified.
+fn text_of(engine: &Engine, tx: &Tx<'_>, digest: &Hash) -> Result<String, StoreError> {
+    let missing = || StoreError::Damaged(format!("the bytes of sha256 {} are not there", hex(digest)));
+    let bytes = crate::accept::body_of(tx, &engine.blobs, digest)?.ok_or_else(missing)?;
+    String::from_utf8(bytes).map_err(|e| StoreError::Damaged(e.to_string()))
 }
 
 pub(super) fn decision_rows(
@@ -117,14 +134,12 @@ pub(super) fn decision_rows(
                 entries: Vec::new(),
             };
             if proofs {
-                let world = crate::accept::body_of(tx, &engine.blobs, &d.world)?.unwrap_or_default();
-                row.world = String::from_utf8(world).unwrap_or_default();
-                let frozen: Option<crate::certify::FrozenWorld> = serde_json::from_str(&row.world).ok();
-                if let Some(digest) = frozen.and_then(|w| certrail_ledger::unhex(&w.evaluation)) {
-                    let bytes = crate::accept::body_of(tx, &engine.blobs, &digest)?.unwrap_or_default();
-                    row.evaluation = String::from_utf8(bytes).unwrap_or_default();
-                }
-                let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&d.envelope).unwrap_or_default();
+                row.world = text_of(engine, tx, &d.world)?;
+                let frozen: crate::certify::FrozenWorld = serde_json::from_str(&row.world).map_err(damaged)?;
+                let digest = certrail_ledger::unhex(&frozen.evaluation)
+                    .ok_or_else(|| StoreError::Damaged(format!("decision {} names no evaluation", row.id)))?;
+                row.evaluation = text_of(engine, tx, &digest)?;
+                let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&d.envelope).map_err(damaged)?;
                 for (index, envelope) in entries {
                     row.entries.push(DecisionEntry { envelope, proof: proof_of(tx, head, index)? });
                 }
@@ -150,7 +165,8 @@ pub(super) fn integrity(
     let mut earlier = Vec::new();
     if proofs {
         for index in decisions.iter().flat_map(|d| d.entries.iter()).map(|e| e.proof.index) {
-            let Some((size, checkpoint)) = log::checkpoint_covering(tx, index + 1)? else { continue };
+            let (size, checkpoint) = log::checkpoint_covering(tx, index + 1)?
+                .ok_or_else(|| StoreError::Damaged(format!("no signed head covers entry {index}")))?;
             let consistency =
                 tree::consistency_proof(&head.tiles(tx), size, head.size())?.iter().map(|h| hex(h)).collect();
             let known = earlier.iter().any(|r: &LogRef| r.checkpoint == checkpoint);
@@ -186,7 +202,7 @@ pub(super) fn integrity(
             engine.keys.dossier.verifier(),
             &lives,
         ))),
-        lives: lives.iter().filter_map(|life| serde_json::to_value(life).ok()).collect(),
+        lives: lives.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(damaged)?,
         checkpoint: head.checkpoint.clone(),
         earlier,
         label_key: if proofs { hex(&stored.label_key) } else { String::new() },

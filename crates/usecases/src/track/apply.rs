@@ -299,7 +299,7 @@ impl Follow<'_> {
             return Ok(false);
         }
         // Lists follow at once, in either direction; most findings were never decided about.
-        let key = FindingId::key_in(findings::id(batch.tx, finding)?.as_str()).unwrap_or_default();
+        let key = super::key_in(&findings::id(batch.tx, finding)?)?;
         let fingerprint = findings::fingerprint(batch.tx, finding)?;
         let decided = finding_decisions::about(batch.tx, &key, &fingerprint)?;
         Ok(decided.iter().any(|d| d.in_force(batch.now) && d.reach.is_whole()))

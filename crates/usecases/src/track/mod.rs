@@ -13,6 +13,6 @@ mod vex;
 pub(crate) use alerts::{AlertEvent, alert, seen as seen_by_alert};
 pub(crate) use apply::{MOVED, arrived, bound_again, graded, order};
 pub(crate) use due::{Dues, Running, assessed_at, due_again};
-pub(crate) use prepare::{Gathered, Prepared, Ready, key};
+pub(crate) use prepare::{Gathered, Prepared, Ready, key, key_in};
 pub(crate) use standing::{Covering, stand};
 pub(crate) use vex::{VexSender, propose};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use certrail_domain::{
-    Time,
+    FindingId, Time,
     facts::{AllFindings, FindingSeen, Level, Scan, ScanKind},
 };
 use certrail_ledger::{hex, sha256};
@@ -13,6 +13,8 @@ use certrail_store::{StoreError, tables::findings};
 pub(crate) struct Gathered {
     hasher: aws_lc_rs::digest::Context,
     count: u64,
+    /// Why one of them could not be hashed: then the digest is of none.
+    failed: Option<String>,
     /// By fingerprint: the first of a kind in the order of the report, at its gravest.
     seen: Vec<FindingSeen>,
     by_fingerprint: HashMap<String, usize>,
@@ -23,6 +25,7 @@ impl Gathered {
         Self {
             hasher: aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
             count: 0,
+            failed: None,
             seen: Vec::new(),
             by_fingerprint: HashMap::new(),
         }
@@ -31,9 +34,12 @@ impl Gathered {
     /// Takes one. The same fingerprint again is the same finding at another place.
     pub(crate) fn take(&mut self, seen: FindingSeen) {
         self.count += 1;
-        if let Ok(line) = serde_json::to_vec(&seen) {
-            self.hasher.update(&line);
-            self.hasher.update(b"\n");
+        match serde_json::to_vec(&seen) {
+            Ok(line) => {
+                self.hasher.update(&line);
+                self.hasher.update(b"\n");
+            }
+            Err(e) => self.failed = Some(e.to_string()),
         }
         match self.by_fingerprint.get(&seen.fingerprint) {
             Some(&at) => {
@@ -55,9 +61,15 @@ impl Gathered {
     }
 
     /// What commits the log to all of them.
-    pub(crate) fn all(&self) -> Option<AllFindings> {
+    ///
+    /// # Errors
+    /// When one of them could not be hashed.
+    pub(crate) fn all(&self) -> Result<Option<AllFindings>, StoreError> {
+        if let Some(why) = &self.failed {
+            return Err(StoreError::Damaged(why.clone()));
+        }
         let digest = hex(self.hasher.clone().finish().as_ref());
-        (self.count > 0).then_some(AllFindings { count: self.count, digest })
+        Ok((self.count > 0).then_some(AllFindings { count: self.count, digest }))
     }
 
     /// Ready for the commit.
@@ -125,6 +137,11 @@ pub(crate) struct Ready {
     pub(crate) suppressed: bool,
     pub(crate) document: String,
     pub(crate) seen: FindingSeen,
+}
+
+/// The key in the id of a finding.
+pub(crate) fn key_in(id: &FindingId) -> Result<[u8; 16], StoreError> {
+    FindingId::key_in(id.as_str()).ok_or_else(|| StoreError::Damaged(format!("{id} is no id of a finding")))
 }
 
 /// The key of a finding: the first half of a digest of product and fingerprint.

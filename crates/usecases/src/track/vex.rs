@@ -56,7 +56,7 @@ pub(crate) fn propose(
                 continue;
             };
             let decision = decision(batch.now, statement, justification, &stored.finding, sender, evidence, bound);
-            let key = certrail_domain::FindingId::key_in(stored.finding.id.as_str()).unwrap_or_default();
+            let key = super::key_in(&stored.finding.id)?;
             let known = finding_decisions::about(batch.tx, &key, &decision.fingerprint)?;
             let same = |d: &FindingDecision| {
                 d.claim == decision.claim && d.reach == decision.reach && (d.is_asked_for() || d.in_force(batch.now))

@@ -44,7 +44,9 @@ pub(crate) async fn releases(
     allow(&caller, Action::Read)?;
     Ok(Json(
         blocking(move || {
-            list_releases(&app.engine, &product, page.before.and_then(|n| i64::try_from(n).ok()), page.limit())
+            // A cursor beyond every release is behind none: all of them come before it.
+            let before = page.before.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+            list_releases(&app.engine, &product, before, page.limit())
         })
         .await?,
     ))

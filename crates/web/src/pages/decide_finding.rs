@@ -64,7 +64,8 @@ impl Filled {
             "release" => Within::Release,
             "line" => Within::Line,
             "everywhere" => Within::Everywhere,
-            _ => Within::Product,
+            "product" | "" => Within::Product,
+            other => return Err(bad(&format!("`{other}` is no reach."), "Choose one of the reaches.")),
         };
         let expires_at = match self.field("until") {
             "" => None,

@@ -5,6 +5,7 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
+use certrail_domain::{Problem, ProblemKind};
 use certrail_usecases::evidence_view;
 use maud::html;
 
@@ -16,7 +17,13 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): P
     let engine = app.engine.clone();
     let view = blocking(move || evidence_view(&engine, &id)).await?;
     let s = &view.signal;
-    let facts = serde_json::to_string_pretty(&s.signal.facts).unwrap_or_default();
+    let pretty = |text: serde_json::Result<String>| {
+        let why = "Its record cannot be written as JSON.";
+        let fix = "Ask whoever runs the server to look at its log.";
+        text.map_err(|_| Problem::new(ProblemKind::Internal, "unwritable", "The page cannot be shown.", why, fix))
+    };
+    let facts = pretty(serde_json::to_string_pretty(&s.signal.facts))?;
+    let receipt = pretty(serde_json::to_string_pretty(&view.receipt))?;
     let body = html! {
         p.crumbs { "Evidence / " (s.id()) }
         h1 { (s.signal.facts.kind()) " " (s.name) }
@@ -29,6 +36,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): P
         dl {
             dt { "Happened" } dd { @match s.signal.occurred_at { Some(at) => (layout::time(at)), None => "the source does not say" } }
             dt { "Received" } dd { (layout::time(s.received)) }
+            dt { "How we know" } dd { (s.signal.known.sentence()) }
             dt { "From" } dd { (s.signal.source) " by " (s.connector) ", proved by " (s.auth_how) " (" (s.auth_key) ")" }
             @if let Some(actor) = &s.signal.actor { dt { "By" } dd { (actor.shown()) } }
             dt { "Fingerprint" } dd { code { "sha256:" (view.receipt_digest()) } }
@@ -54,7 +62,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): P
         pre tabindex="0" { (view.preview) @if view.size > 4000 { "\n…" } }
         h2 { "Proof" }
         p { "Its entry in the log, the path to the signed head, and that head. Keep it: it verifies without us." }
-        pre tabindex="0" { (serde_json::to_string_pretty(&view.receipt).unwrap_or_default()) }
+        pre tabindex="0" { (receipt) }
     };
     Ok(show(&app, &caller, s.signal.facts.kind(), "", &body))
 }

@@ -326,8 +326,7 @@ pub(super) async fn approve(
     let caller = reader(&app, &headers, "/").await?;
     let environment = if form.r#as == "approval" { "production" } else { "" };
     let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": form.r#as, "verdict": "approved" });
-    let bytes = serde_json::to_vec(&body).unwrap_or_default();
-    let fact: FactInput = serde_json::from_value(body).map_err(|_| {
+    let bad = |_: serde_json::Error| {
         certrail_domain::Problem::new(
             certrail_domain::ProblemKind::BadInput,
             "bad-form",
@@ -335,7 +334,9 @@ pub(super) async fn approve(
             "The form is not complete.",
             "Use the buttons on the release page.",
         )
-    })?;
+    };
+    let bytes = serde_json::to_vec(&body).map_err(bad)?;
+    let fact: FactInput = serde_json::from_value(body).map_err(bad)?;
     record_fact(&app.engine, &caller, fact, bytes, "page").await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
 }

@@ -78,10 +78,14 @@ pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) 
 
 pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageRefusal> {
     let (own, given) = (app.clone(), headers);
-    if let Ok(caller) = blocking(move || identify(&own, &given)).await
-        && caller.how == "session"
-    {
-        revoke_token(&app.engine, &caller, caller.key.clone()).await?;
+    match blocking(move || identify(&own, &given)).await {
+        Ok(caller) if caller.how == "session" => {
+            revoke_token(&app.engine, &caller, caller.key.clone()).await?;
+        }
+        Ok(_) => {}
+        Err(problem) if problem.kind == ProblemKind::NotSignedIn => {}
+        // Whether the session has ended is not known: it must not be said that it has.
+        Err(problem) => return Err(problem.into()),
     }
     Ok(with_cookie(&app, "", "/sign-in", 0))
 }
