@@ -116,7 +116,7 @@ fn commits(all: &mut [Commit], visit: &mut dyn FnMut(Place<'_>)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HowKnown, facts::Push};
+    use crate::{Extent, HowKnown, facts::Push};
 
     fn signal() -> Signal {
         let commit = Commit::from_message(
@@ -128,7 +128,9 @@ mod tests {
         let pusher = Some(Actor { name: Some("Dana Cole".into()), ..Actor::human("dana") });
         Signal {
             source: "github:acme/pay".into(),
+            name: "push".into(),
             known: HowKnown::Observed,
+            reach: Extent::All,
             occurred_at: None,
             actor: pusher.clone(),
             facts: Facts::Push(Push {

@@ -45,6 +45,62 @@ pub enum Action {
     Administer,
 }
 
+impl Action {
+    /// Every action, in the order of the matrix that people see.
+    pub const EVERY: [Self; 10] = [
+        Self::Read,
+        Self::Record,
+        Self::Cut,
+        Self::AskGate,
+        Self::Bind,
+        Self::RequestException,
+        Self::GrantException,
+        Self::Approve,
+        Self::Certify,
+        Self::Administer,
+    ];
+
+    /// The name used in JSON, commands and scopes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Record => "record",
+            Self::Cut => "cut",
+            Self::AskGate => "ask-gate",
+            Self::Certify => "certify",
+            Self::Approve => "approve",
+            Self::RequestException => "request-exception",
+            Self::GrantException => "grant-exception",
+            Self::Bind => "bind",
+            Self::Administer => "administer",
+        }
+    }
+
+    /// What it means, for people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Read => "look at releases, evidence, findings and dossiers",
+            Self::Record => "send evidence, tickets and deployments",
+            Self::Cut => "cut a release",
+            Self::AskGate => "ask a gate",
+            Self::Certify => "certify a release",
+            Self::Approve => "approve a deployment, sign off a build",
+            Self::RequestException => "ask for an exception or a decision on a finding",
+            Self::GrantException => "grant or end what was asked for",
+            Self::Bind => "bind an unbound signal by hand",
+            Self::Administer => "manage products, connectors, people, tokens and criteria",
+        }
+    }
+
+    /// The action of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|a| a.name() == name)
+    }
+}
+
 impl Role {
     /// Every role.
     pub const ALL: [Self; 6] =

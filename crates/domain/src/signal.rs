@@ -2,15 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Facts, HowKnown, Key, Link, Time};
+use crate::{Actor, Extent, Facts, HowKnown, Key, Link, Time};
 
 /// What a source said, in our words. The raw bytes stay beside it as a blob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Where it comes from: `github:acme/payments`, `cli:payments-api`.
     pub source: String,
+    /// The name of the event or file, as its sender gave it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// How we know it.
     pub known: HowKnown,
+    /// The products it may speak of: those that its sender reached when it was received. It binds to no others.
+    #[serde(default = "everything", skip_serializing_if = "Extent::is_all")]
+    pub reach: Extent,
     /// When it happened, by the source's clock. `None` where the source does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Time>,
@@ -25,6 +31,10 @@ pub struct Signal {
     /// What a reader or mapper wants a person to know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+const fn everything() -> Extent {
+    Extent::All
 }
 
 impl Signal {

@@ -11,7 +11,7 @@ mod github;
 mod payload;
 mod signature;
 
-use certrail_domain::{Facts, HowKnown, Signal};
+use certrail_domain::{Extent, Facts, HowKnown, Signal};
 
 /// The header names and values of a delivery, names in lower case.
 pub type Headers = [(String, String)];
@@ -90,7 +90,9 @@ pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
 pub(crate) fn unread(source: String, name: &str, why: impl Into<String>) -> Signal {
     Signal {
         source,
+        name: name.chars().take(128).collect(),
         known: HowKnown::Observed,
+        reach: Extent::All,
         occurred_at: None,
         actor: None,
         facts: Facts::Unread { name: name.chars().take(100).collect(), why: why.into() },

@@ -65,7 +65,6 @@ CREATE TABLE signal (
   connector TEXT NOT NULL,
   source TEXT NOT NULL,
   delivery TEXT NOT NULL,
-  name TEXT NOT NULL,
   media TEXT NOT NULL,
   auth_how TEXT NOT NULL,
   auth_key TEXT NOT NULL,
@@ -164,11 +163,13 @@ CREATE TABLE cut (
 ) {keyed};
 
 -- What a commit follows, everything anybody told: in the order of a push, or its exact parents by a checkout.
+-- Whose word reaches one product only counts for that one; empty means all.
 CREATE TABLE edge (
   child TEXT NOT NULL,
   parents TEXT NOT NULL,
   told BIGINT NOT NULL,
-  PRIMARY KEY (child, parents, told)
+  product TEXT NOT NULL,
+  PRIMARY KEY (child, parents, told, product)
 ) {keyed};
 
 -- Which commits reached which branch.
@@ -194,12 +195,13 @@ CREATE TABLE subject (
   PRIMARY KEY (key, log_index)
 ) {keyed};
 
--- Whoever owns `source` owns `target`.
+-- Whoever owns `source` owns `target`: every product's release, or those of the one product that the teller reaches.
 CREATE TABLE link (
   source TEXT NOT NULL,
   target TEXT NOT NULL,
+  product TEXT NOT NULL,
   rule BIGINT NOT NULL,
-  PRIMARY KEY (source, target)
+  PRIMARY KEY (source, target, product)
 ) {keyed};
 
 -- What a release owns: base keys, and what links reach from them.
@@ -294,8 +296,12 @@ CREATE TABLE token (
   last_used BIGINT,
   revoked BIGINT,
   -- The token a session was opened with: it ends with it.
-  parent TEXT
+  parent TEXT,
+  scope TEXT NOT NULL,
+  made_by TEXT NOT NULL
 ) {keyed};
+CREATE INDEX token_by_person ON token (person) WHERE person IS NOT NULL;
+CREATE INDEX token_by_parent ON token (parent) WHERE parent IS NOT NULL;
 
 -- A set may come back into force after another one: the same text then has two rows.
 CREATE TABLE criteria (

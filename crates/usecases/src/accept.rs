@@ -30,8 +30,6 @@ pub(crate) struct Incoming {
     pub(crate) connector: &'static str,
     /// The sender's delivery id.
     pub(crate) delivery: String,
-    /// The event's or file's name.
-    pub(crate) name: String,
     /// The media type.
     pub(crate) media: String,
     /// How the sender proved who it is.
@@ -147,7 +145,6 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         log_index,
         connector: incoming.connector.to_owned(),
         delivery: incoming.delivery.clone(),
-        name: incoming.name.clone(),
         media: incoming.media.clone(),
         auth_how: incoming.auth_how.clone(),
         auth_key: incoming.auth_key.clone(),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Caller,
     accept::{Ack, Incoming, accept},
-    access::allow,
+    access::{On, allow},
     engine::{Engine, LogHead, internal},
     inputs,
     judge::judge,
@@ -56,9 +56,6 @@ pub struct EvidenceFile {
     /// When it was made, RFC 3339.
     #[serde(default)]
     pub occurred_at: Option<Time>,
-    /// Where it was made: `github:acme/pay`.
-    #[serde(default)]
-    pub source: Option<String>,
 }
 
 /// The version of all readers together: it changes when the same bytes could give other facts or findings.
@@ -112,7 +109,7 @@ pub async fn add_evidence(
     file: EvidenceFile,
     bytes: Vec<u8>,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
-    allow(caller, Action::Record)?;
+    allow(caller, Action::Record, On::Product(&file.product))?;
     let named = named_keys(engine, &file)?;
     let policy = inputs::product(engine, &file.product)?.severity;
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
@@ -259,7 +256,7 @@ async fn take(
     bytes: Vec<u8>,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     let Read { mut facts, findings, r#type, valid, faults, parsed, mut warnings } = read;
-    let source = file.source.clone().unwrap_or_else(|| format!("cli:{}", file.product));
+    let source = caller.source(&file.product);
     let findings = match &mut facts {
         Facts::Scan(scan) => {
             scan.product = Some(file.product.clone());
@@ -275,7 +272,9 @@ async fn take(
     };
     let signal = Signal {
         source,
+        name: file.name.chars().take(200).collect(),
         known: HowKnown::Reported,
+        reach: caller.scope.products.clone(),
         occurred_at: file.occurred_at,
         actor: Some(Actor { name: Some(caller.name.clone()), ..caller.actor() }),
         facts,
@@ -299,7 +298,6 @@ async fn take(
     let incoming = Incoming {
         connector: "cli",
         delivery,
-        name: file.name.chars().take(200).collect(),
         media: media_of(&bytes).into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     engine::{Engine, internal},
     judge::{Judged, judge_at},
 };
@@ -114,7 +114,11 @@ pub async fn ask_gate(
     version: &str,
     gate: Gate,
 ) -> Result<GateAnswer, Problem> {
-    allow(caller, Action::AskGate)?;
+    let on = match &gate {
+        Gate::Deploy(environment) => On::Environment(product, environment),
+        Gate::Evidence | Gate::Quality | Gate::Certification => On::Product(product),
+    };
+    allow(caller, Action::AskGate, on)?;
     let stored = crate::look::find_release(engine, product, version)?;
     let (position, now) = (engine.head().size(), engine.now());
     let judged = judge_at(engine, &stored, position, now)?;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     engine::{Engine, Fault},
 };
 
@@ -27,7 +27,7 @@ pub async fn bind_by_hand(
     product: &str,
     version: &str,
 ) -> Result<(), Problem> {
-    allow(caller, Action::Bind)?;
+    allow(caller, Action::Bind, On::Product(product))?;
     let stored = crate::look::find_release(engine, product, version)?;
     let refuse = |kind, code: &str, why: String| {
         Problem::new(kind, code, "Nothing was bound.", why, "Look at the unbound queue for what can be bound.")

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     engine::{Batch, Engine, Fault, LogHead, random},
     judge::judge_in,
 };
@@ -74,7 +74,7 @@ pub async fn certify(
     version: &str,
     note: String,
 ) -> Result<(CertifyReceipt, Arc<LogHead>), Problem> {
-    allow(caller, Action::Certify)?;
+    allow(caller, Action::Certify, On::Product(product))?;
     if caller.person.is_none() {
         return Err(refuse(
             "not-a-person",

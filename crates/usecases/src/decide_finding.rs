@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     criteria_sets::CriteriaSets,
     engine::{Batch, Engine, Fault, random},
     finding_effect::coming,
@@ -113,7 +113,7 @@ pub async fn triage_findings(
     ids: Vec<String>,
     new: NewTriage,
 ) -> Result<Vec<Finding>, Problem> {
-    allow(caller, Action::RequestException)?;
+    allow(caller, Action::RequestException, On::Reached)?;
     if caller.person.is_none() {
         return Err(refuse("not-a-person", "A person has to say this, and this token belongs to nobody.", "Sign in."));
     }
@@ -143,6 +143,7 @@ pub async fn triage_findings(
 
 fn triage(batch: &mut Batch<'_>, caller: &Caller, id: &str, new: &NewTriage) -> Result<Finding, Fault> {
     let stored = find(batch.tx, id)?;
+    allow(caller, Action::RequestException, On::Product(&stored.finding.product))?;
     if !stored.finding.state.is_open() {
         let state = stored.finding.state.name().replace('_', " ");
         let fix = "Revoke the decision first, or wait for the scan that sees it again.";
@@ -247,13 +248,14 @@ pub async fn request_finding_decisions(
     ids: Vec<String>,
     new: NewFindingDecision,
 ) -> Result<Vec<FindingDecision>, Problem> {
-    allow(caller, Action::RequestException)?;
+    allow(caller, Action::RequestException, everywhere(&new).unwrap_or(On::Reached))?;
     let caller = caller.clone();
     let (decisions, _) = engine
         .write(move |batch| {
             let mut opens = Opens::new(batch.next_index(), batch.now);
             let mut one = |id: &String| {
                 let stored = find(batch.tx, id)?;
+                allow(&caller, Action::RequestException, On::Product(&stored.finding.product))?;
                 let open = opens.of(batch.tx, batch.criteria, &stored.finding.product, new.release.as_deref())?;
                 let decision = draft(batch.tx, &stored, &new, &caller.account(), batch.now, open)?;
                 ask(batch, stored.seq, decision)
@@ -262,6 +264,11 @@ pub async fn request_finding_decisions(
         })
         .await?;
     Ok(decisions)
+}
+
+/// What reaches every product is nothing for somebody who reaches some.
+fn everywhere(new: &NewFindingDecision) -> Option<On<'static>> {
+    (new.within == Within::Everywhere).then_some(On::Everything)
 }
 
 /// Each once, in order.
@@ -472,7 +479,11 @@ fn end(
     let own = caller.account() == decision.requester;
     // Taking back what one has asked for needs no more than asking.
     let undo = own && decision.state == ExceptionState::Requested && to == ExceptionState::Revoked;
-    allow(caller, if undo { Action::RequestException } else { Action::GrantException })?;
+    let on = match decision.reach {
+        Reach::Everywhere { .. } => On::Everything,
+        _ => On::Product(&decision.product),
+    };
+    allow(caller, if undo { Action::RequestException } else { Action::GrantException }, on)?;
     let allowed = matches!(
         (decision.state, to),
         (ExceptionState::Requested, ExceptionState::Approved | ExceptionState::Rejected)

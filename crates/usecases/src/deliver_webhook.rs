@@ -46,7 +46,6 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
     let incoming = Incoming {
         connector: source.name(),
         delivery: id,
-        name: event,
         media: "application/json".into(),
         auth_how: "hmac-sha256".into(),
         auth_key: key,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use certrail_criteria::{evaluate, open_findings};
-use certrail_domain::{ExceptionState, FindingDecision, FindingId, Problem, Reach, Release, ReleaseState, Time};
+use certrail_domain::{
+    Action, ExceptionState, FindingDecision, FindingId, Problem, Reach, Release, ReleaseState, Time,
+};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 use crate::{
     Caller,
+    access::{On, allow},
     decide_finding::{NewFindingDecision, Opens, draft, find},
     engine::{Engine, Fault, internal},
     judge::{Judged, judge_in},
@@ -98,6 +101,7 @@ fn effect_in(
     let mut opens = Opens::new(position, now);
     for id in ids {
         let stored = find(tx, id)?;
+        allow(caller, Action::Read, On::Product(&stored.finding.product))?;
         let open = opens.of(tx, &engine.criteria, &stored.finding.product, new.release.as_deref())?;
         let drafted = draft(tx, &stored, new, &caller.account(), now, open)?;
         let decision = FindingDecision {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::open_findings;
 use certrail_domain::{
-    Cause, Evaluation, EvidenceId, ExceptionState, FindingDecision, FindingState, Problem, Time, facts::Level,
+    Action, Cause, Evaluation, EvidenceId, ExceptionState, FindingDecision, FindingState, Problem, Time, facts::Level,
 };
 use certrail_store::tables::{finding_decisions, findings, products};
 use serde::Serialize;
 
 use crate::{
+    Caller,
+    access::{On, allow},
     engine::Engine,
     finding_effect::coming,
     judge::judge_in,
@@ -101,13 +103,18 @@ impl Closed {
 ///
 /// # Errors
 /// When the store fails.
-pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQueue, Problem> {
+pub fn finding_queue(engine: &Engine, caller: &Caller, product: Option<&str>) -> Result<FindingQueue, Problem> {
+    if let Some(product) = product {
+        crate::inputs::required(product, "product")?;
+        allow(caller, Action::Read, On::Product(product))?;
+        crate::inputs::product(engine, product)?;
+    }
     let (now, position) = (engine.now(), engine.head().size());
     let soon = now.plus(FindingQueue::AHEAD);
     engine.read(|tx| {
         let names = match product {
             Some(name) => vec![name.to_owned()],
-            None => products::all(tx)?.into_iter().map(|p| p.name).collect(),
+            None => products::all(tx)?.into_iter().map(|p| p.name).filter(|name| caller.reaches(name)).collect(),
         };
         // By row of the finding: when it is due at the earliest, and where it is.
         let mut wanted: BTreeMap<i64, (Option<Time>, Vec<InRelease>)> = BTreeMap::new();
@@ -153,7 +160,7 @@ pub fn finding_queue(engine: &Engine, product: Option<&str>) -> Result<FindingQu
         let approved = finding_decisions::in_state(tx, ExceptionState::Approved, APPROVED)?;
         let soon_over = approved.into_iter().filter(|d| d.in_force(now) && d.expires_at <= soon);
         let mut ending = Vec::new();
-        for decision in soon_over.filter(|d| product.is_none_or(|p| d.product == p)) {
+        for decision in soon_over.filter(|d| product.is_none_or(|p| d.product == p) && caller.reaches(&d.product)) {
             let key = crate::track::key_in(&decision.finding)?;
             if let Some(stored) = findings::by_key(tx, &key)? {
                 ending.push(Ending { name: stored.finding.seen.name(), level: stored.finding.level, decision });

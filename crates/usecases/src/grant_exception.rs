@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     engine::{Engine, Fault, random},
 };
 
@@ -44,7 +44,7 @@ fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
 /// # Errors
 /// A role that may not, an unknown release or requirement, too short a reason, no end or one too far away.
 pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewException) -> Result<Exception, Problem> {
-    allow(caller, Action::RequestException)?;
+    allow(caller, Action::RequestException, On::Product(&new.product))?;
     let stored = crate::look::find_release(engine, &new.product, &new.release)?;
     let judged = crate::judge::judge(engine, &stored)?;
     let known = judged.evaluation.requirements.iter().find(|r| r.id == new.requirement);
@@ -118,7 +118,7 @@ pub async fn decide_exception(
     id: &str,
     to: ExceptionState,
 ) -> Result<Exception, Problem> {
-    allow(caller, Action::GrantException)?;
+    allow(caller, Action::GrantException, On::Reached)?;
     let (caller, id) = (caller.clone(), id.to_owned());
     let (exception, _) = engine
         .write(move |batch| {
@@ -132,6 +132,10 @@ pub async fn decide_exception(
                 )
                 .into());
             };
+            let Some(stored) = releases::by_id(batch.tx, exception.scope.release.as_str())? else {
+                return Err(Fault::Store(certrail_store::StoreError::Damaged("an exception without release".into())));
+            };
+            allow(&caller, Action::GrantException, On::Product(&stored.release.product))?;
             let allowed = matches!(
                 (exception.state, to),
                 (ExceptionState::Requested, ExceptionState::Approved | ExceptionState::Rejected)
@@ -161,9 +165,6 @@ pub async fn decide_exception(
             exception.state = to;
             exception.approver = Some(caller.account());
             exception.decided_at = Some(batch.now);
-            let Some(stored) = releases::by_id(batch.tx, exception.scope.release.as_str())? else {
-                return Err(Fault::Store(certrail_store::StoreError::Damaged("an exception without release".into())));
-            };
             let mark = label(&stored.label_key, stored.release.id.as_str());
             let index = batch.control(&format!("exception-{}", to.name()), &caller.account(), &[mark], &exception)?;
             exceptions::record(batch.tx, &exception, index)?;

@@ -30,11 +30,13 @@ mod products;
 mod prove;
 mod record_fact;
 mod release_findings;
+mod sign_in;
+mod tokens;
 mod track;
 mod verify_dossier;
 
 pub use accept::{Ack, Placed};
-pub use access::{Caller, allow};
+pub use access::{Caller, On, allow};
 pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence};
 pub use ask_gate::{Gate, GateAnswer, ask_gate};
 pub use begin_epoch::{EpochBegan, begin_epoch};
@@ -61,14 +63,16 @@ pub use look_findings::{
     list_findings, shelves, unknown as unknown_finding,
 };
 pub use make_dossier::{DossierFile, Renderer, make_dossier};
-pub use people::{
-    NewToken, Session, create_token, is_set_up, list_people, list_tokens, open_session, put_person, redeem_setup,
-    revoke_token, setup_link, sign_in,
-};
+pub use people::{NewPerson, end_person, list_people, put_person, scope_of_products};
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{FactInput, record_fact};
 pub use release_findings::release_findings;
+pub use sign_in::{
+    Arrived, invite, is_set_up, keep_last_used, open_session, recover, redeem_link, redeem_setup, session_for,
+    setup_link, sign_in,
+};
+pub use tokens::{NewToken, Session, TokenView, create_token, list_tokens, revoke_token};
 pub use verify_dossier::{Check, Verification, attached_json, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};
@@ -77,9 +81,8 @@ pub use certrail_store::{
     Backup, backup,
     tables::{
         findings::Shelf,
-        people::{Person, Token},
+        people::{Person, Token, TokenKind},
     },
 };
-pub use people::{redeem_link, session_for, sign_in_link};
 
 pub(crate) use engine::{leaves as engine_leaves, lives as engine_lives};

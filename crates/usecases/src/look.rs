@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Evaluation, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp,
+    Evaluation, Extent, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp,
 };
 use certrail_store::{
     StoreError, Tx,
@@ -16,6 +16,7 @@ use certrail_store::{
 use serde::Serialize;
 
 use crate::{
+    Caller,
     engine::Engine,
     judge::{Judged, judge},
 };
@@ -37,12 +38,13 @@ pub struct ReleaseCard {
     pub evaluation: Evaluation,
 }
 
-/// Every product.
+/// Every product that the caller reaches.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list_products(engine: &Engine) -> Result<Vec<Product>, Problem> {
-    engine.read(products::all)
+pub fn list_products(engine: &Engine, caller: &Caller) -> Result<Vec<Product>, Problem> {
+    let all = engine.read(products::all)?;
+    Ok(all.into_iter().filter(|p| caller.reaches(&p.name)).collect())
 }
 
 /// The releases of a product, newest first, at most `limit`, behind `before`, each judged as known now.
@@ -171,7 +173,7 @@ impl EvidenceView {
 ///
 /// # Errors
 /// When there is no such evidence.
-pub fn evidence_view(engine: &Arc<Engine>, id: &str) -> Result<EvidenceView, Problem> {
+pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<EvidenceView, Problem> {
     let missing = || {
         Problem::new(
             ProblemKind::NotFound,
@@ -202,6 +204,14 @@ pub fn evidence_view(engine: &Arc<Engine>, id: &str) -> Result<EvidenceView, Pro
         Ok::<_, StoreError>(Some((signal, bound, history, receipt)))
     })?;
     let (signal, bound, history, receipt) = found.filter(|(s, ..)| s.id().as_str() == id).ok_or_else(missing)?;
+    let visible = match bound.is_empty() {
+        true => engine.read(|tx| may_be_of(tx, caller, &signal))?,
+        false => bound.iter().any(|(product, ..)| caller.reaches(product)),
+    };
+    if !visible {
+        // Whoever does not reach it is not told that it is there.
+        return Err(missing());
+    }
     let body = engine.body(&signal.body)?;
     let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body);
     let preview =
@@ -234,18 +244,29 @@ pub struct UnboundView {
 ///
 /// # Errors
 /// When the store fails.
-pub fn unbound_queue(engine: &Engine, before: Option<u64>, limit: u64) -> Result<(Vec<UnboundView>, u64), Problem> {
+pub fn unbound_queue(
+    engine: &Engine,
+    caller: &Caller,
+    before: Option<u64>,
+    limit: u64,
+) -> Result<(Vec<UnboundView>, u64), Problem> {
     engine.read(|tx| {
-        let total = bindings::unbound_count(tx)?;
+        let whole = caller.scope.products.is_all();
+        let mut total = if whole { bindings::unbound_count(tx)? } else { 0 };
         let mut lines = Vec::new();
         for (index, reason) in bindings::unbound(tx, before.unwrap_or(END), limit)? {
-            let Some(signal) = signals::get(tx, index)? else { continue };
-            let candidates = candidates(tx, &signal)?;
+            let signal = signals::get(tx, index)?;
+            let signal = signal.ok_or_else(|| StoreError::Damaged(format!("signal {index} waits and is not there")))?;
+            if !may_be_of(tx, caller, &signal)? {
+                continue;
+            }
+            total += u64::from(!whole);
+            let candidates = candidates(tx, caller, &signal)?;
             lines.push(UnboundView {
                 index,
                 id: signal.id().to_string(),
                 kind: signal.signal.facts.kind(),
-                name: signal.name.clone(),
+                name: signal.signal.name.clone(),
                 source: signal.signal.source.clone(),
                 received_at: signal.received,
                 reason,
@@ -256,8 +277,20 @@ pub fn unbound_queue(engine: &Engine, before: Option<u64>, limit: u64) -> Result
     })
 }
 
+/// Whether an unbound signal may be of a product that the caller reaches: its sender spoke for one, or it is of the repository of one.
+fn may_be_of(tx: &Tx<'_>, caller: &Caller, signal: &StoredSignal) -> Result<bool, StoreError> {
+    if caller.scope.products.is_all() {
+        return Ok(true);
+    }
+    if let Extent::Only(products) = &signal.signal.reach {
+        return Ok(products.iter().any(|p| caller.reaches(p)));
+    }
+    let rest = signal.signal.source.split_once(':').map_or("", |(_, rest)| rest);
+    Ok(caller.reaches(rest) || products::of_repository(tx, rest)?.iter().any(|p| caller.reaches(&p.name)))
+}
+
 /// The newest releases of the products that the signal's source or name points to.
-fn candidates(tx: &Tx<'_>, signal: &StoredSignal) -> Result<Vec<String>, StoreError> {
+fn candidates(tx: &Tx<'_>, caller: &Caller, signal: &StoredSignal) -> Result<Vec<String>, StoreError> {
     let rest = signal.signal.source.split_once(':').map_or("", |(_, rest)| rest);
     let mut near: Vec<Product> = products::of_repository(tx, rest)?;
     near.extend(products::get(tx, rest)?);
@@ -266,7 +299,7 @@ fn candidates(tx: &Tx<'_>, signal: &StoredSignal) -> Result<Vec<String>, StoreEr
         near.truncate(2);
     }
     let mut out = Vec::new();
-    for product in near {
+    for product in near.into_iter().filter(|p| caller.reaches(&p.name)) {
         for stored in releases::of_product(tx, &product.name, None, 2)? {
             out.push(format!("{}/{}", stored.release.product, stored.release.version));
         }
@@ -302,7 +335,7 @@ pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<V
             .into_iter()
             .map(|s| LogLine {
                 index: s.log_index,
-                what: format!("{} {}", s.signal.facts.kind(), s.name),
+                what: format!("{} {}", s.signal.facts.kind(), s.signal.name),
                 actor: s.signal.actor.as_ref().map_or_else(|| s.signal.source.clone(), |a| a.shown().to_owned()),
                 received_at: s.received,
                 evidence: Some(s.id().to_string()),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{Deadline, Finding, FindingDecision, FindingId, FindingState, Problem, ProblemKind, Time};
+use certrail_domain::{
+    Action, Deadline, Extent, Finding, FindingDecision, FindingId, FindingState, Problem, ProblemKind, Time,
+};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -14,6 +16,8 @@ use certrail_store::{
 use serde::Serialize;
 
 use crate::{
+    Caller,
+    access::{On, allow},
     engine::Engine,
     inputs,
     track::{Dues, Running},
@@ -118,8 +122,10 @@ pub fn shelves(word: Option<&str>) -> Result<Vec<Shelf>, Problem> {
 ///
 /// # Errors
 /// An unknown product, a cursor that is none, a store that fails.
-pub fn list_findings(engine: &Engine, wanted: &FindingsWanted) -> Result<Vec<FindingCard>, Problem> {
+pub fn list_findings(engine: &Engine, caller: &Caller, wanted: &FindingsWanted) -> Result<Vec<FindingCard>, Problem> {
     if let Some(product) = &wanted.product {
+        inputs::required(product, "product")?;
+        allow(caller, Action::Read, On::Product(product))?;
         inputs::product(engine, product)?;
     }
     let after = match &wanted.after {
@@ -141,7 +147,8 @@ pub fn list_findings(engine: &Engine, wanted: &FindingsWanted) -> Result<Vec<Fin
         }
         all.sort_by_key(Place::of);
         all.truncate(usize::try_from(wanted.limit).unwrap_or(usize::MAX));
-        all.into_iter().map(|stored| card(tx, stored, engine.now())).collect()
+        let reached = all.into_iter().filter(|stored| caller.reaches(&stored.finding.product));
+        reached.map(|stored| card(tx, stored, engine.now())).collect()
     })
 }
 
@@ -149,7 +156,7 @@ pub fn list_findings(engine: &Engine, wanted: &FindingsWanted) -> Result<Vec<Fin
 ///
 /// # Errors
 /// An unknown id, a store that fails.
-pub fn finding_view(engine: &Engine, id: &str) -> Result<FindingView, Problem> {
+pub fn finding_view(engine: &Engine, caller: &Caller, id: &str) -> Result<FindingView, Problem> {
     let key = FindingId::key_in(id).ok_or_else(|| unknown(id))?;
     let view = engine.read(|tx| {
         let Some(stored) = findings::by_key(tx, &key)? else { return Ok(None) };
@@ -169,7 +176,7 @@ pub fn finding_view(engine: &Engine, id: &str) -> Result<FindingView, Problem> {
             seen_by,
         }))
     })?;
-    view.ok_or_else(|| unknown(id))
+    view.filter(|v| caller.reaches(&v.finding.product)).ok_or_else(|| unknown(id))
 }
 
 /// The problem that there is no such finding.
@@ -260,7 +267,19 @@ impl FindingCounts {
 ///
 /// # Errors
 /// When the store fails.
-pub fn count_findings(engine: &Engine, product: Option<&str>) -> Result<FindingCounts, Problem> {
+pub fn count_findings(engine: &Engine, caller: &Caller, product: Option<&str>) -> Result<FindingCounts, Problem> {
+    if let (None, Extent::Only(products)) = (product, &caller.scope.products) {
+        let mut all = FindingCounts::default();
+        for product in products {
+            let one = count_findings(engine, caller, Some(product))?;
+            one.shelves.into_iter().for_each(|(shelf, n)| *all.shelves.entry(shelf).or_default() += n);
+            all.due.iter_mut().zip(one.due).for_each(|(sum, n)| *sum += n);
+        }
+        return Ok(all);
+    }
+    if let Some(product) = product {
+        allow(caller, Action::Read, On::Product(product))?;
+    }
     let now = engine.now();
     let at = |days: i64| now.plus(days * Time::DAY).as_micros();
     let edges = [i64::MIN, now.as_micros(), at(7), at(30), i64::MAX - 1, i64::MAX];

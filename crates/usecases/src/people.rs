@@ -1,315 +1,209 @@
-//! People, and the secrets that stand for them: set-up link, sessions, tokens. No passwords, no defaults.
+//! People: who they are, what they may do, and when they left.
 
 use std::sync::Arc;
 
-use certrail_domain::{Action, PersonId, Problem, ProblemKind, Role, Time, TokenId};
-use certrail_ledger::{hex, sha256};
+use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope};
 use certrail_store::{
-    StoreError,
-    tables::people::{self, Person, Token},
+    StoreError, Tx,
+    tables::people::{self, Person},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     engine::{Batch, Engine, Fault, random},
+    inputs,
+    tokens::end,
 };
 
-/// A secret is shown once, and has a prefix that scanners can recognise.
-const TOKEN_PREFIX: &str = "certrail_";
-const SESSION_LIFE: i64 = 12 * 3600 * Time::SECOND;
-const SETUP_LIFE: i64 = 24 * 3600 * Time::SECOND;
+const NOW: u64 = i64::MAX as u64;
 
-/// A session or token that was just made; the secret is not kept.
-#[derive(Clone, Debug, Serialize)]
-pub struct Session {
-    /// The secret: shown once.
-    pub secret: String,
-    /// Its public id.
-    pub id: String,
-    /// When it ends.
-    pub expires_at: Time,
-}
-
-/// What a new token may do, and for how long.
+/// A person as they are told.
 #[derive(Clone, Debug, Deserialize)]
-pub struct NewToken {
-    /// What its owner calls it.
+#[serde(deny_unknown_fields)]
+pub struct NewPerson {
+    /// The name to show.
     pub name: String,
-    /// What it may do.
+    /// Their accounts and addresses: they say who it is.
+    pub accounts: Vec<String>,
+    /// Their role.
     pub role: Role,
-    /// In how many days it ends, 1 to 366.
-    pub days: i64,
+    /// How far it reaches; everything if not told.
+    #[serde(default = "everything")]
+    pub scope: Scope,
 }
 
-fn secret() -> Result<String, Problem> {
-    Ok(format!("{TOKEN_PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&random::<32>()?).to_lowercase()))
+fn everything() -> Scope {
+    Scope::ALL
 }
 
-fn make(
-    batch: &Batch<'_>,
-    kind: &str,
-    name: &str,
-    person: Option<&PersonId>,
-    role: Role,
-    life: i64,
-) -> Result<Session, Fault> {
-    make_under(batch, kind, name, person, role, batch.now.plus(life), None)
+fn refuse(kind: ProblemKind, code: &str, why: impl Into<String>, fix: &str) -> Problem {
+    Problem::new(kind, code, "The person was not recorded.", why, fix)
 }
 
-fn make_under(
-    batch: &Batch<'_>,
-    kind: &str,
-    name: &str,
-    person: Option<&PersonId>,
-    role: Role,
-    expires: Time,
-    parent: Option<String>,
-) -> Result<Session, Fault> {
-    let secret = secret()?;
-    let token = Token {
-        id: TokenId::new(batch.now, random()?).to_string(),
-        kind: kind.into(),
-        name: name.chars().take(100).collect(),
-        person: person.map(ToString::to_string),
-        role,
-        created: batch.now,
-        expires,
-        last_used: None,
-        revoked: None,
-        parent,
-    };
-    people::insert_token(batch.tx, &sha256(secret.as_bytes()), &token)?;
-    Ok(Session { secret, id: token.id, expires_at: token.expires })
-}
-
-/// Whether anybody has been set up.
-///
-/// # Errors
-/// When the store fails.
-pub fn is_set_up(engine: &Engine) -> Result<bool, Problem> {
-    engine.read(|tx| Ok(!people::all_at(tx, i64::MAX as u64)?.is_empty()))
-}
-
-/// Makes a one-time set-up link's secret; only while nobody is set up.
-///
-/// # Errors
-/// When somebody is set up already, or the commit fails.
-pub fn setup_link(engine: &Arc<Engine>) -> Result<Session, Problem> {
-    if is_set_up(engine)? {
-        return Err(Problem::new(
-            ProblemKind::Conflict,
-            "set-up",
-            "No link was made.",
-            "Somebody is set up already.",
-            "Ask them for a token.",
-        ));
+impl NewPerson {
+    /// Refuses blank values: the variable behind one is unset.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        inputs::required(&self.name, "name")?;
+        if self.accounts.is_empty() {
+            let fix = "Give the account at the code host, or a mail address: it says who they are.";
+            return Err(refuse(ProblemKind::BadInput, "no-account", "There is no account.", fix));
+        }
+        self.accounts.iter().try_for_each(|a| inputs::required(a, "account"))?;
+        self.scope.check()
     }
-    let (session, _) =
-        engine.write_blocking(|batch| make(batch, "setup", "set-up link", None, Role::Admin, SETUP_LIFE))?;
-    Ok(session)
-}
 
-/// Uses the set-up link: the first person is made, as an admin, and signed in.
-///
-/// # Errors
-/// A link that is unknown, used or over, or an empty name.
-pub async fn redeem_setup(
-    engine: &Arc<Engine>,
-    link: &str,
-    name: String,
-    account: String,
-) -> Result<(PersonId, Session), Problem> {
-    let digest = sha256(link.as_bytes());
-    if name.trim().is_empty() {
-        return Err(Problem::new(
-            ProblemKind::BadInput,
-            "empty-name",
-            "You were not signed in.",
-            "The name is empty.",
-            "Enter your name as it should stand in the record.",
-        ));
+    fn accounts(&self) -> Vec<String> {
+        let mut accounts: Vec<String> = self.accounts.iter().map(|a| a.trim().to_lowercase()).collect();
+        accounts.sort();
+        accounts.dedup();
+        accounts
     }
-    let ((person, session), _) = engine
-        .write(move |batch| {
-            let token = people::token(batch.tx, &digest)?
-                .filter(|t| t.kind == "setup" && t.revoked.is_none() && t.expires > batch.now);
-            let Some(token) = token else {
-                return Err(Problem::new(
-                    ProblemKind::NotSignedIn,
-                    "setup-link",
-                    "You were not signed in.",
-                    "This link was used already or has ended.",
-                    "Start the server again for a new one.",
-                )
-                .into());
-            };
-            if !people::all_at(batch.tx, i64::MAX as u64)?.is_empty() {
-                return Err(Problem::new(
-                    ProblemKind::Conflict,
-                    "set-up",
-                    "You were not signed in.",
-                    "Somebody is set up already; older links have ended with that.",
-                    "Ask them for a sign-in link.",
-                )
-                .into());
-            }
-            people::revoke(batch.tx, &token.id, batch.now)?;
-            let person = record_person(batch, None, name.trim(), vec![account.clone()], Role::Admin, "set-up link")?;
-            let session = make(batch, "session", "set-up", Some(&person.id), Role::Admin, SESSION_LIFE)?;
-            Ok((person.id, session))
-        })
-        .await?;
-    Ok((person, session))
 }
 
-fn record_person(
-    batch: &mut Batch<'_>,
-    id: Option<PersonId>,
-    name: &str,
-    accounts: Vec<String>,
-    role: Role,
-    by: &str,
-) -> Result<Person, Fault> {
+/// Records a person's new state.
+pub(crate) fn record(batch: &mut Batch<'_>, id: Option<PersonId>, new: &NewPerson, by: &str) -> Result<Person, Fault> {
     let id = match id {
         Some(id) => id,
         None => PersonId::new(batch.now, random()?),
     };
-    let mut accounts: Vec<String> =
-        accounts.into_iter().map(|a| a.trim().to_lowercase()).filter(|a| !a.is_empty()).collect();
-    accounts.sort();
-    accounts.dedup();
-    let person = Person { id, name: name.chars().take(200).collect(), accounts, role };
-    let index = batch.control("person", by, &[], &person)?;
-    people::record(batch.tx, &person, index)?;
+    let name = new.name.trim().chars().take(200).collect();
+    let person =
+        Person { id, name, accounts: new.accounts(), role: new.role, scope: new.scope.clone(), ended_at: None };
+    put(batch, &person, by)?;
     Ok(person)
 }
 
-/// Makes or changes a person. An account belongs to one person only.
+fn put(batch: &mut Batch<'_>, person: &Person, by: &str) -> Result<(), Fault> {
+    let index = batch.control("person", by, &[], person)?;
+    people::record(batch.tx, person, index)?;
+    Ok(())
+}
+
+/// The person of an id or account.
+pub(crate) fn person_of(tx: &Tx<'_>, wanted: &str) -> Result<Person, Fault> {
+    let account = wanted.trim().to_lowercase();
+    let all = people::all_at(tx, NOW)?;
+    let found = all.into_iter().find(|p| p.id.as_str() == wanted || p.accounts.contains(&account));
+    found.ok_or_else(|| {
+        Problem::new(
+            ProblemKind::NotFound,
+            "no-such-person",
+            "Nothing was done.",
+            format!("There is no person with the account `{}`.", wanted.chars().take(60).collect::<String>()),
+            "`certrail person list` lists them; add somebody with `certrail person add`.",
+        )
+        .into()
+    })
+}
+
+/// Whether an admin of everything is left among people; an installation without one could not be managed any more.
+fn has_admin(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    let whole = |p: &Person| p.role == Role::Admin && p.scope == Scope::ALL && p.ended_at.is_none();
+    Ok(people::all_at(tx, NOW)?.iter().any(whole))
+}
+
+/// Refuses what would leave none where there was one.
+fn admin_is_left(tx: &Tx<'_>, before: bool) -> Result<(), Fault> {
+    if !before || has_admin(tx)? {
+        return Ok(());
+    }
+    let fix = "Make somebody else an admin of everything first.";
+    Err(refuse(ProblemKind::Refused, "last-admin", "Nobody would be left who may manage this installation.", fix)
+        .into())
+}
+
+/// Makes a person, or changes the one who has one of the accounts. Whoever loses a role or reach loses the tokens that rested on it.
 ///
 /// # Errors
-/// A role that may not, an account that is somebody else's, a failed commit.
-pub async fn put_person(
-    engine: &Arc<Engine>,
-    caller: &Caller,
-    name: String,
-    accounts: Vec<String>,
-    role: Role,
-) -> Result<Person, Problem> {
-    allow(caller, Action::Administer)?;
+/// A role that may not, accounts of two people, the last admin, somebody who changes their own role.
+pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -> Result<Person, Problem> {
+    allow(caller, Action::Administer, On::Everything)?;
+    new.check()?;
     let caller = caller.clone();
     let (person, _) = engine
         .write(move |batch| {
-            let known = people::all_at(batch.tx, i64::MAX as u64)?;
-            let wanted: Vec<String> = accounts.iter().map(|a| a.trim().to_lowercase()).collect();
-            let same = known.iter().find(|p| p.name == name);
-            if let Some(other) = known.iter().find(|p| p.name != name && p.accounts.iter().any(|a| wanted.contains(a)))
-            {
-                return Err(Problem::new(
-                    ProblemKind::Conflict,
-                    "account-taken",
-                    "The person was not recorded.",
-                    format!("One of the accounts belongs to {}.", other.name),
-                    "An account stands for one person.",
-                )
-                .into());
+            let accounts = new.accounts();
+            let known: Vec<Person> = people::all_at(batch.tx, NOW)?
+                .into_iter()
+                .filter(|p| p.accounts.iter().any(|a| accounts.contains(a)))
+                .collect();
+            if let [one, another, ..] = known.as_slice() {
+                let why = format!("The accounts belong to two people, {} and {}.", one.name, another.name);
+                let fix = "An account stands for one person; name the accounts of one.";
+                return Err(refuse(ProblemKind::Conflict, "account-taken", why, fix).into());
             }
-            record_person(batch, same.map(|p| p.id.clone()), &name, accounts.clone(), role, &caller.account())
+            let before = known.into_iter().next();
+            let own = before.as_ref().is_some_and(|p| caller.person.as_ref() == Some(&p.id));
+            if own && before.as_ref().is_some_and(|p| p.role != new.role || p.scope != new.scope) {
+                let fix = "Ask another admin: who writes the rules gives nobody, themselves included, the right to decide under them alone.";
+                let why = "Nobody changes their own role or scope.";
+                return Err(refuse(ProblemKind::Refused, "own-role", why, fix).into());
+            }
+            if before.as_ref().is_some_and(|p| p.ended_at.is_some()) {
+                let why = "The account belongs to somebody who has left; what they did stays theirs.";
+                let fix = "Use another account for whoever comes now.";
+                return Err(refuse(ProblemKind::Conflict, "has-left", why, fix).into());
+            }
+            let managed = has_admin(batch.tx)?;
+            let person = record(batch, before.as_ref().map(|p| p.id.clone()), &new, &caller.account())?;
+            admin_is_left(batch.tx, managed)?;
+            // What was made under a role ends with it; sessions follow the role that is held now.
+            if before.is_some_and(|b| b.role != person.role || !b.scope.is_within(&person.scope)) {
+                let hung = hanging_on(batch.tx, person.id.as_str(), Keep::Keys)?;
+                end(batch, hung, &caller.account(), "their role or scope changed")?;
+            }
+            Ok(person)
         })
         .await?;
     Ok(person)
 }
 
-/// Makes a one-time link by which a person signs in.
-///
-/// # Errors
-/// A role that may not, an unknown person, a failed commit.
-pub async fn sign_in_link(engine: &Arc<Engine>, caller: &Caller, person: &str) -> Result<Session, Problem> {
-    allow(caller, Action::Administer)?;
-    let (caller, wanted) = (caller.clone(), person.to_owned());
-    let (session, _) = engine
-        .write(move |batch| {
-            let everybody = people::all_at(batch.tx, i64::MAX as u64)?;
-            let Some(person) = everybody.into_iter().find(|p| p.id.as_str() == wanted || p.name == wanted) else {
-                let why = format!("There is no person `{}`.", wanted.chars().take(60).collect::<String>());
-                let fix = "Add them first: `certrail person add`.";
-                return Err(Problem::new(ProblemKind::NotFound, "no-such-person", "No link was made.", why, fix).into());
-            };
-            let session = make(batch, "link", "sign-in link", Some(&person.id), person.role, SETUP_LIFE)?;
-            let document = json!({ "person": person.id, "token": session.id });
-            batch.control("sign-in-link", &caller.account(), &[], &document)?;
-            Ok(session)
-        })
-        .await?;
-    Ok(session)
+/// Which secrets of a person go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Those by which they sign in.
+    Keys,
+    Nothing,
 }
 
-/// Uses a sign-in link: the person is signed in, and the link has ended.
-///
-/// # Errors
-/// A link that is unknown, used or over.
-pub async fn redeem_link(engine: &Arc<Engine>, link: &str) -> Result<Session, Problem> {
-    let digest = sha256(link.as_bytes());
-    let (session, _) = engine
-        .write(move |batch| {
-            let token = people::token(batch.tx, &digest)?
-                .filter(|t| t.kind == "link" && t.revoked.is_none() && t.expires > batch.now);
-            let Some((token, person)) = token.and_then(|t| Some((t.clone(), t.person?))) else {
-                let why = "This link was used already or has ended.";
-                return Err(Problem::new(
-                    ProblemKind::NotSignedIn,
-                    "sign-in-link",
-                    "You were not signed in.",
-                    why,
-                    "Ask an admin for a new one.",
-                )
-                .into());
-            };
-            people::revoke(batch.tx, &token.id, batch.now)?;
-            make(batch, "session", "session", Some(&PersonId::from_stored(person)), token.role, SESSION_LIFE)
-        })
-        .await?;
-    Ok(session)
+/// The live secrets that rest on a person: their own, and those they made for others.
+fn hanging_on(tx: &Tx<'_>, person: &str, keep: Keep) -> Result<Vec<String>, StoreError> {
+    let own = |t: &people::Token| t.person.as_deref() == Some(person) && (keep == Keep::Nothing || !t.kind.signs_in());
+    let made = |t: &people::Token| t.made_by == person && t.person.as_deref() != Some(person);
+    let all = people::tokens(tx)?.into_iter().filter(|t| t.revoked.is_none());
+    Ok(all.filter(|t| own(t) || made(t)).map(|t| t.id).collect())
 }
 
-/// Opens a session for a browser with a token: the token itself is not kept there, and ending it ends the session.
+/// Somebody leaves: they sign in no more, and every secret that rests on them ends. What they did stays theirs.
 ///
 /// # Errors
-/// When the token is unknown, over or revoked, or the commit fails.
-pub async fn open_session(engine: &Arc<Engine>, secret: &str) -> Result<Session, Problem> {
-    let digest = sha256(secret.trim().as_bytes());
-    let (own, given) = (engine.clone(), secret.to_owned());
-    let caller =
-        tokio::task::spawn_blocking(move || sign_in(&own, &given)).await.map_err(|e| crate::engine::internal(&e))??;
-    let (session, _) = engine
+/// A role that may not, an unknown person, the last admin, oneself.
+pub async fn end_person(engine: &Arc<Engine>, caller: &Caller, wanted: &str) -> Result<(Person, Vec<String>), Problem> {
+    allow(caller, Action::Administer, On::Everything)?;
+    let (caller, wanted) = (caller.clone(), wanted.to_owned());
+    let (ended, _) = engine
         .write(move |batch| {
-            let token = people::token(batch.tx, &digest)?.filter(|t| t.revoked.is_none() && t.expires > batch.now);
-            let token = token.ok_or_else(|| ended("The token has ended."))?;
-            let expires = token.expires.min(batch.now.plus(SESSION_LIFE));
-            make_under(
-                batch,
-                "session",
-                &token.name,
-                caller.person.as_ref(),
-                caller.role,
-                expires,
-                Some(token.parent.unwrap_or(token.id)),
-            )
+            let mut person = person_of(batch.tx, &wanted)?;
+            if caller.person.as_ref() == Some(&person.id) {
+                let fix = "Ask another admin.";
+                return Err(refuse(ProblemKind::Refused, "own-role", "Nobody ends themselves.", fix).into());
+            }
+            if person.ended_at.is_some() {
+                let why = format!("{} has left already.", person.name);
+                return Err(refuse(ProblemKind::Conflict, "has-left", why, "There is nothing to do.").into());
+            }
+            let managed = has_admin(batch.tx)?;
+            person.ended_at = Some(batch.now);
+            put(batch, &person, &caller.account())?;
+            admin_is_left(batch.tx, managed)?;
+            let hung = hanging_on(batch.tx, person.id.as_str(), Keep::Nothing)?;
+            let tokens = end(batch, hung, &caller.account(), "they left")?;
+            Ok((person, tokens))
         })
         .await?;
-    Ok(session)
-}
-
-fn ended(why: &str) -> Problem {
-    Problem::new(
-        ProblemKind::NotSignedIn,
-        "not-signed-in",
-        "You are not signed in.",
-        why,
-        "Get a token from an admin, and give it as CERTRAIL_TOKEN or on the sign-in page.",
-    )
+    Ok(ended)
 }
 
 /// Everybody.
@@ -317,128 +211,13 @@ fn ended(why: &str) -> Problem {
 /// # Errors
 /// When the store fails.
 pub fn list_people(engine: &Engine) -> Result<Vec<Person>, Problem> {
-    engine.read(|tx| people::all_at(tx, i64::MAX as u64))
+    engine.read(|tx| people::all_at(tx, NOW))
 }
 
-/// Who a secret stands for, if it is live.
+/// A scope of products as somebody typed it, with everything else.
 ///
 /// # Errors
-/// When the secret is unknown, over or revoked.
-pub fn sign_in(engine: &Engine, secret: &str) -> Result<Caller, Problem> {
-    let digest = sha256(secret.trim().as_bytes());
-    let now = engine.now();
-    let found = engine.read(|tx| {
-        let Some(token) = people::token(tx, &digest)? else { return Ok(None) };
-        let everybody = people::all_at(tx, i64::MAX as u64)?;
-        let person = token.person.as_ref().and_then(|id| everybody.into_iter().find(|p| p.id.as_str() == id));
-        Ok::<_, StoreError>(Some((token, person)))
-    })?;
-    let Some((token, person)) = found else { return Err(ended("The token is not known.")) };
-    if matches!(token.kind.as_str(), "setup" | "link") {
-        return Err(ended("A link is opened, not used as a token."));
-    }
-    if token.revoked.is_some() || token.expires <= now {
-        return Err(ended("The token has ended."));
-    }
-    if token.person.is_some() && person.is_none() {
-        return Err(ended("The person behind the token is not known any more."));
-    }
-    // Whatever stands for a person follows the role they hold now.
-    let role = person.as_ref().map_or(token.role, |p| p.role);
-    Ok(Caller {
-        role,
-        name: person.as_ref().map_or_else(|| token.name.clone(), |p| p.name.clone()),
-        person: person.map(|p| p.id),
-        how: token.kind,
-        key: token.id,
-    })
-}
-
-/// Makes a token. An admin makes tokens for pipelines; anybody makes tokens for themselves with their own role.
-///
-/// # Errors
-/// A role that may not, an unreasonable life, a failed commit.
-pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken, own: bool) -> Result<Session, Problem> {
-    let refuse =
-        |why: &str, fix: &str| Problem::new(ProblemKind::BadInput, "bad-token", "No token was made.", why, fix);
-    if own {
-        if caller.person.is_none() || caller.role != new.role {
-            return Err(refuse("A token for yourself has your own role.", "Leave out --role, or ask an admin."));
-        }
-    } else {
-        allow(caller, Action::Administer)?;
-        // What signs for a person must belong to one.
-        if matches!(new.role, Role::ReleaseManager | Role::Approver | Role::Admin) {
-            return Err(refuse(
-                "A token that belongs to nobody cannot certify, approve or administer.",
-                "Let the person make it: `certrail token create --own`.",
-            ));
-        }
-    }
-    if !(1..=366).contains(&new.days) || new.name.trim().is_empty() {
-        return Err(refuse("It needs a name and a life of 1 to 366 days.", "Give --name and --days."));
-    }
-    let caller = caller.clone();
-    let (session, _) = engine
-        .write(move |batch| {
-            let person = caller.person.clone().filter(|_| own);
-            let session = make(batch, "token", &new.name, person.as_ref(), new.role, new.days * Time::DAY)?;
-            batch.control(
-                "token-created",
-                &caller.account(),
-                &[],
-                &json!({ "id": session.id, "name": new.name, "role": new.role, "person": person, "expires_at": session.expires_at, "secret_sha256": hex(&sha256(session.secret.as_bytes())) }),
-            )?;
-            Ok(session)
-        })
-        .await?;
-    Ok(session)
-}
-
-/// Every token, for admins.
-///
-/// # Errors
-/// A role that may not, or a failing store.
-pub fn list_tokens(engine: &Engine, caller: &Caller) -> Result<Vec<Token>, Problem> {
-    allow(caller, Action::Administer)?;
-    engine.read(people::tokens)
-}
-
-/// Ends a token or session at once.
-///
-/// # Errors
-/// A role that may not (one's own may always), an unknown id.
-pub async fn revoke_token(engine: &Arc<Engine>, caller: &Caller, id: String) -> Result<(), Problem> {
-    if caller.key != id {
-        allow(caller, Action::Administer)?;
-    }
-    let caller = caller.clone();
-    engine
-        .write(move |batch| {
-            if !people::revoke(batch.tx, &id, batch.now)? {
-                return Err(Problem::new(
-                    ProblemKind::NotFound,
-                    "no-such-token",
-                    "Nothing was changed.",
-                    "There is no live token of that id.",
-                    "List them with `certrail token list`.",
-                )
-                .into());
-            }
-            batch.control("token-revoked", &caller.account(), &[], &json!({ "id": id }))?;
-            Ok(())
-        })
-        .await?;
-    Ok(())
-}
-
-/// Makes a session for a person, for the demo's role switch and for tests.
-///
-/// # Errors
-/// When the commit fails.
-pub fn session_for(engine: &Arc<Engine>, person: &Person) -> Result<Session, Problem> {
-    let (id, role) = (person.id.clone(), person.role);
-    let (session, _) =
-        engine.write_blocking(move |batch| make(batch, "session", "session", Some(&id), role, SESSION_LIFE))?;
-    Ok(session)
+/// When it names nothing.
+pub fn scope_of_products(names: &[String]) -> Result<Scope, Problem> {
+    Ok(Scope { products: Extent::typed("--product", names)?, ..Scope::ALL })
 }

@@ -13,7 +13,7 @@ use certrail_store::tables::{
 
 use crate::{
     Caller,
-    access::allow,
+    access::{On, allow},
     bind::{self, Effects},
     engine::{Batch, Engine, Fault},
     track,
@@ -24,7 +24,7 @@ use crate::{
 /// # Errors
 /// A role that may not, a malformed name, a failed commit.
 pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Product) -> Result<Product, Problem> {
-    allow(caller, Action::Administer)?;
+    allow(caller, Action::Administer, On::Product(&product.name))?;
     let refuse = |why: &str, fix: &str| {
         Problem::new(ProblemKind::BadInput, "bad-product", "The product was not recorded.", why, fix)
     };
@@ -107,7 +107,7 @@ fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault
 /// # Errors
 /// A role that may not, a set that is not admitted, a failed commit.
 pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -> Result<String, Problem> {
-    allow(caller, Action::Administer)?;
+    allow(caller, Action::Administer, On::Everything)?;
     let set = Criteria::parse(&text).map_err(|e| {
         Problem::new(
             ProblemKind::BadInput,

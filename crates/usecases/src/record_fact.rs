@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Action, Facts, HowKnown, Key, Problem, Signal, Time,
+    Action, Extent, Facts, HowKnown, Key, Problem, ProblemKind, Signal, Time,
     facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version,
 };
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Caller,
     accept::{Ack, Incoming, accept},
-    access::allow,
+    access::{On, allow},
     add_evidence::{MetRequirement, met_by},
     engine::{Engine, LogHead, internal},
     inputs::{self, refuse, required},
@@ -155,20 +155,35 @@ pub async fn record_fact(
         FactInput::Validation(v) => (Action::Record, &v.product),
         FactInput::RollbackTarget(r) => (Action::Record, &r.product),
     };
+    required(product, "product")?;
+    let on = match &input {
+        FactInput::Deployment(DeploymentInput { environment, .. })
+        | FactInput::Validation(ValidationInput { environment, .. })
+        | FactInput::Approval(ApprovalInput { environment, .. })
+            if !environment.is_empty() =>
+        {
+            On::Environment(product, environment)
+        }
+        _ => On::Product(product),
+    };
     // A sign-off is a person's word, whichever of the two deciding roles they hold.
     let may_sign =
         matches!(&input, FactInput::Approval(a) if a.meaning != "approval") && caller.role.may(Action::Approve);
     if !may_sign {
-        allow(caller, action)?;
+        allow(caller, action, on)?;
+    } else {
+        allow(caller, Action::Approve, on)?;
     }
     let product = product.clone();
     inputs::product(engine, &product)?;
+    if let FactInput::Manifest(m) = &input {
+        reaches_repository(caller, m.repository.as_deref())?;
+    }
     let signal = to_signal(engine, caller, input)?;
     let delivery = delivery_id(&signal, &body, caller, engine.now());
     let incoming = Incoming {
         connector,
         delivery,
-        name: signal.facts.kind().to_owned(),
         media: "application/json".into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),
@@ -183,6 +198,26 @@ pub async fn record_fact(
     let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
     let met = met_by(engine, &ack)?;
     Ok((ack, met, head))
+}
+
+/// Whoever speaks for some repositories cuts no release from another.
+fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), Problem> {
+    let reached = &caller.scope.repositories;
+    match repository {
+        _ if reached.is_all() => Ok(()),
+        Some(repository) if reached.has(repository) => Ok(()),
+        other => Err(Problem::new(
+            ProblemKind::NotAllowed,
+            "scope",
+            "Nothing was recorded.",
+            format!(
+                "You reach the repositories {}; this is {}.",
+                reached.shown(),
+                other.map_or_else(|| "of none that it names".to_owned(), inputs::clip)
+            ),
+            "Name a repository you reach, or use a token made for this one.",
+        )),
+    }
 }
 
 /// A retry of the same words within the same minute is one delivery; said again later, it is a new act.
@@ -284,7 +319,10 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
         }
     };
     Ok(Signal {
-        source: format!("{}:{product}", if caller.how == "session" { "page" } else { "cli" }),
+        source: caller.source(&product),
+        name: facts.kind().to_owned(),
+        // A work item is of the product it was told for; everything else may serve whatever its sender reaches.
+        reach: if matches!(facts, Facts::Ticket(_)) { Extent::one(&product) } else { caller.scope.products.clone() },
         known: how_known(caller, &facts),
         occurred_at,
         actor: Some(caller.actor()),

@@ -308,6 +308,9 @@ fn evidence(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         if !people.is_empty() && !signal.put_people_back(&people) {
             return Err(fail("the people it speaks of are not those of its content"));
         }
+        if signal.name != row.name {
+            return Err(fail("its name differs from the recorded content"));
+        }
         if signal.known != row.known {
             return Err(fail("how it is known differs from the recorded content"));
         }

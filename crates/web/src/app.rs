@@ -1,12 +1,16 @@
 //! The router: which address is answered where.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    routing::get,
+    middleware,
 };
 use certrail_domain::Role;
 use certrail_usecases::{Engine, Renderer};
@@ -16,7 +20,11 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::{api, hooks, log_routes, ops, pages};
+use crate::{
+    api, hooks, log_routes,
+    operation::{self, Operation, Rules},
+    ops, pages,
+};
 
 /// What the edge is told at start.
 #[derive(Clone, Debug)]
@@ -53,21 +61,31 @@ pub struct App {
 pub(crate) const MAX_BODY: usize = 256 * 1024 * 1024;
 const REQUEST_SECONDS: u64 = 120;
 
+/// Every operation with its access rule, for whoever checks that each is held.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    [pages::operations(), api::operations(), log_routes::operations(), ops::operations(), hooks::operations()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
+    let mut rules = HashMap::new();
     // What a browser sends with a session is guarded against other sites; machines carry tokens.
-    let browser = pages::routes().layer(CsrfLayer::new());
+    let browser = operation::routes(pages::operations(), &mut rules).layer(CsrfLayer::new());
+    let machine = [api::operations(), log_routes::operations(), ops::operations()];
+    let machine = operation::routes(machine.into_iter().flatten().collect(), &mut rules);
+    let hooks = operation::routes(hooks::operations(), &mut rules);
+    let guard = middleware::from_fn_with_state((app.clone(), Rules::new(rules)), operation::guard);
     Router::new()
         .merge(browser)
-        .nest("/api/v1", api::routes())
-        .merge(log_routes::routes())
-        .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
-        .route("/metrics", get(ops::metrics))
-        .route("/version", get(ops::version))
+        .merge(machine)
+        .route_layer(guard)
         .fallback(pages::not_found)
         .layer(CompressionLayer::new())
         .layer(fixed(header::REFERRER_POLICY, "same-origin"))
@@ -76,7 +94,7 @@ pub fn router(app: App) -> Router {
             "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ))
         // Deliveries come in thousands a second and are answered to machines: they pass what guards them, and no more.
-        .merge(hooks::routes())
+        .merge(hooks)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_SECONDS)))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

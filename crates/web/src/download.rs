@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use certrail_domain::{Problem, ProblemKind};
-use certrail_usecases::{Renderer, evidence_view, make_dossier};
+use certrail_usecases::{Caller, Renderer, evidence_view, make_dossier};
 
 use crate::{App, blocking::blocking};
 
@@ -18,9 +18,9 @@ fn file(name: &str, media: &'static str, bytes: Vec<u8>) -> Response {
 }
 
 /// The raw bytes of a piece of evidence.
-pub(crate) async fn original(app: App, id: String) -> Result<Response, Problem> {
+pub(crate) async fn original(app: App, caller: Caller, id: String) -> Result<Response, Problem> {
     let (name, bytes) = blocking(move || {
-        let view = evidence_view(&app.engine, &id)?;
+        let view = evidence_view(&app.engine, &caller, &id)?;
         let bytes = app.engine.body(&view.signal.body)?.ok_or_else(|| {
             Problem::new(
                 ProblemKind::NotFound,

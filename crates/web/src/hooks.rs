@@ -1,12 +1,11 @@
 //! `POST /hooks/{connector}`: deliveries of forges and trackers.
 
 use axum::{
-    Json, Router,
+    Json,
     body::Body,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use certrail_domain::ProblemKind;
 use certrail_usecases::{Ack, Delivery, deliver_webhook};
@@ -14,14 +13,15 @@ use serde::Serialize;
 
 use crate::{
     App,
+    operation::{Access, Operation},
     refusal::{Refusal, read_body},
 };
 
 /// GitHub caps payloads at 25 MB.
 const MAX_DELIVERY: usize = 25 * 1024 * 1024;
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/hooks/{connector}", post(receive))
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![Operation::post("/hooks/{connector}", Access::Proves, receive)]
 }
 
 async fn receive(State(app): State<App>, Path(connector): Path<String>, headers: HeaderMap, body: Body) -> Response {

@@ -10,9 +10,11 @@ mod caller;
 mod download;
 mod hooks;
 mod log_routes;
+mod operation;
 mod ops;
 mod pages;
 mod refusal;
 mod svg;
 
-pub use app::{App, Settings, router};
+pub use app::{App, Settings, operations, router};
+pub use operation::{Access, Operation, Reach};

@@ -1,22 +1,26 @@
 //! The log as C2SP tlog-tiles: leaves hold commitments only, so anybody may read it.
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use certrail_domain::{Problem, ProblemKind};
 use certrail_usecases::tile_bytes;
 
-use crate::{App, blocking::blocking, refusal::Refusal};
+use crate::{
+    App,
+    blocking::blocking,
+    operation::{Access, Operation},
+    refusal::Refusal,
+};
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/log/checkpoint", get(checkpoint))
-        .route("/log/key", get(key))
-        .route("/log/tile/{*path}", get(tile))
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("/log/checkpoint", Access::Open, checkpoint),
+        Operation::get("/log/key", Access::Open, key),
+        Operation::get("/log/tile/{*path}", Access::Open, tile),
+    ]
 }
 
 async fn checkpoint(State(app): State<App>) -> Response {

@@ -6,23 +6,36 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use certrail_usecases::unbound_queue;
+use certrail_usecases::is_set_up;
 use serde_json::json;
 
-use crate::{App, blocking::blocking};
+use crate::{
+    App,
+    blocking::blocking,
+    operation::{Access, Operation},
+};
 
-pub(crate) async fn healthz() -> &'static str {
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("/healthz", Access::Open, healthz),
+        Operation::get("/readyz", Access::Open, readyz),
+        Operation::get("/metrics", Access::Open, metrics),
+        Operation::get("/version", Access::Open, version),
+    ]
+}
+
+async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// Ready when the database answers and the log's head is there.
-pub(crate) async fn readyz(State(app): State<App>) -> Response {
+async fn readyz(State(app): State<App>) -> Response {
     let engine = app.engine.clone();
     if !engine.can_write() {
         let why = "Nothing can be recorded: the writer has ended. Its log says why; start the server again.";
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": why }))).into_response();
     }
-    match blocking(move || unbound_queue(&engine, None, 1)).await {
+    match blocking(move || is_set_up(&engine)).await {
         Ok(_) => (StatusCode::OK, Json(json!({ "ready": true, "log_size": app.engine.head().size() }))).into_response(),
         Err(problem) => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": problem.why }))).into_response()
@@ -30,12 +43,12 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     }
 }
 
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
+async fn metrics(State(app): State<App>) -> Response {
     metrics::gauge!("certrail_log_entries").set(app.engine.head().size() as f64);
     metrics::gauge!("certrail_build_info", "version" => app.settings.version.clone()).set(1.0);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
 }
 
-pub(crate) async fn version(State(app): State<App>) -> Json<serde_json::Value> {
+async fn version(State(app): State<App>) -> Json<serde_json::Value> {
     Json(json!({ "name": "certrail", "version": app.settings.version }))
 }

@@ -82,13 +82,9 @@ pub(super) async fn findings(args: &Args) -> Result<(), Failure> {
 /// Sends a report and waits until its findings are listed.
 async fn import(engine: &Arc<Engine>, commit: &str, bytes: Bytes) -> Result<Duration, Failure> {
     let caller = system();
-    let token = certrail_usecases::create_token(
-        engine,
-        &caller,
-        certrail_usecases::NewToken { name: "bench".into(), role: certrail_domain::Role::Contributor, days: 1 },
-        false,
-    )
-    .await?;
+    let token =
+        certrail_usecases::create_token(engine, &caller, certrail_usecases::NewToken::pipeline("bench", &["*"]))
+            .await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let app = commands::web_app(engine.clone(), None)?;
@@ -146,7 +142,6 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
             product: format!("many-{}", n % PRODUCTS),
             name: format!("bench-{n}.sarif"),
             commit: Some(sha(&format!("many {n}"))),
-            source: Some(format!("ci:many-{n}")),
             ..EvidenceFile::default()
         };
         add_evidence(engine, &system(), file, report(n * OF_A_REPORT, 0)).await?;
@@ -166,7 +161,7 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
                 limit: 50,
             };
             let begun = Instant::now();
-            let list = list_findings(engine, &wanted)?;
+            let list = list_findings(engine, &system(), &wanted)?;
             times.push(begun.elapsed().as_secs_f64() * 1000.0);
             after = list.last().map(|f| f.cursor.clone()).filter(|_| deep);
         }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use certrail_domain::{Product, Role};
+use certrail_domain::Product;
 use certrail_usecases::{
     Caller, Engine, Gate, Renderer, ask_gate, fsck_folder, make_dossier, put_product, verify_dossier,
 };
@@ -61,7 +61,7 @@ const REPO: &str = "acme/bench";
 const ASKS: usize = 500;
 
 fn system() -> Caller {
-    Caller { role: Role::Admin, person: None, name: "bench".into(), how: "internal".into(), key: "bench".into() }
+    Caller::internal("bench")
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {

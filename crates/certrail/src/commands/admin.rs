@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck_folder, system_clock};
+use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck_folder, recover, system_clock};
 use serde_json::json;
 
 use super::{Global, print_json};
@@ -39,6 +39,21 @@ pub(crate) enum Command {
         /// Where the last signed head is kept, if not in the data folder.
         #[arg(long, env = "CERTRAIL_GUARD")]
         guard: Option<PathBuf>,
+        /// The data folder.
+        #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
+        data: PathBuf,
+    },
+    /// Make a link by which somebody signs in who lost their key, on record. The server must not be running.
+    SignInLink {
+        /// Their account, or id per_…
+        #[arg(long)]
+        person: String,
+        /// Why, in a sentence: it stands in the log for ever.
+        #[arg(long)]
+        reason: String,
+        /// Where people reach the server.
+        #[arg(long, env = "CERTRAIL_PUBLIC_URL", default_value = "http://127.0.0.1:8787")]
+        public_url: String,
         /// The data folder.
         #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
         data: PathBuf,
@@ -94,6 +109,25 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
                     } else {
                         "; without keys, which a restored log needs: back up their folder apart"
                     }
+                );
+            }
+            Ok(0)
+        }
+        Command::SignInLink { person, reason, public_url, data } => {
+            must_exist(&data)?;
+            let engine = Engine::open(&data, "", system_clock())?;
+            let made = recover(&engine, &person, &reason);
+            engine.close();
+            let (person, session) = made?;
+            let address = format!("{}/link/{}", public_url.trim_end_matches('/'), session.secret);
+            if global.json() {
+                print_json(&json!({ "person": person, "address": address, "expires_at": session.expires_at }));
+            } else {
+                println!(
+                    "{address}\nFor {} ({}), once, until {}. On record. Start the server and open it.",
+                    person.name,
+                    person.role.name(),
+                    session.expires_at.human()
                 );
             }
             Ok(0)

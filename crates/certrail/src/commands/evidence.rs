@@ -152,7 +152,6 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
         })?;
         let name = name_of(file);
         let digests = args.digest.join(",");
-        let source = ci.as_ref().and_then(|c| Some(format!("ci:{}", c.repository.as_ref()?)));
         let mut query: Vec<(&str, &str)> = vec![("product", &product), ("name", &name)];
         let optional = [
             ("release", args.release.as_deref()),
@@ -162,7 +161,6 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             ("for", args.purpose.as_deref()),
             ("database_date", database_date.as_deref()),
             ("scope", args.scope.as_deref()),
-            ("source", source.as_deref()),
         ];
         query.extend(optional.into_iter().filter_map(|(k, v)| Some((k, v?))));
         if args.dry_run {

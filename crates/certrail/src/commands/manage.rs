@@ -56,6 +56,14 @@ pub(crate) enum Person {
         /// Their role.
         #[arg(long, value_parser = ROLES)]
         role: String,
+        /// A product that the role reaches; may be repeated; all if not named.
+        #[arg(long)]
+        product: Vec<String>,
+    },
+    /// Somebody leaves: they sign in no more, and every token that rests on them ends.
+    End {
+        /// Their account, or id per_…
+        person: String,
     },
     /// List people.
     List,
@@ -77,6 +85,18 @@ pub(crate) enum Token {
         /// For yourself: it signs in your name.
         #[arg(long)]
         own: bool,
+        /// A product that it reaches; may be repeated. Type '*' for all there are and will be.
+        #[arg(long, required = true)]
+        product: Vec<String>,
+        /// An environment that it may speak of or open; may be repeated; all if not named.
+        #[arg(long)]
+        environment: Vec<String>,
+        /// A repository that it may speak of; may be repeated; all if not named.
+        #[arg(long)]
+        repository: Vec<String>,
+        /// An action among those of its role (record, cut, ask-gate …); may be repeated; all if not named.
+        #[arg(long)]
+        action: Vec<String>,
     },
     /// List tokens.
     List,
@@ -127,14 +147,25 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
 pub(crate) fn person(global: &Global, command: Person) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
-        Person::Add { name, account, role } => {
-            let answer: Value = client.json(
-                &reqwest::Method::PUT,
-                "/api/v1/people",
-                &json!({ "name": name, "accounts": account, "role": role }),
-            )?;
+        Person::Add { name, account, role, product } => {
+            let mut body = json!({ "name": name, "accounts": account, "role": role });
+            if !product.is_empty() {
+                let products = if product == ["*"] { json!("*") } else { json!(product) };
+                body["scope"] =
+                    json!({ "products": products, "environments": "*", "repositories": "*", "actions": "*" });
+            }
+            let answer: Value = client.json(&reqwest::Method::PUT, "/api/v1/people", &body)?;
             say(global, &answer, |a| {
                 println!("{} is {}.", a["name"].as_str().unwrap_or("?"), a["role"].as_str().unwrap_or("?"));
+            });
+        }
+        Person::End { person } => {
+            let path = format!("/api/v1/people/{}", segment(&person));
+            let answer: Value = client.json(&reqwest::Method::DELETE, &path, &json!({}))?;
+            say(global, &answer, |a| {
+                let tokens = a["tokens_ended"].as_array().map_or(0, Vec::len);
+                let name = a["ended"]["name"].as_str().unwrap_or("?");
+                println!("{name} has left; {tokens} session{} and token{0} ended.", if tokens == 1 { "" } else { "s" });
             });
         }
         Person::List => {
@@ -152,12 +183,14 @@ pub(crate) fn person(global: &Global, command: Person) -> Result<u8, Failure> {
 pub(crate) fn token(global: &Global, command: Token) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
-        Token::Create { name, role, days, own } => {
-            let answer: Value = client.json(
-                &reqwest::Method::POST,
-                "/api/v1/tokens",
-                &json!({ "name": name, "role": role, "days": days, "own": own }),
-            )?;
+        Token::Create { name, role, days, own, product, environment, repository, action } => {
+            let mut body = json!({ "name": name, "role": role, "days": days, "own": own, "products": product });
+            for (member, values) in [("environments", environment), ("repositories", repository), ("actions", action)] {
+                if !values.is_empty() {
+                    body[member] = json!(values);
+                }
+            }
+            let answer: Value = client.json(&reqwest::Method::POST, "/api/v1/tokens", &body)?;
             say(global, &answer, |a| {
                 println!(
                     "{}\nShown once. Ends {}. Use it as CERTRAIL_TOKEN.",
@@ -170,12 +203,22 @@ pub(crate) fn token(global: &Global, command: Token) -> Result<u8, Failure> {
             let answer: Value = client.get("/api/v1/tokens", &[])?;
             say(global, &answer, |a| {
                 a.as_array().into_iter().flatten().for_each(|t| {
+                    let text = |name: &str| t[name].as_str().unwrap_or("–").to_owned();
+                    let products = match t["scope"]["products"].as_array() {
+                        None => "*".to_owned(),
+                        Some(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+                    };
+                    let state = if t["revoked"].is_null() { "" } else { " (ended)" };
                     println!(
-                        "{} {:<8} {:<16} {}",
-                        t["id"].as_str().unwrap_or("?"),
-                        t["kind"].as_str().unwrap_or("?"),
-                        t["role"].as_str().unwrap_or("?"),
-                        t["name"].as_str().unwrap_or("")
+                        "{} {:<13} {:<16} {:<16} of {}, made by {}, last used {}: {}{state}",
+                        text("id"),
+                        text("kind"),
+                        text("role"),
+                        products,
+                        text("whose"),
+                        text("made_by_name"),
+                        text("last_used"),
+                        text("name"),
                     );
                 });
             });
@@ -183,7 +226,13 @@ pub(crate) fn token(global: &Global, command: Token) -> Result<u8, Failure> {
         Token::Revoke { id } => {
             let answer: Value =
                 client.json(&reqwest::Method::DELETE, &format!("/api/v1/tokens/{}", segment(&id)), &json!({}))?;
-            say(global, &answer, |_| println!("{id} is revoked."));
+            say(global, &answer, |a| {
+                let ended = a["revoked"].as_array().map_or(0, Vec::len);
+                println!(
+                    "{id} is revoked{}.",
+                    if ended > 1 { format!(", and {} made with it", ended - 1) } else { String::new() }
+                );
+            });
         }
     }
     Ok(0)

@@ -12,7 +12,8 @@ use std::{
 use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
-    Caller, Clock, Engine, Loss, Renderer, end_decisions, is_set_up, put_criteria, setup_link, system_clock,
+    Caller, Clock, Engine, Loss, Renderer, end_decisions, is_set_up, keep_last_used, put_criteria, setup_link,
+    system_clock,
 };
 use certrail_web::{App, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -107,13 +108,16 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     })
 }
 
-/// Every minute: findings whose decision has ended stand again where something has to be done. Verdicts do not wait for
-/// this.
+/// Every minute: findings whose decision has ended stand again where something has to be done (verdicts do not wait for
+/// this), and when tokens were used last is kept.
 async fn end_decisions_in_time(engine: Arc<Engine>) {
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         minute.tick().await;
+        if let Err(problem) = keep_last_used(&engine).await {
+            tracing::warn!(%problem, "when tokens were used last was not kept; the next minute tries again");
+        }
         match end_decisions(&engine).await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "decisions about findings have ended"),
@@ -132,13 +136,7 @@ pub(crate) fn open(data: &Path, origin: &str, clock: Clock) -> Result<Arc<Engine
 fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<&Path>) -> Result<Arc<Engine>, Failure> {
     let (engine, _) = Engine::open_guarded(data, origin, clock, guard, Loss::Refuse)?;
     let own = engine.clone();
-    let system = Caller {
-        role: Role::Admin,
-        person: None,
-        name: "certrail".into(),
-        how: "internal".into(),
-        key: "certrail".into(),
-    };
+    let system = Caller::internal("certrail");
     let done = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context as _;
-use certrail_domain::{Role, Time};
-use certrail_usecases::{Caller, Engine, NewToken, create_token, put_person, session_for};
+use certrail_domain::{Role, Scope, Time};
+use certrail_usecases::{Caller, Engine, NewPerson, NewToken, create_token, put_person, session_for};
 use serde_json::{Value, json};
 
 use super::{
@@ -73,7 +73,7 @@ struct Story<'a> {
     sender: &'a Sender,
     /// The pipeline's token.
     ci: String,
-    /// Tokens of people by account.
+    /// Sessions of people by account.
     tokens: BTreeMap<&'static str, String>,
     /// The head of main by repository.
     heads: BTreeMap<String, String>,
@@ -160,29 +160,23 @@ pub(super) async fn load(
     clock.set(now);
     let mut sessions = BTreeMap::new();
     for person in certrail_usecases::list_people(engine)? {
-        let (engine, known) = (engine.clone(), person.clone());
-        let session = tokio::task::spawn_blocking(move || session_for(&engine, &known)).await??;
+        let session = session_for(engine, &person).await?;
         sessions.entry(person.role).or_insert(session.secret);
     }
     Ok(sessions)
 }
 
+/// Everybody, each in a session of their own, and the pipeline's token.
 async fn people(engine: &Arc<Engine>) -> anyhow::Result<(String, BTreeMap<&'static str, String>)> {
-    let system =
-        Caller { role: Role::Admin, person: None, name: "certrail".into(), how: "internal".into(), key: "demo".into() };
-    let mut tokens = BTreeMap::new();
+    let system = Caller::internal("certrail");
+    let mut sessions = BTreeMap::new();
     for (name, account, role) in PEOPLE {
-        let person = put_person(engine, &system, name.into(), vec![account.into()], role).await?;
-        let own =
-            Caller { role, person: Some(person.id), name: name.into(), how: "internal".into(), key: account.into() };
-        let token =
-            create_token(engine, &own, NewToken { name: format!("{name}'s token"), role, days: 366 }, true).await?;
-        tokens.insert(account, token.secret);
+        let new = NewPerson { name: name.into(), accounts: vec![account.into()], role, scope: Scope::ALL };
+        let person = put_person(engine, &system, new).await?;
+        sessions.insert(account, session_for(engine, &person).await?.secret);
     }
-    let ci =
-        create_token(engine, &system, NewToken { name: "pipeline".into(), role: Role::Contributor, days: 366 }, false)
-            .await?;
-    Ok((ci.secret, tokens))
+    let ci = create_token(engine, &system, NewToken::pipeline("pipeline", &["*"])).await?;
+    Ok((ci.secret, sessions))
 }
 
 impl Story<'_> {

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let engine = commands::open_engine(&folder, "demo.certrail.local/log", clock.as_clock())?;
     let sessions = runtime.block_on(company::load(&engine, &clock, now, |line| eprintln!("         {line}")))?;
     clock.follow_the_real_one();
-    let products = list_products(&engine)?;
+    let products = list_products(&engine, &certrail_usecases::Caller::internal("demo"))?;
     let mut releases = 0;
     for product in &products {
         for card in list_releases(&engine, &product.name, None, 50)? {

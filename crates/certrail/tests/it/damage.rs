@@ -5,10 +5,10 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 59] = [
+const DAMAGE: [(&str, &str); 67] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
-    ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "another kind or source"),
+    ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
     ("UPDATE pack SET bytes = zeroblob(length(bytes)) WHERE id = 20", "do not match their fingerprint"),
     ("DELETE FROM blob", "are not there"),
     ("DELETE FROM signal WHERE log_index = 20", "Entry 20 has nothing stored beside it"),
@@ -27,7 +27,7 @@ const DAMAGE: [(&str, &str); 59] = [
     ("DELETE FROM member WHERE key LIKE 'commit:%'", "owns other things than follow from its cut"),
     ("DELETE FROM link", "links that signals told are not kept"),
     (
-        "INSERT INTO link SELECT 'release:payments-api/2.5.0', 'digest:sha256:' || hex(zeroblob(32)), 2",
+        "INSERT INTO link SELECT 'release:payments-api/2.5.0', 'digest:sha256:' || hex(zeroblob(32)), '', 2",
         "has other artefacts",
     ),
     ("UPDATE decision SET result = 'FAILED'", "(decision) is not what it tells"),
@@ -35,7 +35,18 @@ const DAMAGE: [(&str, &str); 59] = [
     ("DELETE FROM exception WHERE to_index IS NULL", "(states of exceptions) is not what it tells"),
     ("UPDATE person SET document = replace(document, 'viewer', 'admin')", "(states of people) is not what it tells"),
     ("UPDATE token SET role = 'admin'", "is not as it was made"),
-    ("UPDATE token SET digest = zeroblob(32) WHERE kind = 'token' AND role = 'admin'", "is not as it was made"),
+    ("UPDATE token SET digest = zeroblob(32) WHERE kind = 'token'", "is not as it was made"),
+    ("UPDATE token SET scope = replace(scope, '\"*\"', '[]')", "is not as it was made"),
+    ("UPDATE token SET expires = expires + 1 WHERE kind = 'session'", "The session"),
+    ("UPDATE token SET parent = 'tok_other', made_by = 'nobody'", "is not as it was made"),
+    (
+        "INSERT INTO token SELECT zeroblob(32), 'tok_x', 'link', name, person, 'admin', created, expires, last_used, NULL, parent, scope, made_by FROM token LIMIT 1",
+        "The link tok_x is not as it was made",
+    ),
+    ("UPDATE signal SET people = replace(people, 'tom', 'eve')", "other people"),
+    ("UPDATE signal SET known = 'observed'", "how it is known"),
+    ("UPDATE signal SET occurred = occurred + 1", "are kept otherwise than it says"),
+    ("UPDATE link SET product = 'web-checkout' WHERE source LIKE 'change:%'", "no signal says so"),
     ("UPDATE binding SET rule = 7 WHERE rule = 3 AND to_index IS NULL", "bound by other rules"),
     ("UPDATE binding SET key = 'commit:0' WHERE log_index = 50", "bound by other rules"),
     ("UPDATE shipment SET rollback = 1", "kept otherwise than its deployments tell"),

@@ -66,7 +66,7 @@ fn start(data: &Path, port: u16) -> Server {
     let token: serde_json::Value = http
         .post(format!("{base}/tokens"))
         .bearer_auth(session)
-        .json(&serde_json::json!({ "name": "ci", "role": "contributor", "days": 1 }))
+        .json(&serde_json::json!({ "name": "ci", "role": "contributor", "days": 1, "products": ["pay"] }))
         .send()
         .unwrap()
         .json()

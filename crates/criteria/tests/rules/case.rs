@@ -66,7 +66,9 @@ impl Case {
         let facts: Facts = serde_json::from_value(facts).unwrap();
         let signal = Signal {
             source: "github:acme/pay".into(),
+            name: String::new(),
             known: certrail_domain::HowKnown::Observed,
+            reach: certrail_domain::Extent::All,
             occurred_at: Some(at(minute)),
             actor: by.map(certrail_domain::Actor::human),
             facts,

@@ -7,7 +7,7 @@ mod code;
 mod deploy;
 mod security;
 
-use certrail_domain::{Facts, HowKnown, Signal, Time};
+use certrail_domain::{Extent, Facts, HowKnown, Signal, Time};
 use serde_json::Value;
 
 use crate::{Headers, Refused, Secret, Source, header, payload, signature, unread};
@@ -82,7 +82,9 @@ impl Source for GitHub {
         match mapped {
             Ok((facts, occurred_at)) => Signal {
                 source,
+                name: event.chars().take(128).collect(),
                 known: HowKnown::Observed,
+                reach: Extent::All,
                 occurred_at,
                 actor: payload::account(&value, "/sender"),
                 facts,

@@ -25,7 +25,7 @@ pub enum Table {
     Decision,
     /// Dossiers handed out.
     Dossier,
-    /// Tokens that were made for somebody or something; sessions and links come and go.
+    /// Tokens, sign-in keys, sessions and links.
     Token,
     /// Releases.
     Release,
@@ -116,7 +116,7 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
         Table::GateAsk => "SELECT COUNT(*) FROM gate_ask",
         Table::Decision => "SELECT COUNT(*) FROM decision",
         Table::Dossier => "SELECT COUNT(*) FROM dossier",
-        Table::Token => "SELECT COUNT(*) FROM token WHERE kind = 'token'",
+        Table::Token => "SELECT COUNT(*) FROM token",
         Table::Release => "SELECT COUNT(*) FROM release",
         Table::Cut => "SELECT COUNT(*) FROM cut",
         Table::Alias => "SELECT COUNT(*) FROM release_alias",
@@ -166,16 +166,29 @@ pub fn state(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<State>> {
 /// # Errors
 /// When the database fails.
 pub fn secrets(tx: &Tx<'_>) -> Result<Vec<(String, [u8; 32])>> {
-    tx.query("SELECT id, digest FROM token WHERE kind = 'token'", &[], |r| Ok((r.text(0)?, r.hash(1)?)))
+    tx.query("SELECT id, digest FROM token", &[], |r| Ok((r.text(0)?, r.hash(1)?)))
 }
 
-/// Kind and source of a signal, as its own columns say.
+/// What the columns of a signal say that its facts say, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalColumns {
+    /// Its kind.
+    pub kind: String,
+    /// Its source.
+    pub source: String,
+    /// How it is known.
+    pub known: String,
+    /// When it happened.
+    pub occurred: Option<i64>,
+}
+
+/// The columns of a signal.
 ///
 /// # Errors
 /// When the database fails.
-pub fn columns(tx: &Tx<'_>, log_index: u64) -> Result<Option<(String, String)>> {
-    tx.first("SELECT kind, source FROM signal WHERE log_index = ?1", &[log_index.into()], |r| {
-        Ok((r.text(0)?, r.text(1)?))
+pub fn columns(tx: &Tx<'_>, log_index: u64) -> Result<Option<SignalColumns>> {
+    tx.first("SELECT kind, source, known, occurred FROM signal WHERE log_index = ?1", &[log_index.into()], |r| {
+        Ok(SignalColumns { kind: r.text(0)?, source: r.text(1)?, known: r.text(2)?, occurred: r.opt_int(3)? })
     })
 }
 
@@ -192,15 +205,19 @@ pub fn is_about(tx: &Tx<'_>, key: &str, log_index: u64) -> Result<bool> {
     Ok(found?.is_some())
 }
 
-/// Up to `limit` links behind the one from `source` to `target`, in order: source, target, rank of the rule.
+/// A link as it is kept: source, target, product, rank of the rule.
+pub type KeptLink = (String, String, String, i64);
+
+/// Up to `limit` links behind the one from `source` to `target` for `product`, in order.
 ///
 /// # Errors
 /// When the database fails.
-pub fn links(tx: &Tx<'_>, source: &str, target: &str, limit: u64) -> Result<Vec<(String, String, i64)>> {
+pub fn links(tx: &Tx<'_>, source: &str, target: &str, product: &str, limit: u64) -> Result<Vec<KeptLink>> {
     tx.query(
-        "SELECT source, target, rule FROM link WHERE (source, target) > (?1, ?2) ORDER BY source, target LIMIT ?3",
-        &[source.into(), target.into(), limit.into()],
-        |r| Ok((r.text(0)?, r.text(1)?, r.int(2)?)),
+        "SELECT source, target, product, rule FROM link WHERE (source, target, product) > (?1, ?2, ?3)
+         ORDER BY source, target, product LIMIT ?4",
+        &[source.into(), target.into(), product.into(), limit.into()],
+        |r| Ok((r.text(0)?, r.text(1)?, r.text(2)?, r.int(3)?)),
     )
 }
 

@@ -1,5 +1,8 @@
 //! The commit graph: what follows what, what reached which branch, where releases are cut.
 
+use certrail_domain::Extent;
+
+use super::reached;
 use crate::{Result, Tx};
 
 /// How we know what a commit follows.
@@ -13,22 +16,30 @@ pub enum Told {
     Pushed = 2,
 }
 
-/// Remembers what a commit follows; nothing that was told before is replaced. `true` if it is new.
+/// Remembers what a commit follows, for the products its teller reaches; nothing that was told before is replaced.
+/// `true` if it is new.
 ///
 /// # Errors
 /// When the database fails.
-pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, told: Told) -> Result<bool> {
-    let touched = tx.exec(
-        "INSERT INTO edge (child, parents, told) VALUES (?1, ?2, ?3)
-         ON CONFLICT (child, parents, told) DO NOTHING",
-        &[child.into(), parents.into(), (told as i64).into()],
-    )?;
+pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, told: Told, reach: &Extent) -> Result<bool> {
+    let mut touched = 0;
+    for product in reached(reach) {
+        touched += tx.exec(
+            "INSERT INTO edge (child, parents, told, product) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (child, parents, told, product) DO NOTHING",
+            &[child.into(), parents.into(), (told as i64).into(), product.into()],
+        )?;
+    }
     Ok(touched > 0)
 }
 
-/// What was told of a commit, by how it was told.
-fn edges(tx: &Tx<'_>, child: &str) -> Result<Vec<(String, i64)>> {
-    tx.query("SELECT parents, told FROM edge WHERE child = ?1", &[child.into()], |r| Ok((r.text(0)?, r.int(1)?)))
+/// What was told of a commit to a product, by how it was told.
+fn edges(tx: &Tx<'_>, child: &str, product: &str) -> Result<Vec<(String, i64)>> {
+    tx.query(
+        "SELECT parents, told FROM edge WHERE child = ?1 AND product IN ('', ?2)",
+        &[child.into(), product.into()],
+        |r| Ok((r.text(0)?, r.int(1)?)),
+    )
 }
 
 fn flat(edges: &[(String, i64)], wanted: impl Fn(i64) -> bool) -> Vec<String> {
@@ -44,8 +55,8 @@ fn flat(edges: &[(String, i64)], wanted: impl Fn(i64) -> bool) -> Vec<String> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
-    let edges = edges(tx, child)?;
+pub fn parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Option<Vec<String>>> {
+    let edges = edges(tx, child, product)?;
     let exact = edges.iter().any(|(_, told)| *told == Told::Exact as i64);
     let wanted = |told: i64| told != Told::Listed as i64 || !exact;
     Ok((!edges.is_empty()).then(|| flat(&edges, wanted)))
@@ -56,8 +67,8 @@ pub fn parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn sure_parents(tx: &Tx<'_>, child: &str) -> Result<Option<Vec<String>>> {
-    let edges = edges(tx, child)?;
+pub fn sure_parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Option<Vec<String>>> {
+    let edges = edges(tx, child, product)?;
     for told in [Told::Pushed, Told::Exact] {
         if edges.iter().any(|(_, t)| *t == told as i64) {
             return Ok(Some(flat(&edges, |t| t == told as i64)));

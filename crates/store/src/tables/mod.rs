@@ -21,3 +21,11 @@ pub mod signals;
 fn to_json(document: &impl serde::Serialize) -> crate::Result<String> {
     serde_json::to_string(document).map_err(|e| crate::StoreError::Damaged(e.to_string()))
 }
+
+/// The products a row is written for: one row for all of them, under the empty name, or one for each.
+fn reached(reach: &certrail_domain::Extent) -> Vec<&str> {
+    match reach {
+        certrail_domain::Extent::All => vec![""],
+        certrail_domain::Extent::Only(products) => products.iter().map(String::as_str).collect(),
+    }
+}

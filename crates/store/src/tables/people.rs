@@ -1,6 +1,6 @@
 //! People and the secrets that stand for them.
 
-use certrail_domain::{PersonId, Role, Time};
+use certrail_domain::{PersonId, Role, Scope, Time};
 use serde::{Deserialize, Serialize};
 
 use super::to_json;
@@ -17,6 +17,11 @@ pub struct Person {
     pub accounts: Vec<String>,
     /// The role they hold.
     pub role: Role,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// When they left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
 }
 
 /// Records the state of a person from `log_index` on.
@@ -48,13 +53,68 @@ pub fn all_at(tx: &Tx<'_>, position: u64) -> Result<Vec<Person>> {
     )
 }
 
-/// A token, session or set-up link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A person as they are known now.
+///
+/// # Errors
+/// When the database fails.
+pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Person>> {
+    tx.first("SELECT document FROM person WHERE id = ?1 AND to_index IS NULL", &[id.into()], |r| r.json(0))
+}
+
+/// What a secret is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenKind {
+    /// Makes the first person.
+    Setup,
+    /// Signs somebody in once, and gives them a key.
+    Link,
+    /// Opens sessions of a person, and does nothing else.
+    SignInKey,
+    /// A person in a browser.
+    Session,
+    /// A browser that somebody opened with a token.
+    TokenSession,
+    /// A pipeline, or a person at the command line.
+    Token,
+}
+
+impl TokenKind {
+    const ALL: [Self; 6] = [Self::Setup, Self::Link, Self::SignInKey, Self::Session, Self::TokenSession, Self::Token];
+
+    /// The name used in SQL, JSON and the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Link => "link",
+            Self::SignInKey => "sign-in-key",
+            Self::Session => "session",
+            Self::TokenSession => "token-session",
+            Self::Token => "token",
+        }
+    }
+
+    /// Whether it is a session, however it was opened.
+    #[must_use]
+    pub const fn is_session(self) -> bool {
+        matches!(self, Self::Session | Self::TokenSession)
+    }
+
+    /// Whether a person signs in by it, or is signed in by it.
+    #[must_use]
+    pub const fn signs_in(self) -> bool {
+        matches!(self, Self::SignInKey | Self::Session)
+    }
+}
+
+/// A token, session, sign-in key or link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Token {
     /// Its public id.
     pub id: String,
-    /// `token`, `session` or `setup`.
-    pub kind: String,
+    /// What it is good for.
+    pub kind: TokenKind,
     /// What its owner calls it.
     pub name: String,
     /// Whose it is; a pipeline's token belongs to nobody.
@@ -71,6 +131,10 @@ pub struct Token {
     pub revoked: Option<Time>,
     /// The id of the token that a session was opened with; it ends with that.
     pub parent: Option<String>,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// The account of whoever made it.
+    pub made_by: String,
 }
 
 /// Stores a token by the digest of its secret.
@@ -79,28 +143,34 @@ pub struct Token {
 /// When the database fails.
 pub fn insert_token(tx: &Tx<'_>, digest: &[u8; 32], t: &Token) -> Result<()> {
     tx.exec(
-        "INSERT INTO token (digest, id, kind, name, person, role, created, expires, last_used, revoked, parent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9)",
+        "INSERT INTO token (digest, id, kind, name, person, role, created, expires, last_used, revoked, parent,
+            scope, made_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9, ?10, ?11)",
         &[
             digest.into(),
             (&t.id).into(),
-            (&t.kind).into(),
+            t.kind.name().into(),
             (&t.name).into(),
             t.person.as_deref().into(),
             t.role.name().into(),
             t.created.as_micros().into(),
             t.expires.as_micros().into(),
             t.parent.as_deref().into(),
+            (&to_json(&t.scope)?).into(),
+            (&t.made_by).into(),
         ],
     )?;
     Ok(())
 }
 
 fn map(r: &Row<'_>) -> Result<Token> {
-    let role = r.text(4)?;
+    let (role, kind) = (r.text(4)?, r.text(1)?);
     Ok(Token {
         id: r.text(0)?,
-        kind: r.text(1)?,
+        kind: TokenKind::ALL
+            .into_iter()
+            .find(|k| k.name() == kind)
+            .ok_or_else(|| StoreError::Damaged(format!("a token of the kind {kind}")))?,
         name: r.text(2)?,
         person: r.opt_text(3)?,
         role: Role::from_name(&role).ok_or_else(|| StoreError::Damaged(format!("role {role}")))?,
@@ -109,6 +179,8 @@ fn map(r: &Row<'_>) -> Result<Token> {
         last_used: r.opt_int(7)?.map(Time::from_micros),
         revoked: r.opt_int(8)?.map(Time::from_micros),
         parent: r.opt_text(9)?,
+        scope: r.json(10)?,
+        made_by: r.text(11)?,
     })
 }
 
@@ -118,7 +190,7 @@ fn map(r: &Row<'_>) -> Result<Token> {
 /// When the database fails.
 pub fn token(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<Token>> {
     tx.first(
-        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent FROM token WHERE digest = ?1",
+        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent, scope, made_by FROM token WHERE digest = ?1",
         &[digest.into()],
         map,
     )
@@ -130,23 +202,69 @@ pub fn token(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<Token>> {
 /// When the database fails.
 pub fn tokens(tx: &Tx<'_>) -> Result<Vec<Token>> {
     tx.query(
-        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent FROM token
+        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent, scope, made_by FROM token
          ORDER BY created DESC, id",
         &[],
         map,
     )
 }
 
-/// Ends a token at once, and the sessions opened with it. `false` if there is none of that id.
+/// The token of an id.
+///
+/// # Errors
+/// When the database fails.
+pub fn token_by_id(tx: &Tx<'_>, id: &str) -> Result<Option<Token>> {
+    tx.first(
+        "SELECT id, kind, name, person, role, created, expires, last_used, revoked, parent, scope, made_by FROM token
+         WHERE id = ?1",
+        &[id.into()],
+        map,
+    )
+}
+
+/// The live secrets of a person.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_person(tx: &Tx<'_>, person: &str) -> Result<Vec<String>> {
+    tx.query("SELECT id FROM token WHERE person = ?1 AND revoked IS NULL", &[person.into()], |r| r.text(0))
+}
+
+/// The live secrets that were made with a token, or opened with it.
+///
+/// # Errors
+/// When the database fails.
+pub fn made_with(tx: &Tx<'_>, id: &str) -> Result<Vec<String>> {
+    tx.query("SELECT id FROM token WHERE parent = ?1 AND revoked IS NULL", &[id.into()], |r| r.text(0))
+}
+
+/// Whether a person ever signed in.
+///
+/// # Errors
+/// When the database fails.
+pub fn has_signed_in(tx: &Tx<'_>, person: &str) -> Result<bool> {
+    let found = tx.first(
+        "SELECT 1 FROM token WHERE person = ?1 AND kind IN ('sign-in-key', 'session') LIMIT 1",
+        &[person.into()],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
+/// Ends a token at once. `false` if there is no live one of that id.
 ///
 /// # Errors
 /// When the database fails.
 pub fn revoke(tx: &Tx<'_>, id: &str, at: Time) -> Result<bool> {
     let touched = tx
         .exec("UPDATE token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL", &[id.into(), at.as_micros().into()])?;
-    tx.exec(
-        "UPDATE token SET revoked = ?2 WHERE parent = ?1 AND revoked IS NULL",
-        &[id.into(), at.as_micros().into()],
-    )?;
     Ok(touched > 0)
+}
+
+/// Notes when a token was used last.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_last_used(tx: &Tx<'_>, id: &str, at: Time) -> Result<()> {
+    tx.exec("UPDATE token SET last_used = ?2 WHERE id = ?1", &[id.into(), at.as_micros().into()]).map(drop)
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{EvidenceId, Key, Link, Mentioned, Signal, Time};
+use certrail_domain::{EvidenceId, Extent, Key, Link, Mentioned, Signal, Time};
 
+use super::reached;
 use crate::{BlobPlace, Result, Row, StoreError, Tx};
 
 /// A signal as it is kept.
@@ -15,8 +16,6 @@ pub struct StoredSignal {
     pub connector: String,
     /// The sender's delivery id.
     pub delivery: String,
-    /// The event's or file's name as given.
-    pub name: String,
     /// The media type of the raw bytes.
     pub media: String,
     /// How the sender proved who it is.
@@ -91,12 +90,12 @@ pub fn index_of(id: &str) -> Option<u64> {
     u64::try_from((bits >> 16) & u128::from(u64::MAX)).ok()
 }
 
-const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body,
+const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, media, auth_how, auth_key, received, body,
     facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of FROM signal WHERE log_index = ?1";
 
 pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
-    let mut signal: Signal = r.json(9)?;
-    if let Some(people) = r.opt_text(10)? {
+    let mut signal: Signal = r.json(8)?;
+    if let Some(people) = r.opt_text(9)? {
         let people: Vec<Mentioned> = serde_json::from_str(&people).map_err(|e| StoreError::Damaged(e.to_string()))?;
         if !signal.put_people_back(&people) {
             return Err(StoreError::Damaged("the people of a signal are not those it speaks of".into()));
@@ -106,16 +105,15 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
         log_index: r.uint(0)?,
         connector: r.text(1)?,
         delivery: r.text(2)?,
-        name: r.text(3)?,
-        media: r.text(4)?,
-        auth_how: r.text(5)?,
-        auth_key: r.text(6)?,
-        received: Time::from_micros(r.int(7)?),
-        body: r.hash(8)?,
-        salts: Salts { body: r.opt_half(11)?, facts: r.opt_half(12)?, people: r.opt_half(13)? },
-        mapper: r.text(14)?,
-        duplicate_of: r.opt_uint(15)?,
-        part_of: r.opt_uint(16)?,
+        media: r.text(3)?,
+        auth_how: r.text(4)?,
+        auth_key: r.text(5)?,
+        received: Time::from_micros(r.int(6)?),
+        body: r.hash(7)?,
+        salts: Salts { body: r.opt_half(10)?, facts: r.opt_half(11)?, people: r.opt_half(12)? },
+        mapper: r.text(13)?,
+        duplicate_of: r.opt_uint(14)?,
+        part_of: r.opt_uint(15)?,
         signal: Arc::new(signal),
     })
 }
@@ -126,16 +124,15 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
 /// When the database fails.
 pub fn insert(tx: &Tx<'_>, s: &StoredSignal, texts: &Texts) -> Result<()> {
     tx.exec(
-        "INSERT INTO signal (log_index, kind, connector, source, delivery, name, media, auth_how, auth_key, known, occurred,
+        "INSERT INTO signal (log_index, kind, connector, source, delivery, media, auth_how, auth_key, known, occurred,
             received, body, facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         &[
             s.log_index.into(),
             s.signal.facts.kind().into(),
             (&s.connector).into(),
             (&s.signal.source).into(),
             (&s.delivery).into(),
-            (&s.name).into(),
             (&s.media).into(),
             (&s.auth_how).into(),
             (&s.auth_key).into(),
@@ -166,7 +163,7 @@ pub fn get(tx: &Tx<'_>, log_index: u64) -> Result<Option<Arc<StoredSignal>>> {
     }
     let mut size = 0;
     let found = tx.first(COLUMNS_BY_INDEX, &[log_index.into()], |r| {
-        size = r.len(9)?;
+        size = r.len(8)?;
         map(r)
     })?;
     Ok(found.map(|signal| {
@@ -192,7 +189,7 @@ pub fn texts(tx: &Tx<'_>, log_index: u64) -> Result<Option<Texts>> {
 /// When the database fails or a row is damaged.
 pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
     tx.query(
-        "SELECT log_index, connector, delivery, name, media, auth_how, auth_key, received, body, facts, people, body_salt,
+        "SELECT log_index, connector, delivery, media, auth_how, auth_key, received, body, facts, people, body_salt,
             facts_salt, people_salt, mapper, duplicate_of, part_of
          FROM signal WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index",
         &[from.into(), to.into()],
@@ -275,7 +272,7 @@ pub fn about(tx: &Tx<'_>, key: &Key, before: u64) -> Result<Vec<u64>> {
 /// When the database fails.
 pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<Vec<StoredSignal>> {
     tx.query(
-        "SELECT s.log_index, s.connector, s.delivery, s.name, s.media, s.auth_how, s.auth_key, s.received, s.body,
+        "SELECT s.log_index, s.connector, s.delivery, s.media, s.auth_how, s.auth_key, s.received, s.body,
             s.facts, s.people, s.body_salt, s.facts_salt, s.people_salt, s.mapper, s.duplicate_of, s.part_of
          FROM subject k JOIN signal s ON s.log_index = k.log_index
          WHERE k.key = ?1 AND k.log_index < ?2 AND s.kind = ?3 ORDER BY s.log_index",
@@ -284,27 +281,33 @@ pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<
     )
 }
 
-/// Remembers a link. `true` if it is new or stronger than what was known.
+/// Remembers a link, for the products its teller reaches. `true` if it is new or stronger than what was known.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert_link(tx: &Tx<'_>, link: &Link) -> Result<bool> {
-    let touched = tx.exec(
-        "INSERT INTO link (source, target, rule) VALUES (?1, ?2, ?3)
-         ON CONFLICT (source, target) DO UPDATE SET rule = excluded.rule WHERE excluded.rule < link.rule",
-        &[link.from.as_str().into(), link.to.as_str().into(), link.rule.rank().into()],
-    )?;
+pub fn insert_link(tx: &Tx<'_>, link: &Link, reach: &Extent) -> Result<bool> {
+    let mut touched = 0;
+    for product in reached(reach) {
+        touched += tx.exec(
+            "INSERT INTO link (source, target, product, rule) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (source, target, product) DO UPDATE SET rule = excluded.rule WHERE excluded.rule < link.rule",
+            &[link.from.as_str().into(), link.to.as_str().into(), product.into(), link.rule.rank().into()],
+        )?;
+    }
     Ok(touched > 0)
 }
 
-/// What follows from owning `key`: target and rank of the rule.
+/// What follows for a release from owning `key`: target and rank of the rule.
 ///
 /// # Errors
 /// When the database fails.
-pub fn links_from(tx: &Tx<'_>, key: &Key) -> Result<Vec<(Key, i64)>> {
-    tx.query("SELECT target, rule FROM link WHERE source = ?1", &[key.as_str().into()], |r| {
-        Ok((Key::from_stored(r.text(0)?), r.int(1)?))
-    })
+pub fn links_from(tx: &Tx<'_>, key: &Key, release: i64) -> Result<Vec<(Key, i64)>> {
+    tx.query(
+        "SELECT target, MIN(rule) FROM link
+         WHERE source = ?1 AND (product = '' OR product = (SELECT product FROM release WHERE seq = ?2)) GROUP BY target",
+        &[key.as_str().into(), release.into()],
+        |r| Ok((Key::from_stored(r.text(0)?), r.int(1)?)),
+    )
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned,
         }
         None => open_base_again(tx, stored, &members)?,
     };
-    let reached = ownership::reach(tx, &base)?;
+    let reached = ownership::reach(tx, stored.seq, &base)?;
     let digests = (stored.release.state != ReleaseState::Open)
         .then(|| ownership::artefacts_among(reached.iter().map(|(key, rank)| (key, *rank))));
     let text = |(key, rank): (Key, i64)| (key.as_str().to_owned(), rank);

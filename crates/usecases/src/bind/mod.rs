@@ -13,7 +13,7 @@ mod shipping;
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    BindRule, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal, decide,
+    BindRule, Extent, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal, decide,
     facts::{Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
@@ -70,13 +70,13 @@ struct Moved {
 pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, Fault> {
     let mut effects = Effects::default();
     match &signal.facts {
-        Facts::Push(push) => learn_push(batch, push, &mut effects)?,
-        Facts::Tag(tag) => learn_tag(batch, tag, &mut effects)?,
+        Facts::Push(push) => learn_push(batch, push, &signal.reach, &mut effects)?,
+        Facts::Tag(tag) => learn_tag(batch, tag, &signal.reach, &mut effects)?,
         Facts::Manifest(manifest) => learn_manifest(batch, manifest, &mut effects)?,
         _ => {}
     }
     for link in signal.links() {
-        if signals::insert_link(batch.tx, &link)? {
+        if signals::insert_link(batch.tx, &link, &signal.reach)? {
             ownership::follow(batch.tx, &link.from, &mut effects.touched)?;
         }
     }
@@ -99,6 +99,10 @@ pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError>
                     found.entry(seq).or_insert(stored)
                 }
             };
+            // Nobody's word reaches further than they do, whatever keys it names.
+            if !signal.reach.has(&stored.release.product) {
+                continue;
+            }
             let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
             matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
         }
@@ -272,8 +276,8 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
     for index in effects.touched.signals.clone() {
         let Some(stored) = signals::get(batch.tx, index)? else { continue };
         match &stored.signal.facts {
-            Facts::Push(push) => learn_push(batch, push, effects)?,
-            Facts::Tag(tag) => learn_tag(batch, tag, effects)?,
+            Facts::Push(push) => learn_push(batch, push, &stored.signal.reach, effects)?,
+            Facts::Tag(tag) => learn_tag(batch, tag, &stored.signal.reach, effects)?,
             Facts::Manifest(manifest) => learn_manifest(batch, manifest, effects)?,
             _ => {}
         }
@@ -282,16 +286,16 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
 }
 
 /// Commits reached a branch: what follows what, and what is on its way.
-fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Result<(), Fault> {
+fn learn_push(batch: &mut Batch<'_>, push: &Push, reach: &Extent, effects: &mut Effects) -> Result<(), Fault> {
     // Once for all products that own the repository: told a second time, nothing of it is new.
     let mut history: Option<BTreeSet<String>> = None;
     for product in products::of_repository(batch.tx, &push.repository)? {
-        if product.branch != push.branch {
+        if product.branch != push.branch || !reach.has(&product.name) {
             continue;
         }
         let changed = match &history {
             Some(changed) => changed,
-            None => history.insert(learn_history(batch.tx, push)?),
+            None => history.insert(learn_history(batch.tx, push, reach)?),
         };
         let mut waiting = BTreeSet::new();
         for sha in changed {
@@ -318,13 +322,13 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, effects: &mut Effects) -> Resu
 }
 
 /// What the commits of a push follow. Returns those of whom something new was told.
-fn learn_history(tx: &Tx<'_>, push: &Push) -> Result<BTreeSet<String>, StoreError> {
+fn learn_history(tx: &Tx<'_>, push: &Push, reach: &Extent) -> Result<BTreeSet<String>, StoreError> {
     let mut changed = BTreeSet::new();
     // The push that creates the branch begins its history; after a forced push the way back is not known.
     let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
     for commit in &push.commits {
         if let Some(before) = parent.replace(commit.sha.clone())
-            && graph::add_edge(tx, &commit.sha, &before, Told::Listed)?
+            && graph::add_edge(tx, &commit.sha, &before, Told::Listed, reach)?
         {
             changed.insert(commit.sha.clone());
         }
@@ -334,16 +338,16 @@ fn learn_history(tx: &Tx<'_>, push: &Push) -> Result<BTreeSet<String>, StoreErro
         let before = push.before.iter().filter(|_| !push.forced);
         let listed = push.commits.iter().map(|c| &c.sha).filter(|sha| **sha != head.sha);
         let all: Vec<&str> = before.chain(listed).map(String::as_str).collect();
-        if graph::add_edge(tx, &head.sha, &all.join(" "), Told::Pushed)? {
+        if graph::add_edge(tx, &head.sha, &all.join(" "), Told::Pushed, reach)? {
             changed.insert(head.sha.clone());
         }
     }
     Ok(changed)
 }
 
-fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<(), Fault> {
+fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, reach: &Extent, effects: &mut Effects) -> Result<(), Fault> {
     let Some(commit) = tag.commit.as_ref().filter(|_| !tag.removed) else { return Ok(()) };
-    for product in products::of_repository(batch.tx, &tag.repository)? {
+    for product in products::of_repository(batch.tx, &tag.repository)?.into_iter().filter(|p| reach.has(&p.name)) {
         let Some(version) = version_of_tag(&product.tag_pattern, &tag.name) else { continue };
         let cut = Cut {
             version: version.to_owned(),
@@ -359,9 +363,11 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, effects: &mut Effects) -> Result<
 fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effects) -> Result<(), Fault> {
     let Some(product) = products::get(batch.tx, &m.product)? else { return Ok(()) };
     let mut waiting = BTreeSet::new();
+    // What a checkout tells of commits is told to its own product: another one's history is none of its business.
+    let own = Extent::one(&product.name);
     for commit in m.range.iter().flatten() {
         let Some(parents) = &commit.parents else { continue };
-        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), Told::Exact)? {
+        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), Told::Exact, &own)? {
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
             waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &commit.sha)?);
         }
@@ -435,7 +441,7 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     for digest in &cut.digests {
         // From the release itself: another product may be cut at the same commit.
         let own = Key::release(&product.name, &cut.version);
-        signals::insert_link(batch.tx, &Link::new(own, Key::digest(digest), BindRule::Digest))?;
+        signals::insert_link(batch.tx, &Link::new(own, Key::digest(digest), BindRule::Digest), &Extent::All)?;
     }
     let mark = [label(&stored.label_key, stored.release.id.as_str())];
     batch.control("release-cut", "certrail", &mark, &stored.release)?;

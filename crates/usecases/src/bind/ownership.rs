@@ -60,7 +60,7 @@ pub(super) fn follow(tx: &Tx<'_>, from: &Key, touched: &mut Touched) -> Result<(
 fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut Touched) -> Result<(), StoreError> {
     let mut queue = vec![(key.clone(), rank)];
     while let Some((key, rank)) = queue.pop() {
-        for (target, link_rank) in signals::links_from(tx, &key)? {
+        for (target, link_rank) in signals::links_from(tx, &key, seq)? {
             let reached = rank.max(link_rank);
             let known = bindings::member(tx, seq, &target)?;
             if known.is_some_and(|(rank, _)| rank <= reached) {
@@ -135,15 +135,15 @@ pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Resul
     Ok(())
 }
 
-/// What owning `base` leads to, each key by the strongest rule that reaches it.
-pub(super) fn reach(tx: &Tx<'_>, base: &BTreeMap<Key, i64>) -> Result<BTreeMap<Key, i64>, StoreError> {
+/// What owning `base` leads to for a release, each key by the strongest rule that reaches it.
+pub(super) fn reach(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>) -> Result<BTreeMap<Key, i64>, StoreError> {
     let mut wanted = base.clone();
     let mut queue: Vec<(Key, i64)> = base.iter().map(|(k, r)| (k.clone(), *r)).collect();
     while let Some((key, rank)) = queue.pop() {
         if wanted.get(&key).is_some_and(|best| *best < rank) {
             continue;
         }
-        for (target, link_rank) in signals::links_from(tx, &key)? {
+        for (target, link_rank) in signals::links_from(tx, &key, seq)? {
             let reached = rank.max(link_rank);
             if wanted.get(&target).is_none_or(|known| reached < *known) {
                 wanted.insert(target.clone(), reached);
@@ -161,7 +161,7 @@ pub(super) fn replace(
     base: &BTreeMap<Key, i64>,
     touched: &mut Touched,
 ) -> Result<(), StoreError> {
-    let wanted = reach(tx, base)?;
+    let wanted = reach(tx, seq, base)?;
     let known: BTreeMap<Key, i64> = bindings::members(tx, seq)?.into_iter().map(|(k, r, _)| (k, r)).collect();
     for key in known.keys().filter(|k| !wanted.contains_key(*k)) {
         bindings::remove_member(tx, seq, key)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BindRule, Key, Release, is_prerelease, normal_version};
+use certrail_domain::{BindRule, Extent, Key, Release, is_prerelease, normal_version};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -27,7 +27,7 @@ pub(super) fn set_exact(tx: &Tx<'_>, seq: i64, range: Option<&[String]>) -> Resu
     let Some(range) = range else { return Ok(()) };
     for commit in range {
         let link = certrail_domain::Link::new(exact_key(seq), Key::commit(commit), BindRule::Commit);
-        certrail_store::tables::signals::insert_link(tx, &link)?;
+        certrail_store::tables::signals::insert_link(tx, &link, &Extent::All)?;
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
 pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Walked>, StoreError> {
     let Release { product, version, commit, .. } = &stored.release;
     let Some(commit) = commit else { return Ok(None) };
-    let told: BTreeSet<String> = certrail_store::tables::signals::links_from(tx, &exact_key(stored.seq))?
+    let told: BTreeSet<String> = certrail_store::tables::signals::links_from(tx, &exact_key(stored.seq), stored.seq)?
         .into_iter()
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
@@ -211,7 +211,7 @@ impl Walk<'_> {
             if !seen.insert(commit.clone()) || !own && self.ends_at(&commit)? {
                 continue;
             }
-            let parents = graph::parents(self.tx, &commit)?;
+            let parents = graph::parents(self.tx, &commit, self.product)?;
             if !own && !self.told.is_empty() {
                 if parents.is_none() {
                     walked.partial |= !self.previous.named;
@@ -252,7 +252,7 @@ impl Walk<'_> {
             if seen.len() >= MAX_COMMITS || !seen.insert(commit.clone()) {
                 continue;
             }
-            match graph::sure_parents(self.tx, &commit)? {
+            match graph::sure_parents(self.tx, &commit, self.product)? {
                 Some(parents) => queue.extend(parents),
                 None => dark.push(commit),
             }

@@ -491,7 +491,7 @@ mod tests {
             let engine = engine.clone();
             thread::spawn(move || {
                 engine.write_blocking(move |batch| {
-                    let index = batch.control("sign-in-link", "tester", &[], &name)?;
+                    let index = batch.control("recovered", "tester", &[], &name)?;
                     if refuse { Err(refusal()) } else { Ok(index) }
                 })
             })
@@ -501,7 +501,7 @@ mod tests {
         let first = thread::spawn(move || {
             busy.write_blocking(|batch| {
                 thread::sleep(Duration::from_millis(200));
-                batch.control("sign-in-link", "tester", &[], &"first")
+                batch.control("recovered", "tester", &[], &"first")
             })
         });
         thread::sleep(Duration::from_millis(50));
@@ -529,14 +529,14 @@ mod tests {
         let first = thread::spawn(move || {
             busy.write_blocking(|batch| {
                 thread::sleep(Duration::from_millis(200));
-                batch.control("sign-in-link", "tester", &[], &"first")
+                batch.control("recovered", "tester", &[], &"first")
             })
         });
         thread::sleep(Duration::from_millis(50));
         let beside = engine.clone();
-        let good = thread::spawn(move || beside.write_blocking(|b| b.control("sign-in-link", "tester", &[], &"good")));
+        let good = thread::spawn(move || beside.write_blocking(|b| b.control("recovered", "tester", &[], &"good")));
         let bad = engine.write_blocking::<(), _>(|batch| {
-            batch.control("sign-in-link", "tester", &[], &"bad")?;
+            batch.control("recovered", "tester", &[], &"bad")?;
             panic!("a test panics")
         });
         assert_eq!(bad.expect_err("it panicked").kind, ProblemKind::Internal);
@@ -560,9 +560,8 @@ mod tests {
             })
             .collect();
         let many = labels.clone();
-        let (index, head) = engine
-            .write_blocking(move |batch| batch.control("sign-in-link", "tester", &many, &"many"))
-            .expect("recorded");
+        let (index, head) =
+            engine.write_blocking(move |batch| batch.control("recovered", "tester", &many, &"many")).expect("recorded");
         assert_eq!((index, head.size()), (0, 1 + 31));
         let leaves = engine.read(|tx| crate::engine_leaves(tx, 0, head.size())).expect("readable");
         let mut found = Vec::new();
@@ -575,7 +574,7 @@ mod tests {
             }
         }
         assert_eq!(found, labels.iter().map(|l| certrail_ledger::hex(l)).collect::<Vec<_>>());
-        let long = engine.write_blocking(|batch| batch.control("sign-in-link", &"\u{1}".repeat(21_000), &[], &"long"));
+        let long = engine.write_blocking(|batch| batch.control("recovered", &"\u{1}".repeat(21_000), &[], &"long"));
         assert_eq!(long.expect_err("too long").code, "entry-too-large");
         let receipt = crate::receipt(&engine, &engine.head(), 0).expect("a receipt");
         receipt.verify(engine.head().key.verifier()).expect("holds");

@@ -7,6 +7,7 @@ mod head;
 mod secrets;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
@@ -65,6 +66,8 @@ pub struct Engine {
     head: RwLock<Arc<LogHead>>,
     committer: Mutex<Option<committer::Handle>>,
     queue: committer::Queue,
+    /// When tokens were used last, as far as it is not in the store yet.
+    used: Mutex<BTreeMap<String, Time>>,
 }
 
 impl Engine {
@@ -122,6 +125,7 @@ impl Engine {
             head: RwLock::new(head),
             committer: Mutex::new(None),
             queue,
+            used: Mutex::default(),
         });
         let handle = committer::start(Arc::downgrade(&engine), writer, mover, guard, inbox)?;
         *engine.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
@@ -202,6 +206,25 @@ impl Engine {
     /// When the store fails.
     pub fn read<T>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, Problem> {
         self.store.read(f).map_err(|e| internal(&e))
+    }
+
+    /// Notes that a token was used.
+    pub(crate) fn note_used(&self, id: &str, at: Time) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        match used.get_mut(id) {
+            Some(known) => *known = at,
+            None => drop(used.insert(id.to_owned(), at)),
+        }
+    }
+
+    /// When tokens were used last, as far as it is not in the store yet.
+    pub(crate) fn last_used(&self) -> BTreeMap<String, Time> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same, handed over to whoever keeps it.
+    pub(crate) fn take_used(&self) -> BTreeMap<String, Time> {
+        std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Finishes what is queued and stops the writer. Further writes are refused.

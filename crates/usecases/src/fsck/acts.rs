@@ -132,18 +132,21 @@ impl Told {
                 });
                 differs(check, same, "dossier", index);
             }
-            "token-created" => {
+            crate::tokens::MADE => {
                 self.count(Table::Token, 1);
                 self.tokens.insert(text("id"), doc);
             }
-            "token-revoked" => drop(self.revoked.insert(text("id"))),
+            crate::tokens::ENDED => {
+                let ids = doc["ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                self.revoked.extend(ids.map(str::to_owned));
+            }
             "rebind" | "bound-by-hand" => self.bound.moved(check, act, &doc),
             other if other.starts_with("exception-") => {
                 let scope = doc["scope"]["release"].as_str().unwrap_or_default();
                 self.state(check, Table::Exception, act, text("id"), scope)?;
             }
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
-            "sign-in-link" => {}
+            "recovered" | "trust" | "secret-added" => {}
             crate::track::MOVED => self.findings.moved(check, index, &doc),
             crate::decide_finding::ENDED => self.findings.ended(check, act, &doc),
             "finding-triaged" | "finding-in_remediation" => {
@@ -284,15 +287,12 @@ impl Told {
             check.report.fault("There is a product that no entry tells of.");
         }
         let secrets: BTreeMap<String, [u8; 32]> = audit::secrets(tx)?.into_iter().collect();
-        for token in people::tokens(tx)?.iter().filter(|t| t.kind == "token") {
-            let told = self.tokens.get(&token.id).is_some_and(|told| {
-                told["role"] == token.role.name()
-                    && told["person"] == serde_json::json!(token.person)
-                    && told["expires_at"] == serde_json::json!(token.expires)
-                    && secrets.get(&token.id).is_some_and(|digest| told["secret_sha256"] == hex(digest))
-            });
+        for token in people::tokens(tx)? {
+            let digest = secrets.get(&token.id).copied().unwrap_or_default();
+            let told = self.tokens.get(&token.id) == Some(&crate::tokens::told(&token, &digest));
             if !told || self.revoked.contains(&token.id) != token.revoked.is_some() {
-                check.report.fault(format!("The token {} is not as it was made.", token.id));
+                let kind = token.kind.name();
+                check.report.fault(format!("The {kind} {} is not as it was made.", token.id));
             }
         }
         for (table, rows) in self.findings.rows() {

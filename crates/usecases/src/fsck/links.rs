@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{BindRule, Facts, Key, Signal, normal_version};
+use certrail_domain::{BindRule, Extent, Facts, Key, Signal, normal_version};
 use certrail_ledger::sha256;
 use certrail_store::{StoreError, tables::audit};
 
@@ -22,38 +22,44 @@ struct Told {
 impl Links {
     /// What a signal tells.
     pub(super) fn told(&mut self, signal: &Signal) {
+        let products: Vec<&str> = match &signal.reach {
+            Extent::All => vec![""],
+            Extent::Only(products) => products.iter().map(String::as_str).collect(),
+        };
         for link in signal.links() {
-            self.add(link.from.as_str(), link.to.as_str(), link.rule, true);
+            for product in &products {
+                self.add(link.from.as_str(), link.to.as_str(), product, link.rule, true);
+            }
         }
         if let Facts::Manifest(manifest) = &signal.facts {
             let own = Key::release(&manifest.product, normal_version(&manifest.version));
             for digest in &manifest.digests {
-                self.add(own.as_str(), Key::digest(digest).as_str(), BindRule::Digest, false);
+                self.add(own.as_str(), Key::digest(digest).as_str(), "", BindRule::Digest, false);
             }
             for told in manifest.range.iter().flatten() {
-                self.add("range:", Key::commit(&told.sha).as_str(), BindRule::Commit, false);
+                self.add("range:", Key::commit(&told.sha).as_str(), "", BindRule::Commit, false);
             }
         }
     }
 
-    fn add(&mut self, from: &str, to: &str, rule: BindRule, surely: bool) {
-        let told = self.0.entry(half(from, to)).or_insert(Told { rank: rule.rank(), surely });
+    fn add(&mut self, from: &str, to: &str, product: &str, rule: BindRule, surely: bool) {
+        let told = self.0.entry(half(from, to, product)).or_insert(Told { rank: rule.rank(), surely });
         told.rank = told.rank.min(rule.rank());
         told.surely |= surely;
     }
 
     /// Compares the links that are kept with those that were told.
     pub(super) fn finish(mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
-        let (mut source, mut target) = (String::new(), String::new());
+        let (mut source, mut target, mut product) = (String::new(), String::new(), String::new());
         loop {
-            let some = audit::links(check.tx, &source, &target, 1000)?;
-            let Some((last_source, last_target, _)) = some.last() else { break };
-            (source, target) = (last_source.clone(), last_target.clone());
-            for (from, to, rank) in some {
+            let some = audit::links(check.tx, &source, &target, &product, 1000)?;
+            let Some((last_source, last_target, last_product, _)) = some.last() else { break };
+            (source, target, product) = (last_source.clone(), last_target.clone(), last_product.clone());
+            for (from, to, product, rank) in some {
                 let known = match from.starts_with("range:") {
                     // A range is told once for each release that is cut there.
-                    true => self.0.get(&half("range:", &to)).map(|told| told.rank),
-                    false => self.0.remove(&half(&from, &to)).map(|told| told.rank),
+                    true => self.0.get(&half("range:", &to, &product)).map(|told| told.rank),
+                    false => self.0.remove(&half(&from, &to, &product)).map(|told| told.rank),
                 };
                 if known != Some(rank) {
                     check.report.fault(format!("That {from} leads to {to} is kept, and no signal says so."));
@@ -68,8 +74,8 @@ impl Links {
     }
 }
 
-fn half(from: &str, to: &str) -> [u8; 16] {
-    let digest = sha256(format!("{from}\0{to}").as_bytes());
+fn half(from: &str, to: &str, product: &str) -> [u8; 16] {
+    let digest = sha256(format!("{from}\0{to}\0{product}").as_bytes());
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
     half

@@ -10,7 +10,11 @@ use certrail_ledger::{
 };
 use certrail_store::{
     StoreError,
-    tables::{audit, log::Act, signals},
+    tables::{
+        audit::{self, SignalColumns},
+        log::Act,
+        signals,
+    },
 };
 
 use super::Check;
@@ -81,9 +85,16 @@ pub(super) fn signal(
     if size.is_some() && again.encode().as_deref() != Ok(leaf) {
         report.fault(format!("Sender, time or type of entry {index} are stored otherwise than it says."));
     }
-    let (kind, source) = (signal.signal.facts.kind(), signal.signal.source.as_str());
-    if audit::columns(tx, index)? != Some((kind.to_owned(), source.to_owned())) {
-        report.fault(format!("Entry {index} is kept as of another kind or source than it is."));
+    let said = &signal.signal;
+    let columns = SignalColumns {
+        kind: said.facts.kind().to_owned(),
+        source: said.source.clone(),
+        known: said.known.name().to_owned(),
+        occurred: said.occurred_at.map(Time::as_micros),
+    };
+    if audit::columns(tx, index)? != Some(columns) {
+        report
+            .fault(format!("Kind, source, time or how it is known of entry {index} are kept otherwise than it says."));
     }
     if signals::delivery(tx, &key)? != Some(index) {
         report.fault(format!("The delivery of entry {index} is not known; sent again, it would be recorded twice."));

@@ -77,7 +77,7 @@ fn evidence_row(
     Ok(EvidenceRow {
         id: e.id.clone(),
         kind: e.signal.facts.kind().into(),
-        name: s.name.clone(),
+        name: s.signal.name.clone(),
         source: e.signal.source.clone(),
         occurred_at: e.signal.occurred_at,
         received_at: e.received,

@@ -4,10 +4,10 @@ use axum::{
     Json,
     extract::{Path, Request, State},
 };
-use certrail_domain::{Action, Problem, ProblemKind, Product, Role, facts::BandPolicy};
+use certrail_domain::{Problem, ProblemKind, Product, facts::BandPolicy};
 use certrail_usecases::{
-    NewToken, Person, Session, allow, create_token, list_people, list_products, list_tokens, put_criteria, put_person,
-    put_product, revoke_token,
+    NewPerson, NewToken, Person, Session, TokenView, create_token, list_people, list_products, list_tokens,
+    put_criteria, put_person, put_product, revoke_token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,9 +32,9 @@ pub(crate) async fn product(
     Path(name): Path<String>,
     body: Body<ProductInput>,
 ) -> Answer<Product> {
-    allow(&caller, Action::Administer)?;
     let (engine, wanted) = (app.engine.clone(), name.clone());
-    let known = blocking(move || list_products(&engine)).await?.into_iter().find(|p| p.name == wanted);
+    let (own, wanted) = (caller.clone(), wanted);
+    let known = blocking(move || list_products(&engine, &own)).await?.into_iter().find(|p| p.name == wanted);
     // What is not named stays as it is.
     let usual = known.unwrap_or_else(|| Product::new(&name, None));
     let input = body.value;
@@ -65,51 +65,34 @@ pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn,
     Ok(Json(json!({ "criteria": name })))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PersonInput {
-    name: String,
-    accounts: Vec<String>,
-    role: Role,
-}
-
 pub(crate) async fn person(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    body: Body<PersonInput>,
+    body: Body<NewPerson>,
 ) -> Answer<Person> {
-    let input = body.value;
-    Ok(Json(put_person(&app.engine, &caller, input.name, input.accounts, input.role).await?))
+    Ok(Json(put_person(&app.engine, &caller, body.value).await?))
 }
 
-pub(crate) async fn people(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<Person>> {
-    allow(&caller, Action::Read)?;
+/// Somebody leaves, named by id or account.
+pub(crate) async fn end_person(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(person): Path<String>,
+) -> Answer<Value> {
+    let (person, tokens) = certrail_usecases::end_person(&app.engine, &caller, &person).await?;
+    Ok(Json(json!({ "ended": person, "tokens_ended": tokens })))
+}
+
+pub(crate) async fn people(State(app): State<App>) -> Answer<Vec<Person>> {
     Ok(Json(blocking(move || list_people(&app.engine)).await?))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct TokenInput {
-    #[serde(default)]
-    own: bool,
-    #[serde(flatten)]
-    new: NewToken,
+pub(crate) async fn token(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<NewToken>) -> Answer<Session> {
+    Ok(Json(create_token(&app.engine, &caller, body.value).await?))
 }
 
-pub(crate) async fn token(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    body: Body<TokenInput>,
-) -> Answer<Session> {
-    Ok(Json(create_token(&app.engine, &caller, body.value.new, body.value.own).await?))
-}
-
-pub(crate) async fn tokens(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Value> {
-    let all = blocking(move || list_tokens(&app.engine, &caller)).await?;
-    let shown: Vec<Value> = all
-        .into_iter()
-        .map(|t| json!({ "id": t.id, "kind": t.kind, "name": t.name, "role": t.role, "expires_at": t.expires, "revoked_at": t.revoked }))
-        .collect();
-    Ok(Json(json!(shown)))
+pub(crate) async fn tokens(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<TokenView>> {
+    Ok(Json(blocking(move || list_tokens(&app.engine, &caller)).await?))
 }
 
 pub(crate) async fn revoke(
@@ -117,10 +100,12 @@ pub(crate) async fn revoke(
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Answer<Value> {
-    revoke_token(&app.engine, &caller, id.clone()).await?;
-    Ok(Json(json!({ "revoked": id })))
+    let ended = revoke_token(&app.engine, &caller, id).await?;
+    Ok(Json(json!({ "revoked": ended })))
 }
 
 pub(crate) async fn whoami(SignedIn(caller): SignedIn) -> Json<Value> {
-    Json(json!({ "name": caller.name, "role": caller.role, "person": caller.person, "how": caller.how }))
+    Json(json!({
+        "name": caller.name, "role": caller.role, "scope": caller.scope, "person": caller.person, "how": caller.how,
+    }))
 }

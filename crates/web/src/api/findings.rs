@@ -4,9 +4,9 @@ use axum::{
     Json,
     extract::{Path, Query, State},
 };
-use certrail_domain::{Action, ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
+use certrail_domain::{ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
-    Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, NewFindingDecision, NewTriage, allow,
+    Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, NewFindingDecision, NewTriage,
     decide_finding_decisions, dossier::FindingsSection, find_release, finding_effect, finding_queue, finding_view,
     list_findings, release_findings, request_finding_decisions, shelves, triage_findings, unknown_finding,
 };
@@ -16,6 +16,7 @@ use super::{Answer, Body};
 use crate::{App, blocking::blocking, caller::SignedIn};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     product: Option<String>,
     /// `open` (the default), `decided`, `suppressed`, `fixed`, `closed`, `all`.
@@ -30,14 +31,13 @@ pub(crate) async fn list(
     SignedIn(caller): SignedIn,
     Query(wanted): Query<Wanted>,
 ) -> Answer<Vec<FindingCard>> {
-    allow(&caller, Action::Read)?;
     let wanted = FindingsWanted {
         product: wanted.product,
         shelves: shelves(wanted.show.as_deref())?,
         after: wanted.after,
         limit: wanted.limit.unwrap_or(50).clamp(1, 500),
     };
-    Ok(Json(blocking(move || list_findings(&app.engine, &wanted)).await?))
+    Ok(Json(blocking(move || list_findings(&app.engine, &caller, &wanted)).await?))
 }
 
 /// What needs a decision, in releases on their way.
@@ -46,8 +46,7 @@ pub(crate) async fn queue(
     SignedIn(caller): SignedIn,
     Query(wanted): Query<Wanted>,
 ) -> Answer<FindingQueue> {
-    allow(&caller, Action::Read)?;
-    Ok(Json(blocking(move || finding_queue(&app.engine, wanted.product.as_deref())).await?))
+    Ok(Json(blocking(move || finding_queue(&app.engine, &caller, wanted.product.as_deref())).await?))
 }
 
 pub(crate) async fn show(
@@ -55,8 +54,7 @@ pub(crate) async fn show(
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Answer<FindingView> {
-    allow(&caller, Action::Read)?;
-    Ok(Json(blocking(move || finding_view(&app.engine, &id)).await?))
+    Ok(Json(blocking(move || finding_view(&app.engine, &caller, &id)).await?))
 }
 
 pub(crate) async fn triage(
@@ -86,7 +84,6 @@ pub(crate) async fn effect(
     Path(id): Path<String>,
     body: Body<NewFindingDecision>,
 ) -> Answer<Effect> {
-    allow(&caller, Action::RequestException)?;
     Ok(Json(blocking(move || finding_effect(&app.engine, &caller, &[id], &body.value)).await?))
 }
 
@@ -130,10 +127,8 @@ pub(crate) fn state_of(verb: &str) -> Result<ExceptionState, Problem> {
 
 pub(crate) async fn of_release(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
     Path((product, version)): Path<(String, String)>,
 ) -> Answer<FindingsSection> {
-    allow(&caller, Action::Read)?;
     let work = move || {
         let stored = find_release(&app.engine, &product, &version)?;
         release_findings(&app.engine, &stored)

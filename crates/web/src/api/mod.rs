@@ -9,60 +9,95 @@ mod show;
 pub(crate) use findings::state_of;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequest, Request},
-    routing::{get, post, put},
 };
-use certrail_domain::{Problem, ProblemKind};
+use certrail_domain::{Action, Problem, ProblemKind};
 use serde::de::DeserializeOwned;
 
 use crate::{
     App,
+    operation::{Access, Operation, Reach},
     refusal::{Refusal, read_body},
 };
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/evidence", post(record::evidence))
-        .route("/evidence/{id}", get(show::evidence))
-        .route("/evidence/{id}/raw", get(show::raw))
-        .route("/facts", post(record::fact))
-        .route("/receipts/{index}", get(show::receipt))
-        .route("/unbound", get(show::unbound))
-        .route("/unbound/{id}/bind", post(decide::bind))
-        .route("/products", get(show::products))
-        .route("/products/{product}", put(admin::product))
-        .route("/products/{product}/releases", get(show::releases))
-        .route("/products/{product}/releases/{version}", get(show::release))
-        .route("/products/{product}/releases/{version}/certify", post(decide::certify))
-        .route("/products/{product}/releases/{version}/gates/{gate}", post(decide::gate))
-        .route("/products/{product}/releases/{version}/evaluation", get(show::evaluation))
-        .route("/products/{product}/releases/{version}/dossier.json", get(show::dossier_json))
-        .route("/products/{product}/releases/{version}/dossier.pdf", get(show::dossier_pdf))
-        .route("/findings", get(findings::list))
-        .route("/findings/queue", get(findings::queue))
-        .route("/findings/{id}", get(findings::show))
-        .route("/findings/{id}/triage", post(findings::triage))
-        .route("/findings/{id}/decisions", post(findings::decide))
-        .route("/findings/{id}/effect", post(findings::effect))
-        .route("/finding-decisions/{id}/{verb}", post(findings::decision))
-        .route("/products/{product}/releases/{version}/findings", get(findings::of_release))
-        .route("/exceptions", post(decide::request_exception))
-        .route("/exceptions/{id}/{verb}", post(decide::exception))
-        .route("/criteria", put(admin::criteria))
-        .route("/people", get(admin::people).put(admin::person))
-        .route("/tokens", get(admin::tokens).post(admin::token))
-        .route("/tokens/{id}", axum::routing::delete(admin::revoke))
-        .route("/whoami", get(admin::whoami))
-        .fallback(async || {
-            Refusal(Problem::new(
-                ProblemKind::NotFound,
-                "no-such-address",
-                "There is nothing at this address.",
-                "The path is not part of the API.",
-                "Look at docs/reference/api.md.",
-            ))
-        })
+pub(crate) fn operations() -> Vec<Operation> {
+    use Access::{Needs, SignedIn};
+    use Action::{Administer, AskGate, Bind, Certify, Read, Record, RequestException};
+    use Reach::{Everything, List, Named, Product};
+    vec![
+        Operation::post("/api/v1/evidence", Needs(Record, Named), record::evidence),
+        Operation::get("/api/v1/evidence/{id}", Needs(Read, Named), show::evidence),
+        Operation::get("/api/v1/evidence/{id}/raw", Needs(Read, Named), show::raw),
+        // The kind of fact decides which action it is; the use case tells them apart.
+        Operation::post("/api/v1/facts", Needs(Read, Named), record::fact),
+        Operation::get("/api/v1/receipts/{index}", Needs(Read, List), show::receipt),
+        Operation::get("/api/v1/unbound", Needs(Read, List), show::unbound),
+        Operation::post("/api/v1/unbound/{id}/bind", Needs(Bind, Named), decide::bind),
+        Operation::get("/api/v1/products", Needs(Read, List), show::products),
+        Operation::put("/api/v1/products/{product}", Needs(Administer, Product), admin::product),
+        Operation::get("/api/v1/products/{product}/releases", Needs(Read, Product), show::releases),
+        Operation::get("/api/v1/products/{product}/releases/{version}", Needs(Read, Product), show::release),
+        Operation::post(
+            "/api/v1/products/{product}/releases/{version}/certify",
+            Needs(Certify, Product),
+            decide::certify,
+        ),
+        Operation::post(
+            "/api/v1/products/{product}/releases/{version}/gates/{gate}",
+            Needs(AskGate, Product),
+            decide::gate,
+        ),
+        Operation::get(
+            "/api/v1/products/{product}/releases/{version}/evaluation",
+            Needs(Read, Product),
+            show::evaluation,
+        ),
+        Operation::get(
+            "/api/v1/products/{product}/releases/{version}/dossier.json",
+            Needs(Read, Product),
+            show::dossier_json,
+        ),
+        Operation::get(
+            "/api/v1/products/{product}/releases/{version}/dossier.pdf",
+            Needs(Read, Product),
+            show::dossier_pdf,
+        ),
+        Operation::get(
+            "/api/v1/products/{product}/releases/{version}/findings",
+            Needs(Read, Product),
+            findings::of_release,
+        ),
+        Operation::get("/api/v1/findings", Needs(Read, List), findings::list),
+        Operation::get("/api/v1/findings/queue", Needs(Read, List), findings::queue),
+        Operation::get("/api/v1/findings/{id}", Needs(Read, Named), findings::show),
+        Operation::post("/api/v1/findings/{id}/triage", Needs(RequestException, Named), findings::triage),
+        Operation::post("/api/v1/findings/{id}/decisions", Needs(RequestException, Named), findings::decide),
+        Operation::post("/api/v1/findings/{id}/effect", Needs(RequestException, Named), findings::effect),
+        // Taking back what one asked for oneself needs no right to grant; the use case tells them apart.
+        Operation::post("/api/v1/finding-decisions/{id}/{verb}", Needs(Read, Named), findings::decision),
+        Operation::post("/api/v1/exceptions", Needs(RequestException, Named), decide::request_exception),
+        Operation::post("/api/v1/exceptions/{id}/{verb}", Needs(Action::GrantException, Named), decide::exception),
+        Operation::put("/api/v1/criteria", Needs(Administer, Everything), admin::criteria),
+        Operation::get("/api/v1/people", Needs(Read, Everything), admin::people),
+        Operation::put("/api/v1/people", Needs(Administer, Everything), admin::person),
+        Operation::delete("/api/v1/people/{person}", Needs(Administer, Everything), admin::end_person),
+        Operation::get("/api/v1/tokens", Needs(Administer, Everything), admin::tokens),
+        Operation::post("/api/v1/tokens", SignedIn, admin::token),
+        Operation::delete("/api/v1/tokens/{id}", SignedIn, admin::revoke),
+        Operation::get("/api/v1/whoami", SignedIn, admin::whoami),
+    ]
+}
+
+/// What is under `/api/` and matches nothing.
+pub(crate) fn no_such_address() -> Refusal {
+    Refusal(Problem::new(
+        ProblemKind::NotFound,
+        "no-such-address",
+        "There is nothing at this address.",
+        "The path is not part of the API.",
+        "Look at docs/reference/api.md.",
+    ))
 }
 
 /// JSON bodies above this are mistakes.

@@ -31,7 +31,6 @@ pub(crate) struct About {
     occurred_at: Option<Time>,
     database_date: Option<Time>,
     scope: Option<String>,
-    source: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +59,6 @@ pub(crate) async fn evidence(
         occurred_at: about.occurred_at,
         database_date: about.database_date,
         scope: about.scope,
-        source: about.source,
     };
     let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes).await?;
     metrics::counter!("certrail_evidence_total", "type" => evidence.r#type.clone()).increment(1);

@@ -6,9 +6,9 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use certrail_domain::{Action, Product, Time};
+use certrail_domain::{Product, Time};
 use certrail_usecases::{
-    LogReceipt, ReleaseCard, allow, evaluation_at, evidence_view, find_release, judge, list_products, list_releases,
+    LogReceipt, ReleaseCard, evaluation_at, evidence_view, find_release, judge, list_products, list_releases,
     receipt as make_receipt, unbound_queue,
 };
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use super::Answer;
 use crate::{App, blocking::blocking, caller::SignedIn, download, refusal::Refusal};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     limit: Option<u64>,
     /// Behind which to go on: the `cursor` of the last release, the `index` of the last signal.
@@ -31,17 +32,14 @@ impl Page {
 }
 
 pub(crate) async fn products(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<Product>> {
-    allow(&caller, Action::Read)?;
-    Ok(Json(blocking(move || list_products(&app.engine)).await?))
+    Ok(Json(blocking(move || list_products(&app.engine, &caller)).await?))
 }
 
 pub(crate) async fn releases(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
     Path(product): Path<String>,
     Query(page): Query<Page>,
 ) -> Answer<Vec<ReleaseCard>> {
-    allow(&caller, Action::Read)?;
     Ok(Json(
         blocking(move || {
             // A cursor beyond every release is behind none: all of them come before it.
@@ -52,12 +50,7 @@ pub(crate) async fn releases(
     ))
 }
 
-pub(crate) async fn release(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    Path((product, version)): Path<(String, String)>,
-) -> Answer<Value> {
-    allow(&caller, Action::Read)?;
+pub(crate) async fn release(State(app): State<App>, Path((product, version)): Path<(String, String)>) -> Answer<Value> {
     let card = blocking(move || {
         let stored = find_release(&app.engine, &product, &version)?;
         let judged = judge(&app.engine, &stored)?;
@@ -70,6 +63,7 @@ pub(crate) async fn release(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AsOf {
     position: u64,
     at: Time,
@@ -78,11 +72,9 @@ pub(crate) struct AsOf {
 /// An old evaluation, run again: byte for byte what it was.
 pub(crate) async fn evaluation(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
     Path((product, version)): Path<(String, String)>,
     Query(as_of): Query<AsOf>,
 ) -> Result<Response, Refusal> {
-    allow(&caller, Action::Read)?;
     let bytes = blocking(move || {
         let stored = find_release(&app.engine, &product, &version)?;
         evaluation_at(&app.engine, &stored, as_of.position, as_of.at)
@@ -96,11 +88,10 @@ pub(crate) async fn evidence(
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Answer<Value> {
-    allow(&caller, Action::Read)?;
-    let view = blocking(move || evidence_view(&app.engine, &id)).await?;
+    let view = blocking(move || evidence_view(&app.engine, &caller, &id)).await?;
     let s = &view.signal;
     Ok(Json(json!({
-        "id": s.id(), "index": s.log_index, "name": s.name, "connector": s.connector, "media": s.media,
+        "id": s.id(), "index": s.log_index, "name": s.signal.name, "connector": s.connector, "media": s.media,
         "received_at": s.received, "sha256": view.receipt_digest(), "genuine": view.genuine, "size": view.size,
         "signal": *s.signal, "bound": view.bound, "history": view.history, "receipt": view.receipt,
     })))
@@ -112,16 +103,10 @@ pub(crate) async fn raw(
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
-    allow(&caller, Action::Read)?;
-    Ok(download::original(app, id).await?)
+    Ok(download::original(app, caller, id).await?)
 }
 
-pub(crate) async fn receipt(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    Path(index): Path<u64>,
-) -> Answer<LogReceipt> {
-    allow(&caller, Action::Read)?;
+pub(crate) async fn receipt(State(app): State<App>, Path(index): Path<u64>) -> Answer<LogReceipt> {
     Ok(Json(blocking(move || make_receipt(&app.engine, &app.engine.head(), index)).await?))
 }
 
@@ -130,25 +115,20 @@ pub(crate) async fn unbound(
     SignedIn(caller): SignedIn,
     Query(page): Query<Page>,
 ) -> Answer<Value> {
-    allow(&caller, Action::Read)?;
-    let (items, total) = blocking(move || unbound_queue(&app.engine, page.before, page.limit())).await?;
+    let (items, total) = blocking(move || unbound_queue(&app.engine, &caller, page.before, page.limit())).await?;
     Ok(Json(json!({ "items": items, "total": total })))
 }
 
 pub(crate) async fn dossier_json(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
-    allow(&caller, Action::Read)?;
     Ok(download::dossier_json(&app, &product, &version).await?)
 }
 
 pub(crate) async fn dossier_pdf(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
-    allow(&caller, Action::Read)?;
     Ok(download::dossier_pdf(&app, &product, &version).await?)
 }

@@ -5,33 +5,48 @@ use axum::{
     extract::{Path, State},
     http::HeaderMap,
 };
-use certrail_domain::{Action, Role};
-use certrail_usecases::{Caller, NewToken, Person, allow, create_token, list_people, put_person, sign_in_link};
+use certrail_domain::{Action, Extent, Role, Scope};
+use certrail_usecases::{
+    Caller, NewPerson, NewToken, Person, create_token, end_person, invite, list_people, list_products, put_person,
+    scope_of_products,
+};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Page, reader, show};
-use crate::{App, blocking::blocking};
+use super::{Page, layout, show};
+use crate::{App, blocking::blocking, caller::Reader};
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
-    let caller = reader(&app, &headers, "/account").await?;
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     render(&app, &caller, None).await
 }
 
 /// The page, with something that is shown once.
 async fn render(app: &App, caller: &Caller, once: Option<(&str, String)>) -> Page {
-    let engine = app.engine.clone();
-    let people = blocking(move || list_people(&engine)).await?;
-    let admin = caller.role.may(Action::Administer);
+    let (engine, own) = (app.engine.clone(), caller.clone());
+    let admin = caller.may(Action::Administer) && caller.scope.products.is_all();
+    let (people, products) = blocking(move || {
+        let people = if admin { list_people(&engine)? } else { Vec::new() };
+        Ok((people, list_products(&engine, &own)?.into_iter().map(|p| p.name).collect::<Vec<_>>()))
+    })
+    .await?;
     let body = html! {
         h1 { "You" }
-        p { (caller.name) ", " (caller.role.name().replace('-', " ")) }
+        p { (caller.name) ", " (caller.role.name().replace('-', " ")) ", for " (reach(&caller.scope)) ". " a href="/access" { "Who may do what" } }
+        @if caller.person.is_some() && !caller.is_interactive() {
+            p.note { "You signed in with a token. What you decide now counts as reported, not as observed; sign in with your sign-in key to decide." }
+        }
         @if let Some((what, secret)) = &once {
             div.good role="status" { p { (what) " It is shown once." } pre tabindex="0" { (secret) } }
         }
         @if caller.person.is_some() {
             form.inline method="post" action="/account/token" {
                 p { "A token for the command line signs in your name. Use it as CERTRAIL_TOKEN." }
+                label { "Name " input name="name" required maxlength="100" value="command line"; }
+                label { "For " select name="product" required {
+                    option value="" { "choose a product" }
+                    @for p in &products { option value=(p) { (p) } }
+                    @if caller.scope.products.is_all() { option value="*" { "* (all products)" } }
+                } }
                 button type="submit" { "Make a token (90 days)" }
             }
         }
@@ -40,60 +55,102 @@ async fn render(app: &App, caller: &Caller, once: Option<(&str, String)>) -> Pag
     Ok(show(app, caller, "You", "/account", &body))
 }
 
+/// A scope in words.
+fn reach(scope: &Scope) -> String {
+    let part = |what: &str, extent: &Extent| match extent {
+        Extent::All => format!("all {what}"),
+        Extent::Only(names) if names.is_empty() => format!("no {what}"),
+        Extent::Only(_) => format!("the {what} {}", extent.shown()),
+    };
+    let mut words = vec![part("products", &scope.products)];
+    for (what, extent) in
+        [("environments", &scope.environments), ("repositories", &scope.repositories), ("actions", &scope.actions)]
+    {
+        if !extent.is_all() {
+            words.push(part(what, extent));
+        }
+    }
+    words.join("; ")
+}
+
 fn everybody(people: &[Person]) -> Markup {
     html! {
         h2 { "People" }
         div.scroll tabindex="0" {
             table {
-                caption { "Everybody who may sign in" }
-                thead { tr { th scope="col" { "Name" } th scope="col" { "Role" } th scope="col" { "Accounts" } th scope="col" { "Sign-in" } } }
+                caption { "Everybody who is known" }
+                thead { tr { th scope="col" { "Name" } th scope="col" { "Role" } th scope="col" { "Reaches" } th scope="col" { "Accounts" } th scope="col" { "Sign-in" } } }
                 tbody {
                     @for p in people {
                         tr {
-                            th scope="row" { (p.name) } td { (p.role.name()) } td { (p.accounts.join(", ")) }
-                            td { form method="post" action=(format!("/account/link/{}", p.id)) { button.plain type="submit" { "Make a one-time link" } } }
+                            th scope="row" { (p.name) } td { (p.role.name()) } td { (reach(&p.scope)) } td { (p.accounts.join(", ")) }
+                            td { @match p.ended_at {
+                                Some(at) => { "left on " (layout::time(at)) }
+                                None => {
+                                    form.inline method="post" action=(format!("/account/link/{}", p.id)) { button.plain type="submit" { "Invite" } }
+                                    " " form.inline method="post" action=(format!("/account/end/{}", p.id)) { button.plain type="submit" { "Has left" } }
+                                }
+                            } }
                         }
                     }
                 }
             }
         }
         form.inline method="post" action="/account/person" {
-            p { "Add a person, or change one by the same name. Accounts at the code host decide who counts as an author." }
+            p { "Add a person, or change the one who has one of the accounts. Accounts at the code host decide who counts as an author." }
             label { "Name " input name="name" required maxlength="200"; }
             label { "Accounts, separated by commas " input name="accounts" required maxlength="500"; }
             label { "Role " select name="role" { @for role in Role::ALL { option value=(role.name()) { (role.name()) } } } }
+            label { "Products, separated by commas, or * " input name="products" required maxlength="500"; }
             button type="submit" { "Save" }
         }
     }
 }
 
-pub(super) async fn token(State(app): State<App>, headers: HeaderMap) -> Page {
-    let caller = reader(&app, &headers, "/account").await?;
-    let new = NewToken { name: "made on the page".into(), role: caller.role, days: 90 };
-    let session = create_token(&app.engine, &caller, new, true).await?;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenForm {
+    name: String,
+    product: String,
+}
+
+pub(super) async fn token(State(app): State<App>, Reader(caller): Reader, Form(form): Form<TokenForm>) -> Page {
+    let new = NewToken { role: caller.role, days: 90, own: true, ..NewToken::pipeline(&form.name, &[&form.product]) };
+    let session = create_token(&app.engine, &caller, new).await?;
     render(&app, &caller, Some(("Your token.", session.secret))).await
 }
 
-pub(super) async fn link(State(app): State<App>, headers: HeaderMap, Path(person): Path<String>) -> Page {
-    let caller = reader(&app, &headers, "/account").await?;
-    let session = sign_in_link(&app.engine, &caller, &person).await?;
+pub(super) async fn link(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    headers: HeaderMap,
+    Path(person): Path<String>,
+) -> Page {
+    let session = invite(&app.engine, &caller, &person).await?;
     let host = headers.get("host").and_then(|h| h.to_str().ok()).unwrap_or("this server").to_owned();
     let address = format!("{host}/link/{}", session.secret);
-    render(&app, &caller, Some(("A sign-in link for one use within 24 hours. Give it to that person only.", address)))
+    render(&app, &caller, Some(("An invitation for one use within 24 hours. Give it to that person only.", address)))
         .await
 }
 
+pub(super) async fn end(State(app): State<App>, Reader(caller): Reader, Path(person): Path<String>) -> Page {
+    end_person(&app.engine, &caller, &person).await?;
+    render(&app, &caller, None).await
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PersonForm {
     name: String,
     accounts: String,
     role: Role,
+    products: String,
 }
 
-pub(super) async fn person(State(app): State<App>, headers: HeaderMap, Form(form): Form<PersonForm>) -> Page {
-    let caller = reader(&app, &headers, "/account").await?;
-    allow(&caller, Action::Administer)?;
-    let accounts = form.accounts.split(',').map(|a| a.trim().to_owned()).collect();
-    put_person(&app.engine, &caller, form.name.trim().to_owned(), accounts, form.role).await?;
+pub(super) async fn person(State(app): State<App>, Reader(caller): Reader, Form(form): Form<PersonForm>) -> Page {
+    let split = |text: &str| text.split(',').map(|a| a.trim().to_owned()).collect::<Vec<_>>();
+    let scope = scope_of_products(&split(&form.products))?;
+    let new = NewPerson { name: form.name, accounts: split(&form.accounts), role: form.role, scope };
+    put_person(&app.engine, &caller, new).await?;
     render(&app, &caller, None).await
 }

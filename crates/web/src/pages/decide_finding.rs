@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, RawForm, RawQuery, State},
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse, Redirect, Response},
 };
 use certrail_domain::{
@@ -10,13 +10,13 @@ use certrail_domain::{
     facts::Level,
 };
 use certrail_usecases::{
-    NewFindingDecision, NewTriage, Within, decide_finding_decisions, finding_effect, request_finding_decisions,
+    Caller, NewFindingDecision, NewTriage, Within, decide_finding_decisions, finding_effect, request_finding_decisions,
     triage_findings,
 };
 use maud::{Markup, html};
 
-use super::{PageRefusal, layout, reader};
-use crate::{App, api::state_of, blocking::blocking};
+use super::{PageRefusal, layout};
+use crate::{App, api::state_of, blocking::blocking, caller::Reader};
 
 /// What was filled in.
 struct Filled {
@@ -157,16 +157,15 @@ pub(super) fn form(role: Role, given: Option<&str>, releases: &[Release], now: T
 }
 
 /// What the form would change, as one line of text.
-pub(super) async fn effect(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let said = match say_effect(&app, &headers, query.unwrap_or_default()).await {
+pub(super) async fn effect(State(app): State<App>, Reader(caller): Reader, RawQuery(query): RawQuery) -> Response {
+    let said = match say_effect(&app, caller, query.unwrap_or_default()).await {
         Ok(line) => line,
         Err(problem) => format!("{} {}", problem.why, problem.fix),
     };
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], said).into_response()
 }
 
-async fn say_effect(app: &App, headers: &HeaderMap, query: String) -> Result<String, Problem> {
-    let caller = reader(app, headers, "/findings").await.map_err(|refusal| refusal.problem)?;
+async fn say_effect(app: &App, caller: Caller, query: String) -> Result<String, Problem> {
     let filled = Filled::read(query.as_bytes());
     if matches!(filled.claim.as_str(), "triaged" | "in_remediation") {
         return Ok("Changes no verdict: the clock runs on.".to_owned());
@@ -188,11 +187,10 @@ async fn say_effect(app: &App, headers: &HeaderMap, query: String) -> Result<Str
 /// Records what was filled in for each finding, and shows the records.
 pub(super) async fn decide(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     RawForm(body): RawForm,
 ) -> Result<Redirect, PageRefusal> {
     let filled = Filled::read(&body);
-    let caller = reader(&app, &headers, &filled.back).await?;
     if filled.ids.is_empty() {
         return Err(bad("No finding is selected.", "Go back and select at least one.").into());
     }
@@ -222,12 +220,11 @@ pub(super) async fn decide(
 /// Approves, rejects or takes back decisions.
 pub(super) async fn end(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path(verb): Path<String>,
     RawForm(body): RawForm,
 ) -> Result<Redirect, PageRefusal> {
     let filled = Filled::read(&body);
-    let caller = reader(&app, &headers, &filled.back).await?;
     filled.few()?;
     let to = state_of(&verb)?;
     decide_finding_decisions(&app.engine, &caller, filled.ids.clone(), to, filled.field("reason").to_owned()).await?;

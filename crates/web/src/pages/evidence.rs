@@ -2,20 +2,18 @@
 
 use axum::{
     extract::{Path, State},
-    http::HeaderMap,
     response::Response,
 };
 use certrail_domain::{Problem, ProblemKind};
 use certrail_usecases::evidence_view;
 use maud::html;
 
-use super::{Page, PageRefusal, layout, reader, show};
-use crate::{App, blocking::blocking, download};
+use super::{Page, PageRefusal, layout, show};
+use crate::{App, blocking::blocking, caller::Reader, download};
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Page {
-    let caller = reader(&app, &headers, &format!("/e/{}", layout::encode(&id))).await?;
-    let engine = app.engine.clone();
-    let view = blocking(move || evidence_view(&engine, &id)).await?;
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Path(id): Path<String>) -> Page {
+    let (engine, own) = (app.engine.clone(), caller.clone());
+    let view = blocking(move || evidence_view(&engine, &own, &id)).await?;
     let s = &view.signal;
     let pretty = |text: serde_json::Result<String>| {
         let why = "Its record cannot be written as JSON.";
@@ -26,7 +24,7 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): P
     let receipt = pretty(serde_json::to_string_pretty(&view.receipt))?;
     let body = html! {
         p.crumbs { "Evidence / " (s.id()) }
-        h1 { (s.signal.facts.kind()) " " (s.name) }
+        h1 { (s.signal.facts.kind()) " " (s.signal.name) }
         @match view.genuine {
             Some(true) => p.good { "✓ Genuine: it is what was received, and the log holds it as entry " (s.log_index) "." },
             Some(false) => p.alarm role="alert" { "✕ It does not match its fingerprint. Do not rely on it." },
@@ -70,9 +68,8 @@ pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Path(id): P
 /// The original, as a download: it is never rendered as a page of ours.
 pub(super) async fn raw(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path(id): Path<String>,
 ) -> Result<Response, PageRefusal> {
-    reader(&app, &headers, "/").await?;
-    Ok(download::original(app, id).await?)
+    Ok(download::original(app, caller, id).await?)
 }

@@ -1,16 +1,13 @@
 //! One finding: what it is, when it is due and why then, its life, its decisions, who sees it.
 
-use axum::{
-    extract::{Path, Query, State},
-    http::HeaderMap,
-};
+use axum::extract::{Path, Query, State};
 use certrail_domain::FindingState;
 use certrail_usecases::{FindingView, finding_view, list_people};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Page, decide_finding, findings, layout, reader, show};
-use crate::{App, blocking::blocking, svg};
+use super::{Page, decide_finding, findings, layout, show};
+use crate::{App, blocking::blocking, caller::Reader, svg};
 
 #[derive(Deserialize)]
 pub(super) struct Done {
@@ -20,14 +17,13 @@ pub(super) struct Done {
 
 pub(super) async fn page(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path(id): Path<String>,
     Query(done): Query<Done>,
 ) -> Page {
     let here = format!("/f/{}", layout::encode(&id));
-    let caller = reader(&app, &headers, &here).await?;
-    let engine = app.engine.clone();
-    let (view, people) = blocking(move || Ok((finding_view(&engine, &id)?, list_people(&engine)?))).await?;
+    let (engine, own) = (app.engine.clone(), caller.clone());
+    let (view, people) = blocking(move || Ok((finding_view(&engine, &own, &id)?, list_people(&engine)?))).await?;
     let name = |account: &str| {
         let known = people.iter().find(|p| p.id.as_str() == account);
         known.map_or_else(|| account.to_owned(), |p| p.name.clone())

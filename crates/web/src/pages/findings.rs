@@ -1,9 +1,6 @@
 //! Findings: the queue of what needs a decision, and the shelves.
 
-use axum::{
-    extract::{Query, State},
-    http::HeaderMap,
-};
+use axum::extract::{Query, State};
 use certrail_domain::{Finding, Time, facts::Level};
 use certrail_usecases::{
     Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, QueueItem, Shelf, count_findings, finding_queue,
@@ -12,8 +9,8 @@ use certrail_usecases::{
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Page, decide_finding, layout, reader, show};
-use crate::{App, blocking::blocking, svg};
+use super::{Page, decide_finding, layout, show};
+use crate::{App, blocking::blocking, caller::Reader, svg};
 
 /// Findings on one page.
 const ON_A_PAGE: u64 = 50;
@@ -38,20 +35,19 @@ enum Listed {
     Shelf(Vec<FindingCard>),
 }
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which): Query<Which>) -> Page {
-    let caller = reader(&app, &headers, "/findings").await?;
-    let engine = app.engine.clone();
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(which): Query<Which>) -> Page {
+    let (engine, own) = (app.engine.clone(), caller.clone());
     let product = Some(which.product.clone()).filter(|p| !p.is_empty());
     let (of, shelf, after) = (product.clone(), which.show.clone(), which.after.clone());
     let (listed, counts, products) = blocking(move || {
         let listed = if shelf.is_empty() {
-            Listed::Queue(finding_queue(&engine, of.as_deref())?)
+            Listed::Queue(finding_queue(&engine, &own, of.as_deref())?)
         } else {
             let shelves = shelves(Some(&shelf))?;
             let wanted = FindingsWanted { product: of.clone(), shelves, after, limit: ON_A_PAGE };
-            Listed::Shelf(list_findings(&engine, &wanted)?)
+            Listed::Shelf(list_findings(&engine, &own, &wanted)?)
         };
-        Ok((listed, count_findings(&engine, of.as_deref())?, list_products(&engine)?))
+        Ok((listed, count_findings(&engine, &own, of.as_deref())?, list_products(&engine, &own)?))
     })
     .await?;
     let now = app.engine.now();

@@ -1,22 +1,21 @@
 //! Home: what needs me?
 
-use axum::{extract::State, http::HeaderMap};
+use axum::extract::State;
 use certrail_domain::{ReleaseState, sentence};
 use certrail_usecases::{list_products, list_releases, unbound_queue};
 use maud::html;
 
-use super::{Page, layout, reader, show};
-use crate::{App, blocking::blocking, svg};
+use super::{Page, layout, show};
+use crate::{App, blocking::blocking, caller::Reader, svg};
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Page {
-    let caller = reader(&app, &headers, "/").await?;
-    let engine = app.engine.clone();
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
+    let (engine, own) = (app.engine.clone(), caller.clone());
     let (cards, unbound) = blocking(move || {
         let mut cards = Vec::new();
-        for product in list_products(&engine)? {
+        for product in list_products(&engine, &own)? {
             cards.extend(list_releases(&engine, &product.name, None, 6)?);
         }
-        let (_, unbound) = unbound_queue(&engine, None, 1)?;
+        let (_, unbound) = unbound_queue(&engine, &own, None, 1)?;
         Ok((cards, unbound))
     })
     .await?;

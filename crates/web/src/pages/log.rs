@@ -1,23 +1,19 @@
 //! The log: who did what, when. Append-only.
 
-use axum::{
-    extract::{Query, State},
-    http::HeaderMap,
-};
+use axum::extract::{Query, State};
 use certrail_usecases::log_entries;
 use maud::html;
 use serde::Deserialize;
 
-use super::{Page, layout, reader, show};
-use crate::{App, blocking::blocking};
+use super::{Page, layout, show};
+use crate::{App, blocking::blocking, caller::Reader};
 
 #[derive(Deserialize)]
 pub(super) struct From {
     before: Option<u64>,
 }
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(from): Query<From>) -> Page {
-    let caller = reader(&app, &headers, "/log").await?;
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(from): Query<From>) -> Page {
     let engine = app.engine.clone();
     let lines = blocking(move || log_entries(&engine, from.before, 100)).await?;
     let head = app.engine.head();

@@ -1,5 +1,6 @@
 //! Pages: HTML from the server, the sentence first, everything reachable without script.
 
+mod access;
 mod account;
 mod decide_finding;
 mod evidence;
@@ -14,48 +15,60 @@ mod sign_in;
 mod unbound;
 
 use axum::{
-    Router,
     extract::State,
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{StatusCode, Uri, header},
     response::{Html, IntoResponse, Redirect, Response},
-    routing::{get, post},
 };
 use certrail_domain::{Action, Problem, ProblemKind};
-use certrail_usecases::{Caller, allow};
+use certrail_usecases::Caller;
 use maud::{Markup, html};
 
-use crate::{App, blocking::blocking, caller::identify};
+use crate::{
+    App,
+    operation::{Access, Operation, Reach},
+};
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/", get(home::page))
-        .route("/releases", get(releases::page))
-        .route("/r/{product}/{version}", get(release::page))
-        .route("/r/{product}/{version}/dossier.json", get(release::dossier_json))
-        .route("/r/{product}/{version}/dossier.pdf", get(release::dossier_pdf))
-        .route("/r/{product}/{version}/certify", post(release::certify))
-        .route("/r/{product}/{version}/approve", post(release::approve))
-        .route("/e/{id}", get(evidence::page))
-        .route("/e/{id}/raw", get(evidence::raw))
-        .route("/findings", get(findings::page))
-        .route("/findings/decide", post(decide_finding::decide))
-        .route("/findings/effect", get(decide_finding::effect))
-        .route("/findings/{verb}/decisions", post(decide_finding::end))
-        .route("/f/{id}", get(finding::page))
-        .route("/unbound", get(unbound::page))
-        .route("/unbound/{id}/bind", post(unbound::bind))
-        .route("/log", get(log::page))
-        .route("/sign-in", get(sign_in::form).post(sign_in::submit))
-        .route("/account", get(account::page))
-        .route("/account/token", post(account::token))
-        .route("/account/link/{person}", post(account::link))
-        .route("/account/person", post(account::person))
-        .route("/link/{link}", get(sign_in::link_form).post(sign_in::link))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/setup/{link}", get(sign_in::setup_form).post(sign_in::setup))
-        .route("/demo/as/{role}", get(sign_in::demo_role))
-        .route("/static/style.css", get(style))
-        .route("/static/findings.js", get(script))
+pub(crate) fn operations() -> Vec<Operation> {
+    use Access::{Needs, Open, Proves, SignedIn};
+    use Action::{Administer, Bind, Certify, Read, RequestException};
+    use Reach::{Everything, List, Named, Product};
+    vec![
+        Operation::get("/", Needs(Read, List), home::page),
+        Operation::get("/releases", Needs(Read, List), releases::page),
+        Operation::get("/r/{product}/{version}", Needs(Read, Product), release::page),
+        Operation::get("/r/{product}/{version}/dossier.json", Needs(Read, Product), release::dossier_json),
+        Operation::get("/r/{product}/{version}/dossier.pdf", Needs(Read, Product), release::dossier_pdf),
+        Operation::post("/r/{product}/{version}/certify", Needs(Certify, Product), release::certify),
+        // A sign-off is a person's word, whichever of the two deciding roles they hold; the use case tells them apart.
+        Operation::post("/r/{product}/{version}/approve", Needs(Read, Product), release::approve),
+        Operation::get("/e/{id}", Needs(Read, Named), evidence::page),
+        Operation::get("/e/{id}/raw", Needs(Read, Named), evidence::raw),
+        Operation::get("/findings", Needs(Read, List), findings::page),
+        Operation::post("/findings/decide", Needs(RequestException, Named), decide_finding::decide),
+        Operation::get("/findings/effect", Needs(RequestException, Named), decide_finding::effect),
+        // Taking back what one asked for oneself needs no right to grant.
+        Operation::post("/findings/{verb}/decisions", Needs(Read, Named), decide_finding::end),
+        Operation::get("/f/{id}", Needs(Read, Named), finding::page),
+        Operation::get("/unbound", Needs(Read, List), unbound::page),
+        Operation::post("/unbound/{id}/bind", Needs(Bind, Named), unbound::bind),
+        Operation::get("/log", Needs(Read, Everything), log::page),
+        Operation::get("/access", Needs(Read, List), access::page),
+        Operation::get("/sign-in", Open, sign_in::form),
+        Operation::post("/sign-in", Proves, sign_in::submit),
+        Operation::get("/account", SignedIn, account::page),
+        Operation::post("/account/token", SignedIn, account::token),
+        Operation::post("/account/link/{person}", Needs(Administer, Everything), account::link),
+        Operation::post("/account/person", Needs(Administer, Everything), account::person),
+        Operation::post("/account/end/{person}", Needs(Administer, Everything), account::end),
+        Operation::get("/link/{link}", Open, sign_in::link_form),
+        Operation::post("/link/{link}", Proves, sign_in::link),
+        Operation::post("/sign-out", Open, sign_in::sign_out),
+        Operation::get("/setup/{link}", Open, sign_in::setup_form),
+        Operation::post("/setup/{link}", Proves, sign_in::setup),
+        Operation::get("/demo/as/{role}", Open, sign_in::demo_role),
+        Operation::get("/static/style.css", Open, style),
+        Operation::get("/static/findings.js", Open, script),
+    ]
 }
 
 async fn style() -> Response {
@@ -75,6 +88,13 @@ async fn script() -> Response {
 pub(crate) struct PageRefusal {
     problem: Problem,
     back: String,
+}
+
+impl PageRefusal {
+    /// A refusal; whoever has to sign in first is led back to `back`.
+    pub(crate) const fn new(problem: Problem, back: String) -> Self {
+        Self { problem, back }
+    }
 }
 
 impl From<Problem> for PageRefusal {
@@ -102,16 +122,6 @@ impl IntoResponse for PageRefusal {
 
 type Page = Result<Html<String>, PageRefusal>;
 
-/// The person who looks, who must be allowed to.
-pub(crate) async fn reader(app: &App, headers: &HeaderMap, back: &str) -> Result<Caller, PageRefusal> {
-    let (own, given) = (app.clone(), headers.clone());
-    let caller = blocking(move || identify(&own, &given))
-        .await
-        .map_err(|problem| PageRefusal { problem, back: back.to_owned() })?;
-    allow(&caller, Action::Read)?;
-    Ok(caller)
-}
-
 pub(crate) fn show(app: &App, caller: &Caller, title: &str, here: &str, body: &Markup) -> Html<String> {
     Html(layout::full(app, caller, title, here, body).into_string())
 }
@@ -125,7 +135,7 @@ pub(crate) async fn not_found(State(_): State<App>, uri: Uri) -> Response {
         "Begin at the list of releases.",
     );
     if uri.path().starts_with("/api/") {
-        return crate::refusal::Refusal(problem).into_response();
+        return crate::api::no_such_address().into_response();
     }
     (StatusCode::NOT_FOUND, PageRefusal::from(problem)).into_response()
 }

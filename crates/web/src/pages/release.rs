@@ -3,7 +3,6 @@
 use axum::{
     Form,
     extract::{Path, State},
-    http::HeaderMap,
     response::{Redirect, Response},
 };
 use certrail_domain::{Action, ReleaseState, sentence};
@@ -13,16 +12,14 @@ use certrail_usecases::{
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Page, PageRefusal, layout, reader, show};
-use crate::{App, blocking::blocking, download, svg};
+use super::{Page, PageRefusal, layout, show};
+use crate::{App, blocking::blocking, caller::Reader, download, svg};
 
 pub(super) async fn page(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path((product, version)): Path<(String, String)>,
 ) -> Page {
-    let here = format!("/r/{}/{}", layout::encode(&product), layout::encode(&version));
-    let caller = reader(&app, &headers, &here).await?;
     let engine = app.engine.clone();
     let view = blocking(move || release_view(&engine, &product, &version)).await?;
     let d = &view.dossier;
@@ -113,17 +110,17 @@ fn decide(caller: &certrail_usecases::Caller, d: &Dossier, here: &str) -> Markup
     let r = &d.release;
     let cut = r.state == ReleaseState::Cut;
     html! {
-        @if cut && caller.role.may(Action::Certify) {
+        @if cut && caller.may(Action::Certify) {
             form.inline method="post" action=(format!("{here}/certify")) {
                 label { "Note " input name="note" maxlength="500"; }
                 button type="submit" { "Certify " (r.version) }
             }
         } @else if cut { p.meta { "Release managers can certify it." } }
         @if matches!(r.state, ReleaseState::Cut | ReleaseState::Certified) {
-            @if caller.role.may(Action::Approve) || caller.role.may(Action::Certify) {
+            @if caller.may(Action::Approve) || caller.may(Action::Certify) {
                 form.inline method="post" action=(format!("{here}/approve")) {
                     p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
-                    @if caller.role.may(Action::Approve) { button name="as" value="approval" type="submit" { "Approve deployment to production" } }
+                    @if caller.may(Action::Approve) { button name="as" value="approval" type="submit" { "Approve deployment to production" } }
                     button name="as" value="qa" type="submit" { "Give QA sign-off" }
                 }
             } @else { p.meta { "Approvers can approve its deployment." } }
@@ -303,11 +300,10 @@ pub(super) struct CertifyForm {
 
 pub(super) async fn certify(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path((product, version)): Path<(String, String)>,
     Form(form): Form<CertifyForm>,
 ) -> Result<Redirect, PageRefusal> {
-    let caller = reader(&app, &headers, "/").await?;
     certify_release(&app.engine, &caller, &product, &version, form.note).await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
 }
@@ -319,11 +315,10 @@ pub(super) struct ApproveForm {
 
 pub(super) async fn approve(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path((product, version)): Path<(String, String)>,
     Form(form): Form<ApproveForm>,
 ) -> Result<Redirect, PageRefusal> {
-    let caller = reader(&app, &headers, "/").await?;
     let environment = if form.r#as == "approval" { "production" } else { "" };
     let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": form.r#as, "verdict": "approved" });
     let bad = |_: serde_json::Error| {
@@ -343,18 +338,14 @@ pub(super) async fn approve(
 
 pub(super) async fn dossier_json(
     State(app): State<App>,
-    headers: HeaderMap,
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, PageRefusal> {
-    reader(&app, &headers, "/").await?;
     Ok(download::dossier_json(&app, &product, &version).await?)
 }
 
 pub(super) async fn dossier_pdf(
     State(app): State<App>,
-    headers: HeaderMap,
     Path((product, version)): Path<(String, String)>,
 ) -> Result<Response, PageRefusal> {
-    reader(&app, &headers, "/").await?;
     Ok(download::dossier_pdf(&app, &product, &version).await?)
 }

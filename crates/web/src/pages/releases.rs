@@ -1,15 +1,12 @@
 //! Releases: which versions, in what state?
 
-use axum::{
-    extract::{Query, State},
-    http::HeaderMap,
-};
+use axum::extract::{Query, State};
 use certrail_usecases::{list_products, list_releases};
 use maud::html;
 use serde::Deserialize;
 
-use super::{Page, layout, reader, show};
-use crate::{App, blocking::blocking, svg};
+use super::{Page, layout, show};
+use crate::{App, blocking::blocking, caller::Reader, svg};
 
 /// Releases of a product on one page.
 const ON_A_PAGE: u64 = 25;
@@ -22,14 +19,13 @@ pub(super) struct Which {
     before: Option<i64>,
 }
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which): Query<Which>) -> Page {
-    let caller = reader(&app, &headers, "/releases").await?;
-    let engine = app.engine.clone();
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(which): Query<Which>) -> Page {
+    let (engine, own) = (app.engine.clone(), caller.clone());
     let further = which.before.is_some();
     let groups = blocking(move || {
         let mut groups = Vec::new();
         let wanted = |name: &str| which.product.as_deref().is_none_or(|product| product == name);
-        for product in list_products(&engine)?.into_iter().filter(|p| wanted(&p.name)) {
+        for product in list_products(&engine, &own)?.into_iter().filter(|p| wanted(&p.name)) {
             let cards = list_releases(&engine, &product.name, which.before, ON_A_PAGE)?;
             groups.push((product, cards));
         }

@@ -7,7 +7,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use certrail_domain::{Problem, ProblemKind, Role};
-use certrail_usecases::{open_session, redeem_setup, revoke_token};
+use certrail_usecases::{Arrived, TokenKind, open_session, redeem_setup, revoke_token};
 use maud::html;
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use super::{PageRefusal, layout};
 use crate::{
     App,
     blocking::blocking,
-    caller::{COOKIE, identify},
+    caller::{COOKIE, identify, identify_session},
 };
 
 #[derive(Deserialize)]
@@ -43,11 +43,12 @@ fn page(to: &str, error: Option<&Problem>) -> Html<String> {
         @if let Some(p) = error { p.alarm role="alert" { (p.what) " " (p.why) " " (p.fix) } }
         form method="post" action="/sign-in" {
             input type="hidden" name="to" value=(safe(to));
-            label for="token" { "Token" }
+            label for="token" { "Sign-in key" }
             input #token name="token" type="password" autocomplete="current-password" required autofocus;
             button type="submit" { "Sign in" }
         }
-        p.meta { "An admin makes tokens. On a new installation, open the set-up link that the server printed at its start." }
+        p.meta { "You got your key when you signed in for the first time. A token for the command line opens the pages, too, and what is decided then counts as reported." }
+        p.meta { "On a new installation, open the set-up link that the server printed at its start. If your key is lost, ask whoever runs the server." }
     };
     Html(layout::bare(if error.is_some() { "Error: Sign in" } else { "Sign in" }, &body).into_string())
 }
@@ -60,13 +61,18 @@ pub(super) struct TokenForm {
 }
 
 fn with_cookie(app: &App, secret: &str, to: &str, seconds: i64) -> Response {
+    let mut response = Redirect::to(safe(to)).into_response();
+    set_cookie(&mut response, app, secret, seconds);
+    response
+}
+
+fn set_cookie(response: &mut Response, app: &App, secret: &str, seconds: i64) {
     let secure = if app.settings.is_https() { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
-    let mut response = Redirect::to(safe(to)).into_response();
+    // Secrets are letters and digits, so that this is always a header.
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
-    response
 }
 
 pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) -> Response {
@@ -79,7 +85,7 @@ pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) 
 pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageRefusal> {
     let (own, given) = (app.clone(), headers);
     match blocking(move || identify(&own, &given)).await {
-        Ok(caller) if caller.how == "session" => {
+        Ok(caller) if caller.how != TokenKind::Token.name() => {
             revoke_token(&app.engine, &caller, caller.key.clone()).await?;
         }
         Ok(_) => {}
@@ -98,7 +104,7 @@ pub(super) async fn setup_form(Path(_): Path<String>) -> Html<String> {
             label for="name" { "Your name, as it should stand in the record" }
             input #name name="name" required maxlength="200" autofocus;
             label for="account" { "Your account at the code host, or your e-mail address" }
-            input #account name="account" maxlength="200";
+            input #account name="account" required maxlength="200";
             button type="submit" { "Begin" }
         }
     };
@@ -114,12 +120,27 @@ pub(super) struct SetupForm {
 
 pub(super) async fn setup(State(app): State<App>, Path(link): Path<String>, Form(form): Form<SetupForm>) -> Response {
     match redeem_setup(&app.engine, &link, form.name, form.account).await {
-        Ok((_, session)) => with_cookie(&app, &session.secret, "/account", 12 * 3600),
+        Ok(arrived) => welcome(&app, &arrived),
         Err(p) => {
             let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
             (crate::refusal::status(p.kind), Html(layout::bare("Error: Set up", &body).into_string())).into_response()
         }
     }
+}
+
+/// Somebody signed in for the first time, or anew: the key by which they come back is shown once.
+fn welcome(app: &App, arrived: &Arrived) -> Response {
+    let body = html! {
+        h1 { "You are signed in" }
+        p { "This is your sign-in key. It is shown once, and it is yours alone: put it into your password manager now." }
+        pre tabindex="0" { (arrived.key.secret) }
+        p { "A session lasts 12 hours; afterwards the key opens the next one at " a href="/sign-in" { "/sign-in" } ". It holds until " (layout::time(arrived.key.expires_at)) "." }
+        p { a.button href="/" { "I have kept it" } }
+    };
+    let mut response = Html(layout::bare("Your sign-in key", &body).into_string()).into_response();
+    set_cookie(&mut response, app, &arrived.session.secret, 12 * 3600);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A link opens a page first: a mail scanner that follows it must not use it up.
@@ -132,9 +153,12 @@ pub(super) async fn link_form(Path(_): Path<String>) -> Html<String> {
     Html(layout::bare("Sign in", &body).into_string())
 }
 
-pub(super) async fn link(State(app): State<App>, Path(link): Path<String>) -> Response {
-    match certrail_usecases::redeem_link(&app.engine, &link).await {
-        Ok(session) => with_cookie(&app, &session.secret, "/", 12 * 3600),
+pub(super) async fn link(State(app): State<App>, headers: HeaderMap, Path(link): Path<String>) -> Response {
+    let own = app.clone();
+    // Somebody else's link, opened in a browser that is signed in, is a mistake or worse. Without a session it is neither.
+    let already = blocking(move || identify_session(&own, &headers)).await.ok();
+    match certrail_usecases::redeem_link(&app.engine, &link, already.as_ref()).await {
+        Ok(arrived) => welcome(&app, &arrived),
         Err(p) => {
             let body = html! { h1 { (p.what) } p.alarm role="alert" { (p.why) } p.fix { (p.fix) } };
             (crate::refusal::status(p.kind), Html(layout::bare("Error: Sign in", &body).into_string())).into_response()

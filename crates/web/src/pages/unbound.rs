@@ -3,7 +3,6 @@
 use axum::{
     Form,
     extract::{Path, Query, State},
-    http::HeaderMap,
     response::Redirect,
 };
 use certrail_domain::Action;
@@ -11,8 +10,8 @@ use certrail_usecases::{bind_by_hand, unbound_queue};
 use maud::html;
 use serde::Deserialize;
 
-use super::{Page, PageRefusal, layout, reader, show};
-use crate::{App, blocking::blocking};
+use super::{Page, PageRefusal, layout, show};
+use crate::{App, blocking::blocking, caller::Reader};
 
 /// Signals on one page.
 const ON_A_PAGE: u64 = 100;
@@ -23,11 +22,10 @@ pub(super) struct Which {
     before: Option<u64>,
 }
 
-pub(super) async fn page(State(app): State<App>, headers: HeaderMap, Query(which): Query<Which>) -> Page {
-    let caller = reader(&app, &headers, "/unbound").await?;
-    let engine = app.engine.clone();
-    let (lines, total) = blocking(move || unbound_queue(&engine, which.before, ON_A_PAGE)).await?;
-    let may = caller.role.may(Action::Bind);
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(which): Query<Which>) -> Page {
+    let (engine, own) = (app.engine.clone(), caller.clone());
+    let (lines, total) = blocking(move || unbound_queue(&engine, &own, which.before, ON_A_PAGE)).await?;
+    let may = caller.may(Action::Bind);
     let body = html! {
         h1 { "Unbound (" (total) ")" }
         p { "Signals we keep and could not bind to a release. A later fact (the tag, the push, the product) binds them by itself." }
@@ -61,11 +59,10 @@ pub(super) struct BindForm {
 
 pub(super) async fn bind(
     State(app): State<App>,
-    headers: HeaderMap,
+    Reader(caller): Reader,
     Path(id): Path<String>,
     Form(form): Form<BindForm>,
 ) -> Result<Redirect, PageRefusal> {
-    let caller = reader(&app, &headers, "/unbound").await?;
     let (product, version) = form.release.split_once('/').unwrap_or((&form.release, ""));
     bind_by_hand(&app.engine, &caller, &id, product, version).await?;
     Ok(Redirect::to("/unbound"))

@@ -68,8 +68,8 @@ async fn only_a_complete_scan_of_the_same_scope_closes_and_a_later_one_reopens()
 
     s.scan("release=1.0.0", &["a"], false).await;
     assert_eq!(s.standing().await, ["a detected", "b detected"], "a failed scan closes nothing");
-    s.scan("release=1.0.0&source=ci:acme/other", &[], true).await;
-    assert_eq!(s.standing().await, ["a detected", "b detected"], "another sender's scan closes nothing");
+    s.scan("release=1.0.0&scope=acme%2Fother", &[], true).await;
+    assert_eq!(s.standing().await, ["a detected", "b detected"], "a scan of another part closes nothing");
 
     s.scan("release=1.0.0", &["a"], true).await;
     assert_eq!(s.standing().await, ["a detected", "b fixed"]);
@@ -155,8 +155,7 @@ impl Story {
     async fn criteria(&mut self, text: &str, product: &Value) {
         self.minute += 1;
         self.stage.clock.set(at(self.minute));
-        let system =
-            Caller { role: Role::Admin, person: None, name: "test".into(), how: "internal".into(), key: "test".into() };
+        let system = Caller::internal("test");
         certrail_usecases::put_criteria(&self.stage.engine, &system, text.to_owned()).await.expect("admitted");
         let path = "/api/v1/products/pay";
         self.stage
@@ -442,7 +441,7 @@ async fn a_finding_that_grows_is_no_longer_accepted() {
         .unwrap();
     assert!(s.gate("1.0.0").await.0);
     // Another scanner finds it graver, and the milder one after it does not take that back.
-    s.send("release=2.0.0&name=trivy.json&source=ci:acme/other", report("CRITICAL", 2)).await;
+    s.send("release=2.0.0&name=trivy.json&scope=acme%2Fother", report("CRITICAL", 2)).await;
     s.send("release=2.0.0&name=trivy.json", report("LOW", 3)).await;
     assert!(!s.gate("2.0.0").await.0);
     let open = s.only("open").await;

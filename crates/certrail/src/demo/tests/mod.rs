@@ -2,6 +2,7 @@
 //!
 //! Here is the stage they play on, and the one release most of them are about.
 
+mod access;
 mod dossiers;
 mod findings;
 mod lives;
@@ -13,9 +14,10 @@ mod story;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{Role, Time};
+use certrail_domain::{Role, Scope, Time};
 use certrail_usecases::{
-    Caller, Engine, NewToken, create_token, find_release, judge, put_person, release_view, unbound_queue,
+    Caller, Engine, NewPerson, NewToken, create_token, find_release, judge, put_person, release_view, session_for,
+    unbound_queue,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +34,7 @@ struct Stage {
     engine: Arc<Engine>,
     sender: Sender,
     ci: String,
+    /// Sessions of people by account.
     tokens: BTreeMap<&'static str, String>,
     clock: StoryClock,
     _folder: tempfile::TempDir,
@@ -50,24 +53,16 @@ async fn stage() -> Stage {
     engine.keys.add_secret("github", "hush").expect("writes");
     let app = crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
     let sender = Sender::new(certrail_web::router(app), "hush".into(), clock.clone());
-    let system =
-        Caller { role: Role::Admin, person: None, name: "test".into(), how: "internal".into(), key: "test".into() };
+    let system = Caller::internal("test");
     let mut tokens = BTreeMap::new();
     for (account, role) in
         [("anna", Role::ReleaseManager), ("priya", Role::Approver), ("olaf", Role::Admin), ("vera", Role::Viewer)]
     {
-        let person = put_person(&engine, &system, account.into(), vec![account.into()], role).await.expect("a person");
-        let own =
-            Caller { role, person: Some(person.id), name: account.into(), how: "internal".into(), key: account.into() };
-        let token = create_token(&engine, &own, NewToken { name: account.into(), role, days: 365 }, true)
-            .await
-            .expect("a token");
-        tokens.insert(account, token.secret);
+        let new = NewPerson { name: account.into(), accounts: vec![account.into()], role, scope: Scope::ALL };
+        let person = put_person(&engine, &system, new).await.expect("a person");
+        tokens.insert(account, session_for(&engine, &person).await.expect("a session").secret);
     }
-    let ci = create_token(&engine, &system, NewToken { name: "ci".into(), role: Role::Contributor, days: 365 }, false)
-        .await
-        .expect("a token")
-        .secret;
+    let ci = create_token(&engine, &system, NewToken::pipeline("ci", &["*"])).await.expect("a token").secret;
     let stage = Stage { engine, sender, ci, tokens, clock, _folder: folder };
     stage
         .sender

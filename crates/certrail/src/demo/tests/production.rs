@@ -102,7 +102,7 @@ async fn a_repository_that_joins_a_product_is_collected_from_at_once() {
         let pull = Pull { repo, number, title: "more", author: "dana", branch: "more", head: &head, merge: None };
         forge::pull_request(at(minute), "opened", &pull, "dana")
     };
-    let waits = |stage: &Stage| unbound_queue(&stage.engine, None, 10).expect("reads").1;
+    let waits = |stage: &Stage| unbound_queue(&stage.engine, &Caller::internal("test"), None, 10).expect("reads").1;
     put(1, &[REPO, "acme/pay-web"]).await;
     send(&stage, at(2), &Step::Hook("pull_request", change(2, 7))).await;
     assert_eq!(waits(&stage), 0, "bound to the open release");

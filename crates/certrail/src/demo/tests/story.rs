@@ -154,7 +154,7 @@ async fn any_order_of_arrival_ends_in_the_same_state() {
             placement(&stage),
             expected,
             "seed {seed}: {:#?}",
-            unbound_queue(&stage.engine, None, 50).expect("reads").0
+            unbound_queue(&stage.engine, &Caller::internal("test"), None, 50).expect("reads").0
         );
         let without_late: Vec<String> = verdicts(&stage);
         assert_eq!(without_late, expected_verdicts, "seed {seed}");

@@ -1,0 +1,328 @@
+//! Who may say what: each operation by each role and scope, and what a word reaches.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
+use certrail_domain::{Action, Extent};
+use certrail_usecases::{Person, fsck, invite, open_session, recover, redeem_link, sign_in};
+use certrail_web::{Access, Reach};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use super::*;
+
+const OTHER: &str = "acme/web";
+
+impl Stage {
+    fn router(&self) -> axum::Router {
+        certrail_web::router(crate::commands::web_app(self.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}")))
+    }
+
+    async fn ask(&self, method: &Method, path: &str, secret: Option<&str>, body: &str) -> (StatusCode, Value) {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(secret) = secret {
+            request = request.header("authorization", format!("Bearer {secret}"));
+        }
+        let request = request.body(Body::from(body.to_owned())).expect("a request");
+        let response = self.router().oneshot(request).await.expect("answers");
+        let status = response.status();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    async fn person(&self, account: &str, role: Role, products: &[&str]) -> Person {
+        let products: Vec<String> = products.iter().map(|p| (*p).to_owned()).collect();
+        let scope = certrail_usecases::scope_of_products(&products).expect("a scope");
+        let new = NewPerson { name: account.into(), accounts: vec![account.into()], role, scope };
+        put_person(&self.engine, &Caller::internal("test"), new).await.expect("a person")
+    }
+
+    async fn session(&self, account: &str, role: Role, products: &[&str]) -> String {
+        let person = self.person(account, role, products).await;
+        session_for(&self.engine, &person).await.expect("a session").secret
+    }
+
+    async fn pipeline(&self, products: &[&str]) -> String {
+        let new = NewToken::pipeline("ci", products);
+        create_token(&self.engine, &Caller::internal("test"), new).await.expect("a token").secret
+    }
+
+    async fn second_product(&self) {
+        let body = json!({ "repositories": [OTHER] });
+        self.sender
+            .call(at(-580), &self.tokens["olaf"], "PUT", "/api/v1/products/web", &body)
+            .await
+            .expect("a product");
+    }
+
+    fn clean(&self) {
+        assert_eq!(fsck(&self.engine).expect("runs").faults, Vec::<String>::new());
+    }
+}
+
+/// Every operation states its rule; here each is played by each role, reaching everything, this product, another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_holds_its_rule_for_every_role_and_scope() {
+    let stage = stage().await;
+    stage.second_product().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let list = "/api/v1/products/pay/releases/2.4.1";
+    let (_, release) = stage.ask(&Method::GET, list, Some(&stage.tokens["olaf"]), "").await;
+    let evidence =
+        release.pointer("/evaluation/requirements/1/rows/0/inputs/0").and_then(Value::as_str).expect("evidence");
+    let mut callers = Vec::new();
+    for role in Role::ALL {
+        for products in [&["*"][..], &["pay"], &["web"]] {
+            let name = format!("{}-{}", role.name(), products[0].replace('*', "all"));
+            callers.push((role, products[0], stage.session(&name, role, products).await));
+        }
+    }
+    let deployment = r#"{"kind":"deployment.validation","product":"pay","release":"2.4.1","environment":"staging","name":"x","passed":true}"#;
+    let exception = json!({ "product": "pay", "release": "2.4.1", "requirement": "sbom", "reason": "It is a test of who may ask.", "expires_at": at(9_000) }).to_string();
+    let operations = certrail_web::operations();
+    assert!(operations.len() > 60, "{}", operations.len());
+    for operation in operations {
+        let path = operation
+            .path
+            .replace("{product}", "pay")
+            .replace("{version}", "2.4.1")
+            .replace("{gate}", "quality")
+            .replace("{verb}", "approve")
+            .replace("{index}", "0")
+            .replace("{*path}", "0/000")
+            .replace("{connector}", "github")
+            .replace("{role}", "admin")
+            .replace("{link}", "x")
+            .replace("{person}", "nobody");
+        let path = match operation.path.contains("/evidence/") || operation.path.starts_with("/e/") {
+            true => path.replace("{id}", evidence),
+            false => path.replace("{id}", "nothing"),
+        };
+        let (path, body) = match (operation.path, operation.method.as_str()) {
+            ("/api/v1/evidence", _) => (format!("{path}?product=pay&release=2.4.1&name=x"), "nothing known"),
+            ("/api/v1/facts", _) => (path, deployment),
+            ("/api/v1/exceptions", _) => (path, exception.as_str()),
+            (p, "POST" | "PUT" | "DELETE") if p.starts_with("/api/") => (path, "{}"),
+            _ => (path, ""),
+        };
+        let what = format!("{} {}", operation.method, operation.path);
+        let anonymous = stage.ask(&operation.method, &path, None, body).await.0;
+        let turned_away = anonymous == StatusCode::UNAUTHORIZED || anonymous == StatusCode::SEE_OTHER;
+        match operation.access {
+            Access::Open => {
+                let leads_on = ["/sign-out", "/demo/as/{role}"].contains(&operation.path);
+                assert!(!turned_away || leads_on, "{what}: {anonymous} to a stranger");
+                continue;
+            }
+            Access::Proves => continue,
+            Access::SignedIn | Access::Needs(..) => assert!(turned_away, "{what}: {anonymous} to a stranger"),
+        }
+        for (role, reached, secret) in &callers {
+            let (status, answer) = stage.ask(&operation.method, &path, Some(secret), body).await;
+            let who = format!("{what} by {} of {reached}: {status} {answer}", role.name());
+            let refused = status == StatusCode::FORBIDDEN;
+            let Access::Needs(action, reach) = operation.access else {
+                // About themselves: never refused for what they are.
+                assert!(!refused && status != StatusCode::UNAUTHORIZED || answer["code"] == "role", "{who}");
+                continue;
+            };
+            let named_body = ["/api/v1/evidence", "/api/v1/facts", "/api/v1/exceptions"].contains(&operation.path);
+            let elsewhere = *reached == "web";
+            match reach {
+                _ if !role.may(action) => assert!(refused, "{who}"),
+                Reach::Everything => assert_eq!(refused, *reached != "*", "{who}"),
+                Reach::Product => assert_eq!(refused, elsewhere, "{who}"),
+                // The fact of the body is a pipeline's to record.
+                Reach::Named if operation.path == "/api/v1/facts" => {
+                    assert_eq!(refused, elsewhere || !role.may(Action::Record), "{who}");
+                }
+                Reach::Named if named_body => assert_eq!(refused, elsewhere, "{who}"),
+                Reach::Named if path.contains(evidence) => {
+                    assert_eq!(status == StatusCode::NOT_FOUND, elsewhere, "{who}");
+                }
+                Reach::Named | Reach::List => assert!(!refused, "{who}"),
+            }
+        }
+    }
+    stage.clean();
+}
+
+/// A pipeline's token for one product: its word, however it is put, changes nothing for another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_reaches_no_further_than_whoever_says_it() {
+    let stage = stage().await;
+    stage.second_product().await;
+    // Both are built from one repository, so that they share every commit.
+    let both = json!({ "repositories": [REPO, OTHER] });
+    stage.sender.call(at(-570), &stage.tokens["olaf"], "PUT", "/api/v1/products/web", &both).await.expect("changed");
+    let (root, head) = (sha("root"), sha("head"));
+    let commit = |id: &str| (id.to_owned(), "dana".to_owned(), "x".to_owned());
+    stage
+        .sender
+        .github(at(0), "push", &forge::push(REPO, at(0), "main", None, &[commit(&root)], "dana"))
+        .await
+        .expect("a push");
+    stage
+        .sender
+        .github(at(1), "push", &forge::push(REPO, at(1), "main", Some(&root), &[commit(&head)], "dana"))
+        .await
+        .expect("a push");
+    let (pay, web) = (stage.pipeline(&["pay"]).await, stage.pipeline(&["web"]).await);
+    let cut = |product: &str| json!({ "kind": "release.manifest", "product": product, "version": "1.0.0", "release_type": "normal", "commit": head, "digests": [] });
+    for (minute, token, product) in [(2, &pay, "pay"), (3, &web, "web")] {
+        stage.sender.call(at(minute), token, "POST", "/api/v1/facts", &cut(product)).await.expect("cut");
+    }
+    // Cutting, recording, asking, reading for the other one: refused, and the reason names both.
+    let told = stage.sender.call(at(4), &web, "POST", "/api/v1/facts", &cut("pay")).await.unwrap_err().to_string();
+    assert!(told.contains("403") && told.contains("You reach the products web; this is the product pay."), "{told}");
+    for path in ["/api/v1/products/pay/releases/1.0.0/gates/quality", "/api/v1/products/pay/releases/1.0.0/certify"] {
+        assert!(stage.sender.call(at(4), &web, "POST", path, &json!({})).await.is_err(), "{path}");
+    }
+    let listed = stage.sender.call(at(4), &web, "GET", "/api/v1/products", &Value::Null).await.expect("lists");
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    // A report about the commit they share counts for the sender's product and for no other.
+    let bound = |answer: &Value| {
+        answer["bound"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|b| b["release"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let report = |product: &str| format!("product={product}&commit={head}&name=junit.xml&for=unit");
+    let answer = stage.sender.report(at(5), &web, &report("web"), reports::junit("unit", 3, 0)).await.expect("taken");
+    assert_eq!(bound(&answer), ["web/1.0.0"]);
+    // A bill of materials makes no artefact of another product's release, though it names the commit that is cut.
+    let image = digest("somebody else's");
+    let sbom = format!("product=web&commit={head}&digest={image}&name=sbom.json");
+    stage.sender.report(at(6), &web, &sbom, reports::cyclonedx("web", "1", &image)).await.expect("taken");
+    let digests = |product: &str| find_release(&stage.engine, product, "1.0.0").expect("cut").release.digests;
+    assert_eq!((digests("pay"), digests("web")), (vec![], vec![image.clone()]));
+    // What a checkout tells of commits ends no other product's range.
+    let lie = json!({ "kind": "release.manifest", "product": "web", "version": "1.1.0", "release_type": "normal", "commit": sha("next"),
+        "range": [{ "sha": sha("next"), "parents": [head] }, { "sha": head, "parents": [] }] });
+    stage.sender.call(at(7), &web, "POST", "/api/v1/facts", &lie).await.expect("cut");
+    let own = release_view(&stage.engine, "pay", "1.0.0").expect("a page");
+    assert_eq!(
+        own.dossier.evidence.iter().filter(|e| e.kind == "code.push").count(),
+        2,
+        "both pushes are still in its range"
+    );
+    // A work item is of the product it was told for.
+    let ticket =
+        json!({ "kind": "requirement.ticket", "product": "web", "key": "PAY-1", "title": "x", "status": "open" });
+    let answer =
+        stage.sender.call(at(8), &stage.pipeline(&["*"]).await, "POST", "/api/v1/facts", &ticket).await.expect("told");
+    assert_eq!(answer["ack"]["bound"], json!([]));
+    // And the source cannot be claimed.
+    let claimed = format!("{}&source=github%3Aacme%2Fpay", report("web"));
+    assert!(stage.sender.report(at(9), &web, &claimed, vec![b'x']).await.is_err());
+    stage.clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_reaches_further_than_whoever_makes_it_and_all_of_it_ends_together() {
+    let stage = stage().await;
+    let caller = |secret: &str| sign_in(&stage.engine, secret).expect("signed in");
+    let make = async |by: &str, new: NewToken| create_token(&stage.engine, &caller(by), new).await;
+    let own = |products: &[&str]| NewToken { role: Role::Admin, own: true, ..NewToken::pipeline("mine", products) };
+    let lena = stage.session("lena", Role::Admin, &["pay"]).await;
+    assert_eq!(make(&lena, own(&["*"])).await.unwrap_err().code, "bad-token");
+    assert_eq!(make(&lena, own(&[])).await.unwrap_err().code, "bad-scope");
+    // A token, one made with it, one made with that, and a session opened with it.
+    let first = make(&stage.tokens["olaf"], own(&["*"])).await.expect("made");
+    let second = make(&first.secret, own(&["pay"])).await.expect("made");
+    let pipeline = make(&second.secret, NewToken::pipeline("ci", &["pay"])).await.expect("made");
+    let session = open_session(&stage.engine, &second.secret).await.expect("opened");
+    assert!(!caller(&session.secret).is_interactive(), "a token in a browser is no person at a browser");
+    assert_eq!(caller(&session.secret).scope.products, Extent::one("pay"));
+    let wide = make(&second.secret, NewToken::pipeline("ci", &["web"])).await;
+    assert_eq!(wide.unwrap_err().code, "bad-token");
+    let path = format!("/api/v1/tokens/{}", first.id);
+    let ended = stage.sender.call(at(1), &stage.tokens["olaf"], "DELETE", &path, &json!({})).await.expect("ended");
+    assert_eq!(ended["revoked"].as_array().map(Vec::len), Some(4), "{ended}");
+    for secret in [&first.secret, &second.secret, &pipeline.secret, &session.secret] {
+        assert!(sign_in(&stage.engine, secret).is_err());
+    }
+    stage.clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_admin_stays_nobody_promotes_themselves_and_leaving_ends_everything() {
+    let stage = stage().await;
+    let put = async |by: &str, account: &str, role: &str| {
+        let body = json!({ "name": account, "accounts": [account], "role": role });
+        stage.sender.call(at(1), &stage.tokens[by], "PUT", "/api/v1/people", &body).await.map_err(|e| e.to_string())
+    };
+    let told = put("olaf", "olaf", "release-manager").await.unwrap_err();
+    assert!(told.contains("Nobody changes their own role"), "{told}");
+    put("olaf", "lena", "admin").await.expect("a second admin");
+    let lena = stage.session("lena", Role::Admin, &["*"]).await;
+    let body = json!({ "name": "Olaf B.", "accounts": ["olaf"], "role": "viewer" });
+    let changed = stage.sender.call(at(2), &lena, "PUT", "/api/v1/people", &body).await.expect("another admin may");
+    assert_eq!(
+        (&changed["name"], &changed["role"]),
+        (&json!("Olaf B."), &json!("viewer")),
+        "told by account, not by name"
+    );
+    let refused = stage.ask(&Method::PUT, "/api/v1/people", Some(&stage.tokens["olaf"]), &body.to_string()).await;
+    assert_eq!(refused.0, StatusCode::FORBIDDEN, "a demotion reaches the sessions that are open");
+    // Two people's accounts, a blank one, none, the last admin.
+    for (accounts, code) in
+        [(json!(["anna", "priya"]), "account-taken"), (json!([""]), "empty-value"), (json!([]), "no-account")]
+    {
+        let body = json!({ "name": "x", "accounts": accounts, "role": "viewer" }).to_string();
+        assert_eq!(stage.ask(&Method::PUT, "/api/v1/people", Some(&lena), &body).await.1["code"], code);
+    }
+    // Somebody leaves: their session, and the token they made for a pipeline.
+    let mia = stage.session("mia", Role::Admin, &["*"]).await;
+    let made = create_token(&stage.engine, &sign_in(&stage.engine, &mia).unwrap(), NewToken::pipeline("ci", &["pay"]))
+        .await
+        .unwrap();
+    let ended = stage.ask(&Method::DELETE, "/api/v1/people/mia", Some(&lena), "{}").await;
+    assert_eq!((ended.0, ended.1["tokens_ended"].as_array().map(Vec::len)), (StatusCode::OK, Some(2)), "{}", ended.1);
+    assert!(sign_in(&stage.engine, &mia).is_err() && sign_in(&stage.engine, &made.secret).is_err());
+    let last = stage.ask(&Method::DELETE, "/api/v1/people/lena", Some(&lena), "{}").await;
+    assert_eq!(last.1["code"], "own-role");
+    let last = certrail_usecases::end_person(&stage.engine, &Caller::internal("test"), "lena").await;
+    assert_eq!(last.unwrap_err().code, "last-admin");
+    stage.clean();
+}
+
+/// An admin lets people in once; afterwards nobody signs in as somebody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_who_signs_in_as_somebody_else_is_impossible() {
+    let stage = stage().await;
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let nora = stage.person("nora", Role::Approver, &["*"]).await;
+    let link = invite(&stage.engine, &olaf, "nora").await.expect("invited");
+    // In the browser of somebody else it is refused, and not used up.
+    assert_eq!(redeem_link(&stage.engine, &link.secret, Some(&olaf)).await.unwrap_err().code, "somebody-else");
+    let arrived = redeem_link(&stage.engine, &link.secret, None).await.expect("signed in");
+    assert_eq!(arrived.person, nora.id);
+    assert!(redeem_link(&stage.engine, &link.secret, None).await.is_err(), "once");
+    assert_eq!(invite(&stage.engine, &olaf, "nora").await.unwrap_err().code, "has-signed-in");
+    // The key opens sessions that are hers, for a year, and is no token.
+    assert!(sign_in(&stage.engine, &arrived.key.secret).is_err());
+    stage.clock.set(at(60 * 24 * 100));
+    assert!(sign_in(&stage.engine, &arrived.session.secret).is_err(), "12 hours are over");
+    let session = open_session(&stage.engine, &arrived.key.secret).await.expect("opened");
+    assert!(sign_in(&stage.engine, &session.secret).expect("signed in").is_interactive());
+    // A lost key: an operator with the data folder, on record, with a reason; what was there before ends.
+    let engine = stage.engine.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        assert_eq!(recover(&engine, "nora", " ").unwrap_err().code, "empty-value");
+        recover(&engine, "nora", "Her computer was stolen.").expect("a link")
+    });
+    let (_, link) = made.await.expect("runs");
+    let again = redeem_link(&stage.engine, &link.secret, None).await.expect("signed in");
+    assert!(
+        sign_in(&stage.engine, &session.secret).is_err()
+            && open_session(&stage.engine, &arrived.key.secret).await.is_err()
+    );
+    assert!(sign_in(&stage.engine, &again.session.secret).is_ok());
+    stage.clean();
+}

@@ -1,0 +1,159 @@
+//! Every operation of the server with its access rule: whoever adds an address states who may use it.
+//!
+//! The router is made from these, so there is none without a rule; a test plays role × scope × operation.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, RawPathParams, Request, State},
+    handler::Handler,
+    http::Method,
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use certrail_domain::{Action, Problem, ProblemKind};
+use certrail_usecases::{Caller, On, allow};
+
+use crate::{
+    App,
+    blocking::blocking,
+    caller::{identify, identify_machine},
+    pages::PageRefusal,
+    refusal::Refusal,
+};
+
+/// Who may use an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: it shows nothing of the installation's, or is meant for the world.
+    Open,
+    /// Whoever proves who they are in the request itself: a signed delivery, a link, a sign-in key.
+    Proves,
+    /// Whoever is signed in, about themselves.
+    SignedIn,
+    /// Whoever may do this, on this.
+    Needs(Action, Reach),
+}
+
+/// What an operation is done on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The `{product}` of its path.
+    Product,
+    /// The product named in its body or query, or that of the object named in its path: the use case looks.
+    Named,
+    /// A list: it shows what the caller reaches.
+    List,
+    /// What belongs to no product.
+    Everything,
+}
+
+/// An operation.
+pub struct Operation {
+    /// The method.
+    pub method: Method,
+    /// The path, with `{parameters}`.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    route: MethodRouter<App>,
+}
+
+impl Operation {
+    fn new<H, T>(method: Method, filter: MethodFilter, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        Self { method, path, access, route: on(filter, handler) }
+    }
+
+    pub(crate) fn get<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Self::new(Method::GET, MethodFilter::GET, path, access, handler)
+    }
+
+    pub(crate) fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Self::new(Method::POST, MethodFilter::POST, path, access, handler)
+    }
+
+    pub(crate) fn put<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Self::new(Method::PUT, MethodFilter::PUT, path, access, handler)
+    }
+
+    pub(crate) fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Self::new(Method::DELETE, MethodFilter::DELETE, path, access, handler)
+    }
+}
+
+/// The rules by method and path.
+pub(crate) type Rules = Arc<HashMap<(Method, &'static str), Access>>;
+
+/// The routes of operations, and their rules.
+pub(crate) fn routes(operations: Vec<Operation>, rules: &mut HashMap<(Method, &'static str), Access>) -> Router<App> {
+    operations.into_iter().fold(Router::new(), |router, operation| {
+        rules.insert((operation.method, operation.path), operation.access);
+        router.route(operation.path, operation.route)
+    })
+}
+
+/// Lets a request through if its operation's rule does. Handlers find the caller among the request's extensions.
+pub(crate) async fn guard(
+    State((app, rules)): State<(App, Rules)>,
+    path: Option<MatchedPath>,
+    parameters: RawPathParams,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    // What matches no path, or no method of it, is answered as such further on.
+    let rule = path.as_ref().and_then(|path| {
+        rules.iter().find(|((m, p), _)| *m == method && *p == path.as_str()).map(|(_, access)| *access)
+    });
+    let (action, reach) = match rule {
+        None | Some(Access::Open | Access::Proves) => return next.run(request).await,
+        Some(Access::SignedIn) => (None, Reach::List),
+        Some(Access::Needs(action, reach)) => (Some(action), reach),
+    };
+    let machine = request.uri().path().starts_with("/api/");
+    let back = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
+    let back = if method == Method::GET { back } else { "/".to_owned() };
+    let refuse = |problem: Problem| match machine {
+        true => Refusal(problem).into_response(),
+        false => PageRefusal::new(problem, back.clone()).into_response(),
+    };
+    let (own, headers) = (app.clone(), request.headers().clone());
+    let identified =
+        blocking(move || if machine { identify_machine(&own, &headers) } else { identify(&own, &headers) });
+    let caller = match identified.await {
+        Ok(caller) => caller,
+        Err(problem) => return refuse(problem),
+    };
+    if let Some(action) = action {
+        let product = parameters.iter().find(|(name, _)| *name == "product").map(|(_, value)| value);
+        let on = match (reach, product) {
+            (Reach::Product, Some(product)) => On::Product(product),
+            (Reach::Product | Reach::Everything, _) => On::Everything,
+            (Reach::Named | Reach::List, _) => On::Reached,
+        };
+        if let Err(problem) = allow(&caller, action, on) {
+            return refuse(problem);
+        }
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// The caller that the guard let through.
+pub(crate) fn caller_of(extensions: &axum::http::Extensions) -> Result<Caller, Problem> {
+    extensions.get::<Caller>().cloned().ok_or_else(|| {
+        Problem::new(
+            ProblemKind::Internal,
+            "no-access-rule",
+            "The request could not be answered.",
+            "This operation does not say who may use it.",
+            "Report it: it is a fault of certrail.",
+        )
+    })
+}

@@ -1,0 +1,33 @@
+//! Who may do what: the one matrix, and how far the caller reaches in it.
+
+use axum::extract::State;
+use certrail_domain::{Action, Role};
+use maud::html;
+
+use super::{Page, show};
+use crate::{App, caller::Reader};
+
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
+    let body = html! {
+        h1 { "Who may do what" }
+        p { "A role says what somebody may do, a scope says where: products, environments, repositories, and actions among those of the role. A token reaches no further than whoever made it, and both shrink with the role and scope that person holds now." }
+        div.scroll tabindex="0" {
+            table {
+                caption { "Actions by role" }
+                thead { tr { th scope="col" { "Action" } @for role in Role::ALL { th scope="col" { (role.name().replace('-', " ")) } } th scope="col" { "You" } } }
+                tbody {
+                    @for action in Action::EVERY {
+                        tr {
+                            th scope="row" { (action.sentence()) }
+                            @for role in Role::ALL { td { @if role.may(action) { "✓ yes" } @else { "–" } } }
+                            td { @if caller.may(action) { strong { "✓ yes" } } @else { "–" } }
+                        }
+                    }
+                }
+            }
+        }
+        p { "You reach the products " strong { (caller.scope.products.shown()) } ", the environments " strong { (caller.scope.environments.shown()) } ", the repositories " strong { (caller.scope.repositories.shown()) } "." }
+        p.meta { "Whoever writes the rules decides nothing under them, and whoever asks does not approve. A pipeline belongs to nobody: it cannot certify, approve or administer." }
+    };
+    Ok(show(&app, &caller, "Who may do what", "/access", &body))
+}
