@@ -48,11 +48,12 @@ impl Predicate {
         if source.len() > 4096 {
             return Err(PredicateError::TooLong);
         }
-        // The Pratt parser of cel 0.15 recurses without a limit and would exhaust the stack.
-        if nests_too_deeply(source) {
+        // The Pratt parser of cel 0.15 recurses without a limit, at some 100 kB a level in a debug build.
+        let levels = levels(source);
+        if levels > 12 {
             return Err(PredicateError::TooLarge);
         }
-        let program = Program::compile(source).map_err(|e| PredicateError::Syntax(e.to_string()))?;
+        let program = if levels > 4 { on_a_large_stack(source)? } else { parse(source)? };
         let mut names = BTreeSet::new();
         let mut nodes = 0;
         walk(program.expression(), &mut names, &mut nodes)?;
@@ -76,11 +77,40 @@ impl Predicate {
     }
 }
 
-/// More than 24 brackets, or more than 24 signs that nest to the right. Brackets are counted as they open, whatever closes
-/// them: to the parser a bracket that was closed by another one is still open.
-fn nests_too_deeply(source: &str) -> bool {
-    let count = |signs: &[u8]| source.bytes().filter(|c| signs.contains(c)).count();
-    count(b"([{") > 24 || count(b"!-?") > 24
+fn parse(source: &str) -> Result<Program, PredicateError> {
+    Program::compile(source).map_err(|e| PredicateError::Syntax(e.to_string()))
+}
+
+fn on_a_large_stack(source: &str) -> Result<Program, PredicateError> {
+    let failed = |why: &str| PredicateError::Syntax(why.to_owned());
+    std::thread::scope(|threads| {
+        std::thread::Builder::new()
+            .stack_size(8 * 1024 * 1024)
+            .spawn_scoped(threads, || parse(source))
+            .map_err(|e| failed(&format!("no thread to read it on: {e}")))?
+            .join()
+            .map_err(|_| failed("its reader ended early"))?
+    })
+}
+
+/// How deep it nests: brackets that are open at once, and signs that nest to the right. A bracket is closed by its like alone: to
+/// the parser one that another closed is still open. Strings are not told apart; what is refused too early can be written flatter.
+fn levels(source: &str) -> usize {
+    let (mut open, mut signs, mut deepest) = (Vec::new(), 0, 0);
+    let mut rest = source.bytes().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            b'(' => open.push(b')'),
+            b'[' => open.push(b']'),
+            b'{' => open.push(b'}'),
+            b'!' if rest.peek() != Some(&b'=') => signs += 1,
+            b'-' | b'?' => signs += 1,
+            c if open.last() == Some(&c) => drop(open.pop()),
+            _ => {}
+        }
+        deepest = deepest.max(open.len());
+    }
+    deepest + signs
 }
 
 fn walk(e: &IdedExpr, names: &mut BTreeSet<String>, nodes: &mut usize) -> Result<(), PredicateError> {
@@ -127,6 +157,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// The most that is let through is read on a small stack, too.
+    #[test]
+    fn what_is_admitted_needs_little_stack() {
+        let mut worst = Vec::new();
+        for bracket in ["(", "[", "{", "f(", "x["] {
+            for sign in ["!", "-", "a?b:"] {
+                worst.extend([0, 6, 12].map(|n| format!("{}{}", bracket.repeat(n), sign.repeat(12 - n))));
+            }
+        }
+        assert!(worst.iter().all(|text| levels(text) <= 12));
+        let parse = move || worst.iter().filter(|text| Predicate::compile(text).is_ok()).count();
+        let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(parse).unwrap();
+        assert_eq!(small.join().unwrap(), 0, "none of them is whole");
+    }
 
     fn ask(source: &str, facts: &serde_json::Value) -> Result<bool, PredicateError> {
         Predicate::compile(source)?.holds(facts, &json!({ "type": "normal" }))
