@@ -1,8 +1,10 @@
 //! Judging: every requirement over its subjects, then exceptions, then the sum.
 
+use std::collections::BTreeMap;
+
 use certrail_domain::{
-    Cause, Evaluation, Exception, ExceptionId, Facts, Interval, RequirementResult, Row, RuleOutcome, RuleResult,
-    Snapshot, Subject, Time, Truth, Verdict,
+    Cause, Evaluation, EvidenceId, Exception, ExceptionId, Facts, Interval, RequirementResult, Row, RuleOutcome,
+    RuleResult, Snapshot, Subject, Time, Truth, Verdict,
 };
 
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// The version of the rules. It changes whenever the same inputs could give another output.
-pub const EVALUATOR: &str = "certrail-rules/5";
+pub const EVALUATOR: &str = "certrail-rules/6";
 
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
 #[must_use]
@@ -113,6 +115,7 @@ fn judge(
             }
         }
     }
+    say_what_was_reported(&mut rows, input);
     rules.append(&mut outcomes);
     let worst = rows.iter().max_by_key(|r| r.verdict).expect("there is at least one row");
     let same = rows.iter().filter(|r| r.verdict == worst.verdict).count();
@@ -131,6 +134,26 @@ fn judge(
         blocking: requirement.blocking,
         pending: pending && !worst.verdict.opens_gate(),
         rows,
+    }
+}
+
+/// A pass that rests on a report which only this product accepts says so.
+fn say_what_was_reported(rows: &mut [Row], input: &Input<'_>) {
+    let evidence = input.evidence.iter().chain(input.context);
+    let accepted: BTreeMap<&EvidenceId, &str> =
+        evidence.filter(|e| e.is_accepted_report(input.product)).map(|e| (&e.id, e.signal.facts.kind())).collect();
+    if accepted.is_empty() {
+        return;
+    }
+    for row in rows.iter_mut().filter(|r| r.verdict.opens_gate()) {
+        let mut kinds: Vec<&str> = row.inputs.iter().filter_map(|id| accepted.get(id).copied()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        if !kinds.is_empty() {
+            let kinds = kinds.join(" and ");
+            row.sentence
+                .push_str(&format!(" This rests on what was only reported ({kinds}), which this product accepts."));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    BindRule, EvidenceId, Exception, Interval, PersonId, Product, Release, Signal, Time, Truth, is_login,
+    BindRule, EvidenceId, Exception, HowKnown, Interval, PersonId, Product, Release, Signal, Time, Truth, is_login,
 };
 
 use crate::findings::Tracked;
@@ -28,6 +28,18 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Whether it counts where what happened has to be observed: it was, or the product accepts reports of its kind.
+    #[must_use]
+    pub fn is_believed(&self, product: &Product) -> bool {
+        self.signal.known.suffices(HowKnown::Observed) || product.accepts(self.signal.facts.kind())
+    }
+
+    /// Whether it counts only because the product accepts reports of its kind.
+    #[must_use]
+    pub fn is_accepted_report(&self, product: &Product) -> bool {
+        !self.signal.known.suffices(HowKnown::Observed) && product.accepts(self.signal.facts.kind())
+    }
+
     /// When it happened: by its source, else when we received it.
     #[must_use]
     pub fn at(&self) -> Time {
@@ -38,10 +50,10 @@ impl Evidence {
     /// clocks, runners do not; our own clock stands in where the source says nothing.
     #[must_use]
     pub fn interval(&self) -> Interval {
-        let epsilon = match (self.signal.occurred_at, self.connector.as_str()) {
-            (None, _) | (_, "github" | "api" | "page") => Interval::SERVER,
-            (_, "cli") => Interval::RUNNER,
-            _ => Interval::UNKNOWN,
+        let epsilon = match (self.signal.occurred_at, self.signal.known) {
+            (None, _) | (_, HowKnown::Observed) => Interval::SERVER,
+            // Whoever told it had a clock of their own: a runner's, or a person's computer.
+            (_, HowKnown::Reported | HowKnown::Derived) => Interval::RUNNER,
         };
         Interval::new(self.at(), epsilon)
     }

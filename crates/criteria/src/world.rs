@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
     ActorKind, EvidenceId, Facts, Interval, Time, Truth,
-    facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review},
+    facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
 };
 
 use crate::{Evidence, Input};
@@ -171,6 +171,9 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     let mut range: Vec<(&'a Evidence, &'a Commit)> = Vec::new();
     for e in usable.iter().chain(after) {
         match &e.signal.facts {
+            // What somebody told of a change or a yes is no change and no yes; a no that was told is one.
+            Facts::Change(_) if !e.is_believed(input.product) => {}
+            Facts::Review(r) if r.verdict == ReviewVerdict::Approved && !e.is_believed(input.product) => {}
             Facts::Change(c) => events.entry((c.repository.clone(), c.number)).or_default().push((e, c)),
             Facts::Push(p) => pushes.push((e, p)),
             Facts::Review(r) => {

@@ -48,7 +48,7 @@ pub use known::{HowKnown, RetentionClass};
 pub use marks::Mark;
 pub use people::Mentioned;
 pub use problem::{Problem, ProblemKind};
-pub use release::{Product, Release, ReleaseState, ReleaseType};
+pub use release::{AcceptedReport, Product, Release, ReleaseState, ReleaseType};
 pub use role::{Action, Role};
 pub use scope::{Extent, Scope};
 pub use signal::Signal;

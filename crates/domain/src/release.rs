@@ -25,6 +25,36 @@ pub struct Product {
     /// Which of the things a report says about a finding decides how grave it is.
     #[serde(default, skip_serializing_if = "BandPolicy::is_usual")]
     pub severity: BandPolicy,
+    /// Kinds of facts that count here though they were only reported, each decided by two people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts_reported: Vec<AcceptedReport>,
+    /// One person makes and decides everything here; its admin said so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sole_decider: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// A kind of facts that counts for a product though it was only reported: asked for by one, approved by another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedReport {
+    /// The kind of facts, `requirement.ticket`.
+    pub kind: String,
+    /// Why they cannot be observed.
+    pub reason: String,
+    /// Who asked.
+    pub requester: String,
+    /// When.
+    pub requested_at: Time,
+    /// Who approved; nobody yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<Time>,
 }
 
 impl Product {
@@ -39,7 +69,18 @@ impl Product {
             production: vec!["production".to_owned(), "prod".to_owned()],
             criteria: "standard".to_owned(),
             severity: BandPolicy::default(),
+            accepts_reported: Vec::new(),
+            sole_decider: false,
         }
+    }
+
+    /// Whether facts of a kind count though they were only reported.
+    #[must_use]
+    pub fn accepts(&self, kind: &str) -> bool {
+        let approved = |a: &AcceptedReport| {
+            a.approver.as_ref().is_some_and(|approver| *approver != a.requester || self.sole_decider)
+        };
+        self.accepts_reported.iter().any(|a| a.kind == kind && approved(a))
     }
 
     /// Whether a deployment went to production: this product says so of the environment, or the sender does.

@@ -116,6 +116,8 @@ pub enum Cause {
     Excepted,
     /// There is nothing of the kind to check.
     NoSubjects,
+    /// It was only told, where what happened has to be observed.
+    NotObserved,
     /// It has to happen after a point that has not been reached yet.
     NotYet,
 }
@@ -140,6 +142,7 @@ impl Cause {
             Self::Error => "error",
             Self::Excepted => "excepted",
             Self::NoSubjects => "no_subjects",
+            Self::NotObserved => "not_observed",
             Self::NotYet => "not_yet",
         }
     }

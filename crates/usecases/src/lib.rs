@@ -5,6 +5,7 @@
 //! log entry and signed checkpoint.
 
 mod accept;
+mod accept_reported;
 mod access;
 mod add_evidence;
 mod ask_gate;
@@ -36,6 +37,7 @@ mod track;
 mod verify_dossier;
 
 pub use accept::{Ack, Placed};
+pub use accept_reported::{HAVE_TO_BE_OBSERVED, NewAcceptance, decide_acceptance, request_acceptance};
 pub use access::{Caller, On, allow};
 pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence};
 pub use ask_gate::{Gate, GateAnswer, ask_gate};

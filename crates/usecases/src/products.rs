@@ -50,6 +50,8 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 return Err(refuse("Its criteria set is not known.", "Use `standard`, or add the set first.").into());
             }
             let before = products::get(batch.tx, &product.name)?;
+            // What it accepts is decided by two people, elsewhere.
+            product.accepts_reported = before.as_ref().map(|b| b.accepts_reported.clone()).unwrap_or_default();
             let index = batch.control("product", &caller.account(), &[], &product)?;
             products::put(batch.tx, &product, index)?;
             if before.as_ref().is_some_and(|known| known.production != product.production) {

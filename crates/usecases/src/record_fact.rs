@@ -7,6 +7,7 @@ use certrail_domain::{
     facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version,
 };
+use certrail_store::tables::people;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -323,7 +324,7 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
         name: facts.kind().to_owned(),
         // A work item is of the product it was told for; everything else may serve whatever its sender reaches.
         reach: if matches!(facts, Facts::Ticket(_)) { Extent::one(&product) } else { caller.scope.products.clone() },
-        known: how_known(caller, &facts),
+        known: how_known(engine, caller, &facts)?,
         occurred_at,
         actor: Some(caller.actor()),
         facts,
@@ -334,14 +335,19 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
 
 /// What a person does here under their own session is observed; whatever else is told, by them or by a pipeline, is
 /// a report of it.
-fn how_known(caller: &Caller, facts: &Facts) -> HowKnown {
+fn how_known(engine: &Engine, caller: &Caller, facts: &Facts) -> Result<HowKnown, Problem> {
+    let person = caller.person.as_ref().filter(|_| caller.is_interactive());
+    let Some(person) = person else { return Ok(HowKnown::Reported) };
     let done_here = match facts {
         Facts::Approval(_) | Facts::Manifest(_) => true,
         // A ticket authorised by whoever says so, here and now.
-        Facts::Ticket(ticket) => ticket.authorised_by.as_ref().is_some_and(|who| who.account == caller.account()),
+        Facts::Ticket(Ticket { authorised_by: Some(who), .. }) => {
+            let own = engine.read(|tx| people::get(tx, person.as_str()))?;
+            who.account == caller.account() || own.is_some_and(|p| p.accounts.contains(&who.account.to_lowercase()))
+        }
         _ => false,
     };
-    if caller.is_interactive() && done_here { HowKnown::Observed } else { HowKnown::Reported }
+    Ok(if done_here { HowKnown::Observed } else { HowKnown::Reported })
 }
 
 fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {

@@ -31,9 +31,29 @@ pub(crate) enum Product {
         /// The criteria set that judges it.
         #[arg(long)]
         criteria: Option<String>,
+        /// One person makes and decides everything here: a team of one, and each dossier says so.
+        #[arg(long)]
+        sole_decider: Option<bool>,
         /// What decides how grave a finding is: the tool's word first, the score first, or the gravest of all.
         #[arg(long, value_parser = ["tool-first", "score-first", "highest"])]
         severity: Option<String>,
+    },
+    /// Ask that facts of a kind count here though they were only reported; approve it as somebody else, or end it.
+    AcceptReported {
+        /// The product.
+        name: String,
+        /// The kind: code.change, code.review, code.branch_rule, requirement.ticket, deployment.approval.
+        #[arg(long)]
+        kind: String,
+        /// Why they cannot be observed.
+        #[arg(long, required_unless_present_any = ["approve", "end"])]
+        reason: Option<String>,
+        /// Approve what somebody else asked for.
+        #[arg(long, conflicts_with_all = ["reason", "end"])]
+        approve: bool,
+        /// End it.
+        #[arg(long, conflicts_with = "reason")]
+        end: bool,
     },
     /// Record a criteria set, byte for byte; the newest of its name is in force from then on.
     Criteria {
@@ -114,9 +134,11 @@ fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
 pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
-        Product::Add { name, repository, branch, tag_pattern, production, criteria, severity } => {
-            let mut body =
-                json!({ "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria, "severity": severity });
+        Product::Add { name, repository, branch, tag_pattern, production, criteria, severity, sole_decider } => {
+            let mut body = json!({
+                "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria, "severity": severity,
+                "sole_decider": sole_decider,
+            });
             for (member, values) in [("repositories", repository), ("production", production)] {
                 if !values.is_empty() {
                     body[member] = json!(values);
@@ -125,6 +147,22 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
             let answer: Value =
                 client.json(&reqwest::Method::PUT, &format!("/api/v1/products/{}", segment(&name)), &body)?;
             say(global, &answer, |a| println!("Product {} is set.", a["name"].as_str().unwrap_or("?")));
+        }
+        Product::AcceptReported { name, kind, reason, approve, end } => {
+            let own = format!("/api/v1/products/{}/accepts-reported", segment(&name));
+            let one = format!("{own}/{}", segment(&kind));
+            let answer: Value = match (approve, end) {
+                (true, _) => client.json(&reqwest::Method::POST, &one, &json!({}))?,
+                (_, true) => client.json(&reqwest::Method::DELETE, &one, &json!({}))?,
+                _ => client.json(&reqwest::Method::POST, &own, &json!({ "kind": kind, "reason": reason }))?,
+            };
+            say(global, &answer, |_| match (approve, end) {
+                (true, _) => println!("{name} accepts reports of {kind}; every verdict that rests on one says so."),
+                (_, true) => println!("{name} accepts reports of {kind} no longer."),
+                _ => println!(
+                    "Asked. Somebody else has to approve it: certrail product accept-reported {name} --kind {kind} --approve"
+                ),
+            });
         }
         Product::Criteria { file } => {
             let bytes = std::fs::read(&file).map_err(|e| {

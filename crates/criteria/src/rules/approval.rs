@@ -64,6 +64,10 @@ fn approvals<'a>(
         if a.meaning != "approval" || !environments.contains(&a.environment.as_str()) {
             continue;
         }
+        // A yes has to be observed; a no, or a yes taken back, counts from whomever we hear it.
+        if a.verdict == ApprovalVerdict::Approved && !e.is_believed(scope.input.product) {
+            continue;
+        }
         let late = start.is_some_and(|start| start.before(e.interval()) == Truth::True);
         if late && a.verdict != ApprovalVerdict::Approved {
             continue;
@@ -114,6 +118,13 @@ fn one(
     }
     let given: Vec<&(&Evidence, &Approval)> =
         approvals.iter().filter(|(_, a)| a.verdict == ApprovalVerdict::Approved).collect();
+    if let Some((e, who)) = told_yes(scope, environment).filter(|_| given.is_empty()) {
+        let sentence = format!(
+            "That {who} approved the deployment to {environment} was only reported; it counts when {who} approves in a session of theirs."
+        );
+        let row = row(Verdict::Missing, Cause::NotObserved, sentence);
+        return (Row { inputs: vec![e.id.clone()], ..row }, vec![]);
+    }
     if given.is_empty() {
         let sentence = if deployment.is_some() {
             format!("No approval was recorded before the deployment to {environment}.")
@@ -229,6 +240,21 @@ fn one(
         )
     };
     (row, rules)
+}
+
+/// A yes for an environment that was only reported.
+fn told_yes<'a>(scope: &Scope<'a>, environment: &str) -> Option<(&'a Evidence, &'a str)> {
+    scope.world.usable.iter().find_map(|e| match &e.signal.facts {
+        Facts::Approval(a)
+            if a.meaning == "approval"
+                && a.environment == environment
+                && a.verdict == ApprovalVerdict::Approved
+                && !e.is_believed(scope.input.product) =>
+        {
+            Some((*e, a.approver.as_ref().map_or("somebody", |p| p.shown())))
+        }
+        _ => None,
+    })
 }
 
 /// T20: the approval names the artefacts, or where it names none, the exact commit.

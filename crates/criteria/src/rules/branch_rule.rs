@@ -13,8 +13,16 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
         .map(|change| {
             let (repository, branch) = &change.target;
             let merged_at = change.merged.map_or(scope.input.decision_time, |m| m.at);
-            let known = newest(scope.input.context, repository, branch, merged_at);
+            let known = newest(scope, repository, branch, merged_at);
+            let told = scope.input.context.iter().any(|e| is_about(e, repository, branch).is_some());
             let (verdict, cause, sentence) = match known {
+                None if told => (
+                    Verdict::Missing,
+                    Cause::NotObserved,
+                    format!(
+                        "The protection of {branch} in {repository} was only reported; the forge's own word counts."
+                    ),
+                ),
                 None => (
                     Verdict::Missing,
                     Cause::Absent,
@@ -73,20 +81,20 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
 }
 
 /// The newest rule for a branch known at `at`.
-fn newest<'a>(
-    context: &'a [Evidence],
-    repository: &str,
-    branch: &str,
-    at: Time,
-) -> Option<(&'a Evidence, &'a BranchRule)> {
-    context
-        .iter()
-        .filter_map(|e| match &e.signal.facts {
-            Facts::BranchRule(r) if r.repository == repository && covers(&r.pattern, branch) => Some((e, r)),
-            _ => None,
-        })
-        .filter(|(e, _)| e.at() <= at)
+fn newest<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> Option<(&'a Evidence, &'a BranchRule)> {
+    // That a rule is gone counts from whomever we hear it; that one holds, from the forge alone.
+    (scope.input.context.iter())
+        .filter_map(|e| Some((e, is_about(e, repository, branch)?)))
+        .filter(|(e, rule)| e.at() <= at && (rule.removed || e.is_believed(scope.input.product)))
         .max_by_key(|(e, _)| (e.at(), e.log_index))
+}
+
+/// The rule in a piece of evidence, if it is one for that branch.
+fn is_about<'a>(e: &'a Evidence, repository: &str, branch: &str) -> Option<&'a BranchRule> {
+    match &e.signal.facts {
+        Facts::BranchRule(r) if r.repository == repository && covers(&r.pattern, branch) => Some(r),
+        _ => None,
+    }
 }
 
 /// `main`, `release/*`, `*`: one star stands for anything.

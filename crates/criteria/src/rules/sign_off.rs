@@ -5,7 +5,7 @@ use certrail_domain::{Cause, Facts, Verdict, facts::ApprovalVerdict};
 use super::{Found, Scope, approval::same_object, release_row};
 
 pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
-    let mut stale = None;
+    let (mut stale, mut told) = (None, None);
     let mut yes = None;
     let mut heard = std::collections::BTreeSet::new();
     for e in scope.newest_first() {
@@ -14,6 +14,10 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
             continue;
         }
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
+        if a.verdict == ApprovalVerdict::Approved && !e.is_believed(scope.input.product) {
+            told = told.or(Some((who, vec![e.id.clone()])));
+            continue;
+        }
         // The newest word of each person counts; one standing no is a no.
         if !heard.insert(a.approver.as_ref().map(|p| p.account.as_str())) {
             continue;
@@ -42,6 +46,13 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
         Some((who, inputs)) => {
             let sentence = format!("{who} signed another build than this one; it has to be asked for again.");
             Found::rows(vec![release_row(scope, Verdict::Failed, Cause::Stale, sentence, inputs)])
+        }
+        None if told.is_some() => {
+            let (who, inputs) = told.unwrap_or_default();
+            let sentence = format!(
+                "That {who} signed this build was only reported; it counts when {who} signs in a session of theirs."
+            );
+            Found::rows(vec![release_row(scope, Verdict::Missing, Cause::NotObserved, sentence, inputs)])
         }
         None => Found::nothing(Verdict::Missing, Cause::Absent, "Nobody has signed this build yet."),
     }

@@ -16,7 +16,10 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
     for e in &scope.world.usable {
         let Facts::Ticket(ticket) = &e.signal.facts else { continue };
         let newest = held.entry(&ticket.key).or_insert((e, ticket));
-        if (e.at(), e.log_index) >= (newest.0.at(), newest.0.log_index) {
+        // A record that was observed is not replaced by what somebody told, but for a no.
+        let rank =
+            |e: &Evidence, t: &Ticket| (is_refused(t) || e.is_believed(scope.input.product), e.at(), e.log_index);
+        if rank(e, ticket) >= rank(newest.0, newest.1) {
             *newest = (e, ticket);
         }
     }
@@ -43,6 +46,10 @@ fn row(scope: &Scope<'_>, change: &ChangeView<'_>, held: &BTreeMap<&str, (&Evide
     Row { subject, verdict, cause, sentence, inputs, exception: None }
 }
 
+fn is_refused(ticket: &Ticket) -> bool {
+    REFUSED.contains(&ticket.status.trim().to_lowercase().as_str())
+}
+
 /// Passing wins; among the others the worse.
 fn better(new: Verdict, old: Verdict) -> bool {
     !old.opens_gate() && (new.opens_gate() || new > old)
@@ -57,7 +64,7 @@ fn standing(
     let (name, key) = (&change.name, &ticket.key);
     let identities = scope.input.identities;
     let wrote = |account: &str| identities.among(account, change.authors.iter().map(String::as_str));
-    if REFUSED.contains(&ticket.status.trim().to_lowercase().as_str()) {
+    if is_refused(ticket) {
         return (Verdict::Failed, Cause::Negative, format!("{name} names {key}, which is {}.", ticket.status));
     }
     let Some(authoriser) = &ticket.authorised_by else {
@@ -81,6 +88,13 @@ fn standing(
             return (Verdict::Indeterminate, Cause::IdentityUncertain, sentence);
         }
         Truth::False => {}
+    }
+    if !evidence.is_believed(scope.input.product) {
+        let by = evidence.signal.actor.as_ref().map_or("somebody", |t| t.shown());
+        let sentence = format!(
+            "{name} names {key}; that {who} authorised it was only reported, by {by}. The tracker's own word counts, or that of {who} in a session of theirs."
+        );
+        return (Verdict::Missing, Cause::NotObserved, sentence);
     }
     // What a ticket says is the word of whoever sent it. An author vouching for the reason of their own change is none.
     let teller = evidence.signal.actor.as_ref();

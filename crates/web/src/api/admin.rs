@@ -6,8 +6,8 @@ use axum::{
 };
 use certrail_domain::{Problem, ProblemKind, Product, facts::BandPolicy};
 use certrail_usecases::{
-    NewPerson, NewToken, Person, Session, TokenView, create_token, list_people, list_products, list_tokens,
-    put_criteria, put_person, put_product, revoke_token,
+    NewAcceptance, NewPerson, NewToken, Person, Session, TokenView, create_token, decide_acceptance, list_people,
+    list_products, list_tokens, put_criteria, put_person, put_product, request_acceptance, revoke_token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,6 +24,35 @@ pub(crate) struct ProductInput {
     production: Option<Vec<String>>,
     criteria: Option<String>,
     severity: Option<BandPolicy>,
+    sole_decider: Option<bool>,
+}
+
+/// Somebody asks that the product accepts reports of a kind.
+pub(crate) async fn ask_acceptance(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(product): Path<String>,
+    body: Body<NewAcceptance>,
+) -> Answer<Product> {
+    Ok(Json(request_acceptance(&app.engine, &caller, &product, body.value).await?))
+}
+
+/// Somebody else approves that.
+pub(crate) async fn approve_acceptance(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, kind)): Path<(String, String)>,
+) -> Answer<Product> {
+    Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, true).await?))
+}
+
+/// It is accepted no longer.
+pub(crate) async fn end_acceptance(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, kind)): Path<(String, String)>,
+) -> Answer<Product> {
+    Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, false).await?))
 }
 
 pub(crate) async fn product(
@@ -46,6 +75,8 @@ pub(crate) async fn product(
         production: input.production.unwrap_or(usual.production),
         criteria: input.criteria.unwrap_or(usual.criteria),
         severity: input.severity.unwrap_or(usual.severity),
+        accepts_reported: usual.accepts_reported,
+        sole_decider: input.sole_decider.unwrap_or(usual.sole_decider),
     };
     Ok(Json(put_product(&app.engine, &caller, product).await?))
 }

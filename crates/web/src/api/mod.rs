@@ -36,6 +36,22 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::post("/api/v1/unbound/{id}/bind", Needs(Bind, Named), decide::bind),
         Operation::get("/api/v1/products", Needs(Read, List), show::products),
         Operation::put("/api/v1/products/{product}", Needs(Administer, Product), admin::product),
+        Operation::post(
+            "/api/v1/products/{product}/accepts-reported",
+            Needs(RequestException, Product),
+            admin::ask_acceptance,
+        ),
+        // The use case tells an approver from the one person of a team of one.
+        Operation::post(
+            "/api/v1/products/{product}/accepts-reported/{kind}",
+            Needs(RequestException, Product),
+            admin::approve_acceptance,
+        ),
+        Operation::delete(
+            "/api/v1/products/{product}/accepts-reported/{kind}",
+            Needs(RequestException, Product),
+            admin::end_acceptance,
+        ),
         Operation::get("/api/v1/products/{product}/releases", Needs(Read, Product), show::releases),
         Operation::get("/api/v1/products/{product}/releases/{version}", Needs(Read, Product), show::release),
         Operation::post(

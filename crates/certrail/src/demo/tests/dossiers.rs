@@ -96,7 +96,7 @@ async fn even_with_the_sealing_key_a_dossier_cannot_say_what_its_evidence_does_n
     for salt in ["body", "facts", "people"] {
         fails_at(&resealed(|d| d["evidence"][0]["salts"][salt] = Value::Null).await, evidence);
     }
-    fails_at(&resealed(|d| d["evidence"][0]["known"] = json!("observed")).await, evidence);
+    fails_at(&resealed(|d| d["evidence"][0]["known"] = json!("reported")).await, evidence);
     let renamed = |d: &mut Value| {
         let rows = d["evidence"].as_array_mut().expect("rows");
         let row =

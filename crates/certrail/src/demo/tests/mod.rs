@@ -5,6 +5,7 @@
 mod access;
 mod dossiers;
 mod findings;
+mod known;
 mod lives;
 mod production;
 mod ranges;
@@ -77,7 +78,10 @@ async fn stage() -> Stage {
 enum Step {
     Hook(&'static str, Value),
     Report(String, Vec<u8>),
+    /// A pipeline says so.
     Fact(Value),
+    /// Somebody says so in their session.
+    Word(&'static str, Value),
 }
 
 /// PR opened, pushed, approved, gone stale, approved again, checks, merge, tag, scans; all that needs no decision.
@@ -101,8 +105,9 @@ fn steps() -> Vec<(i64, Step)> {
         hook(-45, "push", forge::tag(REPO, at(-45), "v2.4.0", &root, "olaf")),
         (
             -40,
-            Step::Fact(
-                json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-7", "title": "Rounding", "status": "open", "impact": "none", "authorised_by": { "account": "richard", "kind": "human" }, "occurred_at": at(-40).to_string() }),
+            Step::Word(
+                "anna",
+                json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-7", "title": "Rounding", "status": "open", "impact": "none", "authorised_by": { "account": "anna", "kind": "human" }, "occurred_at": at(-40).to_string() }),
             ),
         ),
         hook(0, "push", forge::push(REPO, at(0), "feature/pay-7", None, &[commit(&one, "dana", "Round")], "dana")),
@@ -158,6 +163,7 @@ async fn send(stage: &Stage, received: Time, step: &Step) {
         Step::Hook(event, value) => stage.sender.github(received, event, value).await,
         Step::Report(query, bytes) => stage.sender.report(received, &stage.ci, query, bytes.clone()).await,
         Step::Fact(value) => stage.sender.call(received, &stage.ci, "POST", "/api/v1/facts", value).await,
+        Step::Word(who, value) => stage.sender.call(received, &stage.tokens[who], "POST", "/api/v1/facts", value).await,
     };
     sent.unwrap_or_else(|e| panic!("{e}"));
 }

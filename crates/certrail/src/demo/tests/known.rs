@@ -1,0 +1,91 @@
+//! How we know: a yes has to be observed, a no counts from anybody, and what a product accepts it says.
+
+use super::*;
+
+async fn verdict(stage: &Stage, id: &str) -> String {
+    let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+    let judged = judge(&stage.engine, &stored).expect("judged");
+    let r = judged.evaluation.requirements.iter().find(|r| r.id == id).expect("there").clone();
+    format!("{} {}: {}", r.verdict, r.cause.name(), r.sentence)
+}
+
+async fn fact(stage: &Stage, minute: i64, secret: &str, value: Value) {
+    stage.sender.call(at(minute), secret, "POST", "/api/v1/facts", &value).await.unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn ticket(status: &str) -> Value {
+    json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-7", "title": "Rounding", "status": status, "impact": "none",
+        "authorised_by": { "account": "boss", "kind": "human" } })
+}
+
+/// `certrail ticket --authorised-by boss` with a pipeline's token proves nothing, until two people say that it does here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_authorises_nothing() {
+    let stage = stage().await;
+    for (minute, step) in steps().into_iter().filter(|(_, step)| !matches!(step, Step::Word(..))) {
+        send(&stage, at(minute), &step).await;
+    }
+    let ci = stage.ci.clone();
+    fact(&stage, 80, &ci, ticket("open")).await;
+    let told = verdict(&stage, "work-item").await;
+    assert!(told.starts_with("missing not_observed") && told.contains("was only reported, by ci"), "{told}");
+    // Anna says it of herself, in her session; of somebody else it stays hearsay.
+    let by = |account: &str| {
+        let mut ticket = ticket("open");
+        ticket["authorised_by"]["account"] = json!(account);
+        ticket
+    };
+    fact(&stage, 81, &stage.tokens["anna"], by("boss")).await;
+    assert!(verdict(&stage, "work-item").await.starts_with("missing not_observed"));
+    let path = "/api/v1/products/pay/accepts-reported";
+    let call = async |minute: i64, who: &str, path: &str, body: Value| {
+        stage.sender.call(at(minute), &stage.tokens[who], "POST", path, &body).await.map_err(|e| e.to_string())
+    };
+    let asked = json!({ "kind": "requirement.ticket", "reason": "Our tracker cannot be reached from here." });
+    call(82, "anna", path, asked).await.expect("asked");
+    assert!(verdict(&stage, "work-item").await.starts_with("missing"), "asking alone changes nothing");
+    let one = format!("{path}/requirement.ticket");
+    assert!(call(83, "anna", &one, json!({})).await.unwrap_err().contains("403"), "nor does the one who asked");
+    assert!(call(83, "olaf", &one, json!({})).await.unwrap_err().contains("403"), "nor an admin alone");
+    call(84, "priya", &one, json!({})).await.expect("approved");
+    let told = verdict(&stage, "work-item").await;
+    assert!(
+        told.starts_with("passed") && told.contains("only reported (requirement.ticket), which this product accepts"),
+        "{told}"
+    );
+    // Ended again; and then the honest way: whoever authorises says so.
+    stage.sender.call(at(85), &stage.tokens["priya"], "DELETE", &one, &Value::Null).await.expect("ended");
+    assert!(verdict(&stage, "work-item").await.starts_with("missing"));
+    fact(&stage, 86, &stage.tokens["anna"], by("anna")).await;
+    assert!(verdict(&stage, "work-item").await.starts_with("passed satisfied"));
+    // A pipeline takes that back by no later word, but a refusal counts from anybody.
+    fact(&stage, 87, &ci, ticket("open")).await;
+    assert!(verdict(&stage, "work-item").await.starts_with("passed satisfied"));
+    fact(&stage, 88, &ci, ticket("rejected")).await;
+    assert!(verdict(&stage, "work-item").await.starts_with("failed negative"));
+    assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
+}
+
+/// A person's token, in a pipeline say, signs nothing; the same person in a session does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_token_signs_nothing() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let priya = certrail_usecases::sign_in(&stage.engine, &stage.tokens["priya"]).expect("signed in");
+    let new = NewToken { role: Role::Approver, own: true, ..NewToken::pipeline("mine", &["pay"]) };
+    let token = create_token(&stage.engine, &priya, new).await.expect("a token").secret;
+    let opened = certrail_usecases::open_session(&stage.engine, &token).await.expect("a session").secret;
+    let sign = |verdict: &str| json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "qa", "verdict": verdict });
+    for (minute, secret) in [(90, &token), (91, &opened)] {
+        fact(&stage, minute, secret, sign("approved")).await;
+        let told = verdict(&stage, "qa-sign-off").await;
+        assert!(told.starts_with("missing not_observed") && told.contains("in a session of theirs"), "{told}");
+    }
+    fact(&stage, 92, &stage.tokens["priya"], sign("approved")).await;
+    assert!(verdict(&stage, "qa-sign-off").await.starts_with("passed"));
+    // A no by token is a no.
+    fact(&stage, 93, &token, sign("rejected")).await;
+    assert!(verdict(&stage, "qa-sign-off").await.starts_with("failed negative"));
+}
