@@ -15,6 +15,18 @@ pub(crate) struct Ci {
     pub(crate) tag: Option<String>,
     /// Where a person sees the run.
     pub(crate) run_url: Option<String>,
+    /// Which part of which run this is.
+    pub(crate) part: Part,
+}
+
+/// Run, attempt, job, step and shard, as the pipeline names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) run: Option<String>,
+    pub(crate) attempt: Option<String>,
+    pub(crate) job: Option<String>,
+    pub(crate) step: Option<String>,
+    pub(crate) shard: Option<String>,
 }
 
 /// Detects the pipeline from the environment.
@@ -39,6 +51,14 @@ fn detect_in(var: &dyn Fn(&str) -> Option<String>, read: &dyn Fn(&str) -> Option
             commit: head.or_else(|| var("GITHUB_SHA")),
             tag: var("GITHUB_REF_NAME").filter(|_| var("GITHUB_REF_TYPE").as_deref() == Some("tag")),
             run_url,
+            part: Part {
+                run: var("GITHUB_RUN_ID"),
+                attempt: var("GITHUB_RUN_ATTEMPT"),
+                job: var("GITHUB_JOB"),
+                // `__run`, `__run_2` …: the step in its job.
+                step: var("GITHUB_ACTION"),
+                shard: None,
+            },
         });
     }
     if var("GITLAB_CI").is_some() {
@@ -49,6 +69,14 @@ fn detect_in(var: &dyn Fn(&str) -> Option<String>, read: &dyn Fn(&str) -> Option
             commit: var("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").or_else(|| var("CI_COMMIT_SHA")),
             tag: var("CI_COMMIT_TAG"),
             run_url: var("CI_PIPELINE_URL"),
+            part: Part {
+                run: var("CI_PIPELINE_ID"),
+                attempt: None,
+                // A retried job has the same name and another id.
+                job: var("CI_JOB_NAME"),
+                step: None,
+                shard: var("CI_NODE_INDEX").zip(var("CI_NODE_TOTAL")).map(|(i, n)| format!("{i}/{n}")),
+            },
         });
     }
     None

@@ -62,7 +62,14 @@ impl Client {
         format!("{}{path}", self.base)
     }
 
-    fn ask(&self, method: &Method, path: &str, query: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, Failure> {
+    fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &[u8],
+        key: Option<&str>,
+    ) -> Result<Vec<u8>, Failure> {
         let mut tried = 0;
         loop {
             tried += 1;
@@ -72,6 +79,9 @@ impl Client {
             }
             if *method != Method::GET {
                 request = request.body(body.to_vec());
+            }
+            if let Some(key) = key {
+                request = request.header("idempotency-key", key);
             }
             match request.send() {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE && tried < TRIES => {}
@@ -88,11 +98,11 @@ impl Client {
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Failure> {
-        read(&self.ask(&Method::GET, path, query, &[])?)
+        read(&self.ask(&Method::GET, path, query, &[], None)?)
     }
 
     pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        self.ask(&Method::GET, path, &[], &[])
+        self.ask(&Method::GET, path, &[], &[], None)
     }
 
     pub(crate) fn post<T: DeserializeOwned>(
@@ -101,15 +111,20 @@ impl Client {
         query: &[(&str, &str)],
         body: &[u8],
     ) -> Result<T, Failure> {
-        read(&self.ask(&Method::POST, path, query, body)?)
+        read(&self.ask(&Method::POST, path, query, body, None)?)
+    }
+
+    /// Sends something that is recorded once however often it has to be tried: `key` names the delivery.
+    pub(crate) fn deliver(&self, path: &str, query: &[(&str, &str)], body: &[u8], key: &str) -> Result<Value, Failure> {
+        read(&self.ask(&Method::POST, path, query, body, Some(key))?)
     }
 
     pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
-        read(&self.ask(&Method::PUT, path, &[], body)?)
+        read(&self.ask(&Method::PUT, path, &[], body, None)?)
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, method: &Method, path: &str, body: &Value) -> Result<T, Failure> {
-        read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default())?)
+        read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default(), None)?)
     }
 }
 
@@ -186,6 +201,13 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
         403 if problem => failure.not_allowed(),
         _ => failure,
     }
+}
+
+/// A key for one delivery: made once, and kept through every retry.
+pub(crate) fn delivery_key() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the operating system gave no random bytes"))?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// Percent-encodes one segment of a path.

@@ -63,6 +63,8 @@ struct Item {
     token: String,
     endpoint: Endpoint,
     query: Vec<(String, String)>,
+    /// The key of the delivery, the same through every retry.
+    key: String,
     /// When it was first tried: what the evidence says about when it happened must not move by waiting.
     tried_at: Time,
 }
@@ -91,21 +93,20 @@ fn now() -> Time {
 }
 
 /// Keeps a request that was not delivered. Returns how many wait.
-pub(crate) fn keep(client: &Client, endpoint: Endpoint, query: &[(&str, &str)], body: &[u8]) -> Result<usize, Failure> {
+pub(crate) fn keep(
+    client: &Client,
+    endpoint: Endpoint,
+    query: &[(&str, &str)],
+    body: &[u8],
+    key: &str,
+) -> Result<usize, Failure> {
     let folder = folder()?;
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     only_owner(&folder)?;
     let tried_at = now();
     let mut query: Vec<(String, String)> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let mut body = body.to_vec();
-    if endpoint == Endpoint::Evidence {
-        query.push(("occurred_at".into(), tried_at.to_string()));
-    } else if let Ok(Value::Object(mut fact)) = serde_json::from_slice(&body) {
-        if fact.get("occurred_at").is_none_or(Value::is_null) {
-            fact.insert("occurred_at".into(), tried_at.to_string().into());
-        }
-        body = serde_json::to_vec(&fact).map_err(anyhow::Error::from)?;
-    }
+    // Beside the body, which stays as it was tried: it may have arrived, and only the answer got lost.
+    query.push(("occurred_at".into(), tried_at.to_string()));
     let waiting = items(&folder)?;
     if waiting.len() >= MAX_ITEMS {
         return Err(Failure::new(
@@ -115,10 +116,11 @@ pub(crate) fn keep(client: &Client, endpoint: Endpoint, query: &[(&str, &str)], 
             "Deliver them with `certrail evidence deliver`.",
         ));
     }
-    let item = Item { server: client.address(""), token: client.token_mark(), endpoint, query, tried_at };
+    let (server, token) = (client.address(""), client.token_mark());
+    let item = Item { server, token, endpoint, query, key: key.to_owned(), tried_at };
     let id = format!("{:020}-{:08x}", tried_at.as_micros(), std::process::id().rotate_left(16) ^ waiting.len() as u32);
     // The body first: an item without its body must never be seen.
-    write(&folder.join(format!("{id}.body")), &body)?;
+    write(&folder.join(format!("{id}.body")), body)?;
     write(&folder.join(format!("{id}.json")), &serde_json::to_vec(&item).map_err(anyhow::Error::from)?)?;
     Ok(waiting.len() + 1)
 }
@@ -222,7 +224,7 @@ pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failur
             continue;
         }
         let query: Vec<(&str, &str)> = item.query.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        match client.post::<Value>(item.endpoint.path(), &query, &body) {
+        match client.deliver(item.endpoint.path(), &query, &body, &item.key) {
             Ok(_) => {
                 // The body last: should we be stopped between the two, the item is delivered again.
                 fs::remove_file(&path)

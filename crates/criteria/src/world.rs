@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    ActorKind, EvidenceId, Facts, Interval, Time, Truth,
+    ActorKind, EvidenceId, FactId, Facts, Interval, Time, Truth,
     facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
 };
 
@@ -94,7 +94,7 @@ impl<'a> World<'a> {
     /// Puts the release together.
     #[must_use]
     pub fn new(input: &Input<'a>) -> Self {
-        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = input.evidence.iter().partition(|e| claims_future(e));
+        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = once(input.evidence).partition(|e| claims_future(e));
         let deployments = deployments(input, &present);
         let begun =
             deployments.iter().filter(|d| d.production && d.succeeded.is_some()).map(|d| d.start).min_by_key(|i| i.at);
@@ -117,6 +117,21 @@ impl<'a> World<'a> {
     pub fn production(&self) -> impl Iterator<Item = &DeploymentView<'a>> {
         self.deployments.iter().filter(|d| d.production && d.succeeded.is_some())
     }
+}
+
+/// Each fact once, however often it was told: its first sighting counts. Sightings that disagree all count, so that none hides
+/// what another says.
+fn once(evidence: &[Evidence]) -> impl Iterator<Item = &Evidence> {
+    let mut seen: BTreeMap<&FactId, Vec<&Evidence>> = BTreeMap::new();
+    evidence.iter().filter(move |e| {
+        let Some(fact) = &e.signal.fact else { return true };
+        let before = seen.entry(fact).or_default();
+        let told = before.iter().any(|b| b.signal.facts == e.signal.facts && b.signal.known == e.signal.known);
+        if !told {
+            before.push(e);
+        }
+        !told
+    })
 }
 
 /// T39: it claims to have happened after we received it, beyond what the clocks can explain.

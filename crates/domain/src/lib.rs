@@ -22,6 +22,7 @@ mod ids;
 mod key;
 mod known;
 mod marks;
+mod part;
 mod people;
 mod problem;
 mod release;
@@ -46,6 +47,7 @@ pub use ids::{DecisionId, EvidenceId, ExceptionId, FindingId, PersonId, ReleaseI
 pub use key::{Key, Link};
 pub use known::{HowKnown, RetentionClass};
 pub use marks::Mark;
+pub use part::{EvidencePart, FactId};
 pub use people::Mentioned;
 pub use problem::{Problem, ProblemKind};
 pub use release::{AcceptedReport, Product, Release, ReleaseState, ReleaseType};

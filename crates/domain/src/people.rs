@@ -133,6 +133,8 @@ mod tests {
             reach: Extent::All,
             occurred_at: None,
             actor: pusher.clone(),
+            fact: None,
+            part: crate::EvidencePart::default(),
             facts: Facts::Push(Push {
                 repository: "acme/pay".into(),
                 branch: "main".into(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Extent, Facts, HowKnown, Key, Link, Time};
+use crate::{Actor, EvidencePart, Extent, FactId, Facts, HowKnown, Key, Link, Time};
 
 /// What a source said, in our words. The raw bytes stay beside it as a blob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,12 @@ pub struct Signal {
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
+    /// What names the fact, where its source gives it a name: the same fact may be told more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<FactId>,
+    /// Which set of reports it belongs to.
+    #[serde(default, skip_serializing_if = "EvidencePart::is_untold")]
+    pub part: EvidencePart,
     /// What it says.
     pub facts: Facts,
     /// Keys the sender named beyond those that follow from the facts (`--commit`, `--digest`, `--release`).

@@ -95,6 +95,8 @@ pub(crate) fn unread(source: String, name: &str, why: impl Into<String>) -> Sign
         reach: Extent::All,
         occurred_at: None,
         actor: None,
+        fact: None,
+        part: certrail_domain::EvidencePart::default(),
         facts: Facts::Unread { name: name.chars().take(100).collect(), why: why.into() },
         named: Vec::new(),
         warnings: Vec::new(),

@@ -72,6 +72,23 @@ impl Caller {
         format!("{}:{product}", if self.is_interactive() { "page" } else { "cli" })
     }
 
+    /// The way their word comes in.
+    #[must_use]
+    pub(crate) fn connector(&self) -> &'static str {
+        if self.is_interactive() { "page" } else { "api" }
+    }
+
+    /// The delivery of something they send: theirs by the key they gave it; without one, each sending is a delivery of its own.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub(crate) fn delivery(&self, key: Option<&str>) -> Result<String, Problem> {
+        match key {
+            Some(key) => Ok(format!("{}/{key}", self.key)),
+            None => Ok(format!("once/{}", certrail_ledger::hex(&crate::engine::random::<16>()?))),
+        }
+    }
+
     /// The caller as an actor.
     #[must_use]
     pub fn actor(&self) -> Actor {

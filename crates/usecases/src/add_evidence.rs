@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, Facts, HowKnown, Key, Problem, ProblemKind, Signal, Time, Verdict,
+    Action, Actor, EvidencePart, Facts, HowKnown, Key, Problem, ProblemKind, Signal, Time, Verdict,
     facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
@@ -56,6 +56,9 @@ pub struct EvidenceFile {
     /// When it was made, RFC 3339.
     #[serde(default)]
     pub occurred_at: Option<Time>,
+    /// Which set of reports it belongs to.
+    #[serde(default)]
+    pub part: EvidencePart,
 }
 
 /// The version of all readers together: it changes when the same bytes could give other facts or findings.
@@ -98,8 +101,11 @@ pub struct EvidenceReceipt {
     pub members: Vec<EvidenceReceipt>,
 }
 
-/// Takes a report. Bytes of no known format are kept, marked unread, and the receipt says so. The reports in an archive
-/// are taken one by one, the archive itself last: a crash in between leaves what can be sent again.
+/// Takes a report. Bytes of no known format are kept, marked unread, and the receipt says so. An archive is taken first, then the
+/// reports in it one by one: a crash in between leaves what can be sent again under the same key.
+///
+/// `key` names the delivery: sent again under the same one, it is answered with what it became. Without one each sending is
+/// an entry of its own, which says what it repeats.
 ///
 /// # Errors
 /// A role that may not, an unknown product, a malformed name, a format other than demanded, a failed commit.
@@ -108,6 +114,7 @@ pub async fn add_evidence(
     caller: &Caller,
     file: EvidenceFile,
     bytes: Vec<u8>,
+    key: Option<String>,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     allow(caller, Action::Record, On::Product(&file.product))?;
     let named = named_keys(engine, &file)?;
@@ -115,10 +122,10 @@ pub async fn add_evidence(
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
     let Some(kind) = ArchiveKind::of(&bytes) else {
         let (read, bytes) = read_report(engine, &file, policy, wanted, bytes).await?;
-        return take(engine, caller, &file, named, read, bytes).await;
+        return take(engine, caller, &file, (read, bytes), Sent { named, key, part_of: None }).await;
     };
     let mut archive = Archive { format: kind.name().to_owned(), members: Vec::new(), total: 0 };
-    let (mut members, mut warnings) = (Vec::new(), Vec::new());
+    let (mut parts, mut warnings) = (Vec::new(), Vec::new());
     let (unpacked, bytes) = unpack_all(&file, bytes).await?;
     match unpacked {
         Ok(files) => {
@@ -144,28 +151,45 @@ pub async fn add_evidence(
                     _ => Packed { path, format: Some(read.r#type.clone()), why: None },
                 };
                 if packed.format.is_some() {
-                    members.push(take(engine, caller, &inner, named.clone(), read, content).await?.0);
+                    parts.push((inner, read, content));
                 }
                 archive.add(packed);
             }
         }
         Err(e) => warnings.push(format!("It is kept and could not be unpacked: {}", e.why)),
     }
-    if members.is_empty() && warnings.is_empty() {
+    if parts.is_empty() && warnings.is_empty() {
         warnings.push("No file in it was recognised as a report.".to_owned());
     }
     let read = Read {
         findings: Gathered::new(),
-        parsed: BTreeMap::from([("files", archive.total), ("reports", members.len() as u64)]),
+        parsed: BTreeMap::from([("files", archive.total), ("reports", parts.len() as u64)]),
         facts: Facts::Archive(archive),
         r#type: kind.name().to_owned(),
         valid: Validity::Unknown.name(),
         faults: Vec::new(),
         warnings,
     };
-    let (mut receipt, head) = take(engine, caller, &file, named, read, bytes).await?;
-    receipt.members = members;
+    // The delivery first: its parts name its entry.
+    let sent = Sent { named: named.clone(), key: key.clone(), part_of: None };
+    let (mut receipt, mut head) = take(engine, caller, &file, (read, bytes), sent).await?;
+    for (inner, read, content) in parts {
+        let key = key.as_ref().map(|key| format!("{key}/{}", inner.scope.as_deref().unwrap_or_default()));
+        let sent = Sent { named: named.clone(), key, part_of: Some(receipt.ack.index) };
+        let (member, newer) = take(engine, caller, &inner, (read, content), sent).await?;
+        receipt.members.push(member);
+        head = newer;
+    }
     Ok((receipt, head))
+}
+
+/// How something was sent.
+struct Sent {
+    /// What it is about, as its sender says.
+    named: Vec<Key>,
+    key: Option<String>,
+    /// The entry of the archive it was in.
+    part_of: Option<u64>,
 }
 
 /// What a report was read as.
@@ -251,9 +275,8 @@ async fn take(
     engine: &Arc<Engine>,
     caller: &Caller,
     file: &EvidenceFile,
-    named: Vec<Key>,
-    read: Read,
-    bytes: Vec<u8>,
+    (read, bytes): (Read, Vec<u8>),
+    Sent { named, key, part_of }: Sent,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     let Read { mut facts, findings, r#type, valid, faults, parsed, mut warnings } = read;
     let source = caller.source(&file.product);
@@ -277,34 +300,22 @@ async fn take(
         reach: caller.scope.products.clone(),
         occurred_at: file.occurred_at,
         actor: Some(Actor { name: Some(caller.name.clone()), ..caller.actor() }),
+        fact: None,
+        part: file.part.clone(),
         facts,
         named,
         warnings,
     };
-    // The same bytes about the same thing for the same purpose are one delivery, whoever repeats them.
-    let delivery = {
-        let digest = certrail_ledger::sha256(&bytes);
-        let about: Vec<&str> = signal.named.iter().map(Key::as_str).collect();
-        let purpose = file.purpose.as_deref().unwrap_or_default();
-        // A date told afterwards makes it another statement about the same bytes.
-        let dated = file.database_date.map(|d| format!(" {d}")).unwrap_or_default();
-        // The same bytes for another part of the product are another statement: nothing was found there either.
-        let scope = match &signal.facts {
-            Facts::Scan(scan) => scan.scope.as_ref().map(|s| format!(" in {s}")).unwrap_or_default(),
-            _ => String::new(),
-        };
-        format!("{} {} {purpose}{dated}{scope}", certrail_ledger::hex(&digest), about.join(" "))
-    };
     let incoming = Incoming {
-        connector: "cli",
-        delivery,
+        connector: caller.connector(),
+        delivery: caller.delivery(key.as_deref())?,
         media: media_of(&bytes).into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),
         mapper: format!("{type}@{READERS}"),
         body: bytes,
         signal: Arc::new(signal),
-        part_of: None,
+        part_of,
         findings,
         vex: Some(VexSender { product: file.product.clone(), account: caller.account() }),
     };

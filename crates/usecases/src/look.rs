@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Evaluation, Extent, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp,
+    Evaluation, Extent, HowKnown, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence,
+    version_cmp,
 };
 use certrail_store::{
     StoreError, Tx,
@@ -372,7 +373,7 @@ pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
         marks.push(Mark::Clock);
     }
     // A file about another commit may well have the same bytes; the same event told twice is a replay.
-    if e.duplicate_of.is_some() && e.connector != "cli" {
+    if e.duplicate_of.is_some() && e.signal.known == HowKnown::Observed {
         marks.push(Mark::Repeat);
     }
     marks.sort();

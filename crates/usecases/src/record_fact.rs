@@ -43,6 +43,29 @@ pub enum FactInput {
     RollbackTarget(RollbackInput),
 }
 
+/// How something is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Sending {
+    /// The sender's key for this delivery: sent again under the same key, it is the same delivery.
+    pub key: Option<String>,
+    /// When it was first tried, where it waited since: what happened did not happen later for that.
+    pub tried_at: Option<Time>,
+}
+
+impl FactInput {
+    /// What does not say when it happened had happened when it was first tried.
+    fn tried_at(&mut self, at: Option<Time>) {
+        let occurred = match self {
+            Self::Ticket(t) => &mut t.occurred_at,
+            Self::Deployment(d) => &mut d.occurred_at,
+            Self::Validation(v) => &mut v.occurred_at,
+            Self::RollbackTarget(r) => &mut r.occurred_at,
+            Self::Manifest(_) | Self::Approval(_) => return,
+        };
+        *occurred = occurred.or(at);
+    }
+}
+
 /// A work item of a product.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TicketInput {
@@ -144,10 +167,11 @@ pub struct RollbackInput {
 pub async fn record_fact(
     engine: &Arc<Engine>,
     caller: &Caller,
-    input: FactInput,
+    mut input: FactInput,
     body: Vec<u8>,
-    connector: &'static str,
+    sending: Sending,
 ) -> Result<(Ack, Vec<MetRequirement>, Arc<LogHead>), Problem> {
+    input.tried_at(sending.tried_at);
     let (action, product) = match &input {
         FactInput::Manifest(m) => (Action::Cut, &m.product),
         FactInput::Ticket(t) => (Action::Record, &t.product),
@@ -181,10 +205,9 @@ pub async fn record_fact(
         reaches_repository(caller, m.repository.as_deref())?;
     }
     let signal = to_signal(engine, caller, input)?;
-    let delivery = delivery_id(&signal, &body, caller, engine.now());
     let incoming = Incoming {
-        connector,
-        delivery,
+        connector: caller.connector(),
+        delivery: caller.delivery(sending.key.as_deref())?,
         media: "application/json".into(),
         auth_how: caller.how.clone(),
         auth_key: caller.key.clone(),
@@ -218,15 +241,6 @@ fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), P
             ),
             "Name a repository you reach, or use a token made for this one.",
         )),
-    }
-}
-
-/// A retry of the same words within the same minute is one delivery; said again later, it is a new act.
-fn delivery_id(signal: &Signal, body: &[u8], caller: &Caller, now: Time) -> String {
-    let digest = certrail_ledger::hex(&certrail_ledger::sha256(body));
-    match &signal.facts {
-        Facts::Manifest(_) | Facts::Ticket(_) => digest,
-        _ => format!("{digest} {} {}", caller.key, now.as_micros() / (60 * Time::SECOND)),
     }
 }
 
@@ -327,6 +341,8 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
         known: how_known(engine, caller, &facts)?,
         occurred_at,
         actor: Some(caller.actor()),
+        fact: None,
+        part: certrail_domain::EvidencePart::default(),
         facts,
         named,
         warnings: vec![],

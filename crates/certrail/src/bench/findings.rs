@@ -144,7 +144,7 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
             commit: Some(sha(&format!("many {n}"))),
             ..EvidenceFile::default()
         };
-        add_evidence(engine, &system(), file, report(n * OF_A_REPORT, 0)).await?;
+        add_evidence(engine, &system(), file, report(n * OF_A_REPORT, 0), None).await?;
     }
     let took = begun.elapsed().as_secs_f64();
     let total = (reports * OF_A_REPORT).max(1);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Global, moment, print_json};
 use crate::{
     ci,
-    client::Client,
+    client::{Client, delivery_key},
     config,
     failure::{Failure, NO, NOT_FOUND, USAGE},
     git,
@@ -141,6 +141,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             .and_then(|c| c.commit.clone())
             .or_else(|| git::commit(&std::env::current_dir().ok()?, "HEAD").ok()),
     };
+    let part = ci.as_ref().map(|c| c.part.clone()).unwrap_or_default();
     let client = Client::new(global)?;
     if !args.dry_run {
         spool::catch_up(&client);
@@ -161,21 +162,27 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             ("for", args.purpose.as_deref()),
             ("database_date", database_date.as_deref()),
             ("scope", args.scope.as_deref()),
+            ("run", part.run.as_deref()),
+            ("attempt", part.attempt.as_deref()),
+            ("job", part.job.as_deref()),
+            ("step", part.step.as_deref()),
+            ("shard", part.shard.as_deref()),
         ];
         query.extend(optional.into_iter().filter_map(|(k, v)| Some((k, v?))));
         if args.dry_run {
             println!("POST {} {query:?} ({} bytes)", client.address("/api/v1/evidence"), bytes.len());
             continue;
         }
+        let key = delivery_key()?;
         // Once it does not answer, the rest need not wait for it one by one.
         let sent = match undelivered.take() {
-            None => client.post::<Value>(Endpoint::Evidence.path(), &query, &bytes),
+            None => client.deliver(Endpoint::Evidence.path(), &query, &bytes, &key),
             Some((failure, _)) => Err(failure),
         };
         let receipt = match sent {
             Ok(receipt) => receipt,
             Err(failure) if failure.undelivered => {
-                let waiting = spool::keep(&client, Endpoint::Evidence, &query, &bytes)?;
+                let waiting = spool::keep(&client, Endpoint::Evidence, &query, &bytes, &key)?;
                 undelivered = Some((failure, waiting));
                 continue;
             }
@@ -224,7 +231,11 @@ fn say(name: &str, r: &Value, client: &Client) {
         r["type"].as_str().unwrap_or("?"),
         if counts.is_empty() { "nothing counted".to_owned() } else { counts.join(", ") },
         r["index"],
-        if r["duplicate"] == true { ", already recorded" } else { "" }
+        match (r["duplicate"] == true, r["repeats"].as_u64()) {
+            (true, _) => ", already recorded".to_owned(),
+            (false, Some(first)) => format!(", repeats entry {first}"),
+            (false, None) => String::new(),
+        }
     );
     for bound in r["bound"].as_array().into_iter().flatten() {
         println!("  bound to {}: {}", bound["release"].as_str().unwrap_or("?"), bound["why"].as_str().unwrap_or("?"));

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::{
     bench,
-    client::Client,
+    client::{Client, delivery_key},
     demo,
     failure::{Failure, USAGE},
     spool::{self, Endpoint},
@@ -160,10 +160,11 @@ pub(crate) enum Sent {
 pub(crate) fn send_fact(client: &Client, body: &Value, strict: bool) -> Result<Sent, Failure> {
     spool::catch_up(client);
     let bytes = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
-    match client.post(Endpoint::Fact.path(), &[], &bytes) {
+    let key = delivery_key()?;
+    match client.deliver(Endpoint::Fact.path(), &[], &bytes, &key) {
         Ok(answer) => Ok(Sent::Recorded(answer)),
         Err(failure) if failure.undelivered => {
-            let waiting = spool::keep(client, Endpoint::Fact, &[], &bytes)?;
+            let waiting = spool::keep(client, Endpoint::Fact, &[], &bytes, &key)?;
             spool::say(&failure, waiting);
             Ok(Sent::Waits(if strict { spool::SPOOLED } else { 0 }))
         }

@@ -80,9 +80,23 @@ impl Sender {
 
     /// Sends a report as a pipeline would.
     pub(crate) async fn report(&self, at: Time, token: &str, query: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
+        let key = format!("report-{}", self.deliveries.fetch_add(1, Ordering::Relaxed));
+        self.report_under(&key, at, token, query, bytes).await
+    }
+
+    /// [`Sender::report`] under a key of the delivery.
+    pub(crate) async fn report_under(
+        &self,
+        key: &str,
+        at: Time,
+        token: &str,
+        query: &str,
+        bytes: Vec<u8>,
+    ) -> anyhow::Result<Value> {
         self.clock.set(at);
         let request = Request::post(format!("/api/v1/evidence?{query}"))
             .header("authorization", format!("Bearer {token}"))
+            .header("idempotency-key", key)
             .body(Body::from(bytes))?;
         self.send(request).await
     }

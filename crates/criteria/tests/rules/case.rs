@@ -71,6 +71,8 @@ impl Case {
             reach: certrail_domain::Extent::All,
             occurred_at: Some(at(minute)),
             actor: by.map(certrail_domain::Actor::human),
+            fact: None,
+            part: certrail_domain::EvidencePart::default(),
             facts,
             named: vec![Key::commit(MERGE), Key::digest(IMAGE)],
             warnings: vec![],

@@ -7,7 +7,7 @@ mod code;
 mod deploy;
 mod security;
 
-use certrail_domain::{Extent, Facts, HowKnown, Signal, Time};
+use certrail_domain::{Extent, FactId, Facts, HowKnown, Signal, Time};
 use serde_json::Value;
 
 use crate::{Headers, Refused, Secret, Source, header, payload, signature, unread};
@@ -87,6 +87,8 @@ impl Source for GitHub {
                 reach: Extent::All,
                 occurred_at,
                 actor: payload::account(&value, "/sender"),
+                fact: fact_id(event, &value),
+                part: certrail_domain::EvidencePart::default(),
                 facts,
                 named: Vec::new(),
                 warnings: Vec::new(),
@@ -105,4 +107,37 @@ impl Source for GitHub {
 /// The sentence for a member that had to be there.
 fn lacks(member: &str) -> String {
     format!("The payload lacks {member}.")
+}
+
+/// What names the fact of a delivery: the object by GitHub's own id, and the revision by what changes with each event about it.
+/// The signature covers the body alone, so that a replay under a fresh delivery id has the same name.
+fn fact_id(event: &str, v: &Value) -> Option<FactId> {
+    let id = |pointer: &str| payload::number(v, pointer).map(|n| n.to_string());
+    let words = |pointers: &[&str]| {
+        let word = |pointer: &&str| v.pointer(pointer).map(|w| w.as_str().map_or_else(|| w.to_string(), str::to_owned));
+        pointers.iter().filter_map(word).collect::<Vec<_>>().join(" ")
+    };
+    let (object, revision): (String, &[&str]) = match event {
+        "push" | "create" => {
+            let repository = id("/repository/id")?;
+            (format!("{repository}/{}", payload::text(v, "/ref")?), &["/before", "/after", "/repository/pushed_at"])
+        }
+        "release" => (id("/release/id")?, &["/action", "/release/published_at", "/release/updated_at"]),
+        "pull_request" => (
+            id("/pull_request/id")?,
+            &["/action", "/pull_request/updated_at", "/pull_request/head/sha", "/pull_request/merged_at"],
+        ),
+        "pull_request_review" => (id("/review/id")?, &["/action", "/review/submitted_at", "/review/state"]),
+        "branch_protection_rule" => (id("/rule/id")?, &["/action", "/rule/updated_at"]),
+        "check_run" => (id("/check_run/id")?, &["/action", "/check_run/status", "/check_run/completed_at"]),
+        "check_suite" => (id("/check_suite/id")?, &["/action", "/check_suite/status", "/check_suite/updated_at"]),
+        "status" => (id("/id")?, &["/state", "/updated_at"]),
+        "workflow_run" => {
+            (id("/workflow_run/id")?, &["/action", "/workflow_run/run_attempt", "/workflow_run/updated_at"])
+        }
+        "deployment" => (id("/deployment/id")?, &["/action", "/deployment/updated_at"]),
+        "deployment_status" => (id("/deployment_status/id")?, &["/deployment_status/state"]),
+        _ => return None,
+    };
+    Some(FactId::new("github.com", &format!("{event}/{object}"), &words(revision)))
 }

@@ -4,13 +4,17 @@ use axum::{
     body::Body as RawBody,
     extract::{Query, State},
 };
-use certrail_domain::Time;
-use certrail_usecases::{EvidenceFile, EvidenceReceipt, FactInput, add_evidence, receipt, record_fact};
+use certrail_domain::{EvidencePart, Problem, ProblemKind, Time};
+use certrail_usecases::{EvidenceFile, EvidenceReceipt, FactInput, Sending, add_evidence, receipt, record_fact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Answer, Body};
-use crate::{App, caller::SignedIn, refusal::read_body};
+use crate::{
+    App,
+    caller::SignedIn,
+    refusal::{Refusal, read_body},
+};
 
 const MAX_REPORT: usize = 256 * 1024 * 1024;
 
@@ -31,6 +35,43 @@ pub(crate) struct About {
     occurred_at: Option<Time>,
     database_date: Option<Time>,
     scope: Option<String>,
+    /// Which set of reports it belongs to.
+    run: Option<String>,
+    attempt: Option<u64>,
+    job: Option<String>,
+    step: Option<String>,
+    shard: Option<String>,
+}
+
+/// The key of a delivery, as the header names it (draft-ietf-httpapi-idempotency-key-header).
+pub(crate) struct Key(Option<String>);
+
+impl<S: Sync> axum::extract::FromRequestParts<S> for Key {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Self, Refusal> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        // The draft writes a string item, with quotes; without them it is read all the same.
+        let text = value.to_str().unwrap_or_default().trim().trim_matches('"');
+        if text.is_empty() || text.len() > 200 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Problem::new(
+                ProblemKind::BadInput,
+                "bad-idempotency-key",
+                "Nothing was recorded.",
+                "`Idempotency-Key` is empty, longer than 200 characters, or has others than visible ASCII.",
+                "Send a random one for each file, and the same one again when you try again; or leave it out.",
+            )
+            .into());
+        }
+        Ok(Self(Some(text.to_owned())))
+    }
+}
+
+/// When a fact was first tried.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tried {
+    occurred_at: Option<Time>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +86,7 @@ pub(crate) async fn evidence(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Query(about): Query<About>,
+    Key(key): Key,
     body: RawBody,
 ) -> Answer<Recorded> {
     let bytes = read_body(body, MAX_REPORT).await?;
@@ -59,16 +101,30 @@ pub(crate) async fn evidence(
         occurred_at: about.occurred_at,
         database_date: about.database_date,
         scope: about.scope,
+        part: EvidencePart {
+            run: about.run,
+            attempt: about.attempt,
+            job: about.job,
+            step: about.step,
+            shard: about.shard,
+        },
     };
-    let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes).await?;
+    let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes, key).await?;
     metrics::counter!("certrail_evidence_total", "type" => evidence.r#type.clone()).increment(1);
     let receipt = receipt(&app.engine, &head, evidence.ack.index)?;
     let url = format!("/e/{}", evidence.ack.id);
     Ok(axum::Json(Recorded { evidence, receipt, url }))
 }
 
-pub(crate) async fn fact(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<FactInput>) -> Answer<Value> {
-    let (ack, met, head) = record_fact(&app.engine, &caller, body.value, body.bytes, "api").await?;
+pub(crate) async fn fact(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Query(tried): Query<Tried>,
+    Key(key): Key,
+    body: Body<FactInput>,
+) -> Answer<Value> {
+    let sending = Sending { key, tried_at: tried.occurred_at };
+    let (ack, met, head) = record_fact(&app.engine, &caller, body.value, body.bytes, sending).await?;
     let receipt = receipt(&app.engine, &head, ack.index)?;
     Ok(axum::Json(json!({ "ack": ack, "met": met, "receipt": receipt, "url": format!("/e/{}", ack.id) })))
 }

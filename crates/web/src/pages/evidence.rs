@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use certrail_domain::{Problem, ProblemKind};
+use certrail_domain::{EvidencePart, Problem, ProblemKind};
 use certrail_usecases::evidence_view;
 use maud::html;
 
@@ -40,6 +40,9 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Path(id
             dt { "Fingerprint" } dd { code { "sha256:" (view.receipt_digest()) } }
             dt { "Size" } dd { (view.size) " bytes, " (s.media) }
             dt { "Read by" } dd { (s.mapper) }
+            @if let Some(fact) = &s.signal.fact { dt { "The fact" } dd { code { (fact) } } }
+            @if !s.signal.part.is_untold() { dt { "Part of" } dd { (part(&s.signal.part)) } }
+            @if let Some(delivery) = s.part_of { dt { "Came in" } dd { "the delivery of entry " (delivery) } }
             @if let Some(first) = s.duplicate_of { dt { "Repeats" } dd { "entry " (first) } }
             dt { "Belongs to" }
             dd {
@@ -72,4 +75,14 @@ pub(super) async fn raw(
     Path(id): Path<String>,
 ) -> Result<Response, PageRefusal> {
     Ok(download::original(app, caller, id).await?)
+}
+
+/// Which set of reports it belongs to, in words.
+fn part(part: &EvidencePart) -> String {
+    let attempt = part.attempt.map(|n| n.to_string());
+    let words =
+        [("run", &part.run), ("attempt", &attempt), ("job", &part.job), ("step", &part.step), ("shard", &part.shard)]
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)));
+    words.collect::<Vec<_>>().join(", ")
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use certrail_domain::{Action, ReleaseState, sentence};
 use certrail_usecases::{
-    FactInput, ReleaseView, certify as certify_release, dossier::Dossier, record_fact, release_view,
+    FactInput, ReleaseView, Sending, certify as certify_release, dossier::Dossier, record_fact, release_view,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -332,7 +332,7 @@ pub(super) async fn approve(
     };
     let bytes = serde_json::to_vec(&body).map_err(bad)?;
     let fact: FactInput = serde_json::from_value(body).map_err(bad)?;
-    record_fact(&app.engine, &caller, fact, bytes, "page").await?;
+    record_fact(&app.engine, &caller, fact, bytes, Sending::default()).await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
 }
 

@@ -102,12 +102,20 @@ async fn the_same_file_again_moves_nothing() {
     let mut s = Story::begin().await;
     let bytes = codeql(&["a"], true);
     let query = "product=pay&release=1.0.0&name=codeql.sarif";
-    let first = s.stage.sender.report(at(10), &s.stage.ci, query, bytes.clone()).await.expect("taken");
-    s.minute = 11;
+    let send = async |key: &str, minute: i64| {
+        s.stage.sender.report_under(key, at(minute), &s.stage.ci, query, bytes.clone()).await.expect("taken")
+    };
+    let first = send("one", 10).await;
     let size = s.stage.engine.head().size();
-    let second = s.stage.sender.report(at(11), &s.stage.ci, query, bytes).await.expect("taken");
+    // The same delivery again: its receipt, and no entry.
+    let second = send("one", 11).await;
     assert_eq!((&second["index"], &second["duplicate"]), (&first["index"], &json!(true)));
     assert_eq!(s.stage.engine.head().size(), size);
+    // Another sending of the same bytes: an entry, which says what it repeats.
+    let third = send("two", 12).await;
+    assert_eq!((&third["repeats"], &third["duplicate"]), (&first["index"], &json!(false)));
+    assert_eq!(s.stage.engine.head().size(), size + 1, "and none that tells of a finding");
+    s.minute = 12;
     assert_eq!(s.standing().await, ["a detected"]);
 }
 

@@ -9,6 +9,7 @@ mod known;
 mod lives;
 mod production;
 mod ranges;
+mod repeats;
 mod report_files;
 mod sessions;
 mod story;

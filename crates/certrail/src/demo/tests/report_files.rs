@@ -13,16 +13,19 @@ async fn reports_in_an_archive_are_evidence_of_their_own_and_the_archive_is_kept
     let stage = stage().await;
     let bytes = include_bytes!("../../../../formats/tests/archives/reports.zip").to_vec();
     let query = "product=pay&release=2.4.1&name=reports.zip";
-    let receipt = stage.sender.report(at(1), &stage.ci, query, bytes.clone()).await.expect("taken");
+    let receipt = stage.sender.report_under("zip", at(1), &stage.ci, query, bytes.clone()).await.expect("taken");
     assert_eq!((&receipt["type"], &receipt["parsed"]), (&json!("zip"), &json!({ "files": 4, "reports": 3 })));
     let expected = [
         ("tests/junit.xml", "junit"),
         ("scan/bandit.json", "bandit"),
         ("coverage.tgz/coverage/coverage.xml", "cobertura"),
     ];
+    let one = format!("/api/v1/evidence/{}", receipt["members"][0]["id"].as_str().expect("an id"));
+    let one = stage.sender.call(at(1), &stage.ci, "GET", &one, &Value::Null).await.expect("there");
+    assert_eq!(one["part_of"], receipt["index"], "a part names its delivery");
     assert_eq!(parts(&receipt), expected.map(|(n, t)| (n.to_owned(), t.to_owned())));
 
-    let again = stage.sender.report(at(2), &stage.ci, query, bytes).await.expect("taken");
+    let again = stage.sender.report_under("zip", at(2), &stage.ci, query, bytes).await.expect("taken");
     assert_eq!((&again["duplicate"], &again["index"]), (&json!(true), &receipt["index"]));
     assert!(again["members"].as_array().expect("a list").iter().all(|m| m["duplicate"] == true));
     assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());

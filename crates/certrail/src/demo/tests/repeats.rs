@@ -1,0 +1,75 @@
+//! Facts repeat: what is sent again is another fact, unless its sender says that it is the same delivery.
+
+use super::*;
+
+async fn tests(stage: &Stage) -> String {
+    let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+    let judged = judge(&stage.engine, &stored).expect("judged");
+    judged.evaluation.requirements.iter().find(|r| r.id == "tests").expect("there").verdict.to_string()
+}
+
+/// Failed, passed, and failed again with the same bytes: the third is no copy of the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_comes_again_counts_again() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let query = format!("product=pay&commit={}&name=junit.xml&for=unit", sha("merge"));
+    let send = async |key: &str, minute: i64, failing: u64| {
+        let bytes = reports::junit("unit", 20, failing);
+        stage.sender.report_under(key, at(minute), &stage.ci, &query, bytes).await
+    };
+    let first = send("a", 100, 1).await.expect("taken");
+    assert_eq!(tests(&stage).await, "failed");
+    send("b", 101, 0).await.expect("taken");
+    assert_eq!(tests(&stage).await, "passed");
+    let third = send("c", 102, 1).await.expect("taken");
+    assert_eq!((&third["repeats"], &third["duplicate"]), (&first["index"], &json!(false)));
+    assert_eq!(tests(&stage).await, "failed");
+    // A retry of the second under its key is the second, and moves nothing.
+    let retried = send("b", 103, 0).await.expect("taken");
+    assert_eq!(retried["duplicate"], true);
+    assert_eq!(tests(&stage).await, "failed");
+    // Another body under a key that was used is refused, and somebody else's key of the same name is another key.
+    assert!(send("b", 104, 1).await.unwrap_err().to_string().contains("409"));
+    let other = create_token(&stage.engine, &Caller::internal("test"), NewToken::pipeline("other", &["pay"]))
+        .await
+        .unwrap()
+        .secret;
+    let taken =
+        stage.sender.report_under("b", at(105), &other, &query, reports::junit("unit", 20, 0)).await.expect("taken");
+    assert_eq!(taken["duplicate"], false);
+    for bad in ["", " ", "\"\"", &"x".repeat(201)] {
+        let refused = stage.sender.report_under(bad, at(106), &stage.ci, &query, reports::junit("unit", 20, 0)).await;
+        assert!(refused.unwrap_err().to_string().contains("Idempotency-Key"), "{bad:?}");
+    }
+    assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
+}
+
+/// The forge's own redelivery under a fresh id is one fact: an approval that was taken back stays taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fact_that_is_told_twice_counts_once() {
+    let stage = stage().await;
+    let mut approved = Value::Null;
+    for (minute, step) in steps() {
+        if let Step::Hook("pull_request_review", value) = &step {
+            approved = value.clone();
+        }
+        send(&stage, at(minute), &step).await;
+    }
+    let review = async || {
+        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        judged.evaluation.requirements.iter().find(|r| r.id == "code-review").expect("there").verdict.to_string()
+    };
+    assert_eq!(review().await, "passed");
+    let mut dismissed = approved.clone();
+    dismissed["action"] = json!("dismissed");
+    dismissed["review"]["state"] = json!("dismissed");
+    stage.sender.github(at(110), "pull_request_review", &dismissed).await.expect("taken");
+    assert_eq!(review().await, "missing");
+    // The same body under a delivery id of its own: kept, and no new approval.
+    stage.sender.github(at(111), "pull_request_review", &approved).await.expect("taken");
+    assert_eq!(review().await, "missing");
+}
