@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod bench;
+mod blank;
 mod ci;
 mod client;
 mod commands;
@@ -18,14 +19,17 @@ mod trust;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 fn main() -> ExitCode {
     // One provider for all TLS; a second call is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let cli = commands::Cli::parse();
+    let mut command = commands::Cli::command();
+    command.build();
+    let matches = command.clone().get_matches();
+    let cli = commands::Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let json = cli.json();
-    match commands::run(cli) {
+    match blank::refuse(&command, &matches).and_then(|()| commands::run(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             failure.print();

@@ -72,6 +72,14 @@ struct Item {
 /// The folder of the user, or the one a pipeline names to keep it between jobs.
 fn folder() -> Result<PathBuf, Failure> {
     let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if env::var_os("CERTRAIL_SPOOL").is_some_and(|v| v.to_string_lossy().trim().is_empty()) {
+        return Err(Failure::new(
+            crate::failure::USAGE,
+            "Nothing was done.",
+            "`$CERTRAIL_SPOOL` got an empty value.",
+            "Is a variable unset? Give a folder, or unset it.",
+        ));
+    }
     set("CERTRAIL_SPOOL")
         .or_else(|| set("XDG_STATE_HOME").map(|state| state.join("certrail/spool")))
         .or_else(|| env::home_dir().map(|home| home.join(".local/state/certrail/spool")))

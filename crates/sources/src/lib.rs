@@ -43,8 +43,8 @@ pub enum Refused {
     /// No secret is configured, so nothing can be believed.
     #[error("no secret is configured for this connector")]
     NoSecret,
-    /// It lacks its delivery id or event name.
-    #[error("the delivery carries no {0} header")]
+    /// It lacks its delivery id or event name, or has one that is blank or too long.
+    #[error("the delivery carries no {0} header, or an empty one, or one of more than 128 characters")]
     Header(&'static str),
 }
 

@@ -244,6 +244,8 @@ pub(crate) fn body_of(
     match signals::blob(tx, digest)? {
         None => Ok(None),
         Some((BlobPlace::File { .. }, _)) => blobs.get(&certrail_ledger::hex(digest)),
+        // Of nothing there is no pack.
+        Some((BlobPlace::Pack { size: 0, .. }, _)) => Ok(Some(Vec::new())),
         Some((BlobPlace::Pack { id, start, size }, _)) => certrail_store::tables::log::pack_slice(tx, id, start, size),
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     Caller,
     accept::{Ack, Incoming, accept},
     access::{On, allow},
+    deliver_webhook::empty_body,
     engine::{Engine, LogHead, internal},
     inputs,
     judge::judge,
@@ -117,6 +118,9 @@ pub async fn add_evidence(
     key: Option<String>,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     allow(caller, Action::Record, On::Product(&file.product))?;
+    if bytes.is_empty() {
+        return Err(empty_body("The file was not recorded."));
+    }
     let named = named_keys(engine, &file)?;
     let policy = inputs::product(engine, &file.product)?.severity;
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
@@ -367,7 +371,18 @@ fn bad_type(given: &str) -> Problem {
 
 /// The keys a sender names, checked.
 pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key>, Problem> {
-    let optional = [("--release", &file.release), ("--commit", &file.commit), ("--for", &file.purpose)];
+    let part = &file.part;
+    let optional = [
+        ("--release", &file.release),
+        ("--commit", &file.commit),
+        ("--for", &file.purpose),
+        ("--type", &file.r#type),
+        ("--scope", &file.scope),
+        ("run", &part.run),
+        ("job", &part.job),
+        ("step", &part.step),
+        ("shard", &part.shard),
+    ];
     inputs::required(&file.product, "--product")?;
     for (flag, value) in optional.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))) {
         inputs::required(value, flag)?;

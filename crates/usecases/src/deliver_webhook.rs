@@ -39,6 +39,9 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
             ),
         ));
     };
+    if delivery.body.is_empty() {
+        return Err(empty_body("The delivery was not recorded."));
+    }
     let secrets = engine.keys.secrets(source.name()).map_err(|e| internal(&e))?;
     let key = source.verify(&delivery.headers, &delivery.body, &secrets).map_err(|e| refused(source.name(), e))?;
     let (id, event) = source.envelope(&delivery.headers).map_err(|e| refused(source.name(), e))?;
@@ -58,6 +61,12 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
     };
     let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     engine.write(move |batch| accept(batch, &ready)).await
+}
+
+/// Nothing was sent: whoever meant to send something has to know.
+pub(crate) fn empty_body(what: &str) -> Problem {
+    let fix = "Send the bytes; an empty file is no evidence of anything.";
+    Problem::new(ProblemKind::BadInput, "empty-body", what, "The body is empty.", fix)
 }
 
 fn refused(connector: &str, refusal: Refused) -> Problem {

@@ -16,7 +16,7 @@ use crate::{
     access::{On, allow},
     bind::{self, Effects},
     engine::{Batch, Engine, Fault},
-    track,
+    inputs, track,
 };
 
 /// Makes or changes a product. What waited unbound for its repositories binds before this returns.
@@ -38,8 +38,18 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     if !product.tag_pattern.contains("{version}") {
         return Err(refuse("Its tag pattern does not say where the version is.", "Write it like v{version}."));
     }
-    product.repositories =
-        product.repositories.iter().map(|r| r.trim().to_ascii_lowercase()).filter(|r| !r.is_empty()).collect();
+    for (name, values) in [("repositories", &product.repositories), ("production", &product.production)] {
+        values.iter().try_for_each(|value| inputs::required(value, name))?;
+    }
+    for (name, value) in [("branch", &product.branch), ("criteria", &product.criteria)] {
+        inputs::required(value, name)?;
+    }
+    // Without one, nothing that is deployed would ever count as production, and no deployment as ungated.
+    if product.production.is_empty() {
+        return Err(refuse("It names no environment that counts as production.", "Name one with --production."));
+    }
+    product.repositories = product.repositories.iter().map(|r| r.trim().to_ascii_lowercase()).collect();
+    product.production = product.production.iter().map(|e| e.trim().to_owned()).collect();
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Action, Extent, Facts, HowKnown, Key, Problem, ProblemKind, Signal, Time,
-    facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
+    Action, Actor, Extent, Facts, HowKnown, Key, Problem, ProblemKind, ReleaseType, Signal, Time,
+    facts::{Approval, Commit, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version,
 };
 use certrail_store::tables::people;
@@ -25,7 +25,7 @@ use crate::{
 pub enum FactInput {
     /// A release is cut.
     #[serde(rename = "release.manifest")]
-    Manifest(ReleaseManifest),
+    Manifest(ManifestInput),
     /// A work item.
     #[serde(rename = "requirement.ticket")]
     Ticket(TicketInput),
@@ -66,14 +66,69 @@ impl FactInput {
     }
 }
 
+/// A release is cut.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestInput {
+    /// The product.
+    pub product: String,
+    /// The version.
+    pub version: String,
+    /// Its type.
+    #[serde(default)]
+    pub release_type: ReleaseType,
+    /// `owner/name`, where known.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// The commit it is cut at.
+    pub commit: String,
+    /// The version it follows.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// The exact range, where the sender has a checkout.
+    #[serde(default)]
+    pub range: Option<Vec<Commit>>,
+    /// Its artefacts, `sha256:…`.
+    #[serde(default)]
+    pub digests: Vec<String>,
+    /// When it is planned to ship.
+    #[serde(default)]
+    pub planned_at: Option<Time>,
+}
+
 /// A work item of a product.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TicketInput {
     /// The product it is for.
     pub product: String,
-    /// What it says.
-    #[serde(flatten)]
-    pub ticket: Ticket,
+    /// `PAY-123`.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// Why it is wanted.
+    #[serde(default)]
+    pub reason: String,
+    /// Its state, in the tracker's word.
+    pub status: String,
+    /// Who asked.
+    #[serde(default)]
+    pub requester: Option<Actor>,
+    /// Who authorised the work.
+    #[serde(default)]
+    pub authorised_by: Option<Actor>,
+    /// When it was authorised.
+    #[serde(default)]
+    pub authorised_at: Option<Time>,
+    /// Change type in ITIL's words: standard, normal, emergency.
+    #[serde(default)]
+    pub change_type: Option<String>,
+    /// What it means for security and customers.
+    #[serde(default)]
+    pub impact: Option<String>,
+    /// Where a person reads it.
+    #[serde(default)]
+    pub url: Option<String>,
     /// When it last changed.
     #[serde(default)]
     pub occurred_at: Option<Time>,
@@ -247,19 +302,38 @@ fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), P
 fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<Signal, Problem> {
     let now = engine.now();
     let (facts, named, occurred_at, product) = match input {
-        FactInput::Manifest(mut m) => {
-            m.version = normal_version(&m.version).to_owned();
-            m.commit = m.commit.to_ascii_lowercase();
-            m.repository = m.repository.map(|r| r.to_ascii_lowercase());
+        FactInput::Manifest(m) => {
+            let m = ReleaseManifest {
+                product: m.product,
+                version: normal_version(&m.version).to_owned(),
+                release_type: m.release_type,
+                repository: m.repository.map(|r| r.to_ascii_lowercase()),
+                commit: m.commit.to_ascii_lowercase(),
+                previous: m.previous,
+                range: m.range,
+                digests: m.digests,
+                planned_at: m.planned_at,
+            };
             check_manifest(&m)?;
             let product = m.product.clone();
             (Facts::Manifest(m), vec![], Some(now), product)
         }
         FactInput::Ticket(t) => {
-            required(&t.ticket.key, "key")?;
-            required(&t.ticket.title, "title")?;
-            let mut ticket = t.ticket;
-            ticket.key = ticket.key.to_ascii_uppercase();
+            for (name, value) in [("key", &t.key), ("title", &t.title), ("status", &t.status)] {
+                required(value, name)?;
+            }
+            let ticket = Ticket {
+                key: t.key.to_ascii_uppercase(),
+                title: t.title,
+                reason: t.reason,
+                status: t.status,
+                requester: t.requester,
+                authorised_by: t.authorised_by,
+                authorised_at: t.authorised_at,
+                change_type: t.change_type,
+                impact: t.impact,
+                url: t.url,
+            };
             (Facts::Ticket(ticket), vec![], t.occurred_at, t.product)
         }
         FactInput::Approval(a) => {

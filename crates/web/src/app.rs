@@ -57,8 +57,8 @@ pub struct App {
     pub metrics: PrometheusHandle,
 }
 
-/// The largest body any route takes; each route has its own limit below it.
-pub(crate) const MAX_BODY: usize = 256 * 1024 * 1024;
+/// The largest form, in bytes. API and hooks read their bodies themselves, each up to a limit of its own.
+const MAX_FORM: usize = 64 * 1024;
 const REQUEST_SECONDS: u64 = 120;
 
 /// Every operation with its access rule, for whoever checks that each is held.
@@ -77,7 +77,10 @@ pub fn router(app: App) -> Router {
     };
     let mut rules = HashMap::new();
     // What a browser sends with a session is guarded against other sites; machines carry tokens.
-    let browser = operation::routes(pages::operations(), &mut rules).layer(CsrfLayer::new());
+    // No form is larger than a page of text, and some are read before anybody signed in.
+    let browser = operation::routes(pages::operations(), &mut rules)
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(CsrfLayer::new());
     let machine = [api::operations(), log_routes::operations(), ops::operations()];
     let machine = operation::routes(machine.into_iter().flatten().collect(), &mut rules);
     let hooks = operation::routes(hooks::operations(), &mut rules);
@@ -95,7 +98,7 @@ pub fn router(app: App) -> Router {
         ))
         // Deliveries come in thousands a second and are answered to machines: they pass what guards them, and no more.
         .merge(hooks)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .method_not_allowed_fallback(pages::not_allowed)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_SECONDS)))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(CatchPanicLayer::new())

@@ -9,6 +9,7 @@ mod blocking;
 mod caller;
 mod download;
 mod hooks;
+mod input;
 mod log_routes;
 mod operation;
 mod ops;

@@ -20,6 +20,7 @@ use crate::{
     App,
     blocking::blocking,
     caller::{identify, identify_machine},
+    input::blank,
     pages::PageRefusal,
     refusal::Refusal,
 };
@@ -130,6 +131,9 @@ pub(crate) async fn guard(
         Ok(caller) => caller,
         Err(problem) => return refuse(problem),
     };
+    if let Some((name, _)) = parameters.iter().find(|(_, value)| value.trim().is_empty()) {
+        return refuse(blank(name));
+    }
     if let Some(action) = action {
         let product = parameters.iter().find(|(name, _)| *name == "product").map(|(_, value)| value);
         let on = match (reach, product) {

@@ -6,7 +6,7 @@ use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck_folder, re
 use serde_json::json;
 
 use super::{Global, print_json};
-use crate::failure::{Failure, NO, NOT_FOUND, USAGE};
+use crate::failure::{Failure, NO, NOT_FOUND};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -136,9 +136,6 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             // Keys whose log is gone are reason enough for a new life.
             if !Keys::are_in(&data)? {
                 must_exist(&data)?;
-            }
-            if reason.trim().is_empty() {
-                return Err(Failure::new(USAGE, "Nothing was done.", "`--reason` is empty.", "Say what happened."));
             }
             let (engine, last) = Engine::open_guarded(&data, "", system_clock(), guard.as_deref(), Loss::Accept)?;
             let began = begin_epoch(&engine, reason.trim(), last)?;

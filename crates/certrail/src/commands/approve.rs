@@ -50,7 +50,10 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
         _ => "approved",
     };
     let meaning = args.meaning.unwrap_or_else(|| "approval".into());
-    let body = json!({ "kind": "deployment.approval", "product": product, "release": args.version, "environment": args.environment.unwrap_or_default(), "meaning": meaning, "verdict": verdict, "comment": args.comment });
+    let mut body = json!({ "kind": "deployment.approval", "product": product, "release": args.version, "meaning": meaning, "verdict": verdict, "comment": args.comment });
+    if let Some(environment) = args.environment {
+        body["environment"] = json!(environment);
+    }
     let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;
     if global.json() {
         print_json(&answer);

@@ -6,7 +6,7 @@ use super::{Global, print_json, release::path};
 use crate::{
     client::{Client, segment},
     config,
-    failure::{Failure, NO, UNKNOWN, USAGE},
+    failure::{Failure, NO, UNKNOWN},
     spool,
 };
 
@@ -34,16 +34,6 @@ pub(crate) struct Check {
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     let Command::Check(args) = command;
-    for (flag, value) in [("GATE", &args.gate), ("--release", &args.release)] {
-        if value.trim().is_empty() {
-            return Err(Failure::new(
-                USAGE,
-                "No gate was asked.",
-                format!("`{flag}` got an empty value."),
-                "Is a variable unset?",
-            ));
-        }
-    }
     let product = config::product(args.product.as_deref())?;
     let client = Client::new(global)?;
     // What waited may be just what the gate is missing.

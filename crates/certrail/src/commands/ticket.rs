@@ -3,11 +3,7 @@
 use serde_json::json;
 
 use super::{Global, Sent, print_json, send_fact};
-use crate::{
-    client::Client,
-    config,
-    failure::{Failure, USAGE},
-};
+use crate::{client::Client, config, failure::Failure};
 
 /// Record a work item.
 #[derive(clap::Args)]
@@ -41,16 +37,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
-    for (flag, value) in [("--authorised-by", &args.authorised_by), ("--impact", &args.impact), ("--url", &args.url)] {
-        if value.as_ref().is_some_and(|v| v.trim().is_empty()) {
-            return Err(Failure::new(
-                USAGE,
-                "Nothing was recorded.",
-                format!("`{flag}` got an empty value."),
-                "Is a variable unset? Give a value, or remove the flag.",
-            ));
-        }
-    }
     let product = config::product(args.product.as_deref())?;
     let authorised = args.authorised_by.map(|a| json!({ "account": a.to_lowercase(), "name": a, "kind": "human" }));
     let body = json!({

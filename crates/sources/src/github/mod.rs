@@ -44,7 +44,8 @@ impl Source for GitHub {
     }
 
     fn envelope(&self, headers: &Headers) -> Result<(String, String), Refused> {
-        let take = |name| header(headers, name).map(|v| v.chars().take(128).collect::<String>());
+        // Cut to a length, two ids could become one.
+        let take = |name| header(headers, name).filter(|v| !v.trim().is_empty() && v.len() <= 128).map(str::to_owned);
         let delivery = take(DELIVERY).ok_or(Refused::Header("X-GitHub-Delivery"))?;
         let event = take(EVENT).ok_or(Refused::Header("X-GitHub-Event"))?;
         Ok((delivery, event))

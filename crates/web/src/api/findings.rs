@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use certrail_domain::{ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
@@ -13,7 +13,7 @@ use certrail_usecases::{
 use serde::Deserialize;
 
 use super::{Answer, Body};
-use crate::{App, blocking::blocking, caller::SignedIn};
+use crate::{App, blocking::blocking, caller::SignedIn, input::Params};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +29,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn list(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Answer<Vec<FindingCard>> {
     let wanted = FindingsWanted {
         product: wanted.product,
@@ -44,7 +44,7 @@ pub(crate) async fn list(
 pub(crate) async fn queue(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Answer<FindingQueue> {
     Ok(Json(blocking(move || finding_queue(&app.engine, &caller, wanted.product.as_deref())).await?))
 }

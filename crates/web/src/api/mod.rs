@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     App,
+    input::{no_blanks, unreadable},
     operation::{Access, Operation, Reach},
     refusal::{Refusal, read_body},
 };
@@ -136,15 +137,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 impl<T: DeserializeOwned> Body<T> {
     /// Reads what was sent.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, Refusal> {
-        let value = serde_json::from_slice(&bytes).map_err(|e| {
-            Problem::new(
-                ProblemKind::BadInput,
-                "bad-json",
-                "Nothing was recorded.",
-                format!("The body does not read: {e}."),
-                "Look at docs/reference/api.md for its shape.",
-            )
-        })?;
+        let bad = |e: serde_json::Error| unreadable("bad-json", "The body", &e.to_string());
+        no_blanks(&serde_json::from_slice(&bytes).map_err(bad)?, "")?;
+        // Read from the bytes, not from the value: a member that is there twice is refused.
+        let value = serde_json::from_slice(&bytes).map_err(bad)?;
         Ok(Self { value, bytes })
     }
 }

@@ -1,9 +1,6 @@
 //! Sending evidence and facts.
 
-use axum::{
-    body::Body as RawBody,
-    extract::{Query, State},
-};
+use axum::{body::Body as RawBody, extract::State};
 use certrail_domain::{EvidencePart, Problem, ProblemKind, Time};
 use certrail_usecases::{EvidenceFile, EvidenceReceipt, FactInput, Sending, add_evidence, receipt, record_fact};
 use serde::{Deserialize, Serialize};
@@ -13,6 +10,7 @@ use super::{Answer, Body};
 use crate::{
     App,
     caller::SignedIn,
+    input::Params,
     refusal::{Refusal, read_body},
 };
 
@@ -85,7 +83,7 @@ pub(crate) struct Recorded {
 pub(crate) async fn evidence(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    Query(about): Query<About>,
+    Params(about): Params<About>,
     Key(key): Key,
     body: RawBody,
 ) -> Answer<Recorded> {
@@ -119,7 +117,7 @@ pub(crate) async fn evidence(
 pub(crate) async fn fact(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    Query(tried): Query<Tried>,
+    Params(tried): Params<Tried>,
     Key(key): Key,
     body: Body<FactInput>,
 ) -> Answer<Value> {

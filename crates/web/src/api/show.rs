@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::{App, blocking::blocking, caller::SignedIn, download, refusal::Refusal};
+use crate::{App, blocking::blocking, caller::SignedIn, download, input::Params, refusal::Refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +38,7 @@ pub(crate) async fn products(State(app): State<App>, SignedIn(caller): SignedIn)
 pub(crate) async fn releases(
     State(app): State<App>,
     Path(product): Path<String>,
-    Query(page): Query<Page>,
+    Params(page): Params<Page>,
 ) -> Answer<Vec<ReleaseCard>> {
     Ok(Json(
         blocking(move || {
@@ -73,7 +73,7 @@ pub(crate) struct AsOf {
 pub(crate) async fn evaluation(
     State(app): State<App>,
     Path((product, version)): Path<(String, String)>,
-    Query(as_of): Query<AsOf>,
+    Params(as_of): Params<AsOf>,
 ) -> Result<Response, Refusal> {
     let bytes = blocking(move || {
         let stored = find_release(&app.engine, &product, &version)?;
@@ -114,7 +114,7 @@ pub(crate) async fn receipt(State(app): State<App>, Path(index): Path<u64>) -> A
 pub(crate) async fn unbound(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    Query(page): Query<Page>,
+    Params(page): Params<Page>,
 ) -> Answer<Value> {
     let (items, total) = blocking(move || unbound_queue(&app.engine, &caller, page.before, page.limit())).await?;
     Ok(Json(json!({ "items": items, "total": total })))

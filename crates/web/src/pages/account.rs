@@ -1,7 +1,6 @@
 //! You, your tokens, and for admins the people.
 
 use axum::{
-    Form,
     extract::{Path, State},
     http::HeaderMap,
 };
@@ -14,7 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader};
+use crate::{App, blocking::blocking, caller::Reader, input::Filled};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     render(&app, &caller, None).await
@@ -114,7 +113,7 @@ pub(super) struct TokenForm {
     product: String,
 }
 
-pub(super) async fn token(State(app): State<App>, Reader(caller): Reader, Form(form): Form<TokenForm>) -> Page {
+pub(super) async fn token(State(app): State<App>, Reader(caller): Reader, Filled(form): Filled<TokenForm>) -> Page {
     let new = NewToken { role: caller.role, days: 90, own: true, ..NewToken::pipeline(&form.name, &[&form.product]) };
     let session = create_token(&app.engine, &caller, new).await?;
     render(&app, &caller, Some(("Your token.", session.secret))).await
@@ -147,7 +146,7 @@ pub(super) struct PersonForm {
     products: String,
 }
 
-pub(super) async fn person(State(app): State<App>, Reader(caller): Reader, Form(form): Form<PersonForm>) -> Page {
+pub(super) async fn person(State(app): State<App>, Reader(caller): Reader, Filled(form): Filled<PersonForm>) -> Page {
     let split = |text: &str| text.split(',').map(|a| a.trim().to_owned()).collect::<Vec<_>>();
     let scope = scope_of_products(&split(&form.products))?;
     let new = NewPerson { name: form.name, accounts: split(&form.accounts), role: form.role, scope };

@@ -1,13 +1,13 @@
 //! One finding: what it is, when it is due and why then, its life, its decisions, who sees it.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use certrail_domain::FindingState;
 use certrail_usecases::{FindingView, finding_view, list_people};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, decide_finding, findings, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, svg};
+use crate::{App, blocking::blocking, caller::Reader, input::Filter, svg};
 
 #[derive(Deserialize)]
 pub(super) struct Done {
@@ -19,7 +19,7 @@ pub(super) async fn page(
     State(app): State<App>,
     Reader(caller): Reader,
     Path(id): Path<String>,
-    Query(done): Query<Done>,
+    Filter(done): Filter<Done>,
 ) -> Page {
     let here = format!("/f/{}", layout::encode(&id));
     let (engine, own) = (app.engine.clone(), caller.clone());

@@ -1,6 +1,6 @@
 //! Findings: the queue of what needs a decision, and the shelves.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use certrail_domain::{Finding, Time, facts::Level};
 use certrail_usecases::{
     Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, QueueItem, Shelf, count_findings, finding_queue,
@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, decide_finding, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, svg};
+use crate::{App, blocking::blocking, caller::Reader, input::Filter, svg};
 
 /// Findings on one page.
 const ON_A_PAGE: u64 = 50;
@@ -35,7 +35,7 @@ enum Listed {
     Shelf(Vec<FindingCard>),
 }
 
-pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(which): Query<Which>) -> Page {
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(which): Filter<Which>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
     let product = Some(which.product.clone()).filter(|p| !p.is_empty());
     let (of, shelf, after) = (product.clone(), which.show.clone(), which.after.clone());

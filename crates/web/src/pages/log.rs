@@ -1,19 +1,19 @@
 //! The log: who did what, when. Append-only.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use certrail_usecases::log_entries;
 use maud::html;
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader};
+use crate::{App, blocking::blocking, caller::Reader, input::Filter};
 
 #[derive(Deserialize)]
 pub(super) struct From {
     before: Option<u64>,
 }
 
-pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(from): Query<From>) -> Page {
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(from): Filter<From>) -> Page {
     let engine = app.engine.clone();
     let lines = blocking(move || log_entries(&engine, from.before, 100)).await?;
     let head = app.engine.head();

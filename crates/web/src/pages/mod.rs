@@ -126,6 +126,22 @@ pub(crate) fn show(app: &App, caller: &Caller, title: &str, here: &str, body: &M
     Html(layout::full(app, caller, title, here, body).into_string())
 }
 
+pub(crate) async fn not_allowed(uri: Uri) -> Response {
+    let problem = Problem::new(
+        ProblemKind::BadInput,
+        "no-such-method",
+        "Nothing was done.",
+        "The address is there, and not for this method.",
+        "Look at docs/reference/api.md.",
+    );
+    let mut response = match uri.path().starts_with("/api/") || uri.path().starts_with("/hooks/") {
+        true => crate::refusal::Refusal(problem).into_response(),
+        false => PageRefusal::from(problem).into_response(),
+    };
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
 pub(crate) async fn not_found(State(_): State<App>, uri: Uri) -> Response {
     let problem = Problem::new(
         ProblemKind::NotFound,

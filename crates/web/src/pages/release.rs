@@ -1,7 +1,6 @@
 //! The release: can it ship, or was it right?
 
 use axum::{
-    Form,
     extract::{Path, State},
     response::{Redirect, Response},
 };
@@ -13,7 +12,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, PageRefusal, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, download, svg};
+use crate::{App, blocking::blocking, caller::Reader, download, input::Filled, svg};
 
 pub(super) async fn page(
     State(app): State<App>,
@@ -302,7 +301,7 @@ pub(super) async fn certify(
     State(app): State<App>,
     Reader(caller): Reader,
     Path((product, version)): Path<(String, String)>,
-    Form(form): Form<CertifyForm>,
+    Filled(form): Filled<CertifyForm>,
 ) -> Result<Redirect, PageRefusal> {
     certify_release(&app.engine, &caller, &product, &version, form.note).await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
@@ -317,7 +316,7 @@ pub(super) async fn approve(
     State(app): State<App>,
     Reader(caller): Reader,
     Path((product, version)): Path<(String, String)>,
-    Form(form): Form<ApproveForm>,
+    Filled(form): Filled<ApproveForm>,
 ) -> Result<Redirect, PageRefusal> {
     let environment = if form.r#as == "approval" { "production" } else { "" };
     let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": form.r#as, "verdict": "approved" });

@@ -1,12 +1,12 @@
 //! Releases: which versions, in what state?
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use certrail_usecases::{list_products, list_releases};
 use maud::html;
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, svg};
+use crate::{App, blocking::blocking, caller::Reader, input::Filter, svg};
 
 /// Releases of a product on one page.
 const ON_A_PAGE: u64 = 25;
@@ -19,7 +19,7 @@ pub(super) struct Which {
     before: Option<i64>,
 }
 
-pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(which): Query<Which>) -> Page {
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(which): Filter<Which>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
     let further = which.before.is_some();
     let groups = blocking(move || {

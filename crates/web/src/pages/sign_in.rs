@@ -1,8 +1,7 @@
 //! Signing in: by token, or by the one-time set-up link. No passwords, no default credentials.
 
 use axum::{
-    Form,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -16,6 +15,7 @@ use crate::{
     App,
     blocking::blocking,
     caller::{COOKIE, identify, identify_session},
+    input::{Filled, Filter},
 };
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ fn safe(to: &str) -> &str {
     }
 }
 
-pub(super) async fn form(Query(target): Query<Target>) -> Html<String> {
+pub(super) async fn form(Filter(target): Filter<Target>) -> Html<String> {
     page(&target.to, None)
 }
 
@@ -75,7 +75,7 @@ fn set_cookie(response: &mut Response, app: &App, secret: &str, seconds: i64) {
     }
 }
 
-pub(super) async fn submit(State(app): State<App>, Form(form): Form<TokenForm>) -> Response {
+pub(super) async fn submit(State(app): State<App>, Filled(form): Filled<TokenForm>) -> Response {
     match open_session(&app.engine, &form.token).await {
         Ok(session) => with_cookie(&app, &session.secret, &form.to, 12 * 3600),
         Err(problem) => (crate::refusal::status(problem.kind), page(&form.to, Some(&problem))).into_response(),
@@ -118,7 +118,11 @@ pub(super) struct SetupForm {
     account: String,
 }
 
-pub(super) async fn setup(State(app): State<App>, Path(link): Path<String>, Form(form): Form<SetupForm>) -> Response {
+pub(super) async fn setup(
+    State(app): State<App>,
+    Path(link): Path<String>,
+    Filled(form): Filled<SetupForm>,
+) -> Response {
     match redeem_setup(&app.engine, &link, form.name, form.account).await {
         Ok(arrived) => welcome(&app, &arrived),
         Err(p) => {

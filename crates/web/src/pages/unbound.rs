@@ -1,8 +1,7 @@
 //! The unbound queue: what belongs to no release, why, and where it might.
 
 use axum::{
-    Form,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Redirect,
 };
 use certrail_domain::Action;
@@ -11,7 +10,12 @@ use maud::html;
 use serde::Deserialize;
 
 use super::{Page, PageRefusal, layout, show};
-use crate::{App, blocking::blocking, caller::Reader};
+use crate::{
+    App,
+    blocking::blocking,
+    caller::Reader,
+    input::{Filled, Filter},
+};
 
 /// Signals on one page.
 const ON_A_PAGE: u64 = 100;
@@ -22,7 +26,7 @@ pub(super) struct Which {
     before: Option<u64>,
 }
 
-pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Query(which): Query<Which>) -> Page {
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(which): Filter<Which>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
     let (lines, total) = blocking(move || unbound_queue(&engine, &own, which.before, ON_A_PAGE)).await?;
     let may = caller.may(Action::Bind);
@@ -61,7 +65,7 @@ pub(super) async fn bind(
     State(app): State<App>,
     Reader(caller): Reader,
     Path(id): Path<String>,
-    Form(form): Form<BindForm>,
+    Filled(form): Filled<BindForm>,
 ) -> Result<Redirect, PageRefusal> {
     let (product, version) = form.release.split_once('/').unwrap_or((&form.release, ""));
     bind_by_hand(&app.engine, &caller, &id, product, version).await?;

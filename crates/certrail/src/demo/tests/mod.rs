@@ -4,6 +4,7 @@
 
 mod access;
 mod dossiers;
+mod edge;
 mod findings;
 mod known;
 mod lives;

@@ -1,0 +1,124 @@
+//! The edge: blank values, unknown members and what does not read are refused in one shape, with the name and the fix.
+
+use axum::{body::Body, http::Request};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use super::*;
+
+struct Answer {
+    status: u16,
+    media: String,
+    body: Value,
+}
+
+async fn ask(stage: &Stage, method: &str, path: &str, who: Option<&str>, body: &[u8]) -> Answer {
+    let app = crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(secret) = who {
+        request = request.header("authorization", format!("Bearer {secret}"));
+    }
+    let request = request.body(Body::from(body.to_vec())).expect("a request");
+    let response = certrail_web::router(app).oneshot(request).await.expect("answers");
+    let status = response.status().as_u16();
+    let media = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+    Answer { status, media, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blank_values_and_unknown_members_are_refused_by_name() {
+    let stage = stage().await;
+    let olaf = stage.tokens["olaf"].as_str();
+    let with = |member: &str, value: Value| {
+        let mut ticket =
+            json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-1", "title": "x", "status": "open" });
+        ticket[member] = value;
+        ticket.to_string()
+    };
+    for (method, path, body, name) in [
+        ("PUT", "/api/v1/products/pay", r#"{"production":[""]}"#.to_owned(), "production[0]"),
+        ("PUT", "/api/v1/products/pay", r#"{"repositories":["acme/pay"," "]}"#.to_owned(), "repositories[1]"),
+        ("PUT", "/api/v1/products/pay", r#"{"branch":""}"#.to_owned(), "branch"),
+        ("PUT", "/api/v1/people", r#"{"name":"","accounts":["x"],"role":"viewer"}"#.to_owned(), "name"),
+        ("POST", "/api/v1/facts", with("status", json!("")), "status"),
+        (
+            "POST",
+            "/api/v1/facts",
+            with("authorised_by", json!({ "account": " ", "kind": "human" })),
+            "authorised_by.account",
+        ),
+        ("POST", "/api/v1/evidence?product=pay&release=1.0.0&scope=", "x".to_owned(), "scope"),
+        ("POST", "/api/v1/evidence?product=&release=1.0.0", "x".to_owned(), "product"),
+        ("POST", "/api/v1/evidence?product=pay&release=1.0.0&run=", "x".to_owned(), "run"),
+        ("GET", "/api/v1/findings/queue?product=", String::new(), "product"),
+        ("GET", "/api/v1/products//releases", String::new(), "product"),
+        ("GET", "/api/v1/products/%20/releases", String::new(), "product"),
+    ] {
+        let Answer { status, media, body } = ask(&stage, method, path, Some(olaf), body.as_bytes()).await;
+        assert_eq!(
+            (status, media.as_str(), &body["code"]),
+            (400, "application/problem+json", &json!("empty-value")),
+            "{method} {path} {body}"
+        );
+        assert!(body["detail"].as_str().is_some_and(|why| why.contains(&format!("`{name}`"))), "{path}: {body}");
+    }
+    // Production cannot be emptied, and nothing was.
+    let emptied = ask(&stage, "PUT", "/api/v1/products/pay", Some(olaf), br#"{"production":[]}"#).await;
+    assert_eq!(emptied.status, 400);
+    let (_, product) = (0, ask(&stage, "GET", "/api/v1/products", Some(olaf), b"").await.body[0].clone());
+    assert_eq!((&product["production"], &product["repositories"]), (&json!(["production", "prod"]), &json!([REPO])));
+    // Misspelt members, on every kind of input.
+    for (path, body) in [
+        ("/api/v1/facts", with("authorized_by", json!({ "account": "boss", "kind": "human" }))),
+        (
+            "/api/v1/facts",
+            json!({ "kind": "release.manifest", "product": "pay", "version": "1", "commit": "a", "digest": [] })
+                .to_string(),
+        ),
+        ("/api/v1/tokens", json!({ "name": "x", "role": "contributor", "days": 1, "product": ["pay"] }).to_string()),
+        ("/api/v1/evidence?product=pay&relase=1.0.0", "x".to_owned()),
+        ("/api/v1/evidence?product=pay&release=1.0.0&occurred_at=yesterday", "x".to_owned()),
+        (
+            "/api/v1/facts",
+            r#"{"kind":"requirement.ticket","product":"pay","product":"web","key":"a","title":"b","status":"c"}"#
+                .to_owned(),
+        ),
+    ] {
+        let Answer { status, media, body } = ask(&stage, "POST", path, Some(olaf), body.as_bytes()).await;
+        assert_eq!((status, media.as_str()), (400, "application/problem+json"), "{path} {body}");
+        assert!(body["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{body}");
+    }
+    // An empty file, an address for another method, a form before anybody signed in that is no form.
+    let query = "/api/v1/evidence?product=pay&release=1.0.0&name=junit.xml";
+    assert_eq!(ask(&stage, "POST", query, Some(olaf), b"").await.body["code"], "empty-body");
+    let method = ask(&stage, "PUT", "/api/v1/whoami", Some(olaf), b"").await;
+    assert_eq!((method.status, method.media.as_str()), (405, "application/problem+json"));
+    let form = vec![b'x'; 70_000];
+    for path in ["/sign-in", "/setup/x", "/link/x"] {
+        let status = ask(&stage, "POST", path, None, &form).await.status;
+        assert!((400..500).contains(&status), "{path}: {status}");
+    }
+}
+
+/// What a forge sends is refused where it cannot be told apart from another delivery.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_has_an_id_an_event_and_a_body() {
+    let stage = stage().await;
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"hush");
+    for (event, delivery, body) in
+        [("push", "", "{}"), ("", "1", "{}"), ("push", " ", "{}"), ("push", &*"1".repeat(129), "{}"), ("push", "1", "")]
+    {
+        let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, body.as_bytes()).as_ref());
+        let app = crate::commands::web_app(stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
+        let request = Request::post("/hooks/github")
+            .header("x-github-event", event)
+            .header("x-github-delivery", delivery)
+            .header("x-hub-signature-256", format!("sha256={tag}"))
+            .body(Body::from(body.to_owned()))
+            .expect("a request");
+        let response = certrail_web::router(app).oneshot(request).await.expect("answers");
+        assert_eq!(response.status().as_u16(), 400, "{event:?} {delivery:?} {body:?}");
+    }
+    assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
+}

@@ -1,0 +1,121 @@
+//! What comes in from outside, read in one place: queries, bodies and forms. A blank value is the sign of a variable that is unset,
+//! and is refused with its name; what cannot be read is refused in our own words, as problem+json or on a page.
+
+use axum::{
+    Form,
+    extract::{FromRequest, FromRequestParts, Query, Request},
+    http::{Uri, request::Parts},
+};
+use certrail_domain::{Problem, ProblemKind};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{App, pages::PageRefusal, refusal::Refusal};
+
+/// Free text beside an act: it may be left blank, where the act does not ask for it.
+const MAY_BE_BLANK: [&str; 4] = ["comment", "note", "compensating", "reason"];
+
+/// Refuses a blank value.
+pub(crate) fn blank(name: &str) -> Problem {
+    Problem::new(
+        ProblemKind::BadInput,
+        "empty-value",
+        "Nothing was done.",
+        format!("`{name}` got an empty value."),
+        "Is a variable unset? Give a value, or leave it out.",
+    )
+}
+
+/// Refuses what does not read.
+pub(crate) fn unreadable(code: &str, what: &str, why: &str) -> Problem {
+    let why = format!("{what} does not read: {}.", why.trim_end_matches('.'));
+    Problem::new(ProblemKind::BadInput, code, "Nothing was done.", why, "Look at docs/reference/api.md for its shape.")
+}
+
+/// Refuses blank text anywhere in a JSON document. What a checkout tells of commits (`range`) is nobody's typing: authors and titles
+/// there may be blank.
+pub(crate) fn no_blanks(value: &Value, at: &str) -> Result<(), Problem> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => Err(blank(if at.is_empty() { "body" } else { at })),
+        Value::Array(items) => {
+            items.iter().enumerate().try_for_each(|(i, item)| no_blanks(item, &format!("{at}[{i}]")))
+        }
+        Value::Object(members) => members.iter().try_for_each(|(name, member)| {
+            let here = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+            if name == "range" || MAY_BE_BLANK.contains(&name.as_str()) {
+                return Ok(());
+            }
+            no_blanks(member, &here)
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The query of an API operation.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {
+        let query = parts.uri.query().unwrap_or_default();
+        if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.trim().is_empty()) {
+            return Err(blank(&name).into());
+        }
+        Ok(Self(read_query(&parts.uri)?))
+    }
+}
+
+/// The query of a page. Browsers send every input of a form; a blank one is left out.
+pub(crate) struct Filter<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Filter<T> {
+    type Rejection = PageRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageRefusal> {
+        let query = parts.uri.query().unwrap_or_default();
+        let filled = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.trim().is_empty());
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filled).finish();
+        let uri: Uri =
+            format!("/?{query}").parse().map_err(|_| unreadable("bad-query", "The query", "it is no query"))?;
+        Ok(Self(read_query(&uri)?))
+    }
+}
+
+fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let read = Query::try_from_uri(uri).map_err(|e| unreadable("bad-query", "The query", &e.body_text()))?;
+    Ok(read.0)
+}
+
+/// A form that a page sent.
+pub(crate) struct Filled<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Filled<T> {
+    type Rejection = PageRefusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, PageRefusal> {
+        let form = Form::from_request(request, app).await;
+        Ok(Self(form.map_err(|e| unreadable("bad-form", "The form", &e.body_text()))?.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_blank_is_named_wherever_it_is() {
+        for (value, name) in [
+            (json!({ "a": "" }), "a"),
+            (json!({ "a": { "b": [" "] } }), "a.b[0]"),
+            (json!([{ "a": "\t" }]), "[0].a"),
+            (json!(""), "body"),
+        ] {
+            assert!(no_blanks(&value, "").unwrap_err().why.contains(&format!("`{name}`")), "{value}");
+        }
+        let fine = json!({ "note": "", "reason": " ", "n": null, "b": false, "list": [], "range": [{ "author": "" }] });
+        assert_eq!(no_blanks(&fine, ""), Ok(()));
+    }
+}
