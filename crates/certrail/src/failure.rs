@@ -87,7 +87,7 @@ impl From<Problem> for Failure {
             ProblemKind::NotSignedIn | ProblemKind::NotAllowed => SIGN_IN,
             ProblemKind::NotFound => NOT_FOUND,
             ProblemKind::Refused | ProblemKind::Conflict => NO,
-            ProblemKind::Internal | ProblemKind::Unavailable => UNKNOWN,
+            ProblemKind::Internal | ProblemKind::Unavailable | ProblemKind::TooMany => UNKNOWN,
         };
         Self::new(exit, p.what, p.why, p.fix)
     }

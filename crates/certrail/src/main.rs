@@ -14,6 +14,7 @@ mod config;
 mod demo;
 mod failure;
 mod git;
+mod listen;
 mod spool;
 mod trust;
 

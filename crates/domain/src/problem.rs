@@ -22,6 +22,8 @@ pub enum ProblemKind {
     TooLarge,
     /// It was understood and the answer is no.
     Refused,
+    /// It was asked too often.
+    TooMany,
     /// We failed. Nothing was lost.
     Internal,
     /// We cannot answer right now; asking again is right.
@@ -40,6 +42,7 @@ impl ProblemKind {
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Refused => 422,
+            Self::TooMany => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }

@@ -56,6 +56,12 @@ pub trait Source: Sync {
     /// The mapper's version, recorded with each signal so that a fixed mapper can run again.
     fn mapper(&self) -> &'static str;
 
+    /// Refuses a delivery that carries no signature, before anybody reads its body.
+    ///
+    /// # Errors
+    /// When the headers hold none.
+    fn is_signed(&self, headers: &Headers) -> Result<(), Refused>;
+
     /// Verifies the sender over the raw bytes; returns the name of the secret that matched.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certrail_domain::{Problem, ProblemKind};
-use certrail_sources::Refused;
+use certrail_sources::{Refused, Source};
 
 use crate::{
     accept::{Ack, Incoming, accept},
@@ -21,24 +21,41 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
+fn source_of(connector: &str) -> Result<&'static dyn Source, Problem> {
+    certrail_sources::find(connector).ok_or_else(|| {
+        let known: Vec<&str> = certrail_sources::ALL.iter().map(|s| s.name()).collect();
+        Problem::new(
+            ProblemKind::NotFound,
+            "no-such-connector",
+            "The delivery was not recorded.",
+            format!("There is no connector `{}`.", connector.chars().take(40).collect::<String>()),
+            format!(
+                "Send it to one of: {}.",
+                known.iter().map(|k| format!("/hooks/{k}")).collect::<Vec<_>>().join(", ")
+            ),
+        )
+    })
+}
+
+/// Refuses by its headers alone what would be refused whatever its body is: strangers make nobody read megabytes.
+///
+/// # Errors
+/// An unknown connector, no signature, no delivery id or event, no secret.
+pub fn expect_webhook(engine: &Engine, connector: &str, headers: &[(String, String)]) -> Result<(), Problem> {
+    let source = source_of(connector)?;
+    source.is_signed(headers).and_then(|()| source.envelope(headers)).map_err(|e| refused(source.name(), e))?;
+    if engine.keys.secrets(source.name()).map_err(|e| internal(&e))?.is_empty() {
+        return Err(refused(source.name(), Refused::NoSecret));
+    }
+    Ok(())
+}
+
 /// Takes a webhook delivery.
 ///
 /// # Errors
 /// An unknown connector, a wrong signature, missing headers, another body under a known delivery id, a failed commit.
 pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result<(Ack, Arc<LogHead>), Problem> {
-    let Some(source) = certrail_sources::find(&delivery.connector) else {
-        let known: Vec<&str> = certrail_sources::ALL.iter().map(|s| s.name()).collect();
-        return Err(Problem::new(
-            ProblemKind::NotFound,
-            "no-such-connector",
-            "The delivery was not recorded.",
-            format!("There is no connector `{}`.", delivery.connector.chars().take(40).collect::<String>()),
-            format!(
-                "Send it to one of: {}.",
-                known.iter().map(|k| format!("/hooks/{k}")).collect::<Vec<_>>().join(", ")
-            ),
-        ));
-    };
+    let source = source_of(&delivery.connector)?;
     if delivery.body.is_empty() {
         return Err(empty_body("The delivery was not recorded."));
     }

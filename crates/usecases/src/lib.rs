@@ -49,7 +49,7 @@ pub use decide_finding::{
     NewFindingDecision, NewTriage, Within, decide_finding_decisions, end_decisions, request_finding_decisions,
     triage_findings,
 };
-pub use deliver_webhook::{Delivery, deliver_webhook};
+pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook};
 pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use certrail_domain::ProblemKind;
-use certrail_usecases::{Ack, Delivery, deliver_webhook};
+use certrail_usecases::{Ack, Delivery, deliver_webhook, expect_webhook};
 use serde::Serialize;
 
 use crate::{
@@ -45,11 +45,12 @@ async fn receive(State(app): State<App>, Path(connector): Path<String>, headers:
 }
 
 async fn take(app: &App, connector: String, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
-    let body = read_body(body, MAX_DELIVERY).await?;
-    let headers = headers
+    let headers: Vec<(String, String)> = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
+    expect_webhook(&app.engine, &connector, &headers)?;
+    let body = read_body(body, MAX_DELIVERY).await?;
     let (ack, head) = deliver_webhook(&app.engine, Delivery { connector, headers, body }).await?;
     let status = if ack.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     let receipt = format!("/api/v1/receipts/{}", ack.index);

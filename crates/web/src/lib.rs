@@ -10,6 +10,7 @@ mod caller;
 mod download;
 mod hooks;
 mod input;
+mod limiter;
 mod log_routes;
 mod operation;
 mod ops;
@@ -18,4 +19,5 @@ mod refusal;
 mod svg;
 
 pub use app::{App, Settings, operations, router};
+pub use limiter::Peer;
 pub use operation::{Access, Operation, Reach};

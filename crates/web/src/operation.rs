@@ -2,7 +2,7 @@
 //!
 //! The router is made from these, so there is none without a rule; a test plays role × scope × operation.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -21,6 +21,7 @@ use crate::{
     blocking::blocking,
     caller::{identify, identify_machine},
     input::blank,
+    limiter::{Limiter, Peer},
     pages::PageRefusal,
     refusal::Refusal,
 };
@@ -30,7 +31,8 @@ use crate::{
 pub enum Access {
     /// Anybody: it shows nothing of the installation's, or is meant for the world.
     Open,
-    /// Whoever proves who they are in the request itself: a signed delivery, a link, a sign-in key.
+    /// Whoever proves who they are in the request itself: a link, a sign-in key; as often as somebody may try. Deliveries prove
+    /// it by a signature, and come in thousands.
     Proves,
     /// Whoever is signed in, about themselves.
     SignedIn,
@@ -101,7 +103,7 @@ pub(crate) fn routes(operations: Vec<Operation>, rules: &mut HashMap<(Method, &'
 
 /// Lets a request through if its operation's rule does. Handlers find the caller among the request's extensions.
 pub(crate) async fn guard(
-    State((app, rules)): State<(App, Rules)>,
+    State((app, rules, tries)): State<(App, Rules, Arc<Limiter>)>,
     path: Option<MatchedPath>,
     parameters: RawPathParams,
     mut request: Request,
@@ -113,7 +115,14 @@ pub(crate) async fn guard(
         rules.iter().find(|((m, p), _)| *m == method && *p == path.as_str()).map(|(_, access)| *access)
     });
     let (action, reach) = match rule {
-        None | Some(Access::Open | Access::Proves) => return next.run(request).await,
+        None | Some(Access::Open) => return next.run(request).await,
+        Some(Access::Proves) => {
+            let peer = request.extensions().get::<Peer>().copied();
+            return match tries.take(peer, Instant::now()) {
+                Ok(()) => next.run(request).await,
+                Err(problem) => PageRefusal::new(problem, "/".to_owned()).into_response(),
+            };
+        }
         Some(Access::SignedIn) => (None, Reach::List),
         Some(Access::Needs(action, reach)) => (Some(action), reach),
     };

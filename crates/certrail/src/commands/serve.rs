@@ -20,6 +20,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::{
     failure::{Failure, SIGN_IN},
+    listen::{self, Limits},
     trust,
 };
 
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         );
         let housekeeping = tokio::spawn(end_decisions_in_time(engine.clone()));
         let app = app_at(engine.clone(), None, args.public_url.clone())?;
-        axum::serve(listener, router(app)).with_graceful_shutdown(stop()).await?;
+        listen::serve(listener, router(app), stop(), Limits::usual()).await;
         housekeeping.abort();
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;

@@ -18,6 +18,7 @@ use certrail_usecases::{Engine, Renderer, list_products, list_releases, make_dos
 use crate::{
     commands,
     failure::{Failure, NO, SIGN_IN},
+    listen::{self, Limits},
 };
 
 /// Show certrail with a sample company.
@@ -134,7 +135,7 @@ fn serve(
         println!("Next     certrail serve   run it for your team");
         println!("Ctrl-C to stop.");
         let app = commands::web_app(engine.clone(), Some(sessions))?;
-        axum::serve(listener, certrail_web::router(app)).with_graceful_shutdown(commands::stop_signal()).await?;
+        listen::serve(listener, certrail_web::router(app), commands::stop_signal(), Limits::usual()).await;
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
         Ok(())

@@ -31,6 +31,10 @@ impl Source for GitHub {
         "github@1"
     }
 
+    fn is_signed(&self, headers: &Headers) -> Result<(), Refused> {
+        header(headers, SIGNATURE).map(drop).ok_or(Refused::Unsigned("X-Hub-Signature-256"))
+    }
+
     fn verify(&self, headers: &Headers, body: &[u8], secrets: &[Secret]) -> Result<String, Refused> {
         if secrets.is_empty() {
             return Err(Refused::NoSecret);

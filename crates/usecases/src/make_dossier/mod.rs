@@ -72,9 +72,7 @@ pub async fn make_dossier(
         Renderer::None => None,
         Renderer::Child(program) => {
             let input = json.clone();
-            let plain = tokio::task::spawn_blocking(move || render::render(&program, &input))
-                .await
-                .map_err(|e| internal(&e))??;
+            let plain = render::in_turn(program, input).await.map_err(|e| internal(&e))??;
             let sealed = seal::seal_pdf(&plain, &engine.keys.dossier).map_err(|e| internal(&e))?;
             Some(sealed.ok_or_else(|| internal(&StoreError::Damaged("the renderer gave no PDF".into())))?)
         }

@@ -1,17 +1,50 @@
 //! The PDF, rendered by a child process of this program, bounded in time and memory.
 
 use std::{
-    io::Write,
-    process::{Command, Stdio},
+    io::{Read, Write},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+    sync::LazyLock,
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use certrail_domain::{Problem, ProblemKind};
+use tokio::sync::Semaphore;
 
 /// The longest a rendering may take.
-const RENDER_SECONDS: u64 = 60;
+const LONGEST: Duration = Duration::from_secs(60);
+/// Renderings at once, for each processor; the others wait for their turn.
+const FOR_EACH_PROCESSOR: usize = 2;
+
+/// Renders once it is its turn.
+pub(super) async fn in_turn(
+    program: PathBuf,
+    json: Vec<u8>,
+) -> Result<Result<Vec<u8>, Problem>, tokio::task::JoinError> {
+    static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Semaphore::new(processors * FOR_EACH_PROCESSOR)
+    });
+    // It is never closed, so that everybody gets a turn.
+    let _turn = TURNS.acquire().await;
+    tokio::task::spawn_blocking(move || render(&program, &json)).await
+}
+
+/// Everything a pipe gives, read beside.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read until it broke tells why it did.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
 
 /// Runs the renderer: JSON in, PDF out, bounded in time by us and in memory by the child itself.
-pub(super) fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, Problem> {
+fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, Problem> {
     let failed = |why: String| {
         Problem::new(
             ProblemKind::Internal,
@@ -31,19 +64,24 @@ pub(super) fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, 
         .map_err(|e| failed(format!("The renderer could not be started: {e}.")))?;
     let mut stdin = child.stdin.take();
     let input = json.to_vec();
-    let feeder = std::thread::spawn(move || stdin.as_mut().map(|s| s.write_all(&input)));
-    let id = child.id();
-    let (done, waiting) = std::sync::mpsc::channel::<()>();
-    let watchdog = std::thread::spawn(move || {
-        if waiting.recv_timeout(std::time::Duration::from_secs(RENDER_SECONDS)).is_err() {
-            // Ended from outside: the child is stuck and holds memory.
-            drop(Command::new("kill").arg("-9").arg(id.to_string()).status());
+    let feeder = std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |s| s.write_all(&input)));
+    let (reader, errors) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait().map_err(|e| failed(format!("The renderer was lost: {e}.")))? {
+            Some(status) => break status,
+            None if begun.elapsed() > LONGEST => {
+                // It is stuck and holds memory.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(failed(format!("The renderer took longer than {} s.", LONGEST.as_secs())));
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
         }
-    });
-    let output = child.wait_with_output().map_err(|e| failed(format!("The renderer was lost: {e}.")))?;
-    let _ = done.send(());
-    drop(feeder.join());
-    drop(watchdog.join());
+    };
+    let lost = |_| failed("What the renderer wrote was lost.".to_owned());
+    let output = Output { status, stdout: reader.join().map_err(lost)?, stderr: errors.join().map_err(lost)? };
+    let fed = feeder.join().map_err(lost)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(failed(format!(
@@ -52,5 +90,6 @@ pub(super) fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, 
             said.lines().last().unwrap_or("no word")
         )));
     }
+    fed.map_err(|e| failed(format!("The renderer did not take the dossier: {e}.")))?;
     Ok(output.stdout)
 }
