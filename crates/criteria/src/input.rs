@@ -21,6 +21,8 @@ pub struct Evidence {
     pub connector: String,
     /// The rule that bound it.
     pub rule: BindRule,
+    /// When we received it is uncertain: our clock had jumped.
+    pub doubtful: bool,
     /// The entry whose content it repeats.
     pub duplicate_of: Option<u64>,
     /// What it says; shared with whoever keeps it.
@@ -40,6 +42,15 @@ impl Evidence {
         !self.signal.known.suffices(HowKnown::Observed) && product.accepts(self.signal.facts.kind())
     }
 
+    /// How far off a clock that jumped may have been.
+    const NOBODY_KNOWS: i64 = 100 * 366 * Time::DAY;
+
+    /// When we received it, with the quality of our clock then.
+    #[must_use]
+    pub fn receipt(&self) -> Interval {
+        Interval::new(self.received, if self.doubtful { Self::NOBODY_KNOWS } else { Interval::SERVER })
+    }
+
     /// When it happened: by its source, else when we received it.
     #[must_use]
     pub fn at(&self) -> Time {
@@ -51,6 +62,7 @@ impl Evidence {
     #[must_use]
     pub fn interval(&self) -> Interval {
         let epsilon = match (self.signal.occurred_at, self.signal.known) {
+            (None, _) if self.doubtful => Self::NOBODY_KNOWS,
             (None, _) | (_, HowKnown::Observed) => Interval::SERVER,
             // Whoever told it had a clock of their own: a runner's, or a person's computer.
             (_, HowKnown::Reported | HowKnown::Derived) => Interval::RUNNER,

@@ -18,6 +18,12 @@ CREATE TABLE life (
   document TEXT NOT NULL
 );
 
+-- The entries between which the time of receipt is uncertain, because the clock jumped.
+CREATE TABLE clock_doubt (
+  from_index BIGINT PRIMARY KEY,
+  to_index BIGINT
+);
+
 -- One row per commit: its leaves, each with two bytes of length before it.
 CREATE TABLE batch (
   first_index BIGINT PRIMARY KEY,

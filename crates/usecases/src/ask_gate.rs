@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     Caller,
     access::{On, allow},
-    engine::{Engine, internal},
+    engine::{ClockDoubt, Engine, internal},
     judge::{Judged, judge_at},
 };
 
@@ -123,7 +123,10 @@ pub async fn ask_gate(
     let (position, now) = (engine.head().size(), engine.now());
     let judged = judge_at(engine, &stored, position, now)?;
     let evaluation = &judged.evaluation;
-    let blockers = blockers(&gate, &judged);
+    let mut blockers = blockers(&gate, &judged);
+    if let Some(doubt) = engine.clock_doubt() {
+        blockers.insert(0, clock_uncertain(&doubt));
+    }
     let bytes = serde_json::to_vec(evaluation).map_err(|e| internal(&e))?;
     let digest = sha256(&bytes);
     let answer = GateAnswer {
@@ -163,6 +166,17 @@ pub async fn ask_gate(
         })
         .await?;
     Ok(GateAnswer { index, ..answer })
+}
+
+/// Nothing is judged by a clock that nobody believes.
+fn clock_uncertain(doubt: &ClockDoubt) -> Blocker {
+    Blocker {
+        requirement: "clock".into(),
+        title: "Time".into(),
+        verdict: Verdict::Indeterminate,
+        sentence: doubt.sentence(),
+        fix: "Ask whoever runs the server to correct its clock.".into(),
+    }
 }
 
 /// What keeps a gate closed.

@@ -82,6 +82,10 @@ pub async fn certify(
             "Sign in as a person with the role release-manager.",
         ));
     }
+    if let Some(doubt) = engine.clock_doubt() {
+        let fix = "Ask whoever runs the server to correct its clock.";
+        return Err(refuse("clock-uncertain", doubt.sentence(), fix));
+    }
     let stored = crate::look::find_release(engine, product, version)?;
     let caller = caller.clone();
     engine.write(move |batch| decide(batch, &caller, stored.seq, &note)).await

@@ -11,7 +11,7 @@ use certrail_domain::{
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, decisions, exceptions, finding_decisions, findings, people, products,
+        bindings, decisions, exceptions, finding_decisions, findings, log, people, products,
         releases::{self, StoredRelease},
         scans::{self, Saw},
         signals::{self, StoredSignal},
@@ -121,11 +121,12 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
     let release = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
     })?;
+    let doubts = log::clock_doubts(tx)?;
     let bound = bindings::evidence_at(tx, stored.seq, position)?;
     let mut evidence = Vec::with_capacity(bound.len());
     let mut signals = Vec::with_capacity(bound.len());
     for (signal, rule, _) in bound {
-        evidence.push(as_evidence(&signal, rule));
+        evidence.push(as_evidence(&signal, rule, &doubts));
         signals.push(signal);
     }
     let product = products::at(tx, &release.product, position)?
@@ -134,7 +135,7 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
     for repository in &product.repositories {
         for kind in ["code.branch_rule", "security.alert"] {
             for signal in signals::about_of_kind(tx, &Key::repository(repository), kind, position)? {
-                context.push(as_evidence(&signal, certrail_domain::BindRule::OpenRelease));
+                context.push(as_evidence(&signal, certrail_domain::BindRule::OpenRelease, &doubts));
             }
         }
     }
@@ -259,13 +260,17 @@ pub(crate) fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Result<Ve
     Ok(then.digests)
 }
 
-pub(crate) fn as_evidence(signal: &StoredSignal, rule: certrail_domain::BindRule) -> Evidence {
+/// The entries between which the time of receipt is uncertain.
+type Doubts = [(u64, Option<u64>)];
+
+pub(crate) fn as_evidence(signal: &StoredSignal, rule: certrail_domain::BindRule, doubts: &Doubts) -> Evidence {
     Evidence {
         id: signal.id(),
         log_index: signal.log_index,
         received: signal.received,
         connector: signal.connector.clone(),
         rule,
+        doubtful: doubts.iter().any(|(from, to)| *from < signal.log_index && to.is_none_or(|to| signal.log_index < to)),
         duplicate_of: signal.duplicate_of,
         signal: signal.signal.clone(),
     }

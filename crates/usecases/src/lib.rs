@@ -13,6 +13,7 @@ mod begin_epoch;
 mod bind;
 mod bind_by_hand;
 mod certify;
+mod clock_era;
 mod criteria_sets;
 mod decide_finding;
 mod deliver_webhook;
@@ -45,12 +46,13 @@ pub use begin_epoch::{EpochBegan, begin_epoch};
 pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
+pub use clock_era::{ClockEra, begin_clock_era};
 pub use decide_finding::{
     NewFindingDecision, NewTriage, Within, decide_finding_decisions, end_decisions, request_finding_decisions,
     triage_findings,
 };
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook};
-pub use engine::{Batch, Clock, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
+pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, fsck, fsck_folder};

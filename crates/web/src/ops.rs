@@ -36,7 +36,14 @@ async fn readyz(State(app): State<App>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": why }))).into_response();
     }
     match blocking(move || is_set_up(&engine)).await {
-        Ok(_) => (StatusCode::OK, Json(json!({ "ready": true, "log_size": app.engine.head().size() }))).into_response(),
+        Ok(_) => {
+            // It records, and says what it does not do meanwhile.
+            let doubt = app.engine.clock_doubt();
+            let clock =
+                doubt.as_ref().map_or_else(|| json!("believed"), |d| json!({ "uncertain": d, "why": d.sentence() }));
+            let ready = json!({ "ready": true, "log_size": app.engine.head().size(), "clock": clock });
+            (StatusCode::OK, Json(ready)).into_response()
+        }
         Err(problem) => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "why": problem.why }))).into_response()
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use certrail_usecases::{Engine, Keys, Loss, backup, begin_epoch, fsck_folder, recover, system_clock};
+use certrail_usecases::{Engine, Keys, Loss, backup, begin_clock_era, begin_epoch, fsck_folder, recover, system_clock};
 use serde_json::json;
 
 use super::{Global, print_json};
@@ -39,6 +39,15 @@ pub(crate) enum Command {
         /// Where the last signed head is kept, if not in the data folder.
         #[arg(long, env = "CERTRAIL_GUARD")]
         guard: Option<PathBuf>,
+        /// The data folder.
+        #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
+        data: PathBuf,
+    },
+    /// After a clock ran ahead: what this computer's clock shows now is right, on record. The server must not be running.
+    ClockEra {
+        /// What happened, in a sentence: it stands in the log for ever.
+        #[arg(long)]
+        reason: String,
         /// The data folder.
         #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
         data: PathBuf,
@@ -109,6 +118,23 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
                     } else {
                         "; without keys, which a restored log needs: back up their folder apart"
                     }
+                );
+            }
+            Ok(0)
+        }
+        Command::ClockEra { reason, data } => {
+            must_exist(&data)?;
+            let engine = Engine::open(&data, "", system_clock())?;
+            let begun = begin_clock_era(&engine, &reason);
+            engine.close();
+            let era = begun?;
+            if global.json() {
+                print_json(&json!(era));
+            } else {
+                println!(
+                    "A new clock era begins at {}; the newest entry before it said {}. On record.",
+                    era.now.human(),
+                    era.before.human()
                 );
             }
             Ok(0)

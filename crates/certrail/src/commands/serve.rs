@@ -225,5 +225,5 @@ fn bound_memory() {}
 
 /// Now, for commands that print it.
 pub(crate) fn now() -> Time {
-    system_clock()()
+    system_clock().read()
 }

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     eprintln!("Loading  sample company \"Northwind Pay\" into {}", folder.display());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let clock = world::StoryClock::default();
-    let now = certrail_usecases::system_clock()();
+    let now = certrail_usecases::system_clock().read();
     clock.set(now.plus(-company::STORY_DAYS * certrail_domain::Time::DAY));
     let engine = commands::open_engine(&folder, "demo.certrail.local/log", clock.as_clock())?;
     let sessions = runtime.block_on(company::load(&engine, &clock, now, |line| eprintln!("         {line}")))?;

@@ -21,8 +21,8 @@ impl StoryClock {
     /// The clock as the engine wants it.
     pub(crate) fn as_clock(&self) -> Clock {
         let (own, real) = (self.0.clone(), system_clock());
-        Arc::new(move || match own.load(Ordering::Relaxed) {
-            0 => real(),
+        Clock::told(move || match own.load(Ordering::Relaxed) {
+            0 => real.read(),
             micros => Time::from_micros(micros),
         })
     }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 67] = [
+const DAMAGE: [(&str, &str); 69] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -45,6 +45,8 @@ const DAMAGE: [(&str, &str); 67] = [
     ),
     ("UPDATE signal SET people = replace(people, 'tom', 'eve')", "other people"),
     ("UPDATE signal SET known = 'observed'", "how it is known"),
+    ("UPDATE log SET received = received + 1", "received at another time"),
+    ("INSERT INTO clock_doubt VALUES (5, 9)", "When the time was uncertain"),
     ("UPDATE signal SET occurred = occurred + 1", "are kept otherwise than it says"),
     ("UPDATE link SET product = 'web-checkout' WHERE source LIKE 'change:%'", "no signal says so"),
     ("UPDATE binding SET rule = 7 WHERE rule = 3 AND to_index IS NULL", "bound by other rules"),

@@ -85,6 +85,7 @@ impl Case {
             received: at(minute),
             connector: connector.into(),
             rule,
+            doubtful: false,
             duplicate_of: None,
             signal: Arc::new(signal),
         });

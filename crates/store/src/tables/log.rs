@@ -249,3 +249,33 @@ pub fn acts(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<Act>> {
         })
     })
 }
+
+/// Notes that from an entry on the time is uncertain, or no longer is.
+///
+/// # Errors
+/// When the database fails.
+pub fn doubt_clock(tx: &Tx<'_>, index: u64, doubted: bool) -> Result<()> {
+    match doubted {
+        true => tx.exec("INSERT INTO clock_doubt (from_index, to_index) VALUES (?1, NULL)", &[index.into()])?,
+        false => tx.exec("UPDATE clock_doubt SET to_index = ?1 WHERE to_index IS NULL", &[index.into()])?,
+    };
+    Ok(())
+}
+
+/// Whether the time is uncertain now.
+///
+/// # Errors
+/// When the database fails.
+pub fn clock_is_doubted(tx: &Tx<'_>) -> Result<bool> {
+    Ok(tx.first("SELECT 1 FROM clock_doubt WHERE to_index IS NULL", &[], |_| Ok(()))?.is_some())
+}
+
+/// The entries between which the time is uncertain: from, and to where it is certain again.
+///
+/// # Errors
+/// When the database fails.
+pub fn clock_doubts(tx: &Tx<'_>) -> Result<Vec<(u64, Option<u64>)>> {
+    tx.query("SELECT from_index, to_index FROM clock_doubt ORDER BY from_index", &[], |r| {
+        Ok((r.uint(0)?, r.opt_uint(1)?))
+    })
+}

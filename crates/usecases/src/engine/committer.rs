@@ -21,7 +21,7 @@ use certrail_ledger::{tile, tree::leaf_hash};
 use certrail_store::{Mover, StoreError, Tx, Writer, tables::log};
 use tokio::sync::oneshot;
 
-use super::{Batch, Engine, LogHead, guard::Guard, head::SharedHead};
+use super::{Batch, ClockDoubt, Engine, LogHead, guard::Guard, head::SharedHead};
 
 /// Why a piece of work did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +68,6 @@ const MAX_WAITING: usize = 8 * MAX_ITEMS;
 /// Rows written after which the write-ahead log is moved into the database, and pages at which the writer does it itself.
 const MOVE_AFTER_ROWS: u64 = 8_000;
 const MAX_LOG_PAGES: u64 = 6_000;
-/// A clock that stands this far behind the newest entry stops us; less is bridged.
-const MAX_STEP_BACK: i64 = 5 * Time::SECOND;
 
 pub(super) enum Message {
     Work(Box<dyn Work>),
@@ -133,6 +131,27 @@ pub(super) fn not_committed() -> Problem {
 }
 
 type Outcome<T> = Result<(T, Arc<LogHead>), Problem>;
+
+/// Puts on record that the time became uncertain, or no longer is.
+struct ClockNote(Option<ClockDoubt>);
+
+impl Work for ClockNote {
+    fn run(&mut self, batch: &mut Batch<'_>) -> Done {
+        let act = if self.0.is_some() { crate::clock_era::DOUBTED } else { crate::clock_era::BELIEVED };
+        let noted = batch
+            .control(act, "certrail", &[], &self.0)
+            .and_then(|index| Ok(log::doubt_clock(batch.tx, index, self.0.is_some())?));
+        match noted {
+            Ok(()) => Done::Kept,
+            Err(error) => {
+                tracing::error!(%error, "that the time is uncertain could not be put on record");
+                Done::Refused
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &SharedHead) {}
+}
 
 /// Work with the place where its asker waits.
 struct Job<T, F> {
@@ -205,8 +224,10 @@ pub(super) fn start(
     inbox: Receiver<Message>,
 ) -> Result<Handle, StoreError> {
     let tidy = Tidy::start(mover)?;
+    let was_doubted = writer.transaction(log::clock_is_doubted)?;
     let run = move || {
         let _end = EndTogether;
+        let mut doubted = was_doubted;
         let mut stopping = false;
         let mut moved = writer.changes();
         while !stopping {
@@ -235,7 +256,7 @@ pub(super) fn start(
                 next = if works.len() < MAX_ITEMS { inbox.try_recv().ok() } else { None };
             }
             let Some(engine) = engine.upgrade() else { break };
-            commit(&engine, &mut writer, works);
+            commit(&engine, &mut writer, &mut doubted, works);
             // Under steady load there is no pause to wait for.
             if guard.due(&engine.head()) == Some(Duration::ZERO) {
                 note_last_signed(&engine, &mut guard);
@@ -323,16 +344,17 @@ impl Tidy {
     }
 }
 
-fn commit(engine: &Engine, writer: &mut Writer, works: Vec<Box<dyn Work>>) {
+fn commit(engine: &Engine, writer: &mut Writer, doubted: &mut bool, works: Vec<Box<dyn Work>>) {
     let old = engine.head();
     let clock = engine.now();
-    if old.size() > 0 && old.received.since(clock) > MAX_STEP_BACK {
-        // Answering nothing lets every waiter see "not committed"; time must not run backwards in the log.
-        tracing::error!(clock = %clock, newest = %old.received, "the clock stands behind the newest entry; refusing to write");
-        return;
-    }
     let now = clock.max(old.received);
     let mut waiting: VecDeque<Box<dyn Work>> = works.into();
+    let doubt = engine.clock_doubt();
+    if doubt.is_some() != *doubted {
+        // Before anything else in this commit: from here on the time is uncertain, or no longer.
+        waiting.push_front(Box::new(ClockNote(doubt)));
+        *doubted = doubt.is_some();
+    }
     // A batch that outgrows its pack is split over several commits.
     while !waiting.is_empty() {
         // Savepoints cost every piece of work a copy of each page it touches. So the first attempt runs without;
@@ -406,6 +428,8 @@ fn attempt(
                 return Err(StoreError::Damaged("the database gave the transaction up".into()).into());
             }
         }
+        // A new clock era may begin with this commit, and then it is earlier than it was.
+        let now = batch.now;
         let (leaves, pack) = (batch.leaves, batch.pack);
         let mut next = old.as_ref().clone();
         if let Some((number, key)) = batch.life {

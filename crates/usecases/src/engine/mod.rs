@@ -1,6 +1,7 @@
 //! The running system: store, keys, clock and the one thread that writes.
 
 mod batch;
+mod clock;
 mod committer;
 mod guard;
 mod head;
@@ -10,7 +11,6 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
@@ -21,25 +21,13 @@ use crate::criteria_sets::CriteriaSets;
 
 pub use batch::Batch;
 pub(crate) use batch::random;
+pub use clock::{Clock, ClockDoubt, system_clock};
 pub use committer::Fault;
 pub use guard::LastSigned;
 pub(crate) use guard::last_signed;
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
 pub use secrets::Keys;
-
-/// Where "now" comes from. Passed in, so that tests and the demo can live at other times.
-pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
-
-/// The clock of this computer.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place where the real clock comes in")]
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
-        Time::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
-    })
-}
 
 /// What becomes of a log that does not hold what was signed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +50,7 @@ pub struct Engine {
     pub(crate) criteria: CriteriaSets,
     trust: OnceLock<Arc<Trust>>,
     folder: PathBuf,
-    clock: Clock,
+    clock: clock::Belief,
     head: RwLock<Arc<LogHead>>,
     committer: Mutex<Option<committer::Handle>>,
     queue: committer::Queue,
@@ -106,7 +94,8 @@ impl Engine {
                 "here are the keys of a log, and the log is gone. Put back its database, or begin a new life with `certrail admin new-epoch`".into(),
             ));
         }
-        let head = Arc::new(head::load_or_create(&mut writer, &keys, clock())?);
+        let head = Arc::new(head::load_or_create(&mut writer, &keys, clock.read())?);
+        let clock = clock::Belief::new(clock, (head.size() > 0).then_some(head.received));
         let mut guard = guard::Guard::new(guard.map_or_else(|| guard::Guard::beside(folder), Path::to_owned));
         let last = guard.read()?;
         match store.read(|tx| guard.check(&head, tx, &keys)) {
@@ -158,10 +147,21 @@ impl Engine {
         &self.folder
     }
 
-    /// Now, by the clock given.
+    /// Now, as far as the clock is believed.
     #[must_use]
     pub fn now(&self) -> Time {
-        (self.clock)()
+        self.clock.now()
+    }
+
+    /// Why the time is uncertain, if it is: gates deny until it is not.
+    #[must_use]
+    pub fn clock_doubt(&self) -> Option<ClockDoubt> {
+        self.clock.doubt()
+    }
+
+    /// Somebody says that the clock is right. Returns what it shows.
+    pub(crate) fn believe_clock(&self) -> Time {
+        self.clock.believe()
     }
 
     /// The newest signed head of the log.

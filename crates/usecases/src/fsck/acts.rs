@@ -10,7 +10,7 @@ use certrail_store::{
     tables::{
         audit::{self, Table},
         criteria, decisions, dossiers, finding_decisions, findings,
-        log::Act,
+        log::{self, Act},
         people, products, releases,
         signals::StoredSignal,
     },
@@ -38,6 +38,11 @@ pub(super) struct Told {
     /// Tokens that were made, as their entries tell.
     tokens: BTreeMap<String, Value>,
     revoked: BTreeSet<String>,
+    /// The entries between which the time is uncertain.
+    doubts: Vec<(u64, Option<u64>)>,
+    /// When the newest entry was received, and whether an era of the clock begins with it.
+    newest_receipt: Time,
+    era: bool,
     bound: Bound,
     links: Links,
     releases: Folded,
@@ -69,6 +74,15 @@ impl Told {
         } else if self.bound.has_arrived(of) {
             self.bound.arrived(of, labels);
         }
+    }
+
+    /// An entry was received: never before the one before it, but where a new era of the clock begins.
+    pub(super) fn received(&mut self, check: &mut Check<'_>, index: u64, at: Time) {
+        if at < self.newest_receipt && !std::mem::take(&mut self.era) {
+            check.report.fault(format!("Entry {index} was received before the entry before it."));
+        }
+        self.era = false;
+        self.newest_receipt = at;
     }
 
     /// A decision was signed.
@@ -146,6 +160,13 @@ impl Told {
                 self.state(check, Table::Exception, act, text("id"), scope)?;
             }
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
+            crate::clock_era::DOUBTED => self.doubts.push((index, None)),
+            crate::clock_era::BELIEVED => {
+                if let Some(last) = self.doubts.last_mut() {
+                    last.1 = Some(index);
+                }
+            }
+            crate::clock_era::ERA => self.era = true,
             "recovered" | "trust" | "secret-added" => {}
             crate::track::MOVED => self.findings.moved(check, index, &doc),
             crate::decide_finding::ENDED => self.findings.ended(check, act, &doc),
@@ -285,6 +306,13 @@ impl Told {
         }
         if products::all(tx)?.len() != self.products.len() {
             check.report.fault("There is a product that no entry tells of.");
+        }
+        if log::clock_doubts(tx)? != self.doubts {
+            check.report.fault("When the time was uncertain is kept otherwise than the log tells.");
+        }
+        let kept = log::head(tx)?.map(|head| head.received);
+        if self.newest_receipt != Time::default() && kept != Some(self.newest_receipt.as_micros()) {
+            check.report.fault("The head of the log says that its newest entry was received at another time.");
         }
         let secrets: BTreeMap<String, [u8; 32]> = audit::secrets(tx)?.into_iter().collect();
         for token in people::tokens(tx)? {

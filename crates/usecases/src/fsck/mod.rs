@@ -15,7 +15,7 @@ mod tree;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use certrail_domain::Problem;
+use certrail_domain::{Problem, Time};
 use certrail_ledger::leaf::{self, Read};
 use certrail_store::{
     BlobFiles, Store, StoreError, Tx,
@@ -159,14 +159,17 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
             (Some(Read::Capture(said)), Some(signal), None) => {
                 records::signal(check, index, bytes, said, signal)?;
                 told.signal(check, index, signal, &said.labels);
+                told.received(check, index, signal.received);
             }
             (Some(control @ Read::Control { labels, .. }), None, Some(act)) => {
                 records::document(check, index, bytes, control, act);
                 told.act(check, act, labels)?;
+                told.received(check, index, Time::from_micros(act.received));
             }
             (Some(Read::Decision { digest, .. }), None, Some(act)) => {
                 records::decision(check, index, digest, act);
                 told.envelope(act);
+                told.received(check, index, Time::from_micros(act.received));
             }
             // More labels of an entry before it, of the same commit.
             (Some(Read::Labels { of, labels, .. }), None, None) => told.labels(check, index, *of, labels),

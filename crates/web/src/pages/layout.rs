@@ -36,6 +36,7 @@ pub(super) fn full(app: &App, caller: &Caller, title: &str, here: &str, body: &M
             @if app.settings.demo.is_some() {
                 p.strip role="note" { "Sample data. Nothing leaves this computer." }
             }
+            @if let Some(doubt) = app.engine.clock_doubt() { p.alarm role="alert" { (doubt.sentence()) } }
             main #main { (body) }
             footer { "certrail " (app.settings.version) " · as of " (app.engine.now().human()) " · log of " (app.engine.head().size()) " entries" }
         },

@@ -1,0 +1,112 @@
+//! A clock that ran ahead once: evidence goes on, gates deny, and one recorded command begins the next era.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use certrail_usecases::{Clock, Gate, ask_gate, begin_clock_era, certify, fsck};
+
+use super::*;
+
+/// The clock of a computer, which a test moves.
+#[derive(Clone, Default)]
+struct Hands(Arc<(AtomicI64, AtomicI64)>);
+
+impl Hands {
+    fn wall(&self, by: i64) {
+        self.0.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    fn pass(&self, by: i64) {
+        self.wall(by);
+        self.0.1.fetch_add(by, Ordering::Relaxed);
+    }
+
+    fn clock(&self) -> Clock {
+        let (wall, steady) = (self.clone(), self.clone());
+        Clock::steadied(
+            move || at(0).plus(wall.0.0.load(Ordering::Relaxed)),
+            move || steady.0.1.load(Ordering::Relaxed),
+        )
+    }
+}
+
+const YEAR: i64 = 365 * Time::DAY;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_ran_ahead_once_ends_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hands = Hands::default();
+    let open =
+        || crate::commands::open_engine(folder.path(), "test/log", hands.clock()).unwrap_or_else(|f| panic!("{f:?}"));
+    let system = Caller::internal("test");
+    let engine = open();
+    certrail_usecases::put_product(&engine, &system, certrail_domain::Product::new("pay", Some(REPO)))
+        .await
+        .expect("a product");
+    let ci = create_token(&engine, &system, NewToken::pipeline("ci", &["pay"])).await.expect("a token").secret;
+    let router = |engine: &Arc<Engine>| {
+        certrail_web::router(crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}")))
+    };
+    // The story's clock is not asked: the engine has the test's own.
+    let sender = |engine: &Arc<Engine>| Sender::new(router(engine), "hush".into(), StoryClock::default());
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "1.0.0", "commit": sha("root"), "digests": [] });
+    sender(&engine).call(at(0), &ci, "POST", "/api/v1/facts", &cut).await.expect("cut");
+    let report = async |engine: &Arc<Engine>, name: &str| {
+        let query = format!("product=pay&release=1.0.0&name={name}&for=unit");
+        // A sender counts its own keys, and each of these is a new one.
+        sender(engine).report_under(name, at(0), &ci, &query, reports::junit("unit", 3, 0)).await.expect("taken")
+    };
+    let gate =
+        async |engine: &Arc<Engine>| ask_gate(engine, &system, "pay", "1.0.0", Gate::Evidence).await.expect("answers");
+    // It leaps a year: time goes on as before, the report is taken and its place in the log marked.
+    hands.pass(60 * Time::SECOND);
+    hands.wall(YEAR);
+    report(&engine, "one.xml").await;
+    assert!(engine.head().received.since(at(0)) < Time::DAY);
+    let answer = gate(&engine).await;
+    assert!(!answer.allow && answer.blockers[0].requirement == "clock", "{answer:?}");
+    let refused = certify(
+        &engine,
+        &Caller {
+            role: Role::ReleaseManager,
+            person: Some(certrail_domain::PersonId::from_stored("per_x")),
+            ..system.clone()
+        },
+        "pay",
+        "1.0.0",
+        String::new(),
+    )
+    .await;
+    assert_eq!(refused.unwrap_err().code, "clock-uncertain");
+    let ready = sender(&engine).call(at(0), "", "GET", "/readyz", &Value::Null).await.expect("ready");
+    assert!(ready["clock"]["why"].as_str().is_some_and(|why| why.contains("clock-era")), "{ready}");
+    // It is set right: all is as before.
+    hands.wall(-YEAR);
+    report(&engine, "two.xml").await;
+    assert!(gate(&engine).await.blockers.iter().all(|b| b.requirement != "clock"));
+    assert_eq!(fsck(&engine).expect("runs").faults, Vec::<String>::new());
+    // The computer was off, and came up a year ahead: nobody can tell. Then it is corrected.
+    engine.close();
+    drop(engine);
+    hands.wall(YEAR);
+    let engine = open();
+    report(&engine, "three.xml").await;
+    engine.close();
+    drop(engine);
+    hands.wall(-YEAR);
+    let engine = open();
+    report(&engine, "four.xml").await;
+    assert!(gate(&engine).await.blockers.iter().any(|b| b.requirement == "clock"), "it still stands in the future");
+    // One recorded command, and receipt goes on from now.
+    let own = engine.clone();
+    let era = tokio::task::spawn_blocking(move || {
+        assert_eq!(begin_clock_era(&own, " ").unwrap_err().code, "empty-value");
+        begin_clock_era(&own, "The clock came up a year ahead after the battery was changed.").expect("begins")
+    });
+    let era = era.await.expect("runs");
+    assert!(era.before.since(era.now) > YEAR - Time::DAY);
+    report(&engine, "five.xml").await;
+    assert!(engine.head().received.since(at(0)) < Time::DAY);
+    assert!(gate(&engine).await.blockers.iter().all(|b| b.requirement != "clock"));
+    assert_eq!(fsck(&engine).expect("runs").faults, Vec::<String>::new());
+    engine.close();
+}
