@@ -74,6 +74,11 @@ pub trait Source: Sync {
     /// When the headers do not carry them.
     fn envelope(&self, headers: &Headers) -> Result<(String, String), Refused>;
 
+    /// The media type of a body.
+    fn media(&self, body: &[u8]) -> &'static str {
+        payload::json(body).1
+    }
+
     /// Maps a verified delivery: what it says is observed. Never fails: what cannot be read is [`Facts::Unread`].
     fn map(&self, event: &str, body: &[u8]) -> Signal;
 }

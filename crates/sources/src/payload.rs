@@ -1,8 +1,21 @@
 //! Reading members out of payloads whose shape nobody promises.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use certrail_domain::{Actor, ActorKind, Time};
+
+/// The JSON of a delivery, and the media type it came in. Forges send it as it is or, where a hook was left as a
+/// form, percent-encoded in the field `payload`. The bytes tell, not the header: a signature covers only them.
+pub(crate) fn json(body: &[u8]) -> (Cow<'_, [u8]>, &'static str) {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    if !body.starts_with(b"payload=") {
+        return (Cow::Borrowed(body), "application/json");
+    }
+    let field = form_urlencoded::parse(body).find(|(name, _)| name == "payload").map(|(_, value)| value.into_owned());
+    (Cow::Owned(field.unwrap_or_default().into_bytes()), FORM)
+}
 
 /// Text at a JSON pointer; empty counts as absent.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {

@@ -42,6 +42,20 @@ fn payloads_become_what_they_should() {
     insta::assert_snapshot!(out);
 }
 
+/// A hook that was left at the forge's default sends a form.
+#[test]
+fn what_comes_as_a_form_says_the_same() {
+    let github = find("github").unwrap();
+    for (name, event, body) in payloads() {
+        let text = std::str::from_utf8(&body).unwrap();
+        let form = form_urlencoded::Serializer::new(String::new()).append_pair("payload", text).finish();
+        assert_eq!(map(&event, form.as_bytes()), map(&event, &body), "{name}");
+        assert_eq!(github.media(form.as_bytes()), "application/x-www-form-urlencoded");
+        assert_eq!(github.media(&body), "application/json");
+    }
+    assert!(matches!(map("push", b"payload=%7B%22ref").facts, Facts::Unread { .. }));
+}
+
 /// Whatever arrives is something: facts that can be written and read again, or kept as unread with a reason.
 fn is_sound(event: &str, body: &[u8]) {
     let signal = map(event, body);

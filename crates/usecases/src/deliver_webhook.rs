@@ -66,7 +66,7 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
     let incoming = Incoming {
         connector: source.name(),
         delivery: id,
-        media: "application/json".into(),
+        media: source.media(&delivery.body).into(),
         auth_how: "hmac-sha256".into(),
         auth_key: key,
         mapper: source.mapper().into(),

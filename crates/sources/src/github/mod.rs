@@ -56,7 +56,7 @@ impl Source for GitHub {
     }
 
     fn map(&self, event: &str, body: &[u8]) -> Signal {
-        let value: Value = match serde_json::from_slice(body) {
+        let value: Value = match serde_json::from_slice(&payload::json(body).0) {
             Ok(value) => value,
             Err(e) => return unread("github".into(), event, format!("The body is not JSON: {e}.")),
         };
