@@ -21,6 +21,7 @@ pub use backup::{Backup, backup};
 pub use blobs::{BlobFiles, BlobPlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 pub use files::write_durably;
+pub use migrate::foreign_objects;
 
 /// What store functions return.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,6 +1,10 @@
 //! Forward migrations, each applied once, in order.
 
-use crate::{Result, StoreError, Writer};
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use crate::{Result, StoreError, Tx, Writer};
 
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-first.sql")];
 
@@ -15,7 +19,31 @@ fn fingerprint(text: &str) -> String {
 }
 
 pub(crate) fn run(writer: &mut Writer) -> Result<()> {
-    let connection = &writer.connection();
+    apply(writer.connection())
+}
+
+/// What the database holds otherwise than the migrations make it: tables, indexes, triggers and views, each as `its kind
+/// its name`. What was added, changed and taken away counts alike.
+///
+/// # Errors
+/// When the database fails.
+pub fn foreign_objects(tx: &Tx<'_>) -> Result<Vec<String>> {
+    // The indexes of keys have no text; statistics of ANALYZE are SQLite's own.
+    const OBJECTS: &str = "SELECT type || ' ' || name, sql FROM sqlite_master
+                           WHERE sql IS NOT NULL AND name NOT IN ('sqlite_stat1', 'sqlite_stat4')";
+    let fresh = Connection::open_in_memory()?;
+    apply(&fresh)?;
+    let mut statement = fresh.prepare(OBJECTS)?;
+    let ours: BTreeMap<String, String> =
+        statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    let here: BTreeMap<String, String> =
+        tx.query(OBJECTS, &[], |r| Ok((r.text(0)?, r.text(1)?)))?.into_iter().collect();
+    let other = here.iter().filter(|(name, text)| ours.get(*name) != Some(text)).map(|(name, _)| name);
+    let gone = ours.keys().filter(|name| !here.contains_key(*name));
+    Ok(other.chain(gone).cloned().collect())
+}
+
+fn apply(connection: &Connection) -> Result<()> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL, fingerprint TEXT NOT NULL)",
     )?;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 69] = [
+const DAMAGE: [(&str, &str); 86] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -83,6 +83,32 @@ const DAMAGE: [(&str, &str); 69] = [
     ("UPDATE finding_triage SET finding = finding + 1", "(words about findings) is not what it tells"),
     ("UPDATE scan SET found = zeroblob(0)", "does not say of"),
     ("DELETE FROM scan", "is not kept"),
+    ("DELETE FROM edge", "told of commits are not kept"),
+    ("UPDATE edge SET parents = ''", "is kept otherwise than any signal tells"),
+    ("UPDATE edge SET product = 'web-checkout'", "is kept otherwise than any signal tells"),
+    ("DELETE FROM pushed", "told of commits are not kept"),
+    ("INSERT INTO pushed SELECT hex(zeroblob(20)), 'acme/pay', 'main'", "no push says so"),
+    ("INSERT INTO batch SELECT size, zeroblob(0) FROM log", "groups of leaves are kept that nothing tells of"),
+    ("INSERT INTO batch SELECT 1000000, leaves FROM batch LIMIT 1", "groups of leaves are kept"),
+    ("INSERT INTO act SELECT 1000000, act, actor, received, salt, document FROM act LIMIT 1", "acts are kept"),
+    ("INSERT INTO pack SELECT 1000000, bytes FROM pack LIMIT 1", "packs of bodies are kept"),
+    ("INSERT INTO blob SELECT zeroblob(32), pack, start, size, 1000000 FROM blob LIMIT 1", "places of bodies are kept"),
+    ("INSERT INTO tile SELECT 7, 0, hashes FROM tile LIMIT 1", "full tiles"),
+    (
+        "INSERT INTO log SELECT id + 1, origin, epoch, size, roots, checkpoint, received FROM log",
+        "heads of logs are kept",
+    ),
+    ("INSERT INTO unbound VALUES (1000000, 'nothing')", "unbound signals are kept"),
+    (
+        "INSERT INTO shipment SELECT product, environment, at, 9999, rollback FROM shipment LIMIT 1",
+        "deployments are kept",
+    ),
+    ("INSERT INTO member VALUES ('tag:acme/pay@1', 9999, 1, 1)", "members of releases are kept"),
+    (
+        "INSERT INTO binding SELECT 9999, log_index, from_index, to_index, rule, key, also FROM binding LIMIT 1",
+        "bindings are kept",
+    ),
+    ("INSERT INTO frontier VALUES (9999, 'commit')", "ends of ranges are kept"),
     ("DELETE FROM finding_decision", "(states of decisions about findings) is not what it tells"),
 ];
 
@@ -118,6 +144,36 @@ fn every_change_of_the_database_is_named() {
         assert!(text(&checked).contains(fault), "{change}: {}", text(&checked));
         fs::remove_dir_all(&data).unwrap();
     }
+}
+
+#[test]
+fn a_schema_of_somebody_elses_is_named_and_nothing_is_written_behind_a_strange_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    load_demo(&whole);
+    for (n, (change, fault)) in [
+        ("CREATE TRIGGER t AFTER INSERT ON act BEGIN DELETE FROM unbound; END", "trigger t"),
+        ("DROP INDEX binding_by_signal", "index binding_by_signal"),
+        ("CREATE VIEW v AS SELECT * FROM token", "view v"),
+        ("ALTER TABLE life ADD COLUMN more TEXT", "table life"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let data = folder.path().join(n.to_string());
+        copy(&whole, &data);
+        rusqlite::Connection::open(data.join("certrail.db")).unwrap().execute_batch(change).unwrap();
+        let checked = certrail().args(["admin", "fsck", "--data"]).arg(&data).output().unwrap();
+        assert_eq!(checked.status.code(), Some(1), "{change}: {}", text(&checked));
+        assert!(text(&checked).contains(fault), "{change}: {}", text(&checked));
+    }
+    let data = folder.path().join("taken");
+    copy(&whole, &data);
+    let surplus = "INSERT INTO act SELECT size, 'x', 'x', 0, NULL, '{}' FROM log";
+    rusqlite::Connection::open(data.join("certrail.db")).unwrap().execute(surplus, []).unwrap();
+    let served = certrail().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).output().unwrap();
+    assert!(!served.status.success());
+    assert!(text(&served).contains("behind its newest entry"), "{}", text(&served));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a check of the whole store compares with the log: tables as a whole, and rows by the entry that made them.
 
+use certrail_domain::Extent;
+
 use crate::{Result, Tx};
 
 /// A table whose rows are told by entries of the log.
@@ -250,4 +252,113 @@ pub fn release(tx: &Tx<'_>, seq: i64) -> Result<Option<Columns>> {
 /// When the database fails.
 pub fn frontier(tx: &Tx<'_>, release: i64) -> Result<Vec<String>> {
     tx.query("SELECT commit_id FROM frontier WHERE release = ?1 ORDER BY commit_id", &[release.into()], |r| r.text(0))
+}
+
+/// The products for which something told within a reach is kept: every one that it names, or one empty name for all.
+#[must_use]
+pub fn kept_for(reach: &Extent) -> Vec<&str> {
+    super::reached(reach)
+}
+
+/// What a commit follows, as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edge {
+    /// The commit.
+    pub child: String,
+    /// What it follows, apart by spaces.
+    pub parents: String,
+    /// How that is known.
+    pub told: i64,
+    /// The product it was told to; empty for all.
+    pub product: String,
+}
+
+/// Up to `limit` edges behind one, in order.
+///
+/// # Errors
+/// When the database fails.
+pub fn edges(tx: &Tx<'_>, after: &Edge, limit: u64) -> Result<Vec<Edge>> {
+    tx.query(
+        "SELECT child, parents, told, product FROM edge WHERE (child, parents, told, product) > (?1, ?2, ?3, ?4)
+         ORDER BY child, parents, told, product LIMIT ?5",
+        &[
+            after.child.as_str().into(),
+            after.parents.as_str().into(),
+            after.told.into(),
+            after.product.as_str().into(),
+            limit.into(),
+        ],
+        |r| Ok(Edge { child: r.text(0)?, parents: r.text(1)?, told: r.int(2)?, product: r.text(3)? }),
+    )
+}
+
+/// A commit that reached a branch: commit, repository, branch.
+pub type Pushed = (String, String, String);
+
+/// Up to `limit` commits on branches behind one, in order.
+///
+/// # Errors
+/// When the database fails.
+pub fn pushed(tx: &Tx<'_>, (commit, repository, branch): &Pushed, limit: u64) -> Result<Vec<Pushed>> {
+    tx.query(
+        "SELECT commit_id, repository, branch FROM pushed WHERE (commit_id, repository, branch) > (?1, ?2, ?3)
+         ORDER BY commit_id, repository, branch LIMIT ?4",
+        &[commit.as_str().into(), repository.as_str().into(), branch.as_str().into(), limit.into()],
+        |r| Ok((r.text(0)?, r.text(1)?, r.text(2)?)),
+    )
+}
+
+/// How many tiles are kept.
+///
+/// # Errors
+/// When the database fails.
+pub fn tiles(tx: &Tx<'_>) -> Result<u64> {
+    Ok(tx.first("SELECT COUNT(*) FROM tile", &[], |r| r.uint(0))?.unwrap_or(0))
+}
+
+/// Rows that no entry of a log of `size` entries can have made: what they are, and how many, where there are any.
+///
+/// # Errors
+/// When the database fails.
+pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
+    // Each takes the size of the log, so that all can be asked alike.
+    const QUERIES: [(&str, &str); 13] = [
+        ("heads of logs", "SELECT COUNT(*) FROM log WHERE ?1 >= 0 AND id <> (SELECT MIN(id) FROM log)"),
+        ("groups of leaves", "SELECT COUNT(*) FROM batch WHERE first_index >= ?1 OR length(leaves) = 0"),
+        ("signals", "SELECT COUNT(*) FROM signal WHERE log_index >= ?1"),
+        ("acts", "SELECT COUNT(*) FROM act WHERE log_index >= ?1"),
+        ("deliveries", "SELECT COUNT(*) FROM delivery WHERE log_index >= ?1"),
+        ("places of bodies", "SELECT COUNT(*) FROM blob WHERE log_index >= ?1"),
+        (
+            "packs of bodies",
+            "SELECT COUNT(*) FROM pack WHERE ?1 >= 0 AND id NOT IN (SELECT pack FROM blob WHERE pack IS NOT NULL)",
+        ),
+        (
+            "bindings",
+            "SELECT COUNT(*) FROM binding
+             WHERE log_index >= ?1 OR from_index >= ?1 OR to_index >= ?1 OR release NOT IN (SELECT seq FROM release)",
+        ),
+        (
+            "unbound signals",
+            "SELECT COUNT(*) FROM unbound WHERE ?1 >= 0 AND log_index NOT IN (SELECT log_index FROM signal)",
+        ),
+        ("deployments", "SELECT COUNT(*) FROM shipment WHERE ?1 >= 0 AND release NOT IN (SELECT seq FROM release)"),
+        (
+            "members of releases",
+            "SELECT COUNT(*) FROM member WHERE ?1 >= 0 AND release NOT IN (SELECT seq FROM release)",
+        ),
+        ("ends of ranges", "SELECT COUNT(*) FROM frontier WHERE ?1 >= 0 AND release NOT IN (SELECT seq FROM release)"),
+        (
+            "sightings of findings",
+            "SELECT COUNT(*) FROM sighting WHERE log_index >= ?1 OR finding NOT IN (SELECT seq FROM finding)",
+        ),
+    ];
+    let mut found = Vec::new();
+    for (what, sql) in QUERIES {
+        let rows = tx.first(sql, &[size.into()], |r| r.uint(0))?.unwrap_or(0);
+        if rows > 0 {
+            found.push((what, rows));
+        }
+    }
+    Ok(found)
 }

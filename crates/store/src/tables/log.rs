@@ -103,6 +103,20 @@ pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> 
     Ok(())
 }
 
+/// Whether anything is stored where the next entry of a log of `size` entries goes: it could not be written.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_taken(tx: &Tx<'_>, size: u64) -> Result<bool> {
+    let taken = tx.first(
+        "SELECT EXISTS (SELECT 1 FROM batch WHERE first_index >= ?1) OR EXISTS (SELECT 1 FROM signal WHERE log_index >= ?1)
+             OR EXISTS (SELECT 1 FROM act WHERE log_index >= ?1) OR EXISTS (SELECT 1 FROM checkpoint WHERE size > ?1)",
+        &[size.into()],
+        |r| r.int(0),
+    );
+    Ok(taken? == Some(1))
+}
+
 /// The batches that hold the leaves `from..to`, in order: first index and bytes.
 ///
 /// # Errors

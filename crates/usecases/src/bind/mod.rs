@@ -324,25 +324,34 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, reach: &Extent, effects: &mut 
 /// What the commits of a push follow. Returns those of whom something new was told.
 fn learn_history(tx: &Tx<'_>, push: &Push, reach: &Extent) -> Result<BTreeSet<String>, StoreError> {
     let mut changed = BTreeSet::new();
-    // The push that creates the branch begins its history; after a forced push the way back is not known.
-    let mut parent = if push.forced { None } else { Some(push.before.clone().unwrap_or_default()) };
-    for commit in &push.commits {
-        if let Some(before) = parent.replace(commit.sha.clone())
-            && graph::add_edge(tx, &commit.sha, &before, Told::Listed, reach)?
-        {
-            changed.insert(commit.sha.clone());
+    for (child, parents, told) in history_of(push) {
+        if graph::add_edge(tx, child, &parents, told, reach)? {
+            changed.insert(child.to_owned());
         }
+    }
+    for commit in &push.commits {
         graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch)?;
+    }
+    Ok(changed)
+}
+
+/// What a push tells of what follows what: a commit, what it follows, and how that is known.
+pub(crate) fn history_of(push: &Push) -> Vec<(&str, String, Told)> {
+    let mut history = Vec::new();
+    // The push that creates the branch begins its history; after a forced push the way back is not known.
+    let mut parent = if push.forced { None } else { Some(push.before.as_deref().unwrap_or_default()) };
+    for commit in &push.commits {
+        if let Some(before) = parent.replace(&commit.sha) {
+            history.push((commit.sha.as_str(), before.to_owned(), Told::Listed));
+        }
     }
     if let Some(head) = push.commits.last() {
         let before = push.before.iter().filter(|_| !push.forced);
         let listed = push.commits.iter().map(|c| &c.sha).filter(|sha| **sha != head.sha);
         let all: Vec<&str> = before.chain(listed).map(String::as_str).collect();
-        if graph::add_edge(tx, &head.sha, &all.join(" "), Told::Pushed, reach)? {
-            changed.insert(head.sha.clone());
-        }
+        history.push((head.sha.as_str(), all.join(" "), Told::Pushed));
     }
-    Ok(changed)
+    history
 }
 
 fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, reach: &Extent, effects: &mut Effects) -> Result<(), Fault> {

@@ -172,6 +172,9 @@ fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreEr
     if checkpoint.size != stored.size || checkpoint.root != range.root() {
         return Err(damaged("its checkpoint is over another tree"));
     }
+    if log::is_taken(tx, stored.size)? {
+        return Err(damaged("something is stored behind its newest entry that was never part of it"));
+    }
     let mut open = Vec::new();
     let mut level = 0_u8;
     while stored.size >> (u32::from(level) * u32::from(tile::HEIGHT)) > 0 {

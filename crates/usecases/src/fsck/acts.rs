@@ -19,7 +19,8 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::{
-    Check, bindings::Bound, evaluations::Evaluated, findings::Findings, links::Links, records, releases::Folded,
+    Check, bindings::Bound, evaluations::Evaluated, findings::Findings, history::History, links::Links, records,
+    releases::Folded, surplus,
 };
 use crate::EpochBegan;
 
@@ -45,6 +46,7 @@ pub(super) struct Told {
     era: bool,
     bound: Bound,
     links: Links,
+    history: History,
     releases: Folded,
     evaluated: Vec<Evaluated>,
     findings: Findings,
@@ -61,6 +63,7 @@ impl Told {
         self.count(Table::Delivery, 1);
         self.count(Table::Subject, records::subjects(signal).len() as u64);
         self.links.told(&signal.signal);
+        self.history.told(&signal.signal);
         self.bound.arrived(index, labels);
         if let Err(e) = self.findings.signal(check, index, signal) {
             check.report.fault(format!("The findings of entry {index} cannot be compared: {e}."));
@@ -103,6 +106,7 @@ impl Told {
                 self.state(check, Table::Product, act, text("name"), "")?;
                 self.products.insert(text("name"), act.document.clone());
                 self.findings.product(&act.document);
+                self.history.product(&act.document);
             }
             "person" => self.state(check, Table::Person, act, text("id"), "")?,
             "criteria" => {
@@ -343,6 +347,10 @@ impl Told {
         };
         let outcome = self.links.finish(check);
         unreadable(check, "Links", outcome);
+        let outcome = self.history.finish(check);
+        unreadable(check, "The history of commits", outcome);
+        let outcome = surplus::check(check);
+        unreadable(check, "Rows that nothing tells of", outcome);
         let outcome = self.releases.finish(check);
         unreadable(check, "Releases", outcome);
         let outcome = self.findings.finish(check);

@@ -43,7 +43,7 @@ impl Links {
     }
 
     fn add(&mut self, from: &str, to: &str, product: &str, rule: BindRule, surely: bool) {
-        let told = self.0.entry(half(from, to, product)).or_insert(Told { rank: rule.rank(), surely });
+        let told = self.0.entry(half(&[from, to, product])).or_insert(Told { rank: rule.rank(), surely });
         told.rank = told.rank.min(rule.rank());
         told.surely |= surely;
     }
@@ -58,8 +58,8 @@ impl Links {
             for (from, to, product, rank) in some {
                 let known = match from.starts_with("range:") {
                     // A range is told once for each release that is cut there.
-                    true => self.0.get(&half("range:", &to, &product)).map(|told| told.rank),
-                    false => self.0.remove(&half(&from, &to, &product)).map(|told| told.rank),
+                    true => self.0.get(&half(&["range:", &to, &product])).map(|told| told.rank),
+                    false => self.0.remove(&half(&[&from, &to, &product])).map(|told| told.rank),
                 };
                 if known != Some(rank) {
                     check.report.fault(format!("That {from} leads to {to} is kept, and no signal says so."));
@@ -74,8 +74,9 @@ impl Links {
     }
 }
 
-fn half(from: &str, to: &str, product: &str) -> [u8; 16] {
-    let digest = sha256(format!("{from}\0{to}\0{product}").as_bytes());
+/// The first half of the digest of a row's key.
+pub(super) fn half(key: &[&str]) -> [u8; 16] {
+    let digest = sha256(key.join("\0").as_bytes());
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
     half

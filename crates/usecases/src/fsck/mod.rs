@@ -8,9 +8,11 @@ mod acts;
 mod bindings;
 mod evaluations;
 mod findings;
+mod history;
 mod links;
 mod records;
 mod releases;
+mod surplus;
 mod tree;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};

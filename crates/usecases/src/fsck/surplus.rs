@@ -1,0 +1,32 @@
+//! Rows that nothing tells of, and a schema that is not the program's. A surplus row shows nowhere today; tomorrow an entry
+//! takes its place and cannot be written, or a trigger changes what is.
+
+use certrail_ledger::tile;
+use certrail_store::{
+    StoreError,
+    tables::{audit, log},
+};
+
+use super::Check;
+
+/// Names what is there and should not be.
+pub(super) fn check(check: &mut Check<'_>) -> Result<(), StoreError> {
+    let Some(head) = log::head(check.tx)? else { return Ok(()) };
+    for object in certrail_store::foreign_objects(check.tx)? {
+        check.report.fault(format!("The database has {object} otherwise than this program makes it."));
+    }
+    for (what, rows) in audit::surplus(check.tx, head.size)? {
+        check.report.fault(format!("{rows} {what} are kept that nothing tells of."));
+    }
+    let mut tiles = 0;
+    let mut full = head.size / tile::WIDTH;
+    while full > 0 {
+        tiles += full;
+        full /= tile::WIDTH;
+    }
+    let kept = audit::tiles(check.tx)?;
+    if kept != tiles {
+        check.report.fault(format!("The log has {tiles} full tiles, and {kept} are kept."));
+    }
+    Ok(())
+}
