@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 86] = [
+const DAMAGE: [(&str, &str); 95] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -109,6 +109,15 @@ const DAMAGE: [(&str, &str); 86] = [
         "bindings are kept",
     ),
     ("INSERT INTO frontier VALUES (9999, 'commit')", "ends of ranges are kept"),
+    ("UPDATE log SET origin = 'other'", "under another name"),
+    ("UPDATE life SET number = 7", "under other numbers"),
+    ("UPDATE blob SET log_index = 7", "places of bodies contradict"),
+    ("UPDATE product SET log_index = 7", "products contradict"),
+    ("UPDATE release SET created = created + 1", "is not what the log tells of it"),
+    ("UPDATE shipment SET product = 'other'", "deployments contradict"),
+    ("UPDATE member SET base = 7", "members of releases contradict"),
+    ("UPDATE dossier SET made = made + 1", "(dossier) is not what it tells"),
+    ("UPDATE finding SET exploited = 7", "findings contradict"),
     ("DELETE FROM finding_decision", "(states of decisions about findings) is not what it tells"),
 ];
 

@@ -234,6 +234,8 @@ pub struct Columns {
     pub version: String,
     /// The name of its state.
     pub state: String,
+    /// When it was created, microseconds.
+    pub created: i64,
 }
 
 /// The columns of a release.
@@ -241,8 +243,8 @@ pub struct Columns {
 /// # Errors
 /// When the database fails.
 pub fn release(tx: &Tx<'_>, seq: i64) -> Result<Option<Columns>> {
-    tx.first("SELECT id, product, version, state FROM release WHERE seq = ?1", &[seq.into()], |r| {
-        Ok(Columns { id: r.text(0)?, product: r.text(1)?, version: r.text(2)?, state: r.text(3)? })
+    tx.first("SELECT id, product, version, state, created FROM release WHERE seq = ?1", &[seq.into()], |r| {
+        Ok(Columns { id: r.text(0)?, product: r.text(1)?, version: r.text(2)?, state: r.text(3)?, created: r.int(4)? })
     })
 }
 
@@ -356,6 +358,50 @@ pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
     let mut found = Vec::new();
     for (what, sql) in QUERIES {
         let rows = tx.first(sql, &[size.into()], |r| r.uint(0))?.unwrap_or(0);
+        if rows > 0 {
+            found.push((what, rows));
+        }
+    }
+    Ok(found)
+}
+
+/// The numbers of the lives of the log, as their own column says, in order.
+///
+/// # Errors
+/// When the database fails.
+pub fn life_numbers(tx: &Tx<'_>) -> Result<Vec<i64>> {
+    tx.query("SELECT number FROM life ORDER BY number", &[], |r| r.int(0))
+}
+
+/// Rows that say of another row what it does not say of itself: what they are, and how many, where there are any.
+///
+/// # Errors
+/// When the database fails.
+pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
+    const QUERIES: [(&str, &str); 5] = [
+        (
+            "places of bodies",
+            "SELECT COUNT(*) FROM blob WHERE
+                 NOT EXISTS (SELECT 1 FROM signal WHERE signal.log_index = blob.log_index AND signal.body = blob.digest)
+                 AND log_index NOT IN (SELECT log_index FROM decision)
+                 AND log_index NOT IN (SELECT log_index FROM gate_ask)",
+        ),
+        (
+            "products",
+            "SELECT COUNT(*) FROM product WHERE log_index <>
+                 (SELECT MAX(from_index) FROM product_version WHERE product_version.name = product.name)",
+        ),
+        (
+            "deployments",
+            "SELECT COUNT(*) FROM shipment JOIN release ON release.seq = shipment.release
+             WHERE shipment.product <> release.product OR rollback NOT IN (0, 1)",
+        ),
+        ("members of releases", "SELECT COUNT(*) FROM member WHERE base NOT IN (0, 1)"),
+        ("findings", "SELECT COUNT(*) FROM finding WHERE suppressed NOT IN (0, 1) OR exploited NOT IN (0, 1)"),
+    ];
+    let mut found = Vec::new();
+    for (what, sql) in QUERIES {
+        let rows = tx.first(sql, &[], |r| r.uint(0))?.unwrap_or(0);
         if rows > 0 {
             found.push((what, rows));
         }

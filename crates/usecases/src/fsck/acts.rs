@@ -147,6 +147,7 @@ impl Told {
                     d.log_index == index
                         && d.number == doc["number"].as_u64().unwrap_or(0)
                         && hex(&d.digest) == doc["sha256"]
+                        && d.made == act.received
                 });
                 differs(check, same, "dossier", index);
             }

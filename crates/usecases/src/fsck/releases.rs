@@ -105,6 +105,7 @@ impl Folded {
                 && audit::release(check.tx, stored.seq)?.is_some_and(|columns| {
                     (columns.id, columns.product, columns.version) == (id, kept.product.clone(), kept.version.clone())
                         && columns.state == kept.state.name()
+                        && columns.created == kept.created_at.as_micros()
                 });
             if !same {
                 check.report.fault(format!("The record of the release {title} is not what the log tells of it."));

@@ -18,6 +18,9 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), StoreError> {
     for (what, rows) in audit::surplus(check.tx, head.size)? {
         check.report.fault(format!("{rows} {what} are kept that nothing tells of."));
     }
+    for (what, rows) in audit::contradictions(check.tx)? {
+        check.report.fault(format!("{rows} {what} contradict the rows they belong to."));
+    }
     let mut tiles = 0;
     let mut full = head.size / tile::WIDTH;
     while full > 0 {

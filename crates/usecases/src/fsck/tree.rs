@@ -9,7 +9,10 @@ use certrail_ledger::{
     tile,
     tree::{CompactRange, leaf_hash, node_hash},
 };
-use certrail_store::{StoreError, tables::log};
+use certrail_store::{
+    StoreError,
+    tables::{audit, log},
+};
 
 use super::{Check, FsckReport};
 use crate::LastSigned;
@@ -35,6 +38,10 @@ impl Tree {
         if lives.last().is_none_or(|life| life.number != head.epoch) {
             check.report.fault(format!("The log is in life {}, which is not the newest on record.", head.epoch));
         }
+        let numbers: Vec<i64> = lives.iter().map(|life| life.number).collect();
+        if audit::life_numbers(check.tx)? != numbers {
+            check.report.fault("The lives of the log are kept under other numbers than they say.");
+        }
         let mut heads = BTreeMap::new();
         let mut after = 0;
         loop {
@@ -48,10 +55,13 @@ impl Tree {
         // The newest is stored twice: as one of many, and as the head that everything is answered with.
         let newest =
             (head.size > 0).then(|| verified(&lives, &head.checkpoint, head.size, &mut check.report)).flatten();
-        if let Some(newest) = newest
-            && heads.insert(head.size, newest.root) != Some(newest.root)
-        {
-            check.report.fault("The head of the log is not the newest of the signed heads that are kept.");
+        if let Some(newest) = newest {
+            if heads.insert(head.size, newest.root) != Some(newest.root) {
+                check.report.fault("The head of the log is not the newest of the signed heads that are kept.");
+            }
+            if newest.origin != head.origin {
+                check.report.fault("The log is kept under another name than its heads were signed with.");
+            }
         }
         if let Some(last) = check.last_signed.clone() {
             signed_last(check, head, &last, &mut heads);
