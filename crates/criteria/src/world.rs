@@ -103,7 +103,9 @@ impl<'a> World<'a> {
         };
         let (after, usable): (Vec<&Evidence>, Vec<&Evidence>) = present.into_iter().partition(too_late);
         let changes = changes(input, &usable, &after);
-        let as_of = begun.map_or(input.decision_time, |b| b.at.min(input.decision_time));
+        // A deployment that claims to have begun before its release was cut takes nothing back to when evidence was fresh.
+        let cut = input.release.cut_at.unwrap_or(input.release.created_at);
+        let as_of = begun.map_or(input.decision_time, |b| b.at.max(cut).min(input.decision_time));
         Self { usable, future, after, changes, deployments, as_of }
     }
 

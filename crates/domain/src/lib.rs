@@ -57,4 +57,4 @@ pub use signal::Signal;
 pub use tickets::ticket_keys;
 pub use time::{Interval, Time, TimeError, Truth};
 pub use verdict::{Cause, Verdict};
-pub use version::{is_prerelease, line_of, normal_version, version_cmp, version_of_tag};
+pub use version::{is_prerelease, is_version, line_of, normal_version, version_cmp, version_of_tag};

@@ -31,12 +31,21 @@ impl Extent {
         Self::Only(BTreeSet::new())
     }
 
-    /// Whether it holds a name. Names of environments, repositories and actions do not tell case apart.
+    /// Whether it holds a name, letter by letter: `pay` and `PAY` are two products.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(names) => names.contains(name) || names.iter().any(|n| n.eq_ignore_ascii_case(name)),
+            Self::Only(names) => names.contains(name),
+        }
+    }
+
+    /// Whether it holds a name in whatever case: of an environment or a repository.
+    #[must_use]
+    pub fn has_in_any_case(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|n| n.eq_ignore_ascii_case(name)),
         }
     }
 

@@ -44,6 +44,12 @@ const fn everything() -> Extent {
 }
 
 impl Signal {
+    /// The repository whose forge told it; `None` for what people and pipelines tell.
+    #[must_use]
+    pub fn forge_repository(&self) -> Option<&str> {
+        self.source.split_once(':').map(|(_, rest)| rest).filter(|rest| rest.contains('/'))
+    }
+
     /// Every key this signal is about, sorted, without repetition.
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {

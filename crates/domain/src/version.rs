@@ -12,6 +12,18 @@ pub fn normal_version(text: &str) -> &str {
     }
 }
 
+/// Whether a text can be the version of a release: at most 100 letters, digits and marks that look alike in no font, do
+/// nothing to a terminal and fit into an address; and none of the names that mean another release.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+~:@!=".contains(c);
+    let reserved = [crate::Release::OPEN_VERSION, "latest"].contains(&text) || text.starts_with("rel_");
+    (1..=100).contains(&text.len())
+        && text.chars().all(plain)
+        && text.contains(|c: char| c.is_ascii_alphanumeric())
+        && !reserved
+}
+
 /// The version that a tag names under `pattern` (`v{version}`, `payments-{version}`), if it names one.
 ///
 /// A version begins with a digit, so that `latest` or `nightly` never cuts a release.
@@ -19,7 +31,7 @@ pub fn normal_version(text: &str) -> &str {
 pub fn version_of_tag<'a>(pattern: &str, tag: &'a str) -> Option<&'a str> {
     let (before, after) = pattern.split_once("{version}")?;
     let version = tag.strip_prefix(before)?.strip_suffix(after)?;
-    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+    (version.starts_with(|c: char| c.is_ascii_digit()) && is_version(version)).then_some(version)
 }
 
 /// Whether a version is a candidate for another: `2.5.0-rc.1` (SemVer 2.0.0 §9), `2026.3-beta2`.

@@ -197,12 +197,16 @@ fn placed(release: &certrail_domain::Release, rule: certrail_domain::BindRule) -
 fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> Result<Ack, Fault> {
     let stored =
         signals::get(batch.tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
-    if stored.body != *digest {
+    let (was, is) = (&stored.signal, &incoming.signal);
+    if stored.body != *digest || (&was.name, &was.named, &was.part) != (&is.name, &is.named, &is.part) {
         return Err(Fault::Problem(certrail_domain::Problem::new(
             certrail_domain::ProblemKind::Conflict,
             "delivery-changed",
             "This delivery was not recorded.",
-            format!("Delivery {} was received before with other content (entry {index}).", incoming.delivery),
+            format!(
+                "Delivery {} was received before with other content, or for something else (entry {index}).",
+                incoming.delivery
+            ),
             "Send changed content under a new delivery id.",
         )));
     }

@@ -142,7 +142,7 @@ pub fn allow(caller: &Caller, action: Action, on: On<'_>) -> Result<(), Problem>
             let wanted: String = product.chars().take(80).collect();
             refuse(&format!("the products {}", products.shown()), &format!("the product {wanted}"))
         }
-        On::Environment(_, environment) if !environments.has(environment) => {
+        On::Environment(_, environment) if !environments.has_in_any_case(environment) => {
             let wanted: String = environment.chars().take(80).collect();
             refuse(&format!("the environments {}", environments.shown()), &format!("the environment {wanted}"))
         }

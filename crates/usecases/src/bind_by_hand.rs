@@ -42,8 +42,11 @@ pub async fn bind_by_hand(
     let (caller, evidence) = (caller.clone(), evidence.to_owned());
     engine
         .write(move |batch| {
-            let known = signals::get(batch.tx, index)?.filter(|s| s.id().as_str() == evidence);
-            if known.is_none() {
+            // What does not reach the product, or its person, is not told to be there.
+            let known = signals::get(batch.tx, index)?
+                .filter(|s| s.id().as_str() == evidence && s.signal.reach.has(&stored.release.product));
+            let visible = known.map(|s| crate::look::may_be_of(batch.tx, &caller, &s)).transpose()?;
+            if visible != Some(true) {
                 return Err(refuse(
                     ProblemKind::NotFound,
                     "no-such-evidence",

@@ -154,12 +154,13 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
         .collect::<Result<Vec<_>, StoreError>>()?;
     let people = people::all_at(tx, position)?;
     let names: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.name.clone())).collect();
-    let identities = Identities::new(people.into_iter().flat_map(|p| {
+    // Whoever claims another person's id for an account is still not them: the last pair counts.
+    let own: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.id.to_string())).collect();
+    let claimed = people.into_iter().flat_map(|p| {
         let id = p.id.to_string();
-        let own = (id.to_lowercase(), id.clone());
-        p.accounts.into_iter().map(move |a| (a, id.clone())).chain([own])
-    }))
-    .with_names(names);
+        p.accounts.into_iter().map(move |a| (a, id.clone()))
+    });
+    let identities = Identities::new(claimed.chain(own)).with_names(names);
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         known_versions: known_versions(tx, &release, &evidence, position)?,

@@ -279,7 +279,7 @@ pub fn unbound_queue(
 }
 
 /// Whether an unbound signal may be of a product that the caller reaches: its sender spoke for one, or it is of the repository of one.
-fn may_be_of(tx: &Tx<'_>, caller: &Caller, signal: &StoredSignal) -> Result<bool, StoreError> {
+pub(crate) fn may_be_of(tx: &Tx<'_>, caller: &Caller, signal: &StoredSignal) -> Result<bool, StoreError> {
     if caller.scope.products.is_all() {
         return Ok(true);
     }

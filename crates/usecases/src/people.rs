@@ -51,6 +51,16 @@ impl NewPerson {
             return Err(refuse(ProblemKind::BadInput, "no-account", "There is no account.", fix));
         }
         self.accounts.iter().try_for_each(|a| inputs::required(a, "account"))?;
+        let ours = |a: &&String| ["per_", "tok_"].iter().any(|p| a.trim().to_ascii_lowercase().starts_with(p));
+        if let Some(account) = self.accounts.iter().find(ours) {
+            let why = format!("`{}` is the form of an id of this installation.", inputs::clip(account));
+            return Err(refuse(
+                ProblemKind::BadInput,
+                "bad-account",
+                why,
+                "Give an account at a code host, or a mail address.",
+            ));
+        }
         self.scope.check()
     }
 

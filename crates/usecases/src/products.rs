@@ -60,6 +60,17 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 return Err(refuse("Its criteria set is not known.", "Use `standard`, or add the set first.").into());
             }
             let before = products::get(batch.tx, &product.name)?;
+            if before.is_none()
+                && let Some(alike) =
+                    products::all(batch.tx)?.iter().find(|p| p.name.eq_ignore_ascii_case(&product.name))
+            {
+                let why = format!("There is a product {}, which differs in case only.", alike.name);
+                return Err(refuse(&why, "Use another name.").into());
+            }
+            let held = before.as_ref().map(|b| b.repositories.as_slice()).unwrap_or_default();
+            for repository in product.repositories.iter().filter(|r| !held.contains(r)) {
+                claims(batch.tx, &caller, repository)?;
+            }
             // What it accepts is decided by two people, elsewhere.
             product.accepts_reported = before.as_ref().map(|b| b.accepts_reported.clone()).unwrap_or_default();
             let index = batch.control("product", &caller.account(), &[], &product)?;
@@ -88,6 +99,17 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
         due_again(engine, &product.name).await?;
     }
     Ok(product)
+}
+
+/// Who claims a repository sees what its forge tells. One that other products have is claimed by whoever reaches those.
+fn claims(tx: &certrail_store::Tx<'_>, caller: &Caller, repository: &str) -> Result<(), Fault> {
+    let foreign = products::of_repository(tx, repository)?.iter().any(|p| !caller.reaches(&p.name));
+    if !foreign && caller.scope.repositories.has_in_any_case(repository) {
+        return Ok(());
+    }
+    let fix = "Ask an admin who reaches everything.";
+    let why = format!("The repository {repository} is not within your reach, or is another product's.");
+    Err(Problem::new(ProblemKind::NotAllowed, "scope", "The product was not recorded.", why, fix).into())
 }
 
 /// Works out the due dates of a product's findings again, in several commits where there are many.

@@ -258,6 +258,7 @@ pub async fn record_fact(
     inputs::product(engine, &product)?;
     if let FactInput::Manifest(m) = &input {
         reaches_repository(caller, m.repository.as_deref())?;
+        is_of_product(&inputs::product(engine, &product)?, m.repository.as_deref())?;
     }
     let signal = to_signal(engine, caller, input)?;
     let incoming = Incoming {
@@ -284,7 +285,7 @@ fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), P
     let reached = &caller.scope.repositories;
     match repository {
         _ if reached.is_all() => Ok(()),
-        Some(repository) if reached.has(repository) => Ok(()),
+        Some(repository) if reached.has_in_any_case(repository) => Ok(()),
         other => Err(Problem::new(
             ProblemKind::NotAllowed,
             "scope",
@@ -297,6 +298,24 @@ fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), P
             "Name a repository you reach, or use a token made for this one.",
         )),
     }
+}
+
+/// A release is cut from a repository of its product, where the product names any.
+fn is_of_product(product: &certrail_domain::Product, repository: Option<&str>) -> Result<(), Problem> {
+    let Some(repository) = repository.map(str::to_ascii_lowercase) else { return Ok(()) };
+    if product.repositories.is_empty() || product.repositories.contains(&repository) {
+        return Ok(());
+    }
+    Err(refuse(
+        "other-repository",
+        format!(
+            "{} is no repository of {}: {}.",
+            inputs::clip(&repository),
+            product.name,
+            product.repositories.join(", ")
+        ),
+        "Cut in a checkout of the product's own repository, or ask an admin to add this one to the product.",
+    ))
 }
 
 fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<Signal, Problem> {
@@ -442,14 +461,11 @@ fn how_known(engine: &Engine, caller: &Caller, facts: &Facts) -> Result<HowKnown
 
 fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
     required(&m.version, "version")?;
-    if m.version == certrail_domain::Release::OPEN_VERSION
-        || m.version.len() > 100
-        || m.version.contains(['/', '\n', '\0'])
-    {
+    if !certrail_domain::is_version(&m.version) {
         return Err(refuse(
             "bad-version",
             format!("`{}` cannot be a version.", m.version.chars().take(40).collect::<String>()),
-            "Use a version like 2.4.1, without slashes.",
+            "Use a version like 2.4.1: letters, digits and . - + _ ~ : @ ! = and no more than 100 of them.",
         ));
     }
     if m.range.as_ref().is_some_and(|r| !r.iter().any(|c| c.sha == m.commit)) {

@@ -189,15 +189,28 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken) 
     let (session, _) = engine
         .write(move |batch| {
             let person = caller.person.clone().filter(|_| new.own);
+            // What was made with a token, or in a session opened with one, ends with it; other sessions come and go.
+            let made_with = match people::token_by_id(batch.tx, &caller.key)? {
+                Some(key) if key.kind == TokenKind::Token => Some(key),
+                Some(session) => match &session.parent {
+                    Some(parent) => people::token_by_id(batch.tx, parent)?.filter(|p| p.kind == TokenKind::Token),
+                    None => None,
+                },
+                None => None,
+            };
+            let expires = batch.now.plus(new.days * Time::DAY);
+            if made_with.as_ref().is_some_and(|with| with.expires < expires) {
+                let why = "It would outlive the token that it is made with.";
+                return Err(refuse(why, "Ask for fewer days, or make it in a browser session of your own.").into());
+            }
             Fresh {
                 kind: TokenKind::Token,
                 name: new.name.trim(),
                 person: person.as_ref(),
                 role: new.role,
                 scope: scope.clone(),
-                expires: batch.now.plus(new.days * Time::DAY),
-                // What was made with a token ends with it; sessions come and go.
-                parent: (caller.how == TokenKind::Token.name()).then(|| caller.key.clone()),
+                expires,
+                parent: made_with.map(|with| with.id),
                 by: &caller.account(),
             }
             .make(batch)

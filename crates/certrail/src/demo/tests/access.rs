@@ -19,7 +19,13 @@ impl Stage {
         certrail_web::router(crate::commands::web_app(self.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}")))
     }
 
-    async fn ask(&self, method: &Method, path: &str, secret: Option<&str>, body: &str) -> (StatusCode, Value) {
+    pub(super) async fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        secret: Option<&str>,
+        body: &str,
+    ) -> (StatusCode, Value) {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(secret) = secret {
             request = request.header("authorization", format!("Bearer {secret}"));
@@ -38,17 +44,17 @@ impl Stage {
         put_person(&self.engine, &Caller::internal("test"), new).await.expect("a person")
     }
 
-    async fn session(&self, account: &str, role: Role, products: &[&str]) -> String {
+    pub(super) async fn session(&self, account: &str, role: Role, products: &[&str]) -> String {
         let person = self.person(account, role, products).await;
         session_for(&self.engine, &person).await.expect("a session").secret
     }
 
-    async fn pipeline(&self, products: &[&str]) -> String {
+    pub(super) async fn pipeline(&self, products: &[&str]) -> String {
         let new = NewToken::pipeline("ci", products);
         create_token(&self.engine, &Caller::internal("test"), new).await.expect("a token").secret
     }
 
-    async fn second_product(&self) {
+    pub(super) async fn second_product(&self) {
         let body = json!({ "repositories": [OTHER] });
         self.sender
             .call(at(-580), &self.tokens["olaf"], "PUT", "/api/v1/products/web", &body)
@@ -56,7 +62,7 @@ impl Stage {
             .expect("a product");
     }
 
-    fn clean(&self) {
+    pub(super) fn clean(&self) {
         assert_eq!(fsck(&self.engine).expect("runs").faults, Vec::<String>::new());
     }
 }
@@ -238,18 +244,23 @@ async fn no_token_reaches_further_than_whoever_makes_it_and_all_of_it_ends_toget
     assert_eq!(make(&lena, own(&["*"])).await.unwrap_err().code, "bad-token");
     assert_eq!(make(&lena, own(&[])).await.unwrap_err().code, "bad-scope");
     // A token, one made with it, one made with that, and a session opened with it.
-    let first = make(&stage.tokens["olaf"], own(&["*"])).await.expect("made");
-    let second = make(&first.secret, own(&["pay"])).await.expect("made");
-    let pipeline = make(&second.secret, NewToken::pipeline("ci", &["pay"])).await.expect("made");
+    let brief = |days: i64, new: NewToken| NewToken { days, ..new };
+    let first = make(&stage.tokens["olaf"], brief(30, own(&["*"]))).await.expect("made");
+    let second = make(&first.secret, brief(20, own(&["pay"]))).await.expect("made");
+    let pipeline = make(&second.secret, brief(20, NewToken::pipeline("ci", &["pay"]))).await.expect("made");
     let session = open_session(&stage.engine, &second.secret).await.expect("opened");
     assert!(!caller(&session.secret).is_interactive(), "a token in a browser is no person at a browser");
     assert_eq!(caller(&session.secret).scope.products, Extent::one("pay"));
-    let wide = make(&second.secret, NewToken::pipeline("ci", &["web"])).await;
+    let wide = make(&second.secret, brief(20, NewToken::pipeline("ci", &["web"]))).await;
     assert_eq!(wide.unwrap_err().code, "bad-token");
+    // The way through a browser session hides nobody's child, and no child outlives its maker.
+    let hidden = make(&session.secret, brief(20, own(&["pay"]))).await.expect("made");
+    let longer = make(&second.secret, brief(21, own(&["pay"]))).await;
+    assert_eq!(longer.unwrap_err().code, "bad-token");
     let path = format!("/api/v1/tokens/{}", first.id);
     let ended = stage.sender.call(at(1), &stage.tokens["olaf"], "DELETE", &path, &json!({})).await.expect("ended");
-    assert_eq!(ended["revoked"].as_array().map(Vec::len), Some(4), "{ended}");
-    for secret in [&first.secret, &second.secret, &pipeline.secret, &session.secret] {
+    assert_eq!(ended["revoked"].as_array().map(Vec::len), Some(5), "{ended}");
+    for secret in [&first.secret, &second.secret, &pipeline.secret, &session.secret, &hidden.secret] {
         assert!(sign_in(&stage.engine, secret).is_err());
     }
     stage.clean();
