@@ -164,8 +164,9 @@ fn excuse(row: &mut Row, exception: &Exception, identities: &Identities) {
     row.exception = Some(exception.id.clone());
     let approver = exception.approver.as_deref().map_or("somebody", |account| identities.name(account));
     let decided = exception.decided_at.map(Time::date).unwrap_or_default();
+    let by_token = if exception.told_by_token { " (by a token, so it was only reported)" } else { "" };
     row.sentence = format!(
-        "The rule was not met ({}); {approver} accepted this on {decided} until {}, because: {}",
+        "The rule was not met ({}); {approver} accepted this{by_token} on {decided} until {}, because: {}",
         row.sentence.trim_end_matches('.'),
         exception.expires_at.date(),
         exception.reason

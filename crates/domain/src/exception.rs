@@ -75,6 +75,9 @@ pub struct Exception {
     pub decided_at: Option<Time>,
     /// When it ends. Always set.
     pub expires_at: Time,
+    /// It was approved with a token, which the product accepts: a report of an approval.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told_by_token: bool,
 }
 
 impl Exception {
@@ -113,6 +116,7 @@ mod tests {
             requested_at: at(0),
             decided_at: Some(at(10)),
             expires_at: at(20),
+            told_by_token: false,
         };
         assert!(good.in_force(at(10)));
         assert!(!good.in_force(at(9)), "backdated");

@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::{On, allow},
+    access::{DECISION, On, allow, decides},
     engine::{Batch, Engine, Fault},
     inputs,
 };
 
 /// The kinds of facts that have to be observed where nobody accepts less.
-pub const HAVE_TO_BE_OBSERVED: [&str; 5] =
-    ["code.change", "code.review", "code.branch_rule", "requirement.ticket", "deployment.approval"];
+pub const HAVE_TO_BE_OBSERVED: [&str; 6] =
+    ["code.change", "code.review", "code.branch_rule", "requirement.ticket", "deployment.approval", DECISION];
 
 /// What is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -114,6 +114,8 @@ pub async fn decide_acceptance(
             return Err(refuse(ProblemKind::Refused, "own-request", "Whoever asks does not approve.", fix).into());
         }
         if approve {
+            // What lowers what has to be observed is itself never a report.
+            decides(&caller, None)?;
             (asked.approver, asked.approved_at) = (Some(account.clone()), Some(batch.now));
         } else {
             product.accepts_reported.retain(|a| a.kind != kind);

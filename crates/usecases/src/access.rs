@@ -33,6 +33,25 @@ pub enum On<'a> {
     Reached,
 }
 
+/// The kind under which a product accepts decisions that are told by a token.
+pub(crate) const DECISION: &str = "decision";
+
+/// A decision that opens a gate is taken by a person in a session of their own: a token lives in files and pipelines, and
+/// whoever reads it could take it. `product` may accept less, if anything may.
+pub(crate) fn decides(caller: &Caller, product: Option<&certrail_domain::Product>) -> Result<(), Problem> {
+    let accepted = caller.person.is_some() && product.is_some_and(|p| p.accepts(DECISION));
+    if caller.is_interactive() || caller.how == "internal" || accepted {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemKind::Refused,
+        "not-in-person",
+        "Nothing was decided.",
+        "A person has to decide this in a session of their own, and this is a token's word.",
+        "Sign in in a browser with your sign-in key and decide there; where that cannot be, two people let the product accept it: `certrail product accept-reported PRODUCT --kind decision`.",
+    ))
+}
+
 impl Caller {
     /// The program itself: at its start, and in tests.
     #[must_use]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use certrail_domain::{
-    Action, DecisionId, EvidenceId, ExceptionId, Facts, Problem, ProblemKind, ReleaseState, Role, Snapshot, Summary,
-    Time, sentence,
+    Action, DecisionId, EvidenceId, ExceptionId, Facts, HowKnown, Problem, ProblemKind, ReleaseState, Role, Snapshot,
+    Summary, Time, sentence,
 };
 use certrail_ledger::{dsse::Envelope, leaf::label, sha256};
 use certrail_store::tables::{
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     Caller,
-    access::{On, allow},
+    access::{On, allow, decides},
     engine::{Batch, Engine, Fault, LogHead, random},
     judge::judge_in,
 };
@@ -82,6 +82,7 @@ pub async fn certify(
             "Sign in as a person with the role release-manager.",
         ));
     }
+    decides(caller, Some(&crate::inputs::product(engine, product)?))?;
     if let Some(doubt) = engine.clock_doubt() {
         let fix = "Ask whoever runs the server to correct its clock.";
         return Err(refuse("clock-uncertain", doubt.sentence(), fix));
@@ -243,6 +244,7 @@ fn statements(
     if let Some(commit) = release.commit.as_ref().filter(|_| subjects.is_empty()) {
         subjects.push(json!({ "name": release.title(), "digest": { "gitCommit": commit } }));
     }
+    let known = if caller.is_interactive() { HowKnown::Observed } else { HowKnown::Reported };
     let at = batch.now.to_string();
     let world_hex = certrail_ledger::hex(world_digest);
     let vsa = json!({
@@ -267,7 +269,7 @@ fn statements(
         "predicate": {
             "decision": id,
             "release": { "id": release.id, "product": release.product, "version": release.version, "type": release.release_type.name() },
-            "decidedBy": { "person": caller.account(), "name": caller.name, "role": caller.role.name() },
+            "decidedBy": { "person": caller.account(), "name": caller.name, "role": caller.role.name(), "known": known.name() },
             "decidedAt": at,
             "meaning": "certification",
             "note": note.chars().take(2000).collect::<String>(),

@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::{On, allow},
+    access::{On, allow, decides},
     criteria_sets::CriteriaSets,
     engine::{Batch, Engine, Fault, random},
     finding_effect::coming,
@@ -497,6 +497,11 @@ fn end(
     if !undo && to == ExceptionState::Approved && (own || caller.person.is_none()) {
         let why = "Whoever asks for a decision cannot approve it.";
         return Err(refuse("own-decision", why, "Ask another approver.").into());
+    }
+    if to == ExceptionState::Approved {
+        let product = products::get(batch.tx, &decision.product)?;
+        let reached = !matches!(decision.reach, Reach::Everywhere { .. });
+        decides(caller, product.as_ref().filter(|_| reached))?;
     }
     if to == ExceptionState::Approved && decision.expires_at <= batch.now {
         return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());

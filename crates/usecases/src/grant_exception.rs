@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use certrail_domain::{Action, Exception, ExceptionId, ExceptionScope, ExceptionState, Problem, ProblemKind, Time};
 use certrail_ledger::leaf::label;
-use certrail_store::tables::{exceptions, releases};
+use certrail_store::tables::{exceptions, products, releases};
 use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::{On, allow},
+    access::{On, allow, decides},
     engine::{Engine, Fault, random},
 };
 
@@ -98,6 +98,7 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
                 requested_at: batch.now,
                 decided_at: None,
                 expires_at: new.expires_at,
+                told_by_token: false,
             };
             let mark = label(&stored.label_key, stored.release.id.as_str());
             let index = batch.control("exception-requested", &caller.account(), &[mark], &exception)?;
@@ -158,6 +159,10 @@ pub async fn decide_exception(
                     "Ask another approver.",
                 )
                 .into());
+            }
+            if to == ExceptionState::Approved {
+                decides(&caller, products::get(batch.tx, &stored.release.product)?.as_ref())?;
+                exception.told_by_token = !caller.is_interactive();
             }
             if to == ExceptionState::Approved && exception.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());

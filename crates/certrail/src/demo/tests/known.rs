@@ -89,3 +89,42 @@ async fn a_persons_token_signs_nothing() {
     fact(&stage, 93, &token, sign("rejected")).await;
     assert!(verdict(&stage, "qa-sign-off").await.starts_with("failed negative"));
 }
+
+/// Two people's tokens open no gate by exceptions, until two people in sessions let decisions by token count; then it is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_decide_nothing_that_opens_a_gate() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let mut tokens = BTreeMap::new();
+    for (account, role) in [("anna", Role::ReleaseManager), ("priya", Role::Approver)] {
+        let person = certrail_usecases::sign_in(&stage.engine, &stage.tokens[account]).expect("signed in");
+        let new = NewToken { role, own: true, ..NewToken::pipeline("mine", &["pay"]) };
+        tokens.insert(account, create_token(&stage.engine, &person, new).await.expect("a token").secret);
+    }
+    let post = async |secret: &str, path: &str, body: Value| {
+        stage.sender.call(at(100), secret, "POST", path, &body).await.map_err(|e| e.to_string())
+    };
+    let ask = |requirement: &str| {
+        json!({ "product": "pay", "release": "2.4.1", "requirement": requirement,
+            "reason": "Nothing to go back to in a first release.", "expires_at": at(60 * 24 * 20).to_string() })
+    };
+    let asked = post(&tokens["anna"], "/api/v1/exceptions", ask("rollback-target")).await.expect("asked");
+    let approve = format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().expect("an id"));
+    let in_person = "in a session of their own";
+    assert!(post(&tokens["priya"], &approve, Value::Null).await.unwrap_err().contains(in_person));
+    let certify = "/api/v1/products/pay/releases/2.4.1/certify";
+    assert!(post(&tokens["anna"], certify, json!({})).await.unwrap_err().contains(in_person));
+    // That it counts all the same is decided in sessions alone.
+    let accepts = "/api/v1/products/pay/accepts-reported";
+    let why = json!({ "kind": "decision", "reason": "The server stands behind an air gap." });
+    post(&tokens["anna"], accepts, why).await.expect("asked");
+    let lower = format!("{accepts}/decision");
+    assert!(post(&tokens["priya"], &lower, Value::Null).await.unwrap_err().contains(in_person));
+    post(&stage.tokens["priya"], &lower, Value::Null).await.expect("approved");
+    post(&tokens["priya"], &approve, Value::Null).await.expect("approved");
+    let told = verdict(&stage, "rollback-target").await;
+    assert!(told.starts_with("excepted") && told.contains("only reported"), "{told}");
+    assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
+}
