@@ -36,8 +36,9 @@ pub struct NewToken {
     pub name: String,
     /// What it may do.
     pub role: Role,
-    /// In how many days it ends, 1 to 366.
-    pub days: i64,
+    /// In how many days it ends, 1 to 366; if not told, in 90, or with the token it is made with where that ends before.
+    #[serde(default)]
+    pub days: Option<i64>,
     /// For whoever makes it: it signs in their name.
     #[serde(default)]
     pub own: bool,
@@ -55,13 +56,16 @@ pub struct NewToken {
 }
 
 impl NewToken {
+    /// The days of a token whose maker names none.
+    const DAYS: i64 = 90;
+
     /// A token for a pipeline of some products.
     #[must_use]
     pub fn pipeline(name: &str, products: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
             role: Role::Contributor,
-            days: 366,
+            days: Some(366),
             own: false,
             products: products.iter().map(|p| (*p).to_owned()).collect(),
             environments: None,
@@ -176,7 +180,7 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken) 
             ));
         }
     }
-    if !(1..=366).contains(&new.days) || new.name.trim().is_empty() {
+    if !(1..=366).contains(&new.days.unwrap_or(NewToken::DAYS)) || new.name.trim().is_empty() {
         return Err(refuse("It needs a name and a life of 1 to 366 days.", "Give --name and --days."));
     }
     let scope = new.scope()?;
@@ -198,8 +202,12 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken) 
                 },
                 None => None,
             };
-            let expires = batch.now.plus(new.days * Time::DAY);
-            if made_with.as_ref().is_some_and(|with| with.expires < expires) {
+            let ends = made_with.as_ref().map(|with| with.expires);
+            let expires = match new.days {
+                Some(days) => batch.now.plus(days * Time::DAY),
+                None => batch.now.plus(NewToken::DAYS * Time::DAY).min(ends.unwrap_or(Time::from_micros(i64::MAX))),
+            };
+            if ends.is_some_and(|ends| ends < expires) {
                 let why = "It would outlive the token that it is made with.";
                 return Err(refuse(why, "Ask for fewer days, or make it in a browser session of your own.").into());
             }

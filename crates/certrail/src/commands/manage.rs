@@ -99,9 +99,9 @@ pub(crate) enum Token {
         /// What it may do.
         #[arg(long, value_parser = ROLES)]
         role: String,
-        /// In how many days it ends.
-        #[arg(long, default_value_t = 90)]
-        days: i64,
+        /// In how many days it ends; if not told, in 90, or with the token it is made with.
+        #[arg(long)]
+        days: Option<i64>,
         /// For yourself: it signs in your name.
         #[arg(long)]
         own: bool,

@@ -114,7 +114,8 @@ pub(super) struct TokenForm {
 }
 
 pub(super) async fn token(State(app): State<App>, Reader(caller): Reader, Filled(form): Filled<TokenForm>) -> Page {
-    let new = NewToken { role: caller.role, days: 90, own: true, ..NewToken::pipeline(&form.name, &[&form.product]) };
+    let new =
+        NewToken { role: caller.role, days: Some(90), own: true, ..NewToken::pipeline(&form.name, &[&form.product]) };
     let session = create_token(&app.engine, &caller, new).await?;
     render(&app, &caller, Some(("Your token.", session.secret))).await
 }

@@ -244,7 +244,7 @@ async fn no_token_reaches_further_than_whoever_makes_it_and_all_of_it_ends_toget
     assert_eq!(make(&lena, own(&["*"])).await.unwrap_err().code, "bad-token");
     assert_eq!(make(&lena, own(&[])).await.unwrap_err().code, "bad-scope");
     // A token, one made with it, one made with that, and a session opened with it.
-    let brief = |days: i64, new: NewToken| NewToken { days, ..new };
+    let brief = |days: i64, new: NewToken| NewToken { days: Some(days), ..new };
     let first = make(&stage.tokens["olaf"], brief(30, own(&["*"]))).await.expect("made");
     let second = make(&first.secret, brief(20, own(&["pay"]))).await.expect("made");
     let pipeline = make(&second.secret, brief(20, NewToken::pipeline("ci", &["pay"]))).await.expect("made");
@@ -255,11 +255,14 @@ async fn no_token_reaches_further_than_whoever_makes_it_and_all_of_it_ends_toget
     assert_eq!(wide.unwrap_err().code, "bad-token");
     // The way through a browser session hides nobody's child, and no child outlives its maker.
     let hidden = make(&session.secret, brief(20, own(&["pay"]))).await.expect("made");
+    make(&second.secret, NewToken { days: None, ..NewToken::pipeline("until its maker ends", &["pay"]) })
+        .await
+        .expect("made");
     let longer = make(&second.secret, brief(21, own(&["pay"]))).await;
     assert_eq!(longer.unwrap_err().code, "bad-token");
     let path = format!("/api/v1/tokens/{}", first.id);
     let ended = stage.sender.call(at(1), &stage.tokens["olaf"], "DELETE", &path, &json!({})).await.expect("ended");
-    assert_eq!(ended["revoked"].as_array().map(Vec::len), Some(5), "{ended}");
+    assert_eq!(ended["revoked"].as_array().map(Vec::len), Some(6), "{ended}");
     for secret in [&first.secret, &second.secret, &pipeline.secret, &session.secret, &hidden.secret] {
         assert!(sign_in(&stage.engine, secret).is_err());
     }
