@@ -429,8 +429,11 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
     Ok(Signal {
         source: caller.source(&product),
         name: facts.kind().to_owned(),
-        // A work item is of the product it was told for; everything else may serve whatever its sender reaches.
-        reach: if matches!(facts, Facts::Ticket(_)) { Extent::one(&product) } else { caller.scope.products.clone() },
+        // A work item and a cut are of the product they were told for; everything else may serve whatever its sender reaches.
+        reach: match facts {
+            Facts::Ticket(_) | Facts::Manifest(_) => Extent::one(&product),
+            _ => caller.scope.products.clone(),
+        },
         known: how_known(engine, caller, &facts)?,
         occurred_at,
         actor: Some(caller.actor()),

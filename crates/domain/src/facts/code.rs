@@ -27,6 +27,11 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// Whoever owns a commit owns the work items that it names.
+    pub(super) fn links(&self) -> impl Iterator<Item = Link> {
+        self.tickets.iter().map(|t| Link::new(Key::commit(&self.sha), Key::ticket(t), BindRule::Ticket))
+    }
+
     /// Reads title, co-authors and work items out of a message.
     #[must_use]
     pub fn from_message(sha: &str, author: Option<String>, message: &str, parents: Option<Vec<String>>) -> Self {
@@ -82,10 +87,7 @@ impl Push {
     }
 
     pub(super) fn links(&self) -> Vec<Link> {
-        self.commits
-            .iter()
-            .flat_map(|c| c.tickets.iter().map(|t| Link::new(Key::commit(&c.sha), Key::ticket(t), BindRule::Ticket)))
-            .collect()
+        self.commits.iter().flat_map(Commit::links).collect()
     }
 }
 

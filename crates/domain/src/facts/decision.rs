@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CheckConclusion, Commit};
-use crate::{ReleaseType, Time};
+use crate::{Link, ReleaseType, Time};
 
 /// A pipeline run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +54,11 @@ pub struct ReleaseManifest {
     /// When it is planned to ship.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_at: Option<Time>,
+}
+
+impl ReleaseManifest {
+    /// What the commits that a checkout told of name.
+    pub(super) fn links(&self) -> Vec<Link> {
+        self.range.iter().flatten().flat_map(Commit::links).collect()
+    }
 }

@@ -219,6 +219,7 @@ impl Facts {
                 vec![Link::new(Key::commit(&build.commit), Key::run(&build.repository, build.run), BindRule::Run)]
             }
             Self::Deployment(deployment) => deployment.links(),
+            Self::Manifest(manifest) => manifest.links(),
             _ => Vec::new(),
         }
     }

@@ -208,3 +208,27 @@ async fn a_range_that_ends_in_the_dark_is_whole_only_if_it_says_where() {
     let (names, _) = contents(&stage, "2.5.0");
     assert_eq!(names, ["c", "hidden", "unheard of"]);
 }
+
+/// Where no forge is heard, the commits that a checkout lists name the work items of the release.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkouts_commits_bring_their_work_items() {
+    let stage = stage().await;
+    let head = sha("head");
+    let post = async |minute: i64, value: Value| {
+        stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &value).await.expect("told")
+    };
+    let ticket = |product: &str| json!({ "kind": "requirement.ticket", "product": product, "key": "PAY-7", "title": "x", "status": "open" });
+    let waits = post(0, ticket("pay")).await;
+    assert_eq!(waits["ack"]["bound"], json!([]));
+    post(
+        1,
+        json!({ "kind": "release.manifest", "product": "pay", "version": "1.0.0", "commit": head,
+        "range": [{ "sha": head, "parents": [], "author": "dana", "title": "PAY-7 Round", "tickets": ["PAY-7"] }] }),
+    )
+    .await;
+    let view = release_view(&stage.engine, "pay", "1.0.0").expect("a page");
+    assert!(view.dossier.evidence.iter().any(|e| e.kind == "requirement.ticket"));
+    let later = post(2, ticket("pay")).await;
+    assert_eq!(later["ack"]["bound"][0]["release"], "pay/1.0.0");
+    assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
+}
