@@ -83,14 +83,14 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, F
     Ok(effects)
 }
 
-/// What a forge tells of a repository concerns the products whose repository it is, whatever commits others name.
-fn is_of_product(tx: &Tx<'_>, signal: &Signal, product: &str) -> Result<bool, StoreError> {
-    let Some(repository) = signal.forge_repository() else { return Ok(true) };
-    Ok(products::get(tx, product)?.is_some_and(|p| p.repositories.iter().any(|r| r == repository)))
-}
-
 /// Finds the releases of a signal and says which decide.
 pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
+    // What a forge tells of a repository concerns the products whose repository it is, whatever commits others name.
+    let of_repository = signal.forge_repository().map(|r| products::of_repository(tx, r)).transpose()?;
+    let concerns = |product: &str| {
+        signal.reach.has(product)
+            && of_repository.as_ref().is_none_or(|products| products.iter().any(|p| p.name == product))
+    };
     let mut matches = Vec::new();
     let mut found: BTreeMap<i64, StoredRelease> = BTreeMap::new();
     let mut ids: BTreeMap<ReleaseId, i64> = BTreeMap::new();
@@ -106,7 +106,7 @@ pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError>
                 }
             };
             // Nobody's word reaches further than they do, whatever keys it names.
-            if !signal.reach.has(&stored.release.product) || !is_of_product(tx, signal, &stored.release.product)? {
+            if !concerns(&stored.release.product) {
                 continue;
             }
             let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
