@@ -2,7 +2,7 @@
 
 use certrail_domain::Extent;
 
-use crate::{Result, Tx};
+use crate::{Result, Tx, Val};
 
 /// A table whose rows are told by entries of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -318,50 +318,53 @@ pub fn tiles(tx: &Tx<'_>) -> Result<u64> {
     Ok(tx.first("SELECT COUNT(*) FROM tile", &[], |r| r.uint(0))?.unwrap_or(0))
 }
 
-/// Rows that no entry of a log of `size` entries can have made: what they are, and how many, where there are any.
+/// How many rows each query finds: what they are, and how many, where there are any.
+fn counted(
+    tx: &Tx<'_>,
+    queries: &[(&'static str, &'static str)],
+    values: &[Val<'_>],
+) -> Result<Vec<(&'static str, u64)>> {
+    let mut found = Vec::new();
+    for (what, sql) in queries {
+        let rows = tx.first(sql, values, |r| r.uint(0))?.unwrap_or(0);
+        if rows > 0 {
+            found.push((*what, rows));
+        }
+    }
+    Ok(found)
+}
+
+/// Rows that no entry of a log of `size` entries can have made.
 ///
 /// # Errors
 /// When the database fails.
 pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
-    // Each takes the size of the log, so that all can be asked alike.
-    const QUERIES: [(&str, &str); 13] = [
-        ("heads of logs", "SELECT COUNT(*) FROM log WHERE ?1 >= 0 AND id <> (SELECT MIN(id) FROM log)"),
+    const BEHIND: [(&str, &str); 7] = [
         ("groups of leaves", "SELECT COUNT(*) FROM batch WHERE first_index >= ?1 OR length(leaves) = 0"),
         ("signals", "SELECT COUNT(*) FROM signal WHERE log_index >= ?1"),
         ("acts", "SELECT COUNT(*) FROM act WHERE log_index >= ?1"),
         ("deliveries", "SELECT COUNT(*) FROM delivery WHERE log_index >= ?1"),
         ("places of bodies", "SELECT COUNT(*) FROM blob WHERE log_index >= ?1"),
         (
-            "packs of bodies",
-            "SELECT COUNT(*) FROM pack WHERE ?1 >= 0 AND id NOT IN (SELECT pack FROM blob WHERE pack IS NOT NULL)",
-        ),
-        (
             "bindings",
             "SELECT COUNT(*) FROM binding
              WHERE log_index >= ?1 OR from_index >= ?1 OR to_index >= ?1 OR release NOT IN (SELECT seq FROM release)",
         ),
         (
-            "unbound signals",
-            "SELECT COUNT(*) FROM unbound WHERE ?1 >= 0 AND log_index NOT IN (SELECT log_index FROM signal)",
-        ),
-        ("deployments", "SELECT COUNT(*) FROM shipment WHERE ?1 >= 0 AND release NOT IN (SELECT seq FROM release)"),
-        (
-            "members of releases",
-            "SELECT COUNT(*) FROM member WHERE ?1 >= 0 AND release NOT IN (SELECT seq FROM release)",
-        ),
-        ("ends of ranges", "SELECT COUNT(*) FROM frontier WHERE ?1 >= 0 AND release NOT IN (SELECT seq FROM release)"),
-        (
             "sightings of findings",
             "SELECT COUNT(*) FROM sighting WHERE log_index >= ?1 OR finding NOT IN (SELECT seq FROM finding)",
         ),
     ];
-    let mut found = Vec::new();
-    for (what, sql) in QUERIES {
-        let rows = tx.first(sql, &[size.into()], |r| r.uint(0))?.unwrap_or(0);
-        if rows > 0 {
-            found.push((what, rows));
-        }
-    }
+    const OF_NOTHING: [(&str, &str); 6] = [
+        ("heads of logs", "SELECT COUNT(*) FROM log WHERE id <> (SELECT MIN(id) FROM log)"),
+        ("packs of bodies", "SELECT COUNT(*) FROM pack WHERE id NOT IN (SELECT pack FROM blob WHERE pack IS NOT NULL)"),
+        ("unbound signals", "SELECT COUNT(*) FROM unbound WHERE log_index NOT IN (SELECT log_index FROM signal)"),
+        ("deployments", "SELECT COUNT(*) FROM shipment WHERE release NOT IN (SELECT seq FROM release)"),
+        ("members of releases", "SELECT COUNT(*) FROM member WHERE release NOT IN (SELECT seq FROM release)"),
+        ("ends of ranges", "SELECT COUNT(*) FROM frontier WHERE release NOT IN (SELECT seq FROM release)"),
+    ];
+    let mut found = counted(tx, &BEHIND, &[size.into()])?;
+    found.extend(counted(tx, &OF_NOTHING, &[])?);
     Ok(found)
 }
 
@@ -373,7 +376,7 @@ pub fn life_numbers(tx: &Tx<'_>) -> Result<Vec<i64>> {
     tx.query("SELECT number FROM life ORDER BY number", &[], |r| r.int(0))
 }
 
-/// Rows that say of another row what it does not say of itself: what they are, and how many, where there are any.
+/// Rows that say of another row what it does not say of itself.
 ///
 /// # Errors
 /// When the database fails.
@@ -399,12 +402,5 @@ pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
         ("members of releases", "SELECT COUNT(*) FROM member WHERE base NOT IN (0, 1)"),
         ("findings", "SELECT COUNT(*) FROM finding WHERE suppressed NOT IN (0, 1) OR exploited NOT IN (0, 1)"),
     ];
-    let mut found = Vec::new();
-    for (what, sql) in QUERIES {
-        let rows = tx.first(sql, &[], |r| r.uint(0))?.unwrap_or(0);
-        if rows > 0 {
-            found.push((what, rows));
-        }
-    }
-    Ok(found)
+    counted(tx, &QUERIES, &[])
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{Extent, Facts, Product, Signal};
+use certrail_domain::{Facts, Product, Signal};
 use certrail_store::{
     StoreError,
     tables::{audit, graph::Told},
@@ -47,9 +47,7 @@ impl History {
                 let heard = self.products.contains_key(&manifest.product);
                 for commit in manifest.range.iter().flatten() {
                     let Some(parents) = &commit.parents else { continue };
-                    for product in audit::kept_for(&Extent::one(&manifest.product)) {
-                        self.add(&edge(&commit.sha, &parents.join(" "), Told::Exact as i64, product), heard);
-                    }
+                    self.add(&edge(&commit.sha, &parents.join(" "), Told::Exact as i64, &manifest.product), heard);
                 }
             }
             _ => {}
