@@ -238,11 +238,14 @@ fn is_exact(e: &Evidence, scan: &Scan, release: &Release) -> bool {
 fn alerts<'a>(input: &'a Input<'_>, world: &World<'_>) -> Vec<(&'a Evidence, &'a Alert)> {
     let usable: std::collections::BTreeSet<u64> = world.usable.iter().map(|e| e.log_index).collect();
     let own = input.evidence.iter().filter(|e| usable.contains(&e.log_index));
-    // Alerts that name no commit concern the repository as a whole: every release made while they are open.
+    // Alerts concern the repository as a whole: every release made while they are open on its branch, whatever commit
+    // they were last seen on.
+    let branch = input.release.branch.as_deref();
+    let on_branch = |alert: &Alert| alert.branch.is_none() || branch.is_none() || alert.branch.as_deref() == branch;
     let whole = input
         .context
         .iter()
-        .filter(|e| matches!(&e.signal.facts, Facts::Alert(a) if a.commit.is_none()) && e.at() <= world.as_of);
+        .filter(|e| matches!(&e.signal.facts, Facts::Alert(a) if on_branch(a)) && e.at() <= world.as_of);
     let mut newest: BTreeMap<String, (&Evidence, &Alert)> = BTreeMap::new();
     for e in own.chain(whole) {
         let Facts::Alert(alert) = &e.signal.facts else { continue };

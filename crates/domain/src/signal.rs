@@ -50,6 +50,13 @@ impl Signal {
         self.source.split_once(':').map(|(_, rest)| rest).filter(|rest| rest.contains('/'))
     }
 
+    /// The repository that it concerns as a whole, rather than a commit, change or artefact of it.
+    #[must_use]
+    pub fn whole_repository(&self) -> Option<String> {
+        let key = self.keys().into_iter().find(|key| key.parts().0 == "repository")?;
+        Some(key.parts().1.to_owned())
+    }
+
     /// Every key this signal is about, sorted, without repetition.
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {

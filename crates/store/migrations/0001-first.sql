@@ -233,6 +233,31 @@ CREATE TABLE binding (
 ) {keyed};
 CREATE INDEX binding_by_signal ON binding (log_index);
 
+-- Repositories that signals spoke of as a whole, each with the key that blinds its label.
+CREATE TABLE repository (
+  seq BIGINT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  label_key {bytes} NOT NULL,
+  log_index BIGINT NOT NULL
+);
+
+-- What was told of a repository as a whole and is read by time: from `at` until what was told next of the same object.
+CREATE TABLE context (
+  repository BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  object {bytes} NOT NULL,
+  at BIGINT NOT NULL,
+  log_index BIGINT NOT NULL,
+  -- It says that something is so; what says that it is over is read only beside the others.
+  stands BIGINT NOT NULL,
+  -- Far in the future and -1 where nothing followed.
+  until_at BIGINT NOT NULL,
+  until_index BIGINT NOT NULL,
+  PRIMARY KEY (repository, kind, object, at, log_index)
+) {keyed};
+CREATE INDEX context_by_end ON context (repository, kind, until_at) WHERE stands = 1;
+CREATE INDEX context_by_end_entry ON context (repository, kind, until_index) WHERE stands = 1;
+
 CREATE TABLE unbound (
   log_index BIGINT PRIMARY KEY,
   reason TEXT NOT NULL

@@ -218,6 +218,14 @@ impl Row<'_> {
         self.bytes(i)?.try_into().map_err(|_| StoreError::Damaged("a digest of another length".into()))
     }
 
+    /// Column `i` as 16 bytes.
+    ///
+    /// # Errors
+    /// When it has another length.
+    pub fn half(&self, i: usize) -> Result<[u8; 16]> {
+        self.bytes(i)?.try_into().map_err(|_| StoreError::Damaged("half a digest of another length".into()))
+    }
+
     /// Column `i` as 16 bytes, if there are any.
     ///
     /// # Errors

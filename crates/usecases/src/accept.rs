@@ -101,6 +101,9 @@ pub struct Ack {
     pub repeats: Option<u64>,
     /// The releases it belongs to.
     pub bound: Vec<Placed>,
+    /// The repository that it concerns as a whole, for every release of its products.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
     /// Why it belongs to none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unbound: Option<String>,
@@ -116,13 +119,14 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         return again(batch, incoming, digest, index);
     }
     let mut effects = bind::learn(batch, &incoming.signal)?;
+    let repository = bind::context::known(batch, &incoming.signal)?;
     // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
     let outcome = bind::place(batch.tx, &incoming.signal)?;
     let repeats = batch.keep_prepared(digest, &incoming.body, log_index)?;
     let (body, facts, people): (Salt, Salt, Salt) = (random()?, random()?, random()?);
     let received = batch.now.to_string();
-    let labels = bind::labels(&outcome);
+    let labels = bind::labels(&outcome, repository.as_ref());
     batch.append_capture(&Capture {
         auth: Authentication { how: &incoming.auth_how, key: &incoming.auth_key },
         body: Body { commitment: commitment(&body, digest), media: &incoming.media, size: incoming.body.len() as u64 },
@@ -157,7 +161,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         signal: incoming.signal.clone(),
     };
     signals::insert(batch.tx, &stored, texts)?;
-    bind::record(batch, &incoming.signal, &outcome, log_index)?;
+    bind::record(batch, &incoming.signal, repository.as_ref(), &outcome, log_index)?;
     if matches!(incoming.signal.facts, Facts::Deployment(_)) {
         effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
     }
@@ -184,6 +188,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         duplicate: false,
         repeats,
         bound: outcome.bound.iter().map(|(s, m)| placed(&s.release, m.rule)).collect(),
+        context: outcome.context,
         unbound: outcome.unbound,
         warnings,
     })
@@ -223,6 +228,7 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
         duplicate: true,
         repeats: stored.duplicate_of,
         bound,
+        context: stored.signal.whole_repository(),
         unbound: None,
         warnings: stored.signal.warnings.clone(),
     })

@@ -6,12 +6,13 @@ use certrail_criteria::{
     Certification, Criteria, Evidence, Identities, InScan, Input, Tracked, TrackedFinding, evaluate,
 };
 use certrail_domain::{
-    Evaluation, Exception, Facts, FindingDecision, FindingId, Key, Problem, ProblemKind, Product, Reach, Release, Time,
+    BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
+    Time,
 };
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, decisions, exceptions, finding_decisions, findings, log, people, products,
+        bindings, context, decisions, exceptions, finding_decisions, findings, log, people, products,
         releases::{self, StoredRelease},
         scans::{self, Saw},
         signals::{self, StoredSignal},
@@ -131,15 +132,9 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
     }
     let product = products::at(tx, &release.product, position)?
         .ok_or_else(|| StoreError::Damaged(format!("product {} is not there", release.product)))?;
-    let mut context = Vec::new();
-    for repository in &product.repositories {
-        for kind in ["code.branch_rule", "security.alert"] {
-            for signal in signals::about_of_kind(tx, &Key::repository(repository), kind, position)? {
-                context.push(as_evidence(&signal, certrail_domain::BindRule::OpenRelease, &doubts));
-            }
-        }
-    }
-    context.sort_by_key(|e| e.log_index);
+    let context = context(tx, &product, since(&release, &evidence, at), position)?;
+    let context: Vec<Evidence> =
+        context.iter().map(|signal| as_evidence(signal, BindRule::OpenRelease, &doubts)).collect();
     let certifications = decisions::of_release(tx, release.id.as_str())?
         .into_iter()
         .filter(|d| d.log_index < position && d.kind == "certification")
@@ -175,6 +170,47 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
         log_position: position,
         decision_time: at,
     })
+}
+
+/// From when on a release needs to know what was told of its repositories.
+struct Since {
+    /// Protection of branches: from its first change on.
+    rules: Time,
+    /// Alerts: from when it began to go to production, else from now.
+    alerts: Time,
+}
+
+fn since(release: &Release, evidence: &[Evidence], at: Time) -> Since {
+    let merged = evidence.iter().filter_map(|e| match &e.signal.facts {
+        Facts::Change(change) => change.merged_at,
+        _ => None,
+    });
+    let rules = evidence.iter().map(Evidence::at).chain(merged).fold(at, Time::min);
+    let deployments = evidence.iter().filter(|e| matches!(e.signal.facts, Facts::Deployment(_)));
+    // No earlier than the evaluation's own clock, which a deployment before the cut does not take back.
+    let out = deployments.map(Evidence::at).min().map(|out| out.max(release.cut_at.unwrap_or(release.created_at)));
+    Since { rules, alerts: out.map_or(at, |out| out.min(at)) }
+}
+
+/// What its repositories tell as a whole and a product's releases may look at, in order of arrival.
+fn context(tx: &Tx<'_>, product: &Product, since: Since, position: u64) -> Result<Vec<Arc<StoredSignal>>, StoreError> {
+    let mut indexes = Vec::new();
+    for name in &product.repositories {
+        let Some(repository) = context::repository(tx, name)? else { continue };
+        for (kind, from) in [("code.branch_rule", since.rules), ("security.alert", since.alerts)] {
+            indexes.extend(context::standing(tx, repository.seq, kind, from, position)?);
+        }
+    }
+    indexes.sort_unstable();
+    let mut signals = Vec::with_capacity(indexes.len());
+    for index in indexes {
+        let signal = signals::get(tx, index)?
+            .ok_or_else(|| StoreError::Damaged(format!("signal {index} is context and not there")))?;
+        if signal.signal.reach.has(&product.name) {
+            signals.push(signal);
+        }
+    }
+    Ok(signals)
 }
 
 /// What is known of the findings that evidence tells of.
@@ -264,7 +300,7 @@ pub(crate) fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Result<Ve
 /// The entries between which the time of receipt is uncertain.
 type Doubts = [(u64, Option<u64>)];
 
-pub(crate) fn as_evidence(signal: &StoredSignal, rule: certrail_domain::BindRule, doubts: &Doubts) -> Evidence {
+pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts) -> Evidence {
     Evidence {
         id: signal.id(),
         log_index: signal.log_index,

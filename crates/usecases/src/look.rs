@@ -156,6 +156,8 @@ pub struct EvidenceView {
     pub preview: String,
     /// Where it is bound now: product, version, rule, key.
     pub bound: Vec<(String, String, &'static str, String)>,
+    /// The repository that it is context of.
+    pub context: Option<String>,
     /// Every binding it ever had: release, rule, from entry, to entry.
     pub history: Vec<(String, &'static str, u64, Option<u64>)>,
     /// The receipt.
@@ -202,9 +204,11 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
             }
         }
         let receipt = crate::prove::receipt_in(tx, &head, index)?;
-        Ok::<_, StoreError>(Some((signal, bound, history, receipt)))
+        let context = crate::bind::context::of(tx, &signal.signal)?;
+        Ok::<_, StoreError>(Some((signal, bound, context, history, receipt)))
     })?;
-    let (signal, bound, history, receipt) = found.filter(|(s, ..)| s.id().as_str() == id).ok_or_else(missing)?;
+    let (signal, bound, context, history, receipt) =
+        found.filter(|(s, ..)| s.id().as_str() == id).ok_or_else(missing)?;
     let visible = match bound.is_empty() {
         true => engine.read(|tx| may_be_of(tx, caller, &signal))?,
         false => bound.iter().any(|(product, ..)| caller.reaches(product)),
@@ -217,7 +221,8 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
     let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body);
     let preview =
         body.as_deref().map(|b| String::from_utf8_lossy(&b[..b.len().min(4000)]).into_owned()).unwrap_or_default();
-    Ok(EvidenceView { genuine, size: body.map_or(0, |b| b.len() as u64), preview, signal, bound, history, receipt })
+    let size = body.map_or(0, |b| b.len() as u64);
+    Ok(EvidenceView { genuine, size, preview, signal, bound, context, history, receipt })
 }
 
 /// A line of the unbound queue.

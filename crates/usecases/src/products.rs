@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use certrail_criteria::Criteria;
-use certrail_domain::{Action, Problem, ProblemKind, Product};
+use certrail_domain::{Action, Key, Problem, ProblemKind, Product};
 use certrail_ledger::sha256;
 use certrail_store::tables::{
     bindings,
     criteria::{self, StoredCriteria},
-    products,
+    products, signals,
 };
 
 use crate::{
@@ -53,7 +53,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();
-    let (product, _) = engine
+    let ((product, next, left, limits_changed), _) = engine
         .write(move |batch| {
             let position = batch.next_index() + 1;
             if criteria::in_force(batch.tx, &product.criteria, position)?.is_none() {
@@ -86,14 +86,23 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 bind::settle(batch, effects, "product")?;
             }
             let next = bind_waiting(batch, i64::MAX as u64)?;
-            let limits_changed = before.is_some_and(|known| known.criteria != product.criteria);
-            Ok((product.clone(), next, limits_changed))
+            let limits_changed = before.as_ref().is_some_and(|known| known.criteria != product.criteria);
+            let mut left = before.map(|known| known.repositories).unwrap_or_default();
+            left.retain(|repository| !product.repositories.contains(repository));
+            Ok((product.clone(), next, left, limits_changed))
         })
         .await?;
-    let (product, mut next, limits_changed) = product;
+    let mut next = next;
     // A long queue is worked off in several commits, so that what arrives meanwhile need not wait for it.
     while let Some(before) = next {
         (next, _) = engine.write(move |batch| bind_waiting(batch, before)).await?;
+    }
+    for repository in left {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let repository = repository.clone();
+            (next, _) = engine.write(move |batch| place_again(batch, &repository, from)).await?;
+        }
     }
     if limits_changed {
         due_again(engine, &product.name).await?;
@@ -132,6 +141,17 @@ fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault
     let mut effects = Effects::default();
     effects.touched.signals.extend(waiting);
     bind::relearn(batch, &mut effects)?;
+    bind::settle(batch, effects, "product")?;
+    Ok(next)
+}
+
+/// What concerns a repository as a whole may be context of no product any more, from an entry on; returns where to go on,
+/// if there is more.
+fn place_again(batch: &mut Batch<'_>, repository: &str, from: u64) -> Result<Option<u64>, Fault> {
+    let wide = signals::about(batch.tx, &Key::repository(repository), from, CHUNK)?;
+    let next = wide.last().map(|last| last + 1).filter(|_| wide.len() as u64 == CHUNK);
+    let mut effects = Effects::default();
+    effects.touched.signals.extend(wide);
     bind::settle(batch, effects, "product")?;
     Ok(next)
 }

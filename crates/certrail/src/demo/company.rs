@@ -79,6 +79,8 @@ struct Story<'a> {
     heads: BTreeMap<String, String>,
     /// The commit and image of each release.
     built: BTreeMap<String, (String, String)>,
+    /// The alerts that the next release of a repository mends.
+    alerts: BTreeMap<String, serde_json::Value>,
     number: u64,
 }
 
@@ -96,7 +98,15 @@ pub(super) async fn load(
         crate::commands::web_app(engine.clone(), None).map_err(|_| anyhow::anyhow!("the router could not be made"))?;
     let sender = Sender::new(certrail_web::router(app), secret.to_owned(), clock.clone());
     let (ci, tokens) = people(engine).await?;
-    let mut story = Story { sender: &sender, ci, tokens, heads: BTreeMap::new(), built: BTreeMap::new(), number: 100 };
+    let mut story = Story {
+        sender: &sender,
+        ci,
+        tokens,
+        heads: BTreeMap::new(),
+        built: BTreeMap::new(),
+        alerts: BTreeMap::new(),
+        number: 100,
+    };
     for (i, product) in ["payments-api", "ledger-core", "web-checkout"].into_iter().enumerate() {
         let start = start.plus(i as i64 * 10 * MINUTE);
         let repo = format!("northwind/{product}");
@@ -191,6 +201,13 @@ impl Story<'_> {
         let commit = if odd.direct_push { self.direct_push(&repo, at.plus(5 * HOUR), version).await? } else { commit };
         if odd.uncut {
             return Ok(());
+        }
+        if let Some(mut alert) = self.alerts.remove(&repo) {
+            alert["action"] = json!("fixed");
+            alert["alert"]["state"] = json!("fixed");
+            alert["alert"]["updated_at"] = json!(at.plus(5 * HOUR + 30 * MINUTE).to_string());
+            alert["alert"]["most_recent_instance"] = json!({ "commit_sha": commit, "ref": "refs/heads/main" });
+            self.sender.github(at.plus(5 * HOUR + 30 * MINUTE), "code_scanning_alert", &alert).await?;
         }
         let image = digest(&format!("{product} {version}"));
         let at = at.plus(6 * HOUR);
@@ -313,7 +330,7 @@ impl Story<'_> {
     }
 
     async fn reports(
-        &self,
+        &mut self,
         product: &str,
         version: &str,
         at: Time,
@@ -381,11 +398,11 @@ impl Story<'_> {
                 "high",
                 "openssl: memory unsafety in certificate parsing",
             );
-            alert["alert"]["most_recent_instance"] = json!({ "commit_sha": commit });
-            // Code scanning alerts name their commit, so this one binds to exactly this release.
-            let mut code = alert.clone();
-            code["alert"]["rule"] = json!({ "id": "openssl-memory", "description": "openssl: memory unsafety in certificate parsing", "security_severity_level": "high" });
-            s.github(at.plus(6 * MINUTE), "code_scanning_alert", &code).await?;
+            // Code scanning alerts name their commit and branch: this one is open in the release until the next one mends it.
+            alert["alert"]["most_recent_instance"] = json!({ "commit_sha": commit, "ref": "refs/heads/main" });
+            alert["alert"]["rule"] = json!({ "id": "openssl-memory", "description": "openssl: memory unsafety in certificate parsing", "security_severity_level": "high" });
+            s.github(at.plus(6 * MINUTE), "code_scanning_alert", &alert).await?;
+            self.alerts.insert(repo, alert);
         }
         if odd.future {
             let claim = at.plus(3 * DAY);

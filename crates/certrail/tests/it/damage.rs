@@ -5,13 +5,16 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 95] = [
+const DAMAGE: [(&str, &str); 102] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
-    ("UPDATE pack SET bytes = zeroblob(length(bytes)) WHERE id = 20", "do not match their fingerprint"),
+    (
+        "UPDATE pack SET bytes = zeroblob(length(bytes)) WHERE id = (SELECT MIN(id) FROM pack)",
+        "do not match their fingerprint",
+    ),
     ("DELETE FROM blob", "are not there"),
-    ("DELETE FROM signal WHERE log_index = 20", "Entry 20 has nothing stored beside it"),
+    ("DELETE FROM signal WHERE log_index = 21", "Entry 21 has nothing stored beside it"),
     ("DELETE FROM delivery", "it would be recorded twice"),
     ("DELETE FROM subject WHERE log_index = 50", "Entry 50 cannot be found by"),
     ("UPDATE act SET document = document || ' ' WHERE log_index = 0", "The document of entry 0"),
@@ -83,6 +86,13 @@ const DAMAGE: [(&str, &str); 95] = [
     ("UPDATE finding_triage SET finding = finding + 1", "(words about findings) is not what it tells"),
     ("UPDATE scan SET found = zeroblob(0)", "does not say of"),
     ("DELETE FROM scan", "is not kept"),
+    ("UPDATE repository SET label_key = zeroblob(32)", "is kept otherwise than was told"),
+    ("UPDATE repository SET log_index = log_index + 1", "is kept otherwise than was told"),
+    ("INSERT INTO repository VALUES (99, 'acme/other', zeroblob(32), 1)", "repositories are kept"),
+    ("UPDATE context SET stands = 0", "tells of its repository is kept otherwise"),
+    ("UPDATE context SET at = at + 1", "tells of its repository is kept otherwise"),
+    ("UPDATE context SET until_at = 0, until_index = 1", "tells of its repository ends at another time"),
+    ("DELETE FROM context WHERE until_index >= 0", "signals tell of repositories"),
     ("DELETE FROM edge", "told of commits are not kept"),
     ("UPDATE edge SET parents = ''", "is kept otherwise than any signal tells"),
     ("UPDATE edge SET product = 'web-checkout'", "is kept otherwise than any signal tells"),

@@ -430,6 +430,9 @@ pub struct Alert {
     /// The commit it was last seen on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The branch it was last seen on; `None` where the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// Where a person reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

@@ -38,6 +38,7 @@ fn alert(v: &Value, repository: &str, source: AlertSource) -> Result<Alert, Stri
         title: String::new(),
         detected_at: time(a, "/created_at"),
         commit: None,
+        branch: None,
         url: text(a, "/html_url").map(str::to_owned),
         action,
     })
@@ -50,6 +51,9 @@ pub(super) fn code_scanning(v: &Value, repository: &str) -> Mapped {
     alert.title = line(a, "/rule/description");
     alert.level = level(text(a, "/rule/security_severity_level")).or_else(|| level(text(a, "/rule/severity")));
     alert.commit = commit(a, "/most_recent_instance/commit_sha").or_else(|| commit(v, "/commit_oid"));
+    // `refs/pull/7/merge` is a branch of nobody's and stays as it is.
+    let seen_on = text(a, "/most_recent_instance/ref").or_else(|| text(v, "/ref"));
+    alert.branch = seen_on.filter(|r| !r.is_empty()).map(|r| r.strip_prefix("refs/heads/").unwrap_or(r).to_owned());
     let at = time(a, "/updated_at").or(alert.detected_at);
     Ok((Facts::Alert(alert), at))
 }

@@ -164,12 +164,12 @@ pub fn set_unbound(tx: &Tx<'_>, log_index: u64, reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// Takes a signal out of the unbound queue.
+/// Takes a signal out of the unbound queue. `true` if it was there.
 ///
 /// # Errors
 /// When the database fails.
-pub fn clear_unbound(tx: &Tx<'_>, log_index: u64) -> Result<()> {
-    tx.exec("DELETE FROM unbound WHERE log_index = ?1", &[log_index.into()]).map(drop)
+pub fn clear_unbound(tx: &Tx<'_>, log_index: u64) -> Result<bool> {
+    Ok(tx.exec("DELETE FROM unbound WHERE log_index = ?1", &[log_index.into()])? > 0)
 }
 
 /// Up to `limit` unbound signals with an index below `before`, newest first, with the reason.

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod bindings;
+pub mod context;
 pub mod criteria;
 pub mod decisions;
 pub mod dossiers;

@@ -254,30 +254,15 @@ pub fn insert_subject(tx: &Tx<'_>, key: &Key, log_index: u64) -> Result<()> {
     Ok(())
 }
 
-/// The signals about `key`, below log position `before`, oldest first.
+/// Up to `limit` signals about `key`, from log position `from` on, oldest first.
 ///
 /// # Errors
 /// When the database fails.
-pub fn about(tx: &Tx<'_>, key: &Key, before: u64) -> Result<Vec<u64>> {
+pub fn about(tx: &Tx<'_>, key: &Key, from: u64, limit: u64) -> Result<Vec<u64>> {
     tx.query(
-        "SELECT log_index FROM subject WHERE key = ?1 AND log_index < ?2 ORDER BY log_index",
-        &[key.as_str().into(), before.into()],
+        "SELECT log_index FROM subject WHERE key = ?1 AND log_index >= ?2 ORDER BY log_index LIMIT ?3",
+        &[key.as_str().into(), from.into(), limit.into()],
         |r| r.uint(0),
-    )
-}
-
-/// The signals of one kind about `key`, below log position `before`, oldest first.
-///
-/// # Errors
-/// When the database fails.
-pub fn about_of_kind(tx: &Tx<'_>, key: &Key, kind: &str, before: u64) -> Result<Vec<StoredSignal>> {
-    tx.query(
-        "SELECT s.log_index, s.connector, s.delivery, s.media, s.auth_how, s.auth_key, s.received, s.body,
-            s.facts, s.people, s.body_salt, s.facts_salt, s.people_salt, s.mapper, s.duplicate_of, s.part_of
-         FROM subject k JOIN signal s ON s.log_index = k.log_index
-         WHERE k.key = ?1 AND k.log_index < ?2 AND s.kind = ?3 ORDER BY s.log_index",
-        &[key.as_str().into(), before.into(), kind.into()],
-        map,
     )
 }
 

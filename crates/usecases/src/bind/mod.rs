@@ -6,6 +6,7 @@
 //! bind again, and one `rebind` entry in the log tells what moved.
 
 mod again;
+pub(crate) mod context;
 mod ownership;
 mod range;
 mod shipping;
@@ -22,6 +23,7 @@ use certrail_store::{
     StoreError, Tx,
     tables::{
         bindings::{self, Binding},
+        context::StoredRepository,
         graph::{self, Told},
         products,
         releases::{self, StoredRelease},
@@ -43,6 +45,8 @@ pub(crate) struct Outcome {
     pub(crate) bound: Vec<(StoredRelease, Match)>,
     /// Matches that did not decide, as text.
     pub(crate) also: String,
+    /// The repository that it is context of.
+    pub(crate) context: Option<String>,
     /// Why it is unbound, if it is.
     pub(crate) unbound: Option<String>,
 }
@@ -115,9 +119,10 @@ pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError>
     }
     let deciding = decide(&matches);
     let also = also(&matches, &deciding);
-    let unbound = deciding.is_empty().then(|| reason(tx, signal)).transpose()?;
+    let context = context::of(tx, signal)?;
+    let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(tx, signal)).transpose()?;
     let bound = deciding.into_iter().filter_map(|m| Some((found.get(ids.get(&m.release)?)?.clone(), m))).collect();
-    Ok(Outcome { bound, also, unbound })
+    Ok(Outcome { bound, also, context, unbound })
 }
 
 /// The matches that did not decide, sorted, at most twenty.
@@ -147,13 +152,22 @@ fn reason(tx: &Tx<'_>, signal: &Signal) -> Result<String, StoreError> {
     }
     let shown: Vec<&str> = keys.iter().filter(|k| !k.is_broad()).take(3).map(Key::as_str).collect();
     Ok(match shown.is_empty() {
-        true => "It concerns a repository or branch without an open release.".to_owned(),
+        true => "It concerns a branch without an open release.".to_owned(),
         false => format!("No release owns {} yet.", shown.join(", ")),
     })
 }
 
-/// Writes what a new signal is about, and its bindings.
-pub(crate) fn record(batch: &Batch<'_>, signal: &Signal, outcome: &Outcome, log_index: u64) -> Result<(), StoreError> {
+/// Writes what a new signal is about, its bindings, and what it tells of its repository as a whole.
+pub(crate) fn record(
+    batch: &Batch<'_>,
+    signal: &Signal,
+    repository: Option<&StoredRepository>,
+    outcome: &Outcome,
+    log_index: u64,
+) -> Result<(), StoreError> {
+    if let Some(told) = repository.and_then(|r| context::told(r.seq, signal, batch.now, log_index)) {
+        certrail_store::tables::context::insert(batch.tx, &told)?;
+    }
     for key in signal.keys().iter().filter(|k| k.parts().0 != "target") {
         signals::insert_subject(batch.tx, key, log_index)?;
     }
@@ -176,9 +190,10 @@ pub(crate) fn record(batch: &Batch<'_>, signal: &Signal, outcome: &Outcome, log_
     Ok(())
 }
 
-/// The blinded labels of the releases in an outcome.
-pub(crate) fn labels(outcome: &Outcome) -> Vec<[u8; 16]> {
-    outcome.bound.iter().map(|(s, _)| label(&s.label_key, s.release.id.as_str())).collect()
+/// The blinded labels of the releases in an outcome, and that of the repository.
+pub(crate) fn labels(outcome: &Outcome, repository: Option<&StoredRepository>) -> Vec<[u8; 16]> {
+    let releases = outcome.bound.iter().map(|(s, _)| label(&s.label_key, s.release.id.as_str()));
+    releases.chain(repository.map(|r| context::mark(&r.name, &r.label_key))).collect()
 }
 
 /// Binds again what was touched, with one entry in the log that tells what moved; then looks at deployments.
@@ -205,10 +220,16 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
             && now
                 .iter()
                 .all(|b| outcome.bound.iter().any(|(s, m)| s.seq == b.release && m.rule == b.rule && m.key == b.key));
-        if let (true, Some(reason)) = (same && now.is_empty(), &outcome.unbound) {
-            bindings::set_unbound(batch.tx, index, reason)?;
-        }
         if same {
+            // Whether it waits is for those who have its repository: their product's entry is the record.
+            match &outcome.unbound {
+                Some(reason) => bindings::set_unbound(batch.tx, index, reason)?,
+                None => {
+                    if bindings::clear_unbound(batch.tx, index)? {
+                        scans.push(index);
+                    }
+                }
+            }
             continue;
         }
         let mut names = Vec::new();
@@ -218,7 +239,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
                 names.push(format!("{} {}", b.rule.name(), s.release.id));
             }
         }
-        marks.extend(labels(&outcome));
+        marks.extend(labels(&outcome, None));
         if matches!(stored.signal.facts, Facts::Deployment(_)) {
             ship.extend(now.iter().map(|b| b.release));
             ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
@@ -254,7 +275,9 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
             }
             match &outcome.unbound {
                 Some(reason) => bindings::set_unbound(batch.tx, index, reason)?,
-                None => bindings::clear_unbound(batch.tx, index)?,
+                None => {
+                    bindings::clear_unbound(batch.tx, index)?;
+                }
             }
             scans.push(index);
         }
@@ -515,7 +538,6 @@ fn open_base(product: &Product) -> Vec<Key> {
     let mut base = vec![Key::release(&product.name, Release::OPEN_VERSION)];
     for repository in &product.repositories {
         base.push(Key::target(repository, &product.branch));
-        base.push(Key::repository(repository));
     }
     base
 }

@@ -17,7 +17,8 @@ pub(crate) struct Touched {
     pub(crate) artefacts: BTreeSet<i64>,
 }
 
-const END: u64 = i64::MAX as u64;
+/// As many as there are.
+const ALL: u64 = i64::MAX as u64;
 
 /// Notes every signal about a key. Broad keys concern whole histories; what hangs on them is found by release.
 fn touch(tx: &Tx<'_>, seq: i64, key: &Key, touched: &mut Touched) -> Result<(), StoreError> {
@@ -25,7 +26,7 @@ fn touch(tx: &Tx<'_>, seq: i64, key: &Key, touched: &mut Touched) -> Result<(), 
         touched.artefacts.insert(seq);
     }
     if !key.is_broad() {
-        touched.signals.extend(signals::about(tx, key, END)?);
+        touched.signals.extend(signals::about(tx, key, 0, ALL)?);
     }
     Ok(())
 }

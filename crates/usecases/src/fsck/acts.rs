@@ -19,8 +19,8 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::{
-    Check, bindings::Bound, evaluations::Evaluated, findings::Findings, history::History, links::Links, records,
-    releases::Folded, surplus,
+    Check, bindings::Bound, context::Repositories, evaluations::Evaluated, findings::Findings, history::History,
+    links::Links, records, releases::Folded, surplus,
 };
 use crate::EpochBegan;
 
@@ -45,6 +45,7 @@ pub(super) struct Told {
     newest_receipt: Time,
     era: bool,
     bound: Bound,
+    repositories: Repositories,
     links: Links,
     history: History,
     releases: Folded,
@@ -64,7 +65,8 @@ impl Told {
         self.count(Table::Subject, records::subjects(signal).len() as u64);
         self.links.told(&signal.signal);
         self.history.told(&signal.signal);
-        self.bound.arrived(index, labels);
+        let of_releases = self.repositories.arrived(check, signal, labels);
+        self.bound.arrived(index, &of_releases);
         if let Err(e) = self.findings.signal(check, index, signal) {
             check.report.fault(format!("The findings of entry {index} cannot be compared: {e}."));
         }
@@ -159,6 +161,7 @@ impl Told {
                 let ids = doc["ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 self.revoked.extend(ids.map(str::to_owned));
             }
+            crate::bind::context::KNOWN => self.repositories.known(check, act, &doc),
             "rebind" | "bound-by-hand" => self.bound.moved(check, act, &doc),
             other if other.starts_with("exception-") => {
                 let scope = doc["scope"]["release"].as_str().unwrap_or_default();
@@ -358,6 +361,8 @@ impl Told {
         unreadable(check, "Findings", outcome);
         let outcome = self.bound.finish(check, &self.releases);
         unreadable(check, "Bindings", outcome);
+        let outcome = self.repositories.finish(check);
+        unreadable(check, "Repositories", outcome);
         let mut of_other_rules = 0;
         for evaluated in &self.evaluated {
             match evaluated.run_again(check) {

@@ -94,20 +94,18 @@ impl Bound {
                 .iter()
                 .all(|(seq, rule, _, from, _)| rules.get(&(*seq, *from)).is_none_or(|told| *told == rule.name()));
             let by_hand = moves.last().is_some_and(|m| m.by_hand);
-            if !by_hand {
-                still_follows(check, *index, &kept)?;
-            }
             let open = kept.iter().any(|(.., to)| to.is_none());
+            let is_context = if by_hand { false } else { still_follows(check, *index, &kept)? };
             let kept: BTreeSet<_> = kept.into_iter().map(|(seq, _, _, from, to)| (seq, from, to)).collect();
             if kept != told || !same_rules {
                 check.report.fault(format!("Entry {index} is bound to other releases than the log tells."));
             }
             let waits = bindings::unbound(check.tx, index + 1, 1)?.first().is_some_and(|(i, _)| i == index);
-            if open == waits {
-                let what = if open {
-                    "bound to a release and waits unbound"
-                } else {
-                    "neither bound to a release nor in the unbound queue"
+            if (open || is_context) == waits {
+                let what = match (open, waits) {
+                    (true, _) => "bound to a release and waits unbound",
+                    (_, true) => "context of its repository and waits unbound",
+                    _ => "neither bound to a release nor in the unbound queue",
                 };
                 check.report.fault(format!("Entry {index} is {what}."));
             }
@@ -116,9 +114,9 @@ impl Bound {
     }
 }
 
-/// The bindings that hold now are those that its keys and what releases own lead to.
-fn still_follows(check: &mut Check<'_>, index: u64, kept: &[bindings::Past]) -> Result<(), StoreError> {
-    let Some(stored) = signals::get(check.tx, index)? else { return Ok(()) };
+/// The bindings that hold now are those that its keys and what releases own lead to. `true` if it is context of a repository.
+fn still_follows(check: &mut Check<'_>, index: u64, kept: &[bindings::Past]) -> Result<bool, StoreError> {
+    let Some(stored) = signals::get(check.tx, index)? else { return Ok(false) };
     let outcome = crate::bind::place(check.tx, &stored.signal)?;
     let follows: BTreeSet<(i64, i64, &str)> =
         outcome.bound.iter().map(|(s, m)| (s.seq, m.rule.rank(), m.key.as_str())).collect();
@@ -129,5 +127,5 @@ fn still_follows(check: &mut Check<'_>, index: u64, kept: &[bindings::Past]) -> 
     if follows != open {
         check.report.fault(format!("Entry {index} is bound by other rules than apply to it."));
     }
-    Ok(())
+    Ok(outcome.context.is_some())
 }

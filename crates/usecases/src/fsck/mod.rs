@@ -6,6 +6,7 @@
 
 mod acts;
 mod bindings;
+mod context;
 mod evaluations;
 mod findings;
 mod history;

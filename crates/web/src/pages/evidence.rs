@@ -46,7 +46,8 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Path(id
             @if let Some(first) = s.duplicate_of { dt { "Repeats" } dd { "entry " (first) } }
             dt { "Belongs to" }
             dd {
-                @if view.bound.is_empty() { "no release; it waits in the " a href="/unbound" { "unbound queue" } }
+                @if let Some(repository) = &view.context { "the repository " (repository) " as a whole, for every release of its products " }
+                @else if view.bound.is_empty() { "no release; it waits in the " a href="/unbound" { "unbound queue" } }
                 @for (product, version, rule, key) in &view.bound {
                     a href=(format!("/r/{}/{}", layout::encode(product), layout::encode(version))) { (product) " " (version) } " by rule " (rule) " (" code { (key) } ") "
                 }

@@ -5,6 +5,7 @@
 mod access;
 mod attempts;
 mod clock;
+mod context;
 mod dossiers;
 mod edge;
 mod findings;

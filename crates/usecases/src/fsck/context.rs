@@ -1,0 +1,112 @@
+//! Repositories that signals concern as a whole: each became known once, each such signal carries its label, and what
+//! was told of it stands in the order it happened.
+
+use std::collections::BTreeMap;
+
+use certrail_ledger::{hex, unhex};
+use certrail_store::{
+    StoreError,
+    tables::{
+        context::{self, Told},
+        log::Act,
+        signals::{self, StoredSignal},
+    },
+};
+use serde_json::Value;
+
+use super::Check;
+use crate::bind;
+
+/// What the log tells of repositories.
+#[derive(Default)]
+pub(super) struct Repositories {
+    /// Each by name: its label, and the entry that told of it.
+    known: BTreeMap<String, (String, [u8; 32], u64)>,
+    /// How many signals told something that is read by time.
+    told: u64,
+}
+
+/// Rows compared in one step.
+const STEP: u64 = 1000;
+
+impl Repositories {
+    /// A repository became known.
+    pub(super) fn known(&mut self, check: &mut Check<'_>, act: &Act, doc: &Value) {
+        let key = doc["label_key"].as_str().and_then(unhex);
+        let (Some(name), Some(key)) = (doc["repository"].as_str(), key) else {
+            check.report.fault(format!("Entry {} tells of a repository without its name or key.", act.log_index));
+            return;
+        };
+        let mark = hex(&bind::context::mark(name, &key));
+        self.known.insert(name.to_owned(), (mark, key, act.log_index));
+    }
+
+    /// A signal was captured with these labels. Returns those that are not its repository's.
+    pub(super) fn arrived(&mut self, check: &mut Check<'_>, signal: &StoredSignal, labels: &[String]) -> Vec<String> {
+        let index = signal.log_index;
+        let Some(name) = signal.signal.whole_repository() else { return labels.to_vec() };
+        let Some((mark, ..)) = self.known.get(&name) else {
+            check.report.fault(format!("Entry {index} concerns the repository {name}, which no entry tells of."));
+            return labels.to_vec();
+        };
+        if !labels.contains(mark) {
+            check.report.fault(format!("Entry {index} does not carry the label of its repository."));
+        }
+        self.told += u64::from(bind::context::told(0, &signal.signal, signal.received, index).is_some());
+        labels.iter().filter(|label| *label != mark).cloned().collect()
+    }
+
+    /// Compares what is kept with what was told.
+    pub(super) fn finish(&self, check: &mut Check<'_>) -> Result<(), StoreError> {
+        let kept = context::repositories(check.tx)?;
+        for (n, repository) in kept.iter().enumerate() {
+            let told = self.known.get(&repository.name).map(|(_, key, index)| (*key, *index));
+            if told != Some((repository.label_key, repository.log_index)) || repository.seq != n as i64 + 1 {
+                check.report.fault(format!("The repository {} is kept otherwise than was told.", repository.name));
+            }
+        }
+        if kept.len() != self.known.len() {
+            check.report.fault(format!("{} repositories are kept, and {} told of.", kept.len(), self.known.len()));
+        }
+        let name = |seq: i64| kept.iter().find(|r| r.seq == seq).map(|r| r.name.clone());
+        let mut rows = 0;
+        let mut after: Option<Told> = None;
+        loop {
+            let some = context::all(check.tx, after.as_ref(), STEP)?;
+            if some.is_empty() {
+                break;
+            }
+            rows += some.len() as u64;
+            for row in some {
+                if let Some(before) = after.replace(row.clone()) {
+                    ends(check, &before, Some(&row));
+                }
+                let signal = signals::get(check.tx, row.log_index)?;
+                let again = signal.as_ref().and_then(|s| {
+                    let told = bind::context::told(row.repository, &s.signal, s.received, row.log_index)?;
+                    (s.signal.whole_repository() == name(row.repository)).then_some(told)
+                });
+                if again != Some(Told { until: None, ..row.clone() }) {
+                    check
+                        .report
+                        .fault(format!("What entry {} tells of its repository is kept otherwise.", row.log_index));
+                }
+            }
+        }
+        if let Some(last) = &after {
+            ends(check, last, None);
+        }
+        if rows != self.told {
+            check.report.fault(format!("{} signals tell of repositories, and {rows} are kept as such.", self.told));
+        }
+        Ok(())
+    }
+}
+
+/// What was told holds until what was told next of the same object.
+fn ends(check: &mut Check<'_>, row: &Told, next: Option<&Told>) {
+    let next = next.filter(|n| (n.repository, &n.kind, n.object) == (row.repository, &row.kind, row.object));
+    if row.until != next.map(|n| (n.at, n.log_index)) {
+        check.report.fault(format!("What entry {} tells of its repository ends at another time.", row.log_index));
+    }
+}
