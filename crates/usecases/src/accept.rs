@@ -126,7 +126,11 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
     let repeats = batch.keep_prepared(digest, &incoming.body, log_index)?;
     let (body, facts, people): (Salt, Salt, Salt) = (random()?, random()?, random()?);
     let received = batch.now.to_string();
-    let labels = bind::labels(&outcome, repository.as_ref());
+    let mut labels = bind::labels(&outcome);
+    // Whoever has a repository later finds what concerned it before.
+    labels.extend(
+        repository.iter().filter(|_| outcome.context.is_none()).map(|r| bind::context::mark(&r.name, &r.label_key)),
+    );
     batch.append_capture(&Capture {
         auth: Authentication { how: &incoming.auth_how, key: &incoming.auth_key },
         body: Body { commitment: commitment(&body, digest), media: &incoming.media, size: incoming.body.len() as u64 },
@@ -188,7 +192,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         duplicate: false,
         repeats,
         bound: outcome.bound.iter().map(|(s, m)| placed(&s.release, m.rule)).collect(),
-        context: outcome.context,
+        context: outcome.context.map(|r| r.name),
         unbound: outcome.unbound,
         warnings,
     })
@@ -221,6 +225,7 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
             bound.push(placed(&s.release, b.rule));
         }
     }
+    let context = bind::place(batch.tx, was)?.context.map(|r| r.name);
     Ok(Ack {
         id: stored.id(),
         index,
@@ -228,7 +233,7 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
         duplicate: true,
         repeats: stored.duplicate_of,
         bound,
-        context: stored.signal.whole_repository(),
+        context,
         unbound: None,
         warnings: stored.signal.warnings.clone(),
     })

@@ -204,7 +204,7 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
             }
         }
         let receipt = crate::prove::receipt_in(tx, &head, index)?;
-        let context = crate::bind::context::of(tx, &signal.signal)?;
+        let context = crate::bind::place(tx, &signal.signal)?.context.map(|r| r.name);
         Ok::<_, StoreError>(Some((signal, bound, context, history, receipt)))
     })?;
     let (signal, bound, context, history, receipt) =

@@ -66,9 +66,12 @@ pub(crate) struct Pull<'a> {
 
 /// A pull request event.
 pub(crate) fn pull_request(at: Time, action: &str, p: &Pull<'_>, sender: &str) -> Value {
+    let mut pull = pull(at, p);
+    if action == "closed" {
+        pull["state"] = json!("closed");
+    }
     json!({
-        "action": action, "number": p.number,
-        "pull_request": pull(at, p),
+        "action": action, "number": p.number, "pull_request": pull,
         "sender": user(sender), "repository": repository(p.repo, at),
     })
 }

@@ -1,13 +1,13 @@
 //! What concerns a repository as a whole is bound to no release: it is context of that repository, once, and every
 //! release of its products reads it by kind and time.
 
-use certrail_domain::{Extent, Facts, Signal, Time};
+use certrail_domain::{Extent, Facts, Key, Match, Signal, Time, facts::ChangeState};
 use certrail_ledger::{hex, leaf::label, sha256};
 use certrail_store::{
     StoreError, Tx,
     tables::{
         context::{self, StoredRepository},
-        products,
+        products, signals,
     },
 };
 use serde::Serialize;
@@ -23,9 +23,13 @@ struct Known<'a> {
     label_key: String,
 }
 
-/// The repository that a signal concerns as a whole, made known if it is not yet.
+/// The repository that a signal concerns as a whole, or may be context of, made known if it is not yet.
 pub(crate) fn known(batch: &mut Batch<'_>, signal: &Signal) -> Result<Option<StoredRepository>, Fault> {
-    let Some(name) = signal.whole_repository() else { return Ok(None) };
+    let name = signal.whole_repository().or_else(|| match &signal.facts {
+        Facts::Change(change) if change.state == ChangeState::Closed => Some(change.repository.clone()),
+        _ => None,
+    });
+    let Some(name) = name else { return Ok(None) };
     if let Some(known) = context::repository(batch.tx, &name)? {
         return Ok(Some(known));
     }
@@ -40,11 +44,60 @@ pub(crate) fn mark(name: &str, label_key: &[u8; 32]) -> [u8; 16] {
     label(label_key, &format!("repository:{name}"))
 }
 
-/// The repository that a signal is context of: it concerns it as a whole, and a product in its reach has it.
-pub(crate) fn of(tx: &Tx<'_>, signal: &Signal) -> Result<Option<String>, StoreError> {
-    let Some(name) = signal.whole_repository() else { return Ok(None) };
+/// The repository that a signal is context of: it concerns it as a whole, and a product in its reach has it; or it is of a
+/// change that was closed without being merged, which is on its way to no release any more.
+pub(crate) fn of(tx: &Tx<'_>, signal: &Signal, deciding: &[Match]) -> Result<Option<StoredRepository>, StoreError> {
+    let name = match signal.whole_repository() {
+        Some(name) => Some(name),
+        None if deciding.iter().all(|m| m.key.parts().0 == "target") => abandoned(tx, signal)?,
+        None => None,
+    };
+    let Some(name) = name else { return Ok(None) };
     let owned = products::of_repository(tx, &name)?.iter().any(|p| signal.reach.has(&p.name));
-    Ok(owned.then_some(name))
+    if owned { context::repository(tx, &name) } else { Ok(None) }
+}
+
+/// The change that a signal is of: its repository and number.
+fn change_of(signal: &Signal) -> Option<(&str, u64)> {
+    match &signal.facts {
+        Facts::Change(change) => Some((&change.repository, change.number)),
+        Facts::Review(review) => Some((&review.repository, review.number)),
+        _ => None,
+    }
+}
+
+/// The repository of the change that a signal is of, if the last that happened to the change is that it was closed.
+fn abandoned(tx: &Tx<'_>, signal: &Signal) -> Result<Option<String>, StoreError> {
+    let Some((repository, number)) = change_of(signal) else { return Ok(None) };
+    let state = |of: &Signal| match &of.facts {
+        // In the same instant, what comes later in the life of a change counts.
+        Facts::Change(change) => {
+            let states = [ChangeState::Open, ChangeState::Closed, ChangeState::Merged];
+            Some((of.occurred_at, states.iter().position(|s| *s == change.state), change.state))
+        }
+        _ => None,
+    };
+    // It may itself be on its way into the store.
+    let mut last = state(signal);
+    for index in signals::about(tx, &Key::change(repository, number), 0, i64::MAX as u64)? {
+        let told = signals::get(tx, index)?.and_then(|s| state(&s.signal));
+        if told.map(|(at, rank, _)| (at, rank)) > last.map(|(at, rank, _)| (at, rank)) {
+            last = told;
+        }
+    }
+    Ok(last.is_some_and(|(.., state)| state == ChangeState::Closed).then(|| repository.to_owned()))
+}
+
+/// The signals of a change that was closed or opened again: they may be on their way no longer, or again.
+pub(super) fn closed(tx: &Tx<'_>, signal: &Signal) -> Result<Vec<u64>, StoreError> {
+    let Facts::Change(change) = &signal.facts else { return Ok(Vec::new()) };
+    let all = signals::about(tx, &Key::change(&change.repository, change.number), 0, i64::MAX as u64)?;
+    let mut ever = change.state == ChangeState::Closed;
+    for index in &all {
+        let told = signals::get(tx, *index)?;
+        ever |= told.is_some_and(|s| matches!(&s.signal.facts, Facts::Change(c) if c.state == ChangeState::Closed));
+    }
+    Ok(if ever { all } else { Vec::new() })
 }
 
 /// How what a signal tells of a repository is found by time; `None` for what no check reads.

@@ -46,7 +46,7 @@ pub(crate) struct Outcome {
     /// Matches that did not decide, as text.
     pub(crate) also: String,
     /// The repository that it is context of.
-    pub(crate) context: Option<String>,
+    pub(crate) context: Option<StoredRepository>,
     /// Why it is unbound, if it is.
     pub(crate) unbound: Option<String>,
 }
@@ -68,6 +68,9 @@ struct Moved {
     signal: u64,
     from: Vec<String>,
     to: Vec<String>,
+    /// The repository that it is context of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
 }
 
 /// What a signal changes about releases, commits and ownership, before it is bound itself.
@@ -77,6 +80,7 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, F
         Facts::Push(push) => learn_push(batch, push, &signal.reach, &mut effects)?,
         Facts::Tag(tag) => learn_tag(batch, tag, &signal.reach, &mut effects)?,
         Facts::Manifest(manifest) => learn_manifest(batch, manifest, &mut effects)?,
+        Facts::Change(_) => effects.touched.signals.extend(context::closed(batch.tx, signal)?),
         _ => {}
     }
     for link in signal.links() {
@@ -117,9 +121,13 @@ pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError>
             matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
         }
     }
-    let deciding = decide(&matches);
+    let mut deciding = decide(&matches);
+    let context = context::of(tx, signal, &deciding)?;
+    if context.is_some() {
+        // On its way it is no more; what else it belongs to it still does.
+        deciding.retain(|m| m.key.parts().0 != "target");
+    }
     let also = also(&matches, &deciding);
-    let context = context::of(tx, signal)?;
     let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(tx, signal)).transpose()?;
     let bound = deciding.into_iter().filter_map(|m| Some((found.get(ids.get(&m.release)?)?.clone(), m))).collect();
     Ok(Outcome { bound, also, context, unbound })
@@ -190,10 +198,10 @@ pub(crate) fn record(
     Ok(())
 }
 
-/// The blinded labels of the releases in an outcome, and that of the repository.
-pub(crate) fn labels(outcome: &Outcome, repository: Option<&StoredRepository>) -> Vec<[u8; 16]> {
+/// The blinded labels of the releases in an outcome, and that of the repository it is context of.
+pub(crate) fn labels(outcome: &Outcome) -> Vec<[u8; 16]> {
     let releases = outcome.bound.iter().map(|(s, _)| label(&s.label_key, s.release.id.as_str()));
-    releases.chain(repository.map(|r| context::mark(&r.name, &r.label_key))).collect()
+    releases.chain(outcome.context.iter().map(|r| context::mark(&r.name, &r.label_key))).collect()
 }
 
 /// Binds again what was touched, with one entry in the log that tells what moved; then looks at deployments.
@@ -239,13 +247,14 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
                 names.push(format!("{} {}", b.rule.name(), s.release.id));
             }
         }
-        marks.extend(labels(&outcome, None));
+        marks.extend(labels(&outcome));
         if matches!(stored.signal.facts, Facts::Deployment(_)) {
             ship.extend(now.iter().map(|b| b.release));
             ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
         }
         let to = outcome.bound.iter().map(|(s, m)| format!("{} {}", m.rule.name(), s.release.id)).collect();
-        moved.push(Moved { signal: index, from: names, to });
+        let context = outcome.context.as_ref().map(|r| r.name.clone());
+        moved.push(Moved { signal: index, from: names, to, context });
         plans.push((index, now, outcome));
     }
     if !moved.is_empty() {

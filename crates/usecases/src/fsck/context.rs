@@ -44,16 +44,14 @@ impl Repositories {
     /// A signal was captured with these labels. Returns those that are not its repository's.
     pub(super) fn arrived(&mut self, check: &mut Check<'_>, signal: &StoredSignal, labels: &[String]) -> Vec<String> {
         let index = signal.log_index;
-        let Some(name) = signal.signal.whole_repository() else { return labels.to_vec() };
-        let Some((mark, ..)) = self.known.get(&name) else {
-            check.report.fault(format!("Entry {index} concerns the repository {name}, which no entry tells of."));
-            return labels.to_vec();
-        };
-        if !labels.contains(mark) {
-            check.report.fault(format!("Entry {index} does not carry the label of its repository."));
+        let whole = signal.signal.whole_repository();
+        let Some(name) = whole.as_deref().or(signal.signal.forge_repository()) else { return labels.to_vec() };
+        let mark = self.known.get(name).map(|(mark, ..)| mark);
+        if whole.is_some() && !mark.is_some_and(|mark| labels.contains(mark)) {
+            check.report.fault(format!("Entry {index} does not carry the label of its repository {name}."));
         }
         self.told += u64::from(bind::context::told(0, &signal.signal, signal.received, index).is_some());
-        labels.iter().filter(|label| *label != mark).cloned().collect()
+        labels.iter().filter(|label| Some(*label) != mark).cloned().collect()
     }
 
     /// Compares what is kept with what was told.

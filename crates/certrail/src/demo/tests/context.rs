@@ -140,3 +140,48 @@ async fn a_repository_of_nobody_waits_until_a_product_has_it_and_again_when_it_l
     assert_eq!((waits(&stage), open(&stage, "next")), (1, vec![]));
     clean(&stage);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_was_closed_is_on_its_way_no_more_until_it_is_opened_again() {
+    let head = sha("idea");
+    let pull =
+        Pull { repo: REPO, number: 44, title: "An idea", author: "dana", branch: "idea", head: &head, merge: None };
+    let events = [
+        ("pull_request", forge::pull_request(at(1), "opened", &pull, "dana")),
+        ("pull_request_review", forge::review(at(2), &pull, "tom", "commented", &head)),
+        ("pull_request", forge::pull_request(at(3), "closed", &pull, "dana")),
+    ];
+    let of_change = |stage: &Stage, version: &str| {
+        let stored = find_release(&stage.engine, "pay", version).expect("there");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        let of = |e: &&certrail_criteria::Evidence| matches!(e.signal.facts.kind(), "code.change" | "code.review");
+        judged.seen.evidence.iter().filter(of).count()
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+        let stage = stage().await;
+        release(&stage, 0, "1.0.0", None).await;
+        let mut entries = Vec::new();
+        for i in order {
+            let (event, value) = &events[i];
+            let answer = stage.sender.github(at(5), event, value).await.unwrap_or_else(|e| panic!("{e}"));
+            entries.push(answer["ack"]["index"].as_u64().expect("an index"));
+        }
+        assert_eq!(of_change(&stage, "next"), 0, "{order:?}");
+        assert_eq!(unbound_queue(&stage.engine, &Caller::internal("test"), None, 10).expect("reads").1, 0, "{order:?}");
+        let told = stage.engine.head().size();
+        release(&stage, 10, "1.1.0", Some("1.0.0")).await;
+        let moved = stage.engine.read(|tx| certrail_store::tables::log::acts(tx, told, told + 100)).expect("reads");
+        let again: Vec<Value> = moved
+            .iter()
+            .filter(|a| a.act == "rebind")
+            .flat_map(|a| serde_json::from_str::<Value>(&a.document).expect("JSON")["moved"].as_array().cloned())
+            .flatten()
+            .filter(|moved| moved["signal"].as_u64().is_some_and(|signal| entries.contains(&signal)))
+            .collect();
+        assert_eq!(again, Vec::<Value>::new(), "{order:?}");
+        let again = forge::pull_request(at(20), "reopened", &pull, "dana");
+        send(&stage, at(20), &Step::Hook("pull_request", again)).await;
+        assert_eq!(of_change(&stage, "next"), 4, "{order:?}");
+        clean(&stage);
+    }
+}
