@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, EvidencePart, Facts, HowKnown, Key, Problem, ProblemKind, Signal, Time, Verdict,
+    Action, Actor, EvidenceId, EvidencePart, Facts, HowKnown, Key, Problem, ProblemKind, RequirementResult, Signal,
+    Time, Verdict,
     facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
@@ -19,7 +20,7 @@ use crate::{
     deliver_webhook::empty_body,
     engine::{Engine, LogHead, internal},
     inputs,
-    judge::judge,
+    judge::{Judged, judge},
     track::{Gathered, VexSender},
 };
 
@@ -60,6 +61,9 @@ pub struct EvidenceFile {
     /// Which set of reports it belongs to.
     #[serde(default)]
     pub part: EvidencePart,
+    /// `false`: the sender does not want to know what rests on it; more of the batch follows.
+    #[serde(default)]
+    pub met: Option<bool>,
 }
 
 /// The version of all readers together: it changes when the same bytes could give other facts or findings.
@@ -76,6 +80,20 @@ pub struct MetRequirement {
     pub verdict: Verdict,
     /// Why, one sentence.
     pub sentence: String,
+}
+
+impl MetRequirement {
+    /// The requirements of an evaluation that rest on a piece of evidence.
+    fn of(judged: &Judged, release: &str, evidence: &EvidenceId) -> Vec<Self> {
+        let rests = |r: &&RequirementResult| r.rows.iter().any(|row| row.inputs.contains(evidence));
+        let met = judged.evaluation.requirements.iter().filter(rests).map(|r| Self {
+            release: release.to_owned(),
+            requirement: r.id.clone(),
+            verdict: r.verdict,
+            sentence: r.sentence.clone(),
+        });
+        met.collect()
+    }
 }
 
 /// What the sender of a report gets back.
@@ -126,7 +144,10 @@ pub async fn add_evidence(
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
     let Some(kind) = ArchiveKind::of(&bytes) else {
         let (read, bytes) = read_report(engine, &file, policy, wanted, bytes).await?;
-        return take(engine, caller, &file, (read, bytes), Sent { named, key, part_of: None }).await;
+        let (mut receipt, head) =
+            take(engine, caller, &file, (read, bytes), Sent { named, key, part_of: None }).await?;
+        say_what_is_met(engine, &file, &mut receipt).await?;
+        return Ok((receipt, head));
     };
     let mut archive = Archive { format: kind.name().to_owned(), members: Vec::new(), total: 0 };
     let (mut parts, mut warnings) = (Vec::new(), Vec::new());
@@ -184,7 +205,25 @@ pub async fn add_evidence(
         receipt.members.push(member);
         head = newer;
     }
+    say_what_is_met(engine, &file, &mut receipt).await?;
     Ok((receipt, head))
+}
+
+/// Judges each release that the reports of a delivery are bound to once, however many there are, and says what rests on
+/// them; unless the sender wants to know later.
+async fn say_what_is_met(
+    engine: &Arc<Engine>,
+    file: &EvidenceFile,
+    receipt: &mut EvidenceReceipt,
+) -> Result<(), Problem> {
+    if file.met == Some(false) {
+        return Ok(());
+    }
+    let acks: Vec<Ack> = std::iter::once(&*receipt).chain(&receipt.members).map(|r| r.ack.clone()).collect();
+    let mut met = met_by(engine, acks).await?.into_iter();
+    let receipts = std::iter::once(&mut receipt.met).chain(receipt.members.iter_mut().map(|r| &mut r.met));
+    receipts.for_each(|own| *own = met.next().unwrap_or_default());
+    Ok(())
 }
 
 /// How something was sent.
@@ -325,9 +364,9 @@ async fn take(
     };
     let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
-    let met = met_by(engine, &ack)?;
     let name = file.name.chars().take(200).collect();
-    Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members: Vec::new() }, head))
+    let (met, members) = (Vec::new(), Vec::new());
+    Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members }, head))
 }
 
 /// The longest scope, in characters; a longer one ends in a digest of the whole.
@@ -419,23 +458,28 @@ pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key
     Ok(keys)
 }
 
-/// The requirements that rest on a piece of evidence, in every release it is bound to.
-pub(crate) fn met_by(engine: &Arc<Engine>, ack: &Ack) -> Result<Vec<MetRequirement>, Problem> {
-    let mut met = Vec::new();
-    for placed in &ack.bound {
-        let Some((product, version)) = placed.release.split_once('/') else { continue };
-        let Some(stored) = engine.read(|tx| releases::by_version(tx, product, version))? else { continue };
-        let judged = judge(engine, &stored)?;
-        for requirement in &judged.evaluation.requirements {
-            if requirement.rows.iter().any(|r| r.inputs.contains(&ack.id)) {
-                met.push(MetRequirement {
-                    release: placed.release.clone(),
-                    requirement: requirement.id.clone(),
-                    verdict: requirement.verdict,
-                    sentence: requirement.sentence.clone(),
-                });
+/// The requirements that rest on each of some pieces of evidence, in every release it is bound to. Each release is judged
+/// once, on a thread that must not wait for anybody.
+pub(crate) async fn met_by(engine: &Arc<Engine>, acks: Vec<Ack>) -> Result<Vec<Vec<MetRequirement>>, Problem> {
+    let engine = engine.clone();
+    let judge_all = move || {
+        let mut judged: BTreeMap<String, Option<Judged>> = BTreeMap::new();
+        let mut all = Vec::with_capacity(acks.len());
+        for ack in acks {
+            let mut met = Vec::new();
+            for placed in &ack.bound {
+                if !judged.contains_key(&placed.release) {
+                    let Some((product, version)) = placed.release.split_once('/') else { continue };
+                    let stored = engine.read(|tx| releases::by_version(tx, product, version))?;
+                    judged.insert(placed.release.clone(), stored.map(|s| judge(&engine, &s)).transpose()?);
+                }
+                if let Some(Some(judged)) = judged.get(&placed.release) {
+                    met.extend(MetRequirement::of(judged, &placed.release, &ack.id));
+                }
             }
+            all.push(met);
         }
-    }
-    Ok(met)
+        Ok(all)
+    };
+    beside(judge_all).await?
 }

@@ -276,7 +276,7 @@ pub async fn record_fact(
     };
     let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
     let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
-    let met = met_by(engine, &ack)?;
+    let met = met_by(engine, vec![ack.clone()]).await?.pop().unwrap_or_default();
     Ok((ack, met, head))
 }
 

@@ -2,10 +2,11 @@
 
 mod formats;
 mod inspect;
+mod receipt;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Global, moment, print_json};
 use crate::{
@@ -160,24 +161,33 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             continue;
         }
         let key = delivery_key()?;
+        // Nobody is there to hear what rests on a file that waits; and a release is not judged again after each of many.
+        let unheard = [query.as_slice(), &[("met", "false")]].concat();
+        let heard = if args.files.len() > 1 { &unheard } else { &query };
         // Once it does not answer, the rest need not wait for it one by one.
         let sent = match undelivered.take() {
-            None => client.deliver(Endpoint::Evidence.path(), &query, &bytes, &key),
+            None => client.deliver(Endpoint::Evidence.path(), heard, &bytes, &key),
             Some((failure, _)) => Err(failure),
         };
         let receipt = match sent {
             Ok(receipt) => receipt,
             Err(failure) if failure.undelivered => {
-                let waiting = spool::keep(&client, Endpoint::Evidence, &query, &bytes, &key)?;
+                let waiting = spool::keep(&client, Endpoint::Evidence, &unheard, &bytes, &key)?;
                 undelivered = Some((failure, waiting));
                 continue;
             }
             Err(failure) => return Err(failure),
         };
         if !global.json() {
-            say(&name, &receipt, &client);
+            receipt::say(&name, &receipt, &client);
         }
         results.push(receipt);
+    }
+    if args.files.len() > 1 {
+        receipt::look_up_what_is_met(&client, &mut results)?;
+    }
+    if !global.json() {
+        receipt::say_what_is_met(&results);
     }
     if global.json() {
         print_json(&json!(results));
@@ -201,53 +211,4 @@ fn deliver(global: &Global) -> Result<u8, Failure> {
         spool::Delivered { waiting: 1.., .. } => spool::SPOOLED,
         spool::Delivered { .. } => 0,
     })
-}
-
-/// The receipt for people: what was parsed, what it met, where it is.
-fn say(name: &str, r: &Value, client: &Client) {
-    let counts: Vec<String> = r["parsed"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(_, n)| n.as_u64() != Some(0))
-        .map(|(k, n)| format!("{n} {}", k.replace('_', " ")))
-        .collect();
-    println!(
-        "{name}: {} ({}), entry {}{}",
-        r["type"].as_str().unwrap_or("?"),
-        if counts.is_empty() { "nothing counted".to_owned() } else { counts.join(", ") },
-        r["index"],
-        match (r["duplicate"] == true, r["repeats"].as_u64()) {
-            (true, _) => ", already recorded".to_owned(),
-            (false, Some(first)) => format!(", repeats entry {first}"),
-            (false, None) => String::new(),
-        }
-    );
-    for bound in r["bound"].as_array().into_iter().flatten() {
-        println!("  bound to {}: {}", bound["release"].as_str().unwrap_or("?"), bound["why"].as_str().unwrap_or("?"));
-    }
-    if let Some(reason) = r["unbound"].as_str() {
-        println!("  not bound yet: {reason}");
-    }
-    for met in r["met"].as_array().into_iter().flatten() {
-        println!(
-            "  {} {}: {}",
-            met["verdict"].as_str().unwrap_or("?"),
-            met["requirement"].as_str().unwrap_or("?"),
-            met["sentence"].as_str().unwrap_or("")
-        );
-    }
-    if r["met"].as_array().is_none_or(Vec::is_empty) && r["unbound"].is_null() {
-        println!("  no requirement rests on it");
-    }
-    for warning in r["warnings"].as_array().into_iter().flatten() {
-        println!("  note: {}", warning.as_str().unwrap_or(""));
-    }
-    for member in r["members"].as_array().into_iter().flatten() {
-        let path = member["name"].as_str().unwrap_or("a report in it");
-        say(&format!("  {path}"), member, client);
-    }
-    if let Some(url) = r["url"].as_str() {
-        println!("  {}", client.address(url));
-    }
 }

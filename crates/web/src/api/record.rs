@@ -39,6 +39,7 @@ pub(crate) struct About {
     job: Option<String>,
     step: Option<String>,
     shard: Option<String>,
+    met: Option<bool>,
 }
 
 /// The key of a delivery, as the header names it (draft-ietf-httpapi-idempotency-key-header).
@@ -106,6 +107,7 @@ pub(crate) async fn evidence(
             step: about.step,
             shard: about.shard,
         },
+        met: about.met,
     };
     let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes, key).await?;
     metrics::counter!("certrail_evidence_total", "type" => evidence.r#type.clone()).increment(1);
