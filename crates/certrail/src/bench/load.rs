@@ -150,10 +150,10 @@ fn body(n: u64) -> Vec<u8> {
     serde_json::to_vec(&value).unwrap_or_default()
 }
 
-/// Delivers one event without a socket, for setting the stage.
-pub(super) async fn one(engine: &Arc<Engine>, event: &'static str, value: Value) -> Result<(), Failure> {
+/// A delivery of an event, signed, under an id of its own.
+fn delivery(event: &'static str, value: &Value) -> Delivery {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let body = serde_json::to_vec(&value).unwrap_or_default();
+    let body = serde_json::to_vec(value).unwrap_or_default();
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
     let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
     let headers = vec![
@@ -161,6 +161,36 @@ pub(super) async fn one(engine: &Arc<Engine>, event: &'static str, value: Value)
         ("x-github-delivery".to_owned(), format!("stage-{}", NUMBER.fetch_add(1, Ordering::Relaxed))),
         ("x-hub-signature-256".to_owned(), format!("sha256={tag}")),
     ];
-    deliver_webhook(engine, Delivery { connector: "github".into(), headers, body }).await?;
+    Delivery { connector: "github".into(), headers, body }
+}
+
+/// Delivers one event without a socket, for setting the stage.
+pub(super) async fn one(engine: &Arc<Engine>, event: &'static str, value: Value) -> Result<(), Failure> {
+    deliver_webhook(engine, delivery(event, &value)).await?;
+    Ok(())
+}
+
+/// Delivers events without a socket, `at_once` in flight.
+pub(super) async fn all(
+    engine: &Arc<Engine>,
+    events: Vec<(&'static str, Value)>,
+    at_once: usize,
+) -> Result<(), Failure> {
+    let events = Arc::new(std::sync::Mutex::new(events.into_iter()));
+    let workers: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (engine, events) = (engine.clone(), events.clone());
+            tokio::spawn(async move {
+                loop {
+                    let next = events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                    let Some((event, value)) = next else { return Ok::<_, anyhow::Error>(()) };
+                    deliver_webhook(&engine, delivery(event, &value)).await?;
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.context("a sender ended early")??;
+    }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod findings;
 mod load;
+mod product;
 
 use std::{
     path::Path,
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Signals of other releases for the gate and start figures; the small store has a thirtieth of it.
     #[arg(long, default_value_t = 300_000)]
     history: u64,
+    /// Releases of one product that the history is divided between.
+    #[arg(long, default_value_t = 300)]
+    releases: u64,
     /// Runs of each figure; the median is printed.
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -52,6 +56,7 @@ pub(crate) struct Args {
 enum Figures {
     Ingest,
     Release,
+    Product,
     Findings,
 }
 
@@ -78,6 +83,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     if wanted(Figures::Release) {
         runtime.block_on(gates_and_dossier(args))?;
+    }
+    if wanted(Figures::Product) {
+        runtime.block_on(product::product(args))?;
     }
     if wanted(Figures::Findings) {
         runtime.block_on(findings::findings(args))?;

@@ -1,0 +1,222 @@
+//! One product that lives for years: many releases, each with its own changes, alerts and unread events, and the cost of
+//! cutting and asking for the newest.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use certrail_domain::{Product, Role, Scope, Time};
+use certrail_usecases::{
+    Caller, Engine, Gate, NewPerson, ask_gate, certify, put_criteria, put_person, put_product, session_for,
+};
+use serde_json::{Value, json};
+
+use super::{Args, PRODUCT, REPO, close, load, open, percentile, system};
+use crate::{
+    demo::forge::{self, Pull, sha},
+    failure::Failure,
+};
+
+/// Gate questions after each release.
+const ASKS: usize = 50;
+/// Changes of a release.
+const CHANGES: u64 = 20;
+
+/// Releases are certified on purpose, so that little is asked of them: what is measured is gathering, not the criteria.
+const CRITERIA: &str = r#"name: bench
+version: "1"
+about: For a benchmark.
+requirements:
+  - id: built
+    title: Built
+    why: A pipeline built the release.
+    fix: Run the pipeline.
+    check: { kind: evidence, of: build.run, where: "facts.conclusion == 'success'" }
+    controls: []
+  - id: protected-branch
+    title: Protected branch
+    why: The forge itself enforced reviews while the changes were merged.
+    fix: Protect the branch.
+    blocking: false
+    check: { kind: branch-protection, reviews: 1, max_gap_days: 35 }
+    controls: []
+  - id: findings
+    title: Findings
+    why: Nothing grave is open.
+    fix: Mend it.
+    blocking: false
+    check: { kind: findings, critical_days: 7, high_days: 30, medium_days: 90, low_days: 180 }
+    controls: []
+"#;
+
+/// What one release took.
+struct Took {
+    cut: Duration,
+    gates: Vec<Duration>,
+}
+
+pub(super) async fn product(args: &Args) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let engine = open(&data).await?;
+    put_criteria(&engine, &system(), CRITERIA.to_owned()).await?;
+    let mut product = Product::new(PRODUCT, Some(REPO));
+    product.criteria = "bench".to_owned();
+    put_product(&engine, &system(), product).await?;
+    let new =
+        NewPerson { name: "mara".into(), accounts: vec!["mara".into()], role: Role::ReleaseManager, scope: Scope::ALL };
+    let person = put_person(&engine, &system(), new).await?;
+    let session = session_for(&engine, &person).await?;
+    let mara = Caller::person(&person, "session", &session.id);
+    let each = args.history / args.releases.max(1);
+    let begun = Instant::now();
+    let mut took = Vec::new();
+    for number in 0..args.releases {
+        took.push(release(&engine, &mara, number, each).await?);
+    }
+    let loaded = begun.elapsed();
+    let tenth = (took.len() / 30).max(2);
+    let few = figures(&took[1..=tenth.min(took.len() - 1)]);
+    let many = figures(&took[took.len() - tenth..]);
+    let all = figures(&took);
+    println!(
+        "product  {} releases of {each} signals each, every third certified: {} entries in {:.0} s, {} on disk",
+        args.releases,
+        engine.head().size(),
+        loaded.as_secs_f64(),
+        megabytes(&data)?
+    );
+    println!(
+        "         cut p50 {:.1} ms, p99 {:.1} ms; median of the {tenth} behind the first {:.1} ms, of the last {:.1} ms, ratio {:.2}",
+        all.cut.0,
+        all.cut.1,
+        few.cut.0,
+        many.cut.0,
+        many.cut.0 / few.cut.0
+    );
+    println!(
+        "         gate p50 {:.1} ms, p99 {:.1} ms; p99 of the first {:.1} ms, of the last {:.1} ms, ratio {:.2}",
+        all.gate.0,
+        all.gate.1,
+        few.gate.1,
+        many.gate.1,
+        many.gate.1 / few.gate.1
+    );
+    close(engine).await
+}
+
+/// Medians and 99th percentiles, milliseconds.
+struct Shown {
+    cut: (f64, f64),
+    gate: (f64, f64),
+}
+
+fn figures(took: &[Took]) -> Shown {
+    let both = |mut all: Vec<Duration>| {
+        all.sort();
+        (percentile(&all, 0.5), percentile(&all, 0.99))
+    };
+    Shown {
+        cut: both(took.iter().map(|t| t.cut).collect()),
+        gate: both(took.iter().flat_map(|t| t.gates.iter().copied()).collect()),
+    }
+}
+
+fn megabytes(folder: &Path) -> Result<String, Failure> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(format!("{} MB", bytes / 1_000_000))
+}
+
+async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Took, Failure> {
+    let at = engine.now();
+    let mut all = work(at, number, signals);
+    // Pushes to the branch in order, the rest as it comes.
+    let rest = all.split_off(CHANGES.min(signals / 10) as usize);
+    for (event, value) in all {
+        load::one(engine, event, value).await?;
+    }
+    load::all(engine, rest, 64).await?;
+    let last = sha(&format!("merge {number} {}", CHANGES.min(signals / 10) - 1));
+    let version = format!("1.{number}.0");
+    let tag = forge::tag(REPO, at, &format!("v{version}"), &last, "mara");
+    let begun = Instant::now();
+    load::one(engine, "push", tag).await?;
+    let cut = begun.elapsed();
+    if number % 3 == 0 {
+        certify(engine, mara, PRODUCT, &version, String::new()).await?;
+    }
+    let mut gates = Vec::new();
+    for _ in 0..ASKS {
+        let begun = Instant::now();
+        ask_gate(engine, &system(), PRODUCT, &version, Gate::Deploy("production".into())).await?;
+        gates.push(begun.elapsed());
+    }
+    Ok(Took { cut, gates })
+}
+
+/// What happens on the way to a release: its pushes to the branch first.
+fn work(at: Time, number: u64, signals: u64) -> Vec<(&'static str, Value)> {
+    let changes = CHANGES.min(signals / 10);
+    let merge = |n: i64| match (number, n) {
+        (0, -1) => None,
+        (_, -1) => Some(sha(&format!("merge {} {}", number - 1, changes - 1))),
+        _ => Some(sha(&format!("merge {number} {n}"))),
+    };
+    let mut all = Vec::new();
+    for n in 0..changes as i64 {
+        let commit = (merge(n).unwrap_or_default(), "dana".to_owned(), format!("PAY-{n} Change {number}"));
+        all.push(("push", forge::push(REPO, at, "main", merge(n - 1).as_deref(), &[commit], "dana")));
+    }
+    all.push(("branch_protection_rule", forge::branch_rule(REPO, at, 1)));
+    let last = merge(changes as i64 - 1).unwrap_or_default();
+    all.push(("workflow_run", forge::workflow_run(REPO, at, &last, number, "success")));
+    for n in 0..changes {
+        let (one, two) = (sha(&format!("one {number} {n}")), sha(&format!("two {number} {n}")));
+        let made = merge(n as i64).unwrap_or_default();
+        let mut pull = Pull {
+            repo: REPO,
+            number: number * 1000 + n,
+            title: "PAY-1 A change",
+            author: "dana",
+            branch: "feature",
+            head: &one,
+            merge: None,
+        };
+        all.push(("pull_request", forge::pull_request(at, "opened", &pull, "dana")));
+        all.push(("check_run", forge::check_run(REPO, at, &one, "ci", "success")));
+        pull.head = &two;
+        all.push(("pull_request", forge::pull_request(at, "synchronize", &pull, "dana")));
+        all.push(("check_run", forge::check_run(REPO, at, &two, "ci", "success")));
+        all.push(("pull_request_review", forge::review(at, &pull, "tom", "approved", &two)));
+        // One in ten comes to nothing.
+        if n % 10 != 9 {
+            pull.merge = Some((&made, "mara"));
+        }
+        all.push(("pull_request", forge::pull_request(at, "closed", &pull, "mara")));
+    }
+    // Alerts are opened, and most of them are fixed; a tenth of everything is what nobody reads.
+    for n in 0..signals / 100 {
+        let mut alert = forge::dependabot(REPO, at, number * 1000 + n, at, "medium", "A library with a flaw");
+        all.push(("dependabot_alert", alert.clone()));
+        if n % 10 != 9 {
+            (alert["action"], alert["alert"]["state"]) = (json!("fixed"), json!("fixed"));
+            alert["alert"]["updated_at"] = json!(at.plus(Time::SECOND).to_string());
+            all.push(("dependabot_alert", alert));
+        }
+    }
+    for n in 0..signals / 10 {
+        let issue = json!({ "action": "opened", "issue": { "number": n }, "repository": { "full_name": REPO }, "sender": forge::user("tom") });
+        all.push(("issues", issue));
+    }
+    let checks = signals.saturating_sub(all.len() as u64 + 1);
+    for n in 0..checks {
+        let on = merge((n % changes) as i64).unwrap_or_default();
+        all.push(("check_run", forge::check_run(REPO, at, &on, &format!("check {n}"), "success")));
+    }
+    all
+}
