@@ -228,7 +228,6 @@ CREATE TABLE binding (
   to_index BIGINT,
   rule BIGINT NOT NULL,
   key TEXT NOT NULL,
-  also TEXT NOT NULL,
   PRIMARY KEY (release, log_index, from_index)
 ) {keyed};
 CREATE INDEX binding_by_signal ON binding (log_index);
@@ -259,8 +258,7 @@ CREATE INDEX context_by_end ON context (repository, kind, until_at) WHERE stands
 CREATE INDEX context_by_end_entry ON context (repository, kind, until_index) WHERE stands = 1;
 
 CREATE TABLE unbound (
-  log_index BIGINT PRIMARY KEY,
-  reason TEXT NOT NULL
+  log_index BIGINT PRIMARY KEY
 );
 
 CREATE TABLE exception (

@@ -12,6 +12,7 @@ use crate::{
     Result,
     known::{Access, Known},
     migrate,
+    tables::signals::StoredSignal,
 };
 
 /// Something went wrong below the rules.
@@ -466,6 +467,13 @@ impl Store {
             pool.push(connection);
         }
         outcome
+    }
+
+    /// Keeps signals in memory that were just committed, each with the bytes of its normalised text.
+    pub fn remember(&self, committed: &[(Arc<StoredSignal>, u64)]) {
+        for (signal, size) in committed {
+            self.known.remember(signal, *size);
+        }
     }
 
     /// A connection of its own that moves the write-ahead log.

@@ -40,6 +40,13 @@ pub(crate) enum Access<'a> {
     Open(&'a Known),
 }
 
+impl Known {
+    /// Keeps a signal that was just committed: whoever judges next looks at the newest ones first.
+    pub(crate) fn remember(&self, signal: &Arc<StoredSignal>, size: u64) {
+        self.0.insert(signal.log_index, (signal.clone(), size));
+    }
+}
+
 impl Access<'_> {
     pub(crate) fn get(self, index: u64) -> Option<Arc<StoredSignal>> {
         let (Self::Committed(known) | Self::Open(known)) = self;

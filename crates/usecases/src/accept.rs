@@ -164,25 +164,23 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         part_of: incoming.part_of,
         signal: incoming.signal.clone(),
     };
-    signals::insert(batch.tx, &stored, texts)?;
+    batch.insert_signal(stored, texts)?;
     bind::record(batch, &incoming.signal, repository.as_ref(), &outcome, log_index)?;
     if matches!(incoming.signal.facts, Facts::Deployment(_)) {
         effects.ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
     }
+    let bound = || outcome.bound.iter().map(|(s, _)| s.as_ref().clone()).collect::<Vec<StoredRelease>>();
     if let Some(prepared) = &incoming.findings {
-        let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
-        track::arrived(batch, prepared, log_index, &bound)?;
+        track::arrived(batch, prepared, log_index, &bound())?;
     }
     if let Facts::Alert(alert) = &incoming.signal.facts {
-        let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
         let at = incoming.signal.occurred_at.unwrap_or(batch.now);
-        track::alert(batch, alert, AlertEvent { at, entry: log_index, only_new: false }, &bound)?;
+        track::alert(batch, alert, AlertEvent { at, entry: log_index, only_new: false }, &bound())?;
     }
     let mut warnings = incoming.signal.warnings.clone();
     let id = evidence_id(batch.now, log_index, digest);
     if let (Facts::Vex(vex), Some(sender)) = (&incoming.signal.facts, &incoming.vex) {
-        let bound: Vec<StoredRelease> = outcome.bound.iter().map(|(s, _)| s.clone()).collect();
-        warnings.extend(track::propose(batch, vex, sender, &id, &bound)?);
+        warnings.extend(track::propose(batch, vex, sender, &id, &bound())?);
     }
     warnings.extend(bind::settle(batch, effects, &log_index.to_string())?);
     Ok(Ack {

@@ -66,14 +66,7 @@ pub async fn bind_by_hand(
             let key = Key::release(&stored.release.product, &stored.release.version);
             bindings::insert(
                 batch.tx,
-                &Binding {
-                    release: seq,
-                    log_index: index,
-                    rule: BindRule::Explicit,
-                    key,
-                    also: String::new(),
-                    from_index: at,
-                },
+                &Binding { release: seq, log_index: index, rule: BindRule::Explicit, key, from_index: at },
             )?;
             bindings::clear_unbound(batch.tx, index)?;
             crate::track::bound_again(batch, index)?;

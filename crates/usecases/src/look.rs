@@ -260,7 +260,7 @@ pub fn unbound_queue(
         let whole = caller.scope.products.is_all();
         let mut total = if whole { bindings::unbound_count(tx)? } else { 0 };
         let mut lines = Vec::new();
-        for (index, reason) in bindings::unbound(tx, before.unwrap_or(END), limit)? {
+        for index in bindings::unbound(tx, before.unwrap_or(END), limit)? {
             let signal = signals::get(tx, index)?;
             let signal = signal.ok_or_else(|| StoreError::Damaged(format!("signal {index} waits and is not there")))?;
             if !may_be_of(tx, caller, &signal)? {
@@ -275,7 +275,7 @@ pub fn unbound_queue(
                 name: signal.signal.name.clone(),
                 source: signal.signal.source.clone(),
                 received_at: signal.received,
-                reason,
+                reason: crate::bind::reason(tx, &signal.signal)?,
                 candidates,
             });
         }

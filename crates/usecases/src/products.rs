@@ -136,7 +136,7 @@ const CHUNK: u64 = 5_000;
 
 /// Binds what waits unbound below an index, newest first; returns where to go on, if there is more.
 fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault> {
-    let waiting: Vec<u64> = bindings::unbound(batch.tx, before, CHUNK)?.into_iter().map(|(index, _)| index).collect();
+    let waiting = bindings::unbound(batch.tx, before, CHUNK)?;
     let next = waiting.last().copied().filter(|_| waiting.len() as u64 == CHUNK);
     let mut effects = Effects::default();
     effects.touched.signals.extend(waiting);

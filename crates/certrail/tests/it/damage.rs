@@ -108,14 +108,14 @@ const DAMAGE: [(&str, &str); 102] = [
         "INSERT INTO log SELECT id + 1, origin, epoch, size, roots, checkpoint, received FROM log",
         "heads of logs are kept",
     ),
-    ("INSERT INTO unbound VALUES (1000000, 'nothing')", "unbound signals are kept"),
+    ("INSERT INTO unbound VALUES (1000000)", "unbound signals are kept"),
     (
         "INSERT INTO shipment SELECT product, environment, at, 9999, rollback FROM shipment LIMIT 1",
         "deployments are kept",
     ),
     ("INSERT INTO member VALUES ('tag:acme/pay@1', 9999, 1, 1)", "members of releases are kept"),
     (
-        "INSERT INTO binding SELECT 9999, log_index, from_index, to_index, rule, key, also FROM binding LIMIT 1",
+        "INSERT INTO binding SELECT 9999, log_index, from_index, to_index, rule, key FROM binding LIMIT 1",
         "bindings are kept",
     ),
     ("INSERT INTO frontier VALUES (9999, 'commit')", "ends of ranges are kept"),

@@ -163,14 +163,12 @@ impl Facts {
             Self::BranchRule(rule) => vec![Key::repository(&rule.repository)],
             Self::Check(check) => {
                 let mut keys = vec![Key::commit(&check.commit)];
+                // The branch is no key: what ran on a commit belongs where the commit belongs.
                 keys.extend(check.run.map(|run| Key::run(&check.repository, run)));
-                keys.extend(check.branch.iter().map(|b| Key::target(&check.repository, b)));
                 keys
             }
             Self::Build(build) => {
-                let mut keys = vec![Key::commit(&build.commit), Key::run(&build.repository, build.run)];
-                keys.extend(build.branch.iter().map(|b| Key::target(&build.repository, b)));
-                keys
+                vec![Key::commit(&build.commit), Key::run(&build.repository, build.run)]
             }
             Self::Alert(alert) => {
                 let mut keys = vec![Key::repository(&alert.repository)];

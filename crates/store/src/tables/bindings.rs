@@ -18,8 +18,6 @@ pub struct Binding {
     pub rule: BindRule,
     /// The key they have in common.
     pub key: Key,
-    /// The other matches, as text for people: `change change:acme/pay#12`.
-    pub also: String,
     /// The position from which it holds.
     pub from_index: u64,
 }
@@ -34,7 +32,7 @@ fn rule(rank: i64) -> Result<BindRule> {
 /// When the database fails.
 pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
     tx.query(
-        "SELECT release, rule, key, also, from_index FROM binding
+        "SELECT release, rule, key, from_index FROM binding
          WHERE log_index = ?1 AND to_index IS NULL ORDER BY release",
         &[log_index.into()],
         |r| {
@@ -43,8 +41,7 @@ pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
                 log_index,
                 rule: rule(r.int(1)?)?,
                 key: Key::from_stored(r.text(2)?),
-                also: r.text(3)?,
-                from_index: r.uint(4)?,
+                from_index: r.uint(3)?,
             })
         },
     )
@@ -73,16 +70,9 @@ pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Past>> {
 /// When the same binding begins at the same position twice.
 pub fn insert(tx: &Tx<'_>, b: &Binding) -> Result<()> {
     tx.exec(
-        "INSERT INTO binding (release, log_index, from_index, to_index, rule, key, also)
-         VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6)",
-        &[
-            b.release.into(),
-            b.log_index.into(),
-            b.from_index.into(),
-            b.rule.rank().into(),
-            b.key.as_str().into(),
-            (&b.also).into(),
-        ],
+        "INSERT INTO binding (release, log_index, from_index, to_index, rule, key)
+         VALUES (?1, ?2, ?3, NULL, ?4, ?5)",
+        &[b.release.into(), b.log_index.into(), b.from_index.into(), b.rule.rank().into(), b.key.as_str().into()],
     )?;
     Ok(())
 }
@@ -151,17 +141,13 @@ pub fn evidence_of_kind(tx: &Tx<'_>, release: i64, kind: &str) -> Result<Vec<(Ar
     bound.into_iter().map(signal).collect()
 }
 
-/// Puts a signal into the unbound queue, or changes the reason why it is there.
+/// Puts a signal into the unbound queue. Why it is there follows from what is known when somebody looks.
 ///
 /// # Errors
 /// When the database fails.
-pub fn set_unbound(tx: &Tx<'_>, log_index: u64, reason: &str) -> Result<()> {
-    tx.exec(
-        "INSERT INTO unbound (log_index, reason) VALUES (?1, ?2)
-         ON CONFLICT (log_index) DO UPDATE SET reason = excluded.reason",
-        &[log_index.into(), reason.into()],
-    )?;
-    Ok(())
+pub fn set_unbound(tx: &Tx<'_>, log_index: u64) -> Result<()> {
+    let sql = "INSERT INTO unbound (log_index) VALUES (?1) ON CONFLICT (log_index) DO NOTHING";
+    tx.exec(sql, &[log_index.into()]).map(drop)
 }
 
 /// Takes a signal out of the unbound queue. `true` if it was there.
@@ -172,15 +158,15 @@ pub fn clear_unbound(tx: &Tx<'_>, log_index: u64) -> Result<bool> {
     Ok(tx.exec("DELETE FROM unbound WHERE log_index = ?1", &[log_index.into()])? > 0)
 }
 
-/// Up to `limit` unbound signals with an index below `before`, newest first, with the reason.
+/// Up to `limit` unbound signals with an index below `before`, newest first.
 ///
 /// # Errors
 /// When the database fails.
-pub fn unbound(tx: &Tx<'_>, before: u64, limit: u64) -> Result<Vec<(u64, String)>> {
+pub fn unbound(tx: &Tx<'_>, before: u64, limit: u64) -> Result<Vec<u64>> {
     tx.query(
-        "SELECT log_index, reason FROM unbound WHERE log_index < ?1 ORDER BY log_index DESC LIMIT ?2",
+        "SELECT log_index FROM unbound WHERE log_index < ?1 ORDER BY log_index DESC LIMIT ?2",
         &[before.into(), limit.into()],
-        |r| Ok((r.uint(0)?, r.text(1)?)),
+        |r| r.uint(0),
     )
 }
 

@@ -8,13 +8,14 @@
 mod again;
 pub(crate) mod context;
 mod ownership;
+mod place;
 mod range;
 mod shipping;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use certrail_domain::{
-    BindRule, Extent, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal, decide,
+    BindRule, Extent, Facts, Key, Link, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal,
     facts::{Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
@@ -34,22 +35,10 @@ use serde::Serialize;
 
 pub(crate) use again::owned_again;
 pub(crate) use ownership::Touched;
+pub(crate) use place::{Outcome, Places, place, reason};
 pub(crate) use shipping::went_out_again;
 
 use crate::engine::{Batch, Fault, random};
-
-/// Where a signal ended up.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
-    /// The bindings that decided.
-    pub(crate) bound: Vec<(StoredRelease, Match)>,
-    /// Matches that did not decide, as text.
-    pub(crate) also: String,
-    /// The repository that it is context of.
-    pub(crate) context: Option<StoredRepository>,
-    /// Why it is unbound, if it is.
-    pub(crate) unbound: Option<String>,
-}
 
 /// Work that one signal causes on others.
 #[derive(Default)]
@@ -91,80 +80,6 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, F
     Ok(effects)
 }
 
-/// Finds the releases of a signal and says which decide.
-pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
-    // What a forge tells of a repository concerns the products whose repository it is, whatever commits others name.
-    let of_repository = signal.forge_repository().map(|r| products::of_repository(tx, r)).transpose()?;
-    let concerns = |product: &str| {
-        signal.reach.has(product)
-            && of_repository.as_ref().is_none_or(|products| products.iter().any(|p| p.name == product))
-    };
-    let mut matches = Vec::new();
-    let mut found: BTreeMap<i64, StoredRelease> = BTreeMap::new();
-    let mut ids: BTreeMap<ReleaseId, i64> = BTreeMap::new();
-    for key in signal.keys() {
-        for (seq, rank) in bindings::owners(tx, &key)? {
-            let stored = match found.get(&seq) {
-                Some(stored) => stored,
-                None => {
-                    let stored = releases::by_seq(tx, seq)?
-                        .ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
-                    ids.insert(stored.release.id.clone(), seq);
-                    found.entry(seq).or_insert(stored)
-                }
-            };
-            // Nobody's word reaches further than they do, whatever keys it names.
-            if !concerns(&stored.release.product) {
-                continue;
-            }
-            let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
-            matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
-        }
-    }
-    let mut deciding = decide(&matches);
-    let context = context::of(tx, signal, &deciding)?;
-    if context.is_some() {
-        // On its way it is no more; what else it belongs to it still does.
-        deciding.retain(|m| m.key.parts().0 != "target");
-    }
-    let also = also(&matches, &deciding);
-    let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(tx, signal)).transpose()?;
-    let bound = deciding.into_iter().filter_map(|m| Some((found.get(ids.get(&m.release)?)?.clone(), m))).collect();
-    Ok(Outcome { bound, also, context, unbound })
-}
-
-/// The matches that did not decide, sorted, at most twenty.
-fn also(matches: &[Match], deciding: &[Match]) -> String {
-    let mut rest: Vec<String> = matches
-        .iter()
-        .filter(|m| !deciding.contains(m))
-        .map(|m| format!("{} {} {}", m.rule.name(), m.release, m.key))
-        .collect();
-    rest.sort();
-    rest.dedup();
-    rest.truncate(20);
-    rest.join("\n")
-}
-
-/// Why nothing matched: the sentence in the unbound queue.
-fn reason(tx: &Tx<'_>, signal: &Signal) -> Result<String, StoreError> {
-    let keys = signal.keys();
-    let repository = signal.source.split_once(':').map(|(_, rest)| rest);
-    if let Some(repository) = repository.filter(|r| r.contains('/'))
-        && products::of_repository(tx, repository)?.is_empty()
-    {
-        return Ok(format!("No product owns the repository {repository}."));
-    }
-    if keys.is_empty() {
-        return Ok("It names no commit, artefact, change, run or release.".to_owned());
-    }
-    let shown: Vec<&str> = keys.iter().filter(|k| !k.is_broad()).take(3).map(Key::as_str).collect();
-    Ok(match shown.is_empty() {
-        true => "It concerns a branch without an open release.".to_owned(),
-        false => format!("No release owns {} yet.", shown.join(", ")),
-    })
-}
-
 /// Writes what a new signal is about, its bindings, and what it tells of its repository as a whole.
 pub(crate) fn record(
     batch: &Batch<'_>,
@@ -182,18 +97,11 @@ pub(crate) fn record(
     for (stored, m) in &outcome.bound {
         bindings::insert(
             batch.tx,
-            &Binding {
-                release: stored.seq,
-                log_index,
-                rule: m.rule,
-                key: m.key.clone(),
-                also: outcome.also.clone(),
-                from_index: log_index,
-            },
+            &Binding { release: stored.seq, log_index, rule: m.rule, key: m.key.clone(), from_index: log_index },
         )?;
     }
-    if let Some(reason) = &outcome.unbound {
-        bindings::set_unbound(batch.tx, log_index, reason)?;
+    if outcome.unbound.is_some() {
+        bindings::set_unbound(batch.tx, log_index)?;
     }
     Ok(())
 }
@@ -210,7 +118,8 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
     let mut plans = Vec::new();
     let mut marks: BTreeSet<[u8; 16]> = BTreeSet::new();
     let mut ship = effects.ship;
-    let mut scans = Vec::new();
+    let mut tracked = Vec::new();
+    let mut places = Places::new(batch.tx);
     for seq in effects.touched.artefacts {
         if refresh_artefacts(batch, seq)? {
             ship.insert(seq);
@@ -223,7 +132,9 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         if now.iter().any(|b| !keys.contains(&b.key)) {
             continue; // bound by hand: a person's word stands
         }
-        let outcome = place(batch.tx, &stored.signal)?;
+        let outcome = places.of(&stored.signal)?;
+        // What findings follow from is looked at again where it went.
+        let is_tracked = matches!(stored.signal.facts, Facts::Scan(_) | Facts::Alert(_));
         let same = now.len() == outcome.bound.len()
             && now
                 .iter()
@@ -231,10 +142,10 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         if same {
             // Whether it waits is for those who have its repository: their product's entry is the record.
             match &outcome.unbound {
-                Some(reason) => bindings::set_unbound(batch.tx, index, reason)?,
+                Some(_) => bindings::set_unbound(batch.tx, index)?,
                 None => {
-                    if bindings::clear_unbound(batch.tx, index)? {
-                        scans.push(index);
+                    if bindings::clear_unbound(batch.tx, index)? && is_tracked {
+                        tracked.push(index);
                     }
                 }
             }
@@ -242,7 +153,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         }
         let mut names = Vec::new();
         for b in &now {
-            if let Some(s) = releases::by_seq(batch.tx, b.release)? {
+            if let Some(s) = places.release(b.release)? {
                 marks.insert(label(&s.label_key, s.release.id.as_str()));
                 names.push(format!("{} {}", b.rule.name(), s.release.id));
             }
@@ -256,6 +167,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         let context = outcome.context.as_ref().map(|r| r.name.clone());
         moved.push(Moved { signal: index, from: names, to, context });
         plans.push((index, now, outcome));
+        tracked.extend(is_tracked.then_some(index));
     }
     if !moved.is_empty() {
         #[derive(Serialize)]
@@ -277,21 +189,19 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
                         log_index: index,
                         rule: m.rule,
                         key: m.key.clone(),
-                        also: outcome.also.clone(),
                         from_index: at,
                     },
                 )?;
             }
             match &outcome.unbound {
-                Some(reason) => bindings::set_unbound(batch.tx, index, reason)?,
+                Some(_) => bindings::set_unbound(batch.tx, index)?,
                 None => {
                     bindings::clear_unbound(batch.tx, index)?;
                 }
             }
-            scans.push(index);
         }
     }
-    for index in scans {
+    for index in tracked {
         crate::track::bound_again(batch, index)?;
     }
     for seq in ship {

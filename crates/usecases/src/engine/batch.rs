@@ -11,7 +11,13 @@ use certrail_ledger::{
     life::Life,
     sha256,
 };
-use certrail_store::{BlobFiles, BlobPlace, StoreError, Tx, tables::log, tables::signals};
+use certrail_store::{
+    BlobFiles, BlobPlace, StoreError, Tx,
+    tables::{
+        log,
+        signals::{self, StoredSignal, Texts},
+    },
+};
 use serde::Serialize;
 
 use super::{Keys, committer::Fault};
@@ -33,6 +39,8 @@ pub struct Batch<'a> {
     pub(super) first: u64,
     pub(super) leaves: Vec<Vec<u8>>,
     pub(super) pack: Vec<u8>,
+    /// The signals in this commit, with the bytes of their normalised text.
+    pub(super) signals: Vec<(Arc<StoredSignal>, u64)>,
     /// The life of the log that begins with this commit, and its key.
     pub(super) life: Option<(i64, Arc<LogKey>)>,
 }
@@ -119,6 +127,18 @@ impl Batch<'_> {
         };
         signals::insert_blob(self.tx, digest, place, log_index)?;
         Ok(None)
+    }
+
+    /// Stores a signal; `texts` are the exact ones that were committed to.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn insert_signal(&mut self, signal: StoredSignal, texts: &Texts) -> Result<(), StoreError> {
+        signals::insert(self.tx, &signal, texts)?;
+        // What stays in memory has to be what is read after a restart.
+        debug_assert_eq!(signals::get(self.tx, signal.log_index)?.as_deref(), Some(&signal));
+        self.signals.push((Arc::new(signal), texts.facts.len() as u64));
+        Ok(())
     }
 
     /// Appends an entry that is no signal, with its document; returns its index.

@@ -18,7 +18,10 @@ use std::{
 
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{tile, tree::leaf_hash};
-use certrail_store::{Mover, StoreError, Tx, Writer, tables::log};
+use certrail_store::{
+    Mover, StoreError, Tx, Writer,
+    tables::{log, signals::StoredSignal},
+};
 use tokio::sync::oneshot;
 
 use super::{Batch, ClockDoubt, Engine, LogHead, guard::Guard, head::SharedHead};
@@ -364,7 +367,8 @@ fn commit(engine: &Engine, writer: &mut Writer, doubted: &mut bool, works: Vec<B
             other => other,
         };
         match outcome {
-            Ok((head, done)) => {
+            Ok(Committed { head, done, signals }) => {
+                engine.store.remember(&signals);
                 if let Some(head) = head {
                     engine.set_head(head);
                 }
@@ -395,14 +399,14 @@ enum Stop {
     Store(#[from] StoreError),
 }
 
-/// One transaction over as much of what waits as fits; returns the new head and how many pieces it holds.
+/// One transaction over as much of what waits as fits.
 fn attempt(
     engine: &Engine,
     writer: &mut Writer,
     waiting: &mut VecDeque<Box<dyn Work>>,
     now: Time,
     care: Care,
-) -> Result<(Option<SharedHead>, usize), Stop> {
+) -> Result<Committed, Stop> {
     let old = engine.head();
     writer.transaction(|tx| {
         let mut batch = Batch {
@@ -415,6 +419,7 @@ fn attempt(
             first: old.size(),
             leaves: Vec::new(),
             pack: Vec::new(),
+            signals: Vec::new(),
             life: None,
         };
         let mut done = 0;
@@ -430,19 +435,30 @@ fn attempt(
         }
         // A new clock era may begin with this commit, and then it is earlier than it was.
         let now = batch.now;
-        let (leaves, pack) = (batch.leaves, batch.pack);
+        let (leaves, pack, signals) = (batch.leaves, batch.pack, batch.signals);
         let mut next = old.as_ref().clone();
         if let Some((number, key)) = batch.life {
             (next.epoch, next.key) = (number, key);
         }
         let head = seal(tx, &old, next, now, &leaves, &pack)?;
-        Ok((head, done))
+        Ok(Committed { head, done, signals })
     })
+}
+
+/// What one transaction held.
+struct Committed {
+    /// The new head; `None` if nothing was appended.
+    head: Option<SharedHead>,
+    /// How many pieces of work.
+    done: usize,
+    /// The signals in it, with the bytes of their normalised text.
+    signals: Vec<(Arc<StoredSignal>, u64)>,
 }
 
 /// Runs one piece of work so that, refused, it leaves nothing behind.
 fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Stop> {
     let (leaves, pack, life) = (batch.leaves.len(), batch.pack.len(), batch.life.clone());
+    let signals = batch.signals.len();
     batch.work_first = batch.next_index();
     if care == Care::Guarded {
         batch.tx.savepoint()?;
@@ -458,6 +474,7 @@ fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Sto
             }
             batch.leaves.truncate(leaves);
             batch.pack.truncate(pack);
+            batch.signals.truncate(signals);
             batch.life = life;
         }
     }

@@ -100,7 +100,7 @@ impl Bound {
             if kept != told || !same_rules {
                 check.report.fault(format!("Entry {index} is bound to other releases than the log tells."));
             }
-            let waits = bindings::unbound(check.tx, index + 1, 1)?.first().is_some_and(|(i, _)| i == index);
+            let waits = bindings::unbound(check.tx, index + 1, 1)?.first() == Some(index);
             if (open || is_context) == waits {
                 let what = match (open, waits) {
                     (true, _) => "bound to a release and waits unbound",

@@ -1,0 +1,122 @@
+//! Where a signal belongs: the releases that own one of its keys, the first rule deciding.
+
+use std::{collections::HashMap, sync::Arc};
+
+use certrail_domain::{BindRule, Key, Match, Product, Signal, decide};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        bindings,
+        context::StoredRepository,
+        products,
+        releases::{self, StoredRelease},
+    },
+};
+
+use super::context;
+
+/// Where a signal ended up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// The bindings that decided.
+    pub(crate) bound: Vec<(Arc<StoredRelease>, Match)>,
+    /// The repository that it is context of.
+    pub(crate) context: Option<StoredRepository>,
+    /// Why it is unbound, if it is.
+    pub(crate) unbound: Option<String>,
+}
+
+/// Finds the releases of a signal and says which decide.
+pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
+    Places::new(tx).of(signal)
+}
+
+/// Finds the releases of many signals, reading each release and repository once.
+pub(crate) struct Places<'a> {
+    tx: &'a Tx<'a>,
+    releases: HashMap<i64, Arc<StoredRelease>>,
+    of_repository: HashMap<String, Vec<Product>>,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(tx: &'a Tx<'a>) -> Self {
+        Self { tx, releases: HashMap::new(), of_repository: HashMap::new() }
+    }
+
+    /// A release by its number, as it was when it was first asked for here.
+    pub(crate) fn release(&mut self, seq: i64) -> Result<Option<Arc<StoredRelease>>, StoreError> {
+        if let Some(known) = self.releases.get(&seq) {
+            return Ok(Some(known.clone()));
+        }
+        let found = releases::by_seq(self.tx, seq)?.map(Arc::new);
+        self.releases.extend(found.iter().map(|stored| (seq, stored.clone())));
+        Ok(found)
+    }
+
+    /// The products that have a repository.
+    fn products(&mut self, repository: &str) -> Result<&[Product], StoreError> {
+        if !self.of_repository.contains_key(repository) {
+            let found = products::of_repository(self.tx, repository)?;
+            self.of_repository.insert(repository.to_owned(), found);
+        }
+        Ok(self.of_repository.get(repository).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// Finds the releases of a signal and says which decide.
+    pub(crate) fn of(&mut self, signal: &Signal) -> Result<Outcome, StoreError> {
+        let mut matches = Vec::new();
+        let mut found: HashMap<String, Arc<StoredRelease>> = HashMap::new();
+        for key in signal.keys() {
+            for (seq, rank) in bindings::owners(self.tx, &key)? {
+                let stored =
+                    self.release(seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
+                if !self.concerns(signal, &stored.release.product)? {
+                    continue;
+                }
+                let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
+                matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
+                found.insert(stored.release.id.to_string(), stored);
+            }
+        }
+        let mut deciding = decide(&matches);
+        let context = context::of(self.tx, signal, &deciding)?;
+        if context.is_some() {
+            // On its way it is no more; what else it belongs to it still does.
+            deciding.retain(|m| m.key.parts().0 != "target");
+        }
+        let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(self.tx, signal)).transpose()?;
+        let bound = deciding.into_iter().filter_map(|m| Some((found.get(m.release.as_str())?.clone(), m))).collect();
+        Ok(Outcome { bound, context, unbound })
+    }
+
+    /// Nobody's word reaches further than they do, whatever keys it names; and what a forge tells of a repository concerns
+    /// the products whose repository it is, whatever commits others name.
+    fn concerns(&mut self, signal: &Signal, product: &str) -> Result<bool, StoreError> {
+        if !signal.reach.has(product) {
+            return Ok(false);
+        }
+        match signal.forge_repository() {
+            Some(repository) => Ok(self.products(repository)?.iter().any(|p| p.name == product)),
+            None => Ok(true),
+        }
+    }
+}
+
+/// Why nothing matches, as of now: the sentence in the unbound queue.
+pub(crate) fn reason(tx: &Tx<'_>, signal: &Signal) -> Result<String, StoreError> {
+    let keys = signal.keys();
+    let repository = signal.source.split_once(':').map(|(_, rest)| rest);
+    if let Some(repository) = repository.filter(|r| r.contains('/'))
+        && products::of_repository(tx, repository)?.is_empty()
+    {
+        return Ok(format!("No product owns the repository {repository}."));
+    }
+    if keys.is_empty() {
+        return Ok("It names no commit, artefact, change, run or release.".to_owned());
+    }
+    let shown: Vec<&str> = keys.iter().filter(|k| !k.is_broad()).take(3).map(Key::as_str).collect();
+    Ok(match shown.is_empty() {
+        true => "It concerns a branch without an open release.".to_owned(),
+        false => format!("No release owns {} yet.", shown.join(", ")),
+    })
+}
