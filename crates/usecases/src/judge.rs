@@ -173,6 +173,7 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
 }
 
 /// From when on a release needs to know what was told of its repositories.
+#[derive(Clone, Copy)]
 struct Since {
     /// Protection of branches: from its first change on.
     rules: Time,
