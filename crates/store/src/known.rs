@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use crate::tables::signals::StoredSignal;
 
@@ -25,9 +28,19 @@ impl Weighter<u64, Entry> for ByText {
 /// Signals by log index. A row of the log never changes once committed, so nothing here grows old.
 pub(crate) struct Known(Cache<u64, Entry, ByText>);
 
+/// The part of it for what was looked at more than once. What was just committed gets as much: the release that it
+/// belongs to is judged next, and thousands of signals may come before that.
+const HOT: f64 = 0.5;
+
 impl Default for Known {
     fn default() -> Self {
-        Self(Cache::with_weighter(10_000, CAPACITY, ByText))
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(10_000)
+            .weight_capacity(CAPACITY)
+            .hot_allocation(HOT)
+            .build()
+            .expect("capacities are given");
+        Self(Cache::with_options(options, ByText, DefaultHashBuilder::default(), DefaultLifecycle::default()))
     }
 }
 
