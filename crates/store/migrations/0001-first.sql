@@ -9,7 +9,9 @@ CREATE TABLE log (
   size BIGINT NOT NULL,
   roots {bytes} NOT NULL,
   checkpoint TEXT NOT NULL,
-  received BIGINT NOT NULL
+  received BIGINT NOT NULL,
+  -- Of signals from this entry on, keys of delivery and content may not be in their tables yet.
+  keys_from BIGINT NOT NULL
 );
 
 -- The lives the log has had; the newest is the one that signs.
@@ -24,13 +26,14 @@ CREATE TABLE clock_doubt (
   to_index BIGINT
 );
 
--- One row per commit: its leaves, each with two bytes of length before it.
+-- One row per commit: its leaves, each with two bytes of length before it, in one zstd frame of `size` bytes.
 CREATE TABLE batch (
   first_index BIGINT PRIMARY KEY,
+  size BIGINT NOT NULL,
   leaves {bytes} NOT NULL
 );
 
--- One row per commit: its small bodies, one after the other.
+-- One row per commit: its small bodies, one after the other, a zstd frame each.
 CREATE TABLE pack (
   id BIGINT PRIMARY KEY,
   bytes {bytes} NOT NULL
@@ -50,19 +53,27 @@ CREATE TABLE checkpoint (
   note TEXT NOT NULL
 );
 
--- Which delivery became which entry, with the digest it had.
+-- Which delivery became which entry.
 CREATE TABLE delivery (
   key {bytes} PRIMARY KEY,
   log_index BIGINT NOT NULL
 ) {keyed};
 
--- Where the bytes of a digest are: in a pack, or in a file of the blob folder (pack is null).
-CREATE TABLE blob (
-  digest {bytes} PRIMARY KEY,
+-- Which signal brought some bytes first, by the first half of their digest.
+CREATE TABLE content (
+  key {bytes} PRIMARY KEY,
+  log_index BIGINT NOT NULL
+) {keyed};
+
+-- Bytes that an entry rests on and that no signal brought: worlds and evaluations. `pack` is null for a file of the blob folder.
+CREATE TABLE body (
+  log_index BIGINT NOT NULL,
+  digest {bytes} NOT NULL,
+  size BIGINT NOT NULL,
   pack BIGINT,
   start BIGINT NOT NULL,
-  size BIGINT NOT NULL,
-  log_index BIGINT NOT NULL
+  packed BIGINT NOT NULL,
+  PRIMARY KEY (log_index, digest)
 ) {keyed};
 
 CREATE TABLE signal (
@@ -78,6 +89,11 @@ CREATE TABLE signal (
   occurred BIGINT,
   received BIGINT NOT NULL,
   body {bytes} NOT NULL,
+  -- Where its bytes are: `packed` bytes of a pack from `start`, `size` when unpacked; or a file of the blob folder (pack is null).
+  size BIGINT NOT NULL,
+  pack BIGINT,
+  start BIGINT NOT NULL,
+  packed BIGINT NOT NULL,
   -- What it says, people as numbers; and the people by number, if it speaks of any.
   facts TEXT NOT NULL,
   people TEXT,

@@ -6,28 +6,29 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{Result, StoreError, files};
+use crate::{Result, StoreError, files, frames};
 
-/// Where a blob is.
+/// Where bytes are, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlobPlace {
-    /// In the pack with that id, from `start`.
-    Pack {
-        /// The pack.
-        id: i64,
-        /// The first byte.
-        start: u64,
-        /// How many bytes.
-        size: u64,
-    },
-    /// In a file of its own.
-    File {
-        /// How many bytes.
-        size: u64,
-    },
+pub struct BlobPlace {
+    /// How many, plain.
+    pub size: u64,
+    /// The frame that holds them; `None` for a file of their own.
+    pub frame: Option<FramePlace>,
 }
 
-/// The folder of large blobs: `blobs/ab/cdef…`, named by digest.
+/// Where a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FramePlace {
+    /// The pack.
+    pub pack: i64,
+    /// Its first byte there.
+    pub start: u64,
+    /// How many bytes.
+    pub packed: u64,
+}
+
+/// The folder of large blobs: `blobs/ab/cdef….zst`, a zstd frame each, named by the digest of the plain bytes.
 #[derive(Clone, Debug)]
 pub struct BlobFiles {
     folder: PathBuf,
@@ -56,7 +57,7 @@ impl BlobFiles {
 
     fn path(&self, hex: &str) -> PathBuf {
         let (first, rest) = hex.split_at(hex.len().min(2));
-        self.folder.join(first).join(rest)
+        self.folder.join(first).join(format!("{rest}.zst"))
     }
 
     /// Writes `bytes` under their digest, durable when this returns: file and name. Writing the same twice, also at once,
@@ -73,18 +74,18 @@ impl BlobFiles {
         }
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder).map_err(|e| StoreError::io(format!("write blob {hex}"), e))?;
-        files::write_durably(&path, bytes)?;
+        files::write_durably(&path, &frames::pack(bytes)?)?;
         // The name of a new folder must be durable too.
         files::sync_folder(&self.folder)
     }
 
-    /// The bytes of a digest, if they are here.
+    /// The `size` bytes of a digest, if they are here.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn get(&self, hex: &str) -> Result<Option<Vec<u8>>> {
+    /// When the disk refuses, or they are not that many.
+    pub fn get(&self, hex: &str, size: u64) -> Result<Option<Vec<u8>>> {
         match fs::read(self.path(hex)) {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(frame) => frames::unpack(&frame, size).map(Some),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(StoreError::io(format!("read blob {hex}"), e)),
         }
@@ -101,8 +102,8 @@ mod tests {
         let blobs = BlobFiles::open(data.path()).expect("opens");
         blobs.put("abcd", b"bytes").expect("writes");
         blobs.put("abcd", b"bytes").expect("writes again");
-        assert_eq!(blobs.get("abcd").expect("reads").as_deref(), Some(b"bytes".as_slice()));
-        assert_eq!(blobs.get("ffff").expect("reads"), None);
+        assert_eq!(blobs.get("abcd", 5).expect("reads").as_deref(), Some(b"bytes".as_slice()));
+        assert_eq!(blobs.get("ffff", 5).expect("reads"), None);
     }
 
     #[test]
@@ -114,7 +115,7 @@ mod tests {
             for _ in 0..8 {
                 threads.spawn(|| {
                     blobs.put("abcd", &bytes).expect("writes");
-                    assert_eq!(blobs.get("abcd").expect("reads").as_deref(), Some(bytes.as_slice()));
+                    assert_eq!(blobs.get("abcd", 200_000).expect("reads").as_deref(), Some(bytes.as_slice()));
                 });
             }
         });

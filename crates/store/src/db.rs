@@ -379,6 +379,15 @@ impl Writer {
     pub fn checkpoint(&self) -> Result<()> {
         move_log(&self.connection).map(drop)
     }
+
+    /// Moves the write-ahead log into the database file for good: nothing of it is left, unless somebody still reads.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn finish(self) -> Result<()> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.connection.close().map_err(|(_, e)| e.into())
+    }
 }
 
 /// Moves the write-ahead log into the database file beside the writer, so that commits need not wait for it.
@@ -476,6 +485,11 @@ impl Store {
         }
     }
 
+    /// Closes the connections that nobody reads through.
+    pub fn rest(&self) {
+        self.pool().clear();
+    }
+
     /// A connection of its own that moves the write-ahead log.
     ///
     /// # Errors
@@ -546,7 +560,8 @@ mod tests {
             Err::<(), _>(StoreError::Damaged("given up".into()))
         });
         assert!(outcome.is_err());
-        let kept = writer.transaction(|tx| log::pack_slice(tx, 1, 0, 5)).expect("usable again");
+        let frame = crate::FramePlace { pack: 1, start: 0, packed: 5 };
+        let kept = writer.transaction(|tx| log::unpacked(tx, &frame, 5)).expect("usable again");
         assert_eq!(kept, None);
     }
 }

@@ -13,15 +13,19 @@ mod blobs;
 mod db;
 mod files;
 pub mod floor;
+mod frames;
 mod known;
 mod migrate;
+mod recent_keys;
 pub mod tables;
 
 pub use backup::{Backup, backup};
-pub use blobs::{BlobFiles, BlobPlace};
+pub use blobs::{BlobFiles, BlobPlace, FramePlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 pub use files::write_durably;
+pub use frames::pack;
 pub use migrate::foreign_objects;
+pub use recent_keys::{HalfKey, RecentKeys};
 
 /// What store functions return.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use certrail_domain::{EvidenceId, Facts, RetentionClass, Signal};
 use certrail_ledger::{
     Hash, Salt, commitment,
-    leaf::{Authentication, Body, Capture, keyed},
+    leaf::{Authentication, Body, Capture},
     sha256,
 };
 use certrail_store::{
-    BlobFiles, StoreError,
+    BlobFiles, BlobPlace, StoreError,
     tables::{
-        bindings,
+        bindings, log,
         releases::{self, StoredRelease},
         signals::{self, Salts, StoredSignal, Texts, evidence_id},
     },
@@ -19,7 +19,7 @@ use certrail_store::{
 
 use crate::{
     bind,
-    engine::{Batch, Engine, Fault, random},
+    engine::{Batch, Engine, Fault, Kept, delivery_key, random},
     track::{self, AlertEvent, Prepared, VexSender},
 };
 
@@ -56,6 +56,7 @@ pub(crate) struct Ready {
     incoming: Incoming,
     /// Digest of the raw bytes.
     digest: Hash,
+    kept: Kept,
     texts: Texts,
 }
 
@@ -67,10 +68,8 @@ impl Incoming {
         let write = |e: serde_json::Error| StoreError::Damaged(e.to_string());
         let facts = serde_json::to_string(&apart).map_err(write)?;
         let people = if people.is_empty() { None } else { Some(serde_json::to_string(&people).map_err(write)?) };
-        if self.body.len() > BlobFiles::SMALL {
-            blobs.put(&certrail_ledger::hex(&digest), &self.body)?;
-        }
-        Ok(Ready { incoming: self, digest, texts: Texts { facts, people } })
+        let kept = Kept::prepare(blobs, &digest, &self.body)?;
+        Ok(Ready { incoming: self, digest, kept, texts: Texts { facts, people } })
     }
 }
 
@@ -113,9 +112,9 @@ pub struct Ack {
 
 /// Takes a signal in. The same delivery again is answered with what the first one became (law 2).
 pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault> {
-    let Ready { incoming, digest, texts } = ready;
-    let key = keyed(&batch.keys.delivery, format!("{}\n{}", incoming.connector, incoming.delivery).as_bytes());
-    if let Some(index) = signals::delivery(batch.tx, &key)? {
+    let Ready { incoming, digest, kept, texts } = ready;
+    let key = delivery_key(batch.keys, incoming.connector, &incoming.delivery);
+    if let Some(index) = batch.delivered(&key)? {
         return again(batch, incoming, digest, index);
     }
     let mut effects = bind::learn(batch, &incoming.signal)?;
@@ -123,7 +122,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
     // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
     let outcome = bind::place(batch.tx, &incoming.signal)?;
-    let repeats = batch.keep_prepared(digest, &incoming.body, log_index)?;
+    let (place, repeats) = batch.keep_content(digest, kept, log_index)?;
     let (body, facts, people): (Salt, Salt, Salt) = (random()?, random()?, random()?);
     let received = batch.now.to_string();
     let mut labels = bind::labels(&outcome);
@@ -147,7 +146,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         retention: RetentionClass::of(&incoming.signal.facts).name(),
         source: &incoming.signal.source,
     })?;
-    signals::insert_delivery(batch.tx, &key, log_index)?;
+    batch.remember_delivery(key, log_index);
     let people = texts.people.is_some().then_some(people);
     let stored = StoredSignal {
         log_index,
@@ -158,6 +157,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         auth_key: incoming.auth_key.clone(),
         received: batch.now,
         body: *digest,
+        place,
         salts: Salts { body: Some(body), facts: Some(facts), people },
         mapper: incoming.mapper.clone(),
         duplicate_of: repeats,
@@ -238,27 +238,25 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
 }
 
 impl Engine {
-    /// The bytes of a digest.
+    /// The bytes of a signal.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn body(&self, digest: &Hash) -> Result<Option<Vec<u8>>, certrail_domain::Problem> {
-        let bytes = self.store.read(|tx| body_of(tx, &self.blobs, digest));
+    pub fn body(&self, signal: &StoredSignal) -> Result<Option<Vec<u8>>, certrail_domain::Problem> {
+        let bytes = self.store.read(|tx| body_of(tx, &self.blobs, &signal.body, &signal.place));
         bytes.map_err(|e| crate::engine::internal(&e))
     }
 }
 
+/// The bytes of a digest, where they were put.
 pub(crate) fn body_of(
     tx: &certrail_store::Tx<'_>,
     blobs: &BlobFiles,
     digest: &Hash,
+    place: &BlobPlace,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    use certrail_store::BlobPlace;
-    match signals::blob(tx, digest)? {
-        None => Ok(None),
-        Some((BlobPlace::File { .. }, _)) => blobs.get(&certrail_ledger::hex(digest)),
-        // Of nothing there is no pack.
-        Some((BlobPlace::Pack { size: 0, .. }, _)) => Ok(Some(Vec::new())),
-        Some((BlobPlace::Pack { id, start, size }, _)) => certrail_store::tables::log::pack_slice(tx, id, start, size),
+    match &place.frame {
+        Some(frame) => log::unpacked(tx, frame, place.size),
+        None => blobs.get(&certrail_ledger::hex(digest), place.size),
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     Caller,
     access::{On, allow},
-    engine::{ClockDoubt, Engine, internal},
+    engine::{ClockDoubt, Engine, Kept, internal},
     judge::{Judged, judge_at},
 };
 
@@ -153,14 +153,12 @@ pub async fn ask_gate(
         asked: now.as_micros(),
         evaluation: digest,
     };
-    if bytes.len() > certrail_store::BlobFiles::SMALL {
-        engine.blobs.put(&answer.evaluation, &bytes).map_err(|e| internal(&e))?;
-    }
+    let kept = Kept::prepare(&engine.blobs, &digest, &bytes).map_err(|e| internal(&e))?;
     let recorded = answer.clone();
     let (index, _) = engine
         .write(move |batch| {
             let index = batch.control("gate-asked", &account, &[mark], &recorded)?;
-            batch.keep_prepared(&digest, &bytes, index)?;
+            batch.keep_body(&digest, &kept, index)?;
             decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask.clone() })?;
             Ok(index)
         })

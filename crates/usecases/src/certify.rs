@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow, decides},
-    engine::{Batch, Engine, Fault, LogHead, random},
+    engine::{Batch, Engine, Fault, Kept, LogHead, random},
     judge::judge_in,
 };
 
@@ -192,8 +192,11 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     }
     // A hashedrekord leaf has no room for a label; this entry says which release it belongs to.
     batch.control("certified", &caller.account(), &[mark], &json!({ "decision": id, "entries": envelopes.iter().map(|(i, _)| i).collect::<Vec<_>>(), "world": certrail_ledger::hex(&world_digest) }))?;
-    batch.keep_body(&world_digest, &world_bytes, index)?;
-    batch.keep_body(&sha256(&evaluation_bytes), &evaluation_bytes, index)?;
+    for bytes in [&world_bytes, &evaluation_bytes] {
+        let digest = sha256(bytes);
+        let kept = Kept::prepare(batch.blobs, &digest, bytes)?;
+        batch.keep_body(&digest, &kept, index)?;
+    }
     decisions::insert(
         batch.tx,
         &StoredDecision {

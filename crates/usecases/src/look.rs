@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::{
     Caller,
-    engine::Engine,
+    engine::{Engine, internal},
     judge::{Judged, judge},
 };
 
@@ -217,8 +217,13 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
         // Whoever does not reach it is not told that it is there.
         return Err(missing());
     }
-    let body = engine.body(&signal.body)?;
-    let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body);
+    // A frame that cannot be read is a file that does not match, and no reason to show nothing.
+    let read = engine.store.read(|tx| crate::accept::body_of(tx, &engine.blobs, &signal.body, &signal.place));
+    let (body, damaged) = match read {
+        Err(StoreError::Damaged(_)) => (None, true),
+        read => (read.map_err(|e| internal(&e))?, false),
+    };
+    let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body).or(damaged.then_some(false));
     let preview =
         body.as_deref().map(|b| String::from_utf8_lossy(&b[..b.len().min(4000)]).into_owned()).unwrap_or_default();
     let size = body.map_or(0, |b| b.len() as u64);

@@ -21,7 +21,7 @@ fn file(name: &str, media: &'static str, bytes: Vec<u8>) -> Response {
 pub(crate) async fn original(app: App, caller: Caller, id: String) -> Result<Response, Problem> {
     let (name, bytes) = blocking(move || {
         let view = evidence_view(&app.engine, &caller, &id)?;
-        let bytes = app.engine.body(&view.signal.body)?.ok_or_else(|| {
+        let bytes = app.engine.body(&view.signal)?.ok_or_else(|| {
             Problem::new(
                 ProblemKind::NotFound,
                 "bytes-gone",

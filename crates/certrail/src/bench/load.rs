@@ -41,6 +41,7 @@ pub(super) async fn send(
     count: u64,
     first: u64,
     signed: Signed,
+    padding: Padding,
 ) -> Result<Sent, Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -55,7 +56,7 @@ pub(super) async fn send(
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
     let deliveries: Arc<[(Bytes, String)]> = (0..count)
         .map(|n| {
-            let body = body(first + n);
+            let body = body(first + n, padding);
             let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
             (Bytes::from(body), format!("sha256={tag}"))
         })
@@ -128,7 +129,7 @@ pub(super) async fn direct(engine: &Arc<Engine>, at_once: usize, count: u64, fir
 }
 
 fn signed(key: &aws_lc_rs::hmac::Key, n: u64) -> Delivery {
-    let body = body(n);
+    let body = body(n, Padding::Text);
     let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(key, &body).as_ref());
     let headers = vec![
         ("x-github-event".to_owned(), "check_run".to_owned()),
@@ -138,22 +139,50 @@ fn signed(key: &aws_lc_rs::hmac::Key, n: u64) -> Delivery {
     Delivery { connector: "github".into(), headers, body }
 }
 
+/// What makes a delivery as long as it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Padding {
+    /// Letters and digits without any order: nothing makes them shorter but that there are only 64 of them.
+    Random,
+    /// Words.
+    Text,
+}
+
+impl Padding {
+    fn of(self, length: usize, seed: u64) -> String {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const WORDS: &str = "The suite ran on the merge commit and every case of it passed; nothing was skipped. ";
+        match self {
+            Self::Text => WORDS.chars().cycle().take(length).collect(),
+            Self::Random => {
+                let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+                let mut next = || {
+                    x ^= x << 13;
+                    x ^= x >> 7;
+                    x ^= x << 17;
+                    char::from(LETTERS[(x >> 32) as usize % 64])
+                };
+                (0..length).map(|_| next()).collect()
+            }
+        }
+    }
+}
+
 /// A check run of just about 1 KiB.
-fn body(n: u64) -> Vec<u8> {
+fn body(n: u64, padding: Padding) -> Vec<u8> {
     let mut value = json!({
         "action": "completed",
         "check_run": { "head_sha": sha(&format!("history {}", n / 50)), "name": format!("check {n}"), "status": "completed", "conclusion": "success", "completed_at": "2026-03-15T10:00:00Z", "app": { "slug": "ci" } },
         "sender": { "login": "ci", "type": "Bot" }, "repository": { "full_name": REPO }, "padding": "",
     });
     let short = serde_json::to_vec(&value).map_or(0, |b| b.len());
-    value["padding"] = Value::String("x".repeat(1024_usize.saturating_sub(short)));
+    value["padding"] = Value::String(padding.of(1024_usize.saturating_sub(short), n));
     serde_json::to_vec(&value).unwrap_or_default()
 }
 
 /// A delivery of an event, signed, under an id of its own.
-fn delivery(event: &'static str, value: &Value) -> Delivery {
+fn delivery(event: &str, body: Vec<u8>) -> Delivery {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let body = serde_json::to_vec(value).unwrap_or_default();
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
     let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
     let headers = vec![
@@ -166,7 +195,12 @@ fn delivery(event: &'static str, value: &Value) -> Delivery {
 
 /// Delivers one event without a socket, for setting the stage.
 pub(super) async fn one(engine: &Arc<Engine>, event: &'static str, value: Value) -> Result<(), Failure> {
-    deliver_webhook(engine, delivery(event, &value)).await?;
+    raw(engine, event, serde_json::to_vec(&value).unwrap_or_default()).await
+}
+
+/// Delivers bytes as an event without a socket.
+pub(super) async fn raw(engine: &Arc<Engine>, event: &str, body: Vec<u8>) -> Result<(), Failure> {
+    deliver_webhook(engine, delivery(event, body)).await?;
     Ok(())
 }
 
@@ -184,7 +218,8 @@ pub(super) async fn all(
                 loop {
                     let next = events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     let Some((event, value)) = next else { return Ok::<_, anyhow::Error>(()) };
-                    deliver_webhook(&engine, delivery(event, &value)).await?;
+                    let body = serde_json::to_vec(&value).unwrap_or_default();
+                    deliver_webhook(&engine, delivery(event, body)).await?;
                 }
             })
         })

@@ -3,6 +3,7 @@
 //! Load goes to a server of our own on loopback. Every acknowledgement counted is a 202 that left after
 //! the commit which holds the signal and the signed checkpoint.
 
+mod disk;
 mod findings;
 mod load;
 mod product;
@@ -18,7 +19,7 @@ use certrail_usecases::{
     Caller, Engine, Gate, Renderer, ask_gate, fsck_folder, make_dossier, put_product, verify_dossier,
 };
 
-use self::load::Signed;
+use self::load::{Padding, Signed};
 use crate::{
     commands,
     demo::forge::{self, digest, sha},
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Signals of other releases for the gate and start figures; the small store has a thirtieth of it.
     #[arg(long, default_value_t = 300_000)]
     history: u64,
+    /// A folder of deliveries, `EVENT.….json` each, whose size on disk is shown as well.
+    #[arg(long)]
+    samples: Option<std::path::PathBuf>,
     /// Releases of one product that the history is divided between.
     #[arg(long, default_value_t = 300)]
     releases: u64,
@@ -55,6 +59,7 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Figures {
     Ingest,
+    Disk,
     Release,
     Product,
     Findings,
@@ -80,6 +85,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let wanted = |part| args.only.is_none_or(|only| only == part);
     if wanted(Figures::Ingest) {
         runtime.block_on(ingest(args))?;
+    }
+    if wanted(Figures::Disk) {
+        runtime.block_on(disk::disk(args))?;
     }
     if wanted(Figures::Release) {
         runtime.block_on(gates_and_dossier(args))?;
@@ -127,9 +135,9 @@ async fn ingest(args: &Args) -> Result<(), Failure> {
             .map_err(anyhow::Error::from)??;
         let floor = rows as f64 / floor.as_secs_f64();
         let engine = open(&folder.path().join("data")).await?;
-        let refused = load::send(&engine, args.clients, args.signals, 0, Signed::Wrongly).await?;
+        let refused = load::send(&engine, args.clients, args.signals, 0, Signed::Wrongly, Padding::Text).await?;
         http.push(args.signals as f64 / refused.took.as_secs_f64());
-        let sent = load::send(&engine, args.clients, args.signals, 0, Signed::Rightly).await?;
+        let sent = load::send(&engine, args.clients, args.signals, 0, Signed::Rightly, Padding::Text).await?;
         let rate = args.signals as f64 / sent.took.as_secs_f64();
         let direct = load::direct(&engine, 256, args.signals, 1_000_000).await?;
         alone.push(args.signals as f64 / direct.as_secs_f64());
@@ -172,9 +180,9 @@ async fn gates_and_dossier(args: &Args) -> Result<(), Failure> {
     let engine = open(&data).await?;
     release(&engine).await?;
     let small = (args.history / 30).max(1);
-    load::send(&engine, args.clients, small, 10_000_000, Signed::Rightly).await?;
+    load::send(&engine, args.clients, small, 10_000_000, Signed::Rightly, Padding::Text).await?;
     let few = gate_times(&engine).await?;
-    load::send(&engine, args.clients, args.history - small, 20_000_000, Signed::Rightly).await?;
+    load::send(&engine, args.clients, args.history - small, 20_000_000, Signed::Rightly, Padding::Text).await?;
     let many = gate_times(&engine).await?;
     println!(
         "gate     p50 {:.1} ms, p99 {:.1} ms with {small} signals of other releases; p50 {:.1} ms, p99 {:.1} ms with {}; ratio {:.2} ({ASKS} asks each, each one an entry of the log)",

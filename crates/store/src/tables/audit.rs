@@ -11,6 +11,8 @@ pub enum Table {
     Signal,
     /// Which delivery became which entry.
     Delivery,
+    /// Which signal brought some bytes first.
+    Content,
     /// What signals are about.
     Subject,
     /// Every state of every product.
@@ -51,9 +53,10 @@ pub enum Table {
 
 impl Table {
     /// Every one of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Signal,
         Self::Delivery,
+        Self::Content,
         Self::Subject,
         Self::Product,
         Self::Person,
@@ -80,6 +83,7 @@ impl Table {
         match self {
             Self::Signal => "signals",
             Self::Delivery => "deliveries",
+            Self::Content => "contents",
             Self::Subject => "subjects of signals",
             Self::Product => "states of products",
             Self::Person => "states of people",
@@ -110,6 +114,7 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
     let sql = match of {
         Table::Signal => "SELECT COUNT(*) FROM signal",
         Table::Delivery => "SELECT COUNT(*) FROM delivery",
+        Table::Content => "SELECT COUNT(*) FROM content",
         Table::Subject => "SELECT COUNT(*) FROM subject",
         Table::Product => "SELECT COUNT(*) FROM product_version",
         Table::Person => "SELECT COUNT(*) FROM person",
@@ -339,12 +344,13 @@ fn counted(
 /// # Errors
 /// When the database fails.
 pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
-    const BEHIND: [(&str, &str); 7] = [
+    const BEHIND: [(&str, &str); 8] = [
         ("groups of leaves", "SELECT COUNT(*) FROM batch WHERE first_index >= ?1 OR length(leaves) = 0"),
         ("signals", "SELECT COUNT(*) FROM signal WHERE log_index >= ?1"),
         ("acts", "SELECT COUNT(*) FROM act WHERE log_index >= ?1"),
         ("deliveries", "SELECT COUNT(*) FROM delivery WHERE log_index >= ?1"),
-        ("places of bodies", "SELECT COUNT(*) FROM blob WHERE log_index >= ?1"),
+        ("contents", "SELECT COUNT(*) FROM content WHERE log_index >= ?1"),
+        ("places of bodies", "SELECT COUNT(*) FROM body WHERE log_index >= ?1"),
         (
             "bindings",
             "SELECT COUNT(*) FROM binding
@@ -357,7 +363,11 @@ pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
     ];
     const OF_NOTHING: [(&str, &str); 6] = [
         ("heads of logs", "SELECT COUNT(*) FROM log WHERE id <> (SELECT MIN(id) FROM log)"),
-        ("packs of bodies", "SELECT COUNT(*) FROM pack WHERE id NOT IN (SELECT pack FROM blob WHERE pack IS NOT NULL)"),
+        (
+            "packs of bodies",
+            "SELECT COUNT(*) FROM pack WHERE id NOT IN (SELECT pack FROM signal WHERE pack IS NOT NULL
+                 UNION SELECT pack FROM body WHERE pack IS NOT NULL)",
+        ),
         ("unbound signals", "SELECT COUNT(*) FROM unbound WHERE log_index NOT IN (SELECT log_index FROM signal)"),
         ("deployments", "SELECT COUNT(*) FROM shipment WHERE release NOT IN (SELECT seq FROM release)"),
         ("members of releases", "SELECT COUNT(*) FROM member WHERE release NOT IN (SELECT seq FROM release)"),
@@ -384,10 +394,9 @@ pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
     const QUERIES: [(&str, &str); 5] = [
         (
             "places of bodies",
-            "SELECT COUNT(*) FROM blob WHERE
-                 NOT EXISTS (SELECT 1 FROM signal WHERE signal.log_index = blob.log_index AND signal.body = blob.digest)
-                 AND log_index NOT IN (SELECT log_index FROM decision)
-                 AND log_index NOT IN (SELECT log_index FROM gate_ask)",
+            "SELECT COUNT(*) FROM body WHERE log_index NOT IN (SELECT log_index FROM decision)
+                 AND NOT EXISTS (SELECT 1 FROM gate_ask
+                     WHERE gate_ask.log_index = body.log_index AND gate_ask.evaluation = body.digest)",
         ),
         (
             "products",

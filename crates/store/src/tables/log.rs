@@ -1,6 +1,6 @@
 //! The log: its head, leaves, tiles, checkpoints, and the documents of entries that are no signals.
 
-use crate::{Result, StoreError, Tx};
+use crate::{BlobPlace, FramePlace, Result, StoreError, Tx, frames};
 
 /// The stored head of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Head {
     pub checkpoint: String,
     /// When the newest entry was received; time never goes back behind it.
     pub received: i64,
+    /// Of signals from this entry on, keys of delivery and content may not be in their tables yet.
+    pub keys_from: u64,
 }
 
 /// The head, if the log exists.
@@ -24,7 +26,7 @@ pub struct Head {
 /// # Errors
 /// When the database fails.
 pub fn head(tx: &Tx<'_>) -> Result<Option<Head>> {
-    tx.first("SELECT origin, epoch, size, roots, checkpoint, received FROM log WHERE id = 1", &[], |r| {
+    tx.first("SELECT origin, epoch, size, roots, checkpoint, received, keys_from FROM log WHERE id = 1", &[], |r| {
         Ok(Head {
             origin: r.text(0)?,
             epoch: r.int(1)?,
@@ -32,6 +34,7 @@ pub fn head(tx: &Tx<'_>) -> Result<Option<Head>> {
             roots: r.bytes(3)?,
             checkpoint: r.text(4)?,
             received: r.int(5)?,
+            keys_from: r.uint(6)?,
         })
     })
 }
@@ -42,7 +45,8 @@ pub fn head(tx: &Tx<'_>) -> Result<Option<Head>> {
 /// When it exists already.
 pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
     tx.exec(
-        "INSERT INTO log (id, origin, epoch, size, roots, checkpoint, received) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO log (id, origin, epoch, size, roots, checkpoint, received, keys_from)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &[
             (&head.origin).into(),
             head.epoch.into(),
@@ -50,6 +54,7 @@ pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
             head.roots.as_slice().into(),
             (&head.checkpoint).into(),
             head.received.into(),
+            head.keys_from.into(),
         ],
     )?;
     Ok(())
@@ -61,7 +66,7 @@ pub fn create(tx: &Tx<'_>, head: &Head) -> Result<()> {
 /// When the head is not `old` any more.
 pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
     let touched = tx.exec(
-        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4, epoch = ?7, origin = ?8
+        "UPDATE log SET size = ?1, roots = ?2, checkpoint = ?3, received = ?4, epoch = ?7, origin = ?8, keys_from = ?9
          WHERE id = 1 AND size = ?5 AND epoch = ?6",
         &[
             new.size.into(),
@@ -72,6 +77,7 @@ pub fn advance(tx: &Tx<'_>, old: &Head, new: &Head) -> Result<()> {
             old.epoch.into(),
             new.epoch.into(),
             (&new.origin).into(),
+            new.keys_from.into(),
         ],
     )?;
     if touched == 1 { Ok(()) } else { Err(StoreError::Damaged("the head of the log moved under us".into())) }
@@ -94,12 +100,23 @@ pub fn lives(tx: &Tx<'_>) -> Result<Vec<String>> {
     tx.query("SELECT document FROM life ORDER BY number", &[], |r| r.text(0))
 }
 
+/// The keys of signals from an entry on may not be in their tables yet.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_keys_from(tx: &Tx<'_>, from: u64) -> Result<()> {
+    tx.exec("UPDATE log SET keys_from = ?1 WHERE id = 1", &[from.into()]).map(drop)
+}
+
 /// Stores the leaves of one commit.
 ///
 /// # Errors
 /// When the database fails.
 pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> {
-    tx.exec("INSERT INTO batch (first_index, leaves) VALUES (?1, ?2)", &[first_index.into(), leaves.into()])?;
+    tx.exec(
+        "INSERT INTO batch (first_index, size, leaves) VALUES (?1, ?2, ?3)",
+        &[first_index.into(), (leaves.len() as u64).into(), frames::pack(leaves)?.as_slice().into()],
+    )?;
     Ok(())
 }
 
@@ -123,12 +140,12 @@ pub fn is_taken(tx: &Tx<'_>, size: u64) -> Result<bool> {
 /// When the database fails.
 pub fn batches(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
     tx.query(
-        "SELECT first_index, leaves FROM batch
+        "SELECT first_index, size, leaves FROM batch
          WHERE first_index >= COALESCE((SELECT MAX(first_index) FROM batch WHERE first_index <= ?1), 0)
            AND first_index < ?2
          ORDER BY first_index",
         &[from.into(), to.into()],
-        |r| Ok((r.uint(0)?, r.bytes(1)?)),
+        |r| Ok((r.uint(0)?, frames::unpack(&r.bytes(2)?, r.uint(1)?)?)),
     )
 }
 
@@ -141,15 +158,41 @@ pub fn insert_pack(tx: &Tx<'_>, id: u64, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A slice of a pack.
+/// The bytes of a frame in a pack, `size` of them.
+///
+/// # Errors
+/// When the database fails, or the frame is damaged.
+pub fn unpacked(tx: &Tx<'_>, frame: &FramePlace, size: u64) -> Result<Option<Vec<u8>>> {
+    let packed = tx.first(
+        "SELECT substr(bytes, ?2, ?3) FROM pack WHERE id = ?1",
+        &[frame.pack.into(), (frame.start + 1).into(), frame.packed.into()],
+        |r| r.bytes(0),
+    )?;
+    packed.map(|packed| frames::unpack(&packed, size)).transpose()
+}
+
+/// Remembers where bytes are that an entry rests on.
 ///
 /// # Errors
 /// When the database fails.
-pub fn pack_slice(tx: &Tx<'_>, id: i64, start: u64, size: u64) -> Result<Option<Vec<u8>>> {
+pub fn insert_body(tx: &Tx<'_>, log_index: u64, digest: &[u8; 32], place: &BlobPlace) -> Result<()> {
+    let [size, pack, start, packed] = super::signals::columns(place);
+    tx.exec(
+        "INSERT INTO body (log_index, digest, size, pack, start, packed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &[log_index.into(), digest.into(), size, pack, start, packed],
+    )?;
+    Ok(())
+}
+
+/// Where the bytes of a digest are that an entry rests on.
+///
+/// # Errors
+/// When the database fails.
+pub fn body(tx: &Tx<'_>, log_index: u64, digest: &[u8; 32]) -> Result<Option<BlobPlace>> {
     tx.first(
-        "SELECT substr(bytes, ?2, ?3) FROM pack WHERE id = ?1",
-        &[id.into(), (start + 1).into(), size.into()],
-        |r| r.bytes(0),
+        "SELECT size, pack, start, packed FROM body WHERE log_index = ?1 AND digest = ?2",
+        &[log_index.into(), digest.into()],
+        |r| super::signals::place(r, 0),
     )
 }
 

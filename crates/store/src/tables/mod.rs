@@ -10,6 +10,7 @@ pub mod exceptions;
 pub mod finding_decisions;
 pub mod findings;
 pub mod graph;
+pub mod keys;
 pub mod log;
 pub mod people;
 pub mod products;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use certrail_domain::{EvidenceId, Extent, Key, Link, Mentioned, Signal, Time};
 
 use super::reached;
-use crate::{BlobPlace, Result, Row, StoreError, Tx};
+use crate::{BlobPlace, FramePlace, Result, Row, StoreError, Tx, Val};
 
 /// A signal as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct StoredSignal {
     pub received: Time,
     /// SHA-256 of the raw bytes.
     pub body: [u8; 32],
+    /// Where they are.
+    pub place: BlobPlace,
     /// The salts of its commitments.
     pub salts: Salts,
     /// The mapper or reader that normalised it.
@@ -91,7 +93,8 @@ pub fn index_of(id: &str) -> Option<u64> {
 }
 
 const COLUMNS_BY_INDEX: &str = "SELECT log_index, connector, delivery, media, auth_how, auth_key, received, body,
-    facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of FROM signal WHERE log_index = ?1";
+    facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of, size, pack, start, packed
+    FROM signal WHERE log_index = ?1";
 
 pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
     let mut signal: Signal = r.json(8)?;
@@ -114,8 +117,29 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
         mapper: r.text(13)?,
         duplicate_of: r.opt_uint(14)?,
         part_of: r.opt_uint(15)?,
+        place: place(r, 16)?,
         signal: Arc::new(signal),
     })
+}
+
+/// The columns from `i` on as a place: size, pack, start, packed.
+pub(super) fn place(r: &Row<'_>, i: usize) -> Result<BlobPlace> {
+    let frame = match r.opt_int(i + 1)? {
+        Some(pack) => Some(FramePlace { pack, start: r.uint(i + 2)?, packed: r.uint(i + 3)? }),
+        None => None,
+    };
+    Ok(BlobPlace { size: r.uint(i)?, frame })
+}
+
+/// A place as columns: size, pack, start, packed.
+pub(super) fn columns(place: &BlobPlace) -> [Val<'static>; 4] {
+    let frame = place.frame.as_ref();
+    [
+        place.size.into(),
+        frame.map(|f| f.pack).into(),
+        frame.map_or(0, |f| f.start).into(),
+        frame.map_or(0, |f| f.packed).into(),
+    ]
 }
 
 /// Stores a signal; `texts` are the exact ones that were committed to.
@@ -123,10 +147,13 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &Tx<'_>, s: &StoredSignal, texts: &Texts) -> Result<()> {
+    let [size, pack, start, packed] = columns(&s.place);
     tx.exec(
         "INSERT INTO signal (log_index, kind, connector, source, delivery, media, auth_how, auth_key, known, occurred,
-            received, body, facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+            received, body, facts, people, body_salt, facts_salt, people_salt, mapper, duplicate_of, part_of,
+            size, pack, start, packed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+            ?21, ?22, ?23, ?24)",
         &[
             s.log_index.into(),
             s.signal.facts.kind().into(),
@@ -148,6 +175,10 @@ pub fn insert(tx: &Tx<'_>, s: &StoredSignal, texts: &Texts) -> Result<()> {
             (&s.mapper).into(),
             s.duplicate_of.into(),
             s.part_of.into(),
+            size,
+            pack,
+            start,
+            packed,
         ],
     )?;
     Ok(())
@@ -190,59 +221,11 @@ pub fn texts(tx: &Tx<'_>, log_index: u64) -> Result<Option<Texts>> {
 pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
     tx.query(
         "SELECT log_index, connector, delivery, media, auth_how, auth_key, received, body, facts, people, body_salt,
-            facts_salt, people_salt, mapper, duplicate_of, part_of
+            facts_salt, people_salt, mapper, duplicate_of, part_of, size, pack, start, packed
          FROM signal WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index",
         &[from.into(), to.into()],
         map,
     )
-}
-
-/// The entry that a delivery became.
-///
-/// # Errors
-/// When the database fails.
-pub fn delivery(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<u64>> {
-    tx.first("SELECT log_index FROM delivery WHERE key = ?1", &[key.into()], |r| r.uint(0))
-}
-
-/// Remembers a delivery.
-///
-/// # Errors
-/// When it is known already.
-pub fn insert_delivery(tx: &Tx<'_>, key: &[u8; 16], log_index: u64) -> Result<()> {
-    tx.exec("INSERT INTO delivery (key, log_index) VALUES (?1, ?2)", &[key.into(), log_index.into()])?;
-    Ok(())
-}
-
-/// Where the bytes of a digest are, and the entry that brought them first.
-///
-/// # Errors
-/// When the database fails.
-pub fn blob(tx: &Tx<'_>, digest: &[u8; 32]) -> Result<Option<(BlobPlace, u64)>> {
-    tx.first("SELECT pack, start, size, log_index FROM blob WHERE digest = ?1", &[digest.into()], |r| {
-        let (start, size) = (r.uint(1)?, r.uint(2)?);
-        let place = match r.opt_int(0)? {
-            Some(id) => BlobPlace::Pack { id, start, size },
-            None => BlobPlace::File { size },
-        };
-        Ok((place, r.uint(3)?))
-    })
-}
-
-/// Remembers where the bytes of a digest are.
-///
-/// # Errors
-/// When the digest is known already.
-pub fn insert_blob(tx: &Tx<'_>, digest: &[u8; 32], place: BlobPlace, log_index: u64) -> Result<()> {
-    let (pack, start, size) = match place {
-        BlobPlace::Pack { id, start, size } => (Some(id), start, size),
-        BlobPlace::File { size } => (None, 0, size),
-    };
-    tx.exec(
-        "INSERT INTO blob (digest, pack, start, size, log_index) VALUES (?1, ?2, ?3, ?4, ?5)",
-        &[digest.into(), pack.into(), start.into(), size.into(), log_index.into()],
-    )?;
-    Ok(())
 }
 
 /// Remembers what a signal is about.

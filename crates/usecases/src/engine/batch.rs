@@ -7,13 +7,14 @@ use certrail_ledger::{
     Hash, commitment,
     dsse::Envelope,
     keys::LogKey,
-    leaf::{self, Body, Capture, Control, Labels, TooLarge, hashedrekord},
+    leaf::{self, Body, Capture, Control, Labels, TooLarge, hashedrekord, keyed},
     life::Life,
     sha256,
 };
 use certrail_store::{
-    BlobFiles, BlobPlace, StoreError, Tx,
+    BlobFiles, BlobPlace, FramePlace, HalfKey, RecentKeys, StoreError, Tx,
     tables::{
+        keys::KeyOf,
         log,
         signals::{self, StoredSignal, Texts},
     },
@@ -27,7 +28,7 @@ use crate::criteria_sets::CriteriaSets;
 pub struct Batch<'a> {
     /// The transaction.
     pub tx: &'a Tx<'a>,
-    pub(super) blobs: &'a BlobFiles,
+    pub(crate) blobs: &'a BlobFiles,
     /// Keys, for signing decisions.
     pub keys: &'a Keys,
     /// Criteria sets parsed before.
@@ -39,10 +40,46 @@ pub struct Batch<'a> {
     pub(super) first: u64,
     pub(super) leaves: Vec<Vec<u8>>,
     pub(super) pack: Vec<u8>,
+    /// The newest keys.
+    pub(super) recent: &'a mut RecentKeys,
     /// The signals in this commit, with the bytes of their normalised text.
     pub(super) signals: Vec<(Arc<StoredSignal>, u64)>,
     /// The life of the log that begins with this commit, and its key.
     pub(super) life: Option<(i64, Arc<LogKey>)>,
+}
+
+/// Bytes on their way into a commit: a frame, or on disk already in a file of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    size: u64,
+    frame: Option<Vec<u8>>,
+}
+
+impl Kept {
+    /// Packs small bytes; writes large ones out, durable when this returns. Outside the commit, since it takes time.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn prepare(blobs: &BlobFiles, digest: &Hash, bytes: &[u8]) -> Result<Self, StoreError> {
+        let size = bytes.len() as u64;
+        if bytes.len() > BlobFiles::SMALL {
+            blobs.put(&certrail_ledger::hex(digest), bytes)?;
+            return Ok(Self { size, frame: None });
+        }
+        Ok(Self { size, frame: Some(certrail_store::pack(bytes)?) })
+    }
+}
+
+/// The key of a delivery.
+pub(crate) fn delivery_key(keys: &Keys, connector: &str, delivery: &str) -> HalfKey {
+    keyed(&keys.delivery, format!("{connector}\n{delivery}").as_bytes())
+}
+
+/// The key of a signal's bytes.
+pub(crate) fn content_key(digest: &Hash) -> HalfKey {
+    let mut half = HalfKey::default();
+    half.copy_from_slice(&digest[..16]);
+    half
 }
 
 impl Batch<'_> {
@@ -98,35 +135,59 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Keeps small bytes in this commit's pack, or large ones in a file of their own
-    /// (callers write those before, outside the commit, where they can). Returns the entry that brought the same bytes first, if any did.
+    /// The signal that a delivery became, if it is known.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn keep_body(&mut self, digest: &Hash, bytes: &[u8], log_index: u64) -> Result<Option<u64>, StoreError> {
-        if bytes.len() > BlobFiles::SMALL {
-            self.blobs.put(&certrail_ledger::hex(digest), bytes)?;
-        }
-        self.keep_prepared(digest, bytes, log_index)
+    pub(crate) fn delivered(&self, key: &HalfKey) -> Result<Option<u64>, StoreError> {
+        self.recent.find(self.tx, KeyOf::Delivery, key)
     }
 
-    /// [`Batch::keep_body`] for bytes that are on disk already where they are large: nothing is written outside the commit.
+    /// Where the bytes of a signal are, and the entry that brought them first, if another did.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn keep_prepared(&mut self, digest: &Hash, bytes: &[u8], log_index: u64) -> Result<Option<u64>, StoreError> {
-        if let Some((_, first)) = signals::blob(self.tx, digest)? {
-            return Ok(Some(first));
+    pub(crate) fn keep_content(
+        &mut self,
+        digest: &Hash,
+        kept: &Kept,
+        log_index: u64,
+    ) -> Result<(BlobPlace, Option<u64>), StoreError> {
+        let key = content_key(digest);
+        if let Some(first) = self.recent.find(self.tx, KeyOf::Content, &key)? {
+            let known = signals::get(self.tx, first)?
+                .ok_or_else(|| StoreError::Damaged(format!("signal {first} brought bytes and is not there")))?;
+            // Half a digest is a key, and the whole of it tells.
+            if known.body == *digest {
+                return Ok((known.place, Some(first)));
+            }
         }
-        let place = if bytes.len() > BlobFiles::SMALL {
-            BlobPlace::File { size: bytes.len() as u64 }
-        } else {
+        self.recent.add(KeyOf::Content, key, log_index);
+        Ok((self.keep(kept), None))
+    }
+
+    /// Remembers which entry a delivery became.
+    pub(crate) fn remember_delivery(&mut self, key: HalfKey, log_index: u64) {
+        self.recent.add(KeyOf::Delivery, key, log_index);
+    }
+
+    /// Keeps bytes that an entry rests on.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn keep_body(&mut self, digest: &Hash, kept: &Kept, log_index: u64) -> Result<(), StoreError> {
+        let place = self.keep(kept);
+        log::insert_body(self.tx, log_index, digest, &place)
+    }
+
+    /// Puts a frame into this commit's pack, if it is not in a file of its own.
+    fn keep(&mut self, kept: &Kept) -> BlobPlace {
+        let frame = kept.frame.as_ref().map(|frame| {
             let start = self.pack.len() as u64;
-            self.pack.extend_from_slice(bytes);
-            BlobPlace::Pack { id: i64::try_from(self.first).unwrap_or(i64::MAX), start, size: bytes.len() as u64 }
-        };
-        signals::insert_blob(self.tx, digest, place, log_index)?;
-        Ok(None)
+            self.pack.extend_from_slice(frame);
+            FramePlace { pack: i64::try_from(self.first).unwrap_or(i64::MAX), start, packed: frame.len() as u64 }
+        });
+        BlobPlace { size: kept.size, frame }
     }
 
     /// Stores a signal; `texts` are the exact ones that were committed to.

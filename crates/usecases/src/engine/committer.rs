@@ -19,7 +19,7 @@ use std::{
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{tile, tree::leaf_hash};
 use certrail_store::{
-    Mover, StoreError, Tx, Writer,
+    Mover, RecentKeys, StoreError, Tx, Writer,
     tables::{log, signals::StoredSignal},
 };
 use tokio::sync::oneshot;
@@ -224,9 +224,11 @@ pub(super) fn start(
     mut writer: Writer,
     mover: Mover,
     mut guard: Guard,
+    recent: RecentKeys,
     inbox: Receiver<Message>,
 ) -> Result<Handle, StoreError> {
     let tidy = Tidy::start(mover)?;
+    let mut recent = recent;
     let was_doubted = writer.transaction(log::clock_is_doubted)?;
     let run = move || {
         let _end = EndTogether;
@@ -259,7 +261,7 @@ pub(super) fn start(
                 next = if works.len() < MAX_ITEMS { inbox.try_recv().ok() } else { None };
             }
             let Some(engine) = engine.upgrade() else { break };
-            commit(&engine, &mut writer, &mut doubted, works);
+            commit(&engine, &mut writer, &mut recent, &mut doubted, works);
             // Under steady load there is no pause to wait for.
             if guard.due(&engine.head()) == Some(Duration::ZERO) {
                 note_last_signed(&engine, &mut guard);
@@ -272,8 +274,20 @@ pub(super) fn start(
         if let Some(engine) = engine.upgrade() {
             note_last_signed(&engine, &mut guard);
         }
-        drop(tidy);
-        if let Err(error) = writer.checkpoint() {
+        tidy.end();
+        // Best effort: what stays in memory is made anew at the next start, and the log is read where it lies.
+        if let Some(engine) = engine.upgrade() {
+            let size = engine.head().size();
+            let moved = writer.transaction(|tx| {
+                let from = recent.empty(tx, size)?;
+                log::set_keys_from(tx, from)
+            });
+            if let Err(error) = moved {
+                tracing::warn!(%error, "keys could not be moved into their tables");
+            }
+            engine.store.rest();
+        }
+        if let Err(error) = writer.finish() {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
         }
     };
@@ -311,6 +325,7 @@ fn note_last_signed(engine: &Engine, guard: &mut Guard) {
 /// The thread that moves the write-ahead log while commits go on.
 struct Tidy {
     wake: SyncSender<()>,
+    thread: JoinHandle<()>,
     too_long: Arc<AtomicBool>,
 }
 
@@ -327,11 +342,19 @@ impl Tidy {
                 }
             }
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("certrail-mover".into())
             .spawn(run)
             .map_err(|cause| StoreError::Io { what: "start the mover".into(), cause })?;
-        Ok(Self { wake, too_long })
+        Ok(Self { wake, thread, too_long })
+    }
+
+    /// Ends it, and its connection with it.
+    fn end(self) {
+        drop(self.wake);
+        if self.thread.join().is_err() {
+            tracing::error!("the mover ended by a panic");
+        }
     }
 
     /// Under steady load the mover never catches up and the log would grow for ever; then the writer, between
@@ -347,7 +370,13 @@ impl Tidy {
     }
 }
 
-fn commit(engine: &Engine, writer: &mut Writer, doubted: &mut bool, works: Vec<Box<dyn Work>>) {
+fn commit(
+    engine: &Engine,
+    writer: &mut Writer,
+    recent: &mut RecentKeys,
+    doubted: &mut bool,
+    works: Vec<Box<dyn Work>>,
+) {
     let old = engine.head();
     let clock = engine.now();
     let now = clock.max(old.received);
@@ -362,14 +391,18 @@ fn commit(engine: &Engine, writer: &mut Writer, doubted: &mut bool, works: Vec<B
     while !waiting.is_empty() {
         // Savepoints cost every piece of work a copy of each page it touches. So the first attempt runs without;
         // only if one is refused after it had written something, the batch is done again with them.
-        let outcome = match attempt(engine, writer, &mut waiting, now, Care::Bold) {
-            Err(Stop::Spoilt) => attempt(engine, writer, &mut waiting, now, Care::Guarded),
+        let outcome = match attempt(engine, writer, recent, &mut waiting, now, Care::Bold) {
+            Err(Stop::Spoilt) => {
+                recent.given_up();
+                attempt(engine, writer, recent, &mut waiting, now, Care::Guarded)
+            }
             other => other,
         };
         match outcome {
             Ok(Committed { head, done, signals }) => {
                 engine.store.remember(&signals);
                 if let Some(head) = head {
+                    recent.committed(head.keys_from);
                     engine.set_head(head);
                 }
                 let head = engine.head();
@@ -403,6 +436,7 @@ enum Stop {
 fn attempt(
     engine: &Engine,
     writer: &mut Writer,
+    recent: &mut RecentKeys,
     waiting: &mut VecDeque<Box<dyn Work>>,
     now: Time,
     care: Care,
@@ -419,6 +453,7 @@ fn attempt(
             first: old.size(),
             leaves: Vec::new(),
             pack: Vec::new(),
+            recent,
             signals: Vec::new(),
             life: None,
         };
@@ -435,10 +470,13 @@ fn attempt(
         }
         // A new clock era may begin with this commit, and then it is earlier than it was.
         let now = batch.now;
-        let (leaves, pack, signals) = (batch.leaves, batch.pack, batch.signals);
+        let Batch { leaves, pack, signals, recent, life, .. } = batch;
         let mut next = old.as_ref().clone();
-        if let Some((number, key)) = batch.life {
+        if let Some((number, key)) = life {
             (next.epoch, next.key) = (number, key);
+        }
+        if !leaves.is_empty() {
+            next.keys_from = recent.shrink(tx, old.size() + leaves.len() as u64)?;
         }
         let head = seal(tx, &old, next, now, &leaves, &pack)?;
         Ok(Committed { head, done, signals })
@@ -458,7 +496,7 @@ struct Committed {
 /// Runs one piece of work so that, refused, it leaves nothing behind.
 fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Stop> {
     let (leaves, pack, life) = (batch.leaves.len(), batch.pack.len(), batch.life.clone());
-    let signals = batch.signals.len();
+    let (signals, keys) = (batch.signals.len(), batch.recent.added());
     batch.work_first = batch.next_index();
     if care == Care::Guarded {
         batch.tx.savepoint()?;
@@ -475,6 +513,7 @@ fn run(work: &mut dyn Work, batch: &mut Batch<'_>, care: Care) -> Result<(), Sto
             batch.leaves.truncate(leaves);
             batch.pack.truncate(pack);
             batch.signals.truncate(signals);
+            batch.recent.take_back(keys);
             batch.life = life;
         }
     }

@@ -30,6 +30,8 @@ pub struct LogHead {
     pub key: Arc<LogKey>,
     /// When the newest entry was received.
     pub received: Time,
+    /// Of signals from this entry on, keys may be in memory only.
+    pub(super) keys_from: u64,
 }
 
 impl LogHead {
@@ -82,6 +84,7 @@ impl LogHead {
             roots: self.range.roots().concat(),
             checkpoint: self.checkpoint.clone(),
             received: self.received.as_micros(),
+            keys_from: self.keys_from,
         }
     }
 
@@ -141,7 +144,8 @@ pub(super) fn load_or_create(writer: &mut Writer, keys: &Keys, now: Time) -> Res
         let key = Arc::new(keys.make_log_key(epoch)?);
         let life = Life::begin(epoch, key.verifier(), 0, []);
         let range = CompactRange::default();
-        let mut head = LogHead { range, open: vec![], checkpoint: String::new(), epoch, key, received: now };
+        let checkpoint = String::new();
+        let mut head = LogHead { range, open: vec![], checkpoint, epoch, key, received: now, keys_from: 0 };
         head.sign();
         log::create(tx, &head.stored())?;
         keep_life(tx, &life)?;
@@ -193,6 +197,7 @@ fn load(tx: &Tx<'_>, stored: &log::Head, keys: &Keys) -> Result<LogHead, StoreEr
         epoch: stored.epoch,
         key,
         received: Time::from_micros(stored.received),
+        keys_from: stored.keys_from,
     })
 }
 
@@ -262,7 +267,7 @@ mod tests {
         let key = Arc::new(LogKey::from_seed("test/log", &[7; 32]).expect("a key"));
         let received = Time::from_micros(0);
         let (range, checkpoint) = (CompactRange::default(), String::new());
-        let mut head = LogHead { range, open: vec![], checkpoint, epoch: 1, key, received };
+        let mut head = LogHead { range, open: vec![], checkpoint, epoch: 1, key, received, keys_from: 0 };
         for n in 0..70_000_u32 {
             head.append(leaf_hash(&n.to_be_bytes()), |_, _, _| {});
             if n % 97 == 0 || n.is_power_of_two() || n > 69_990 {

@@ -15,12 +15,18 @@ use std::{
 
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_formats::Trust;
-use certrail_store::{BlobFiles, Store, StoreError, Tx, tables::log};
+use certrail_store::{
+    BlobFiles, RecentKeys, Store, StoreError, Tx,
+    tables::{
+        keys::{self, KeyOf},
+        log,
+    },
+};
 
 use crate::criteria_sets::CriteriaSets;
 
 pub use batch::Batch;
-pub(crate) use batch::random;
+pub(crate) use batch::{Kept, content_key, delivery_key, random};
 pub use clock::{Clock, ClockDoubt, system_clock};
 pub use committer::Fault;
 pub use guard::LastSigned;
@@ -116,7 +122,8 @@ impl Engine {
             queue,
             used: Mutex::default(),
         });
-        let handle = committer::start(Arc::downgrade(&engine), writer, mover, guard, inbox)?;
+        let recent = engine.store.read(|tx| recent_keys(tx, &engine.keys, engine.head().keys_from))?;
+        let handle = committer::start(Arc::downgrade(&engine), writer, mover, guard, recent, inbox)?;
         *engine.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok((engine, last))
     }
@@ -235,6 +242,20 @@ impl Engine {
             handle.join();
         }
     }
+}
+
+/// The keys that may not be in their tables, made anew from their signals.
+fn recent_keys(tx: &Tx<'_>, keys: &Keys, from: u64) -> Result<RecentKeys, StoreError> {
+    let mut recent = RecentKeys::new(from);
+    for signal in keys::signals_from(tx, from)? {
+        let delivery = batch::delivery_key(keys, &signal.connector, &signal.delivery);
+        recent.add(KeyOf::Delivery, delivery, signal.log_index);
+        if let Some(digest) = signal.brought {
+            recent.add(KeyOf::Content, batch::content_key(&digest), signal.log_index);
+        }
+    }
+    recent.committed(from);
+    Ok(recent)
 }
 
 /// A fault of ours as a problem. The cause goes to the log, not to the asker.

@@ -61,7 +61,6 @@ impl Told {
     /// A signal was captured.
     pub(super) fn signal(&mut self, check: &mut Check<'_>, index: u64, signal: &StoredSignal, labels: &[String]) {
         self.count(Table::Signal, 1);
-        self.count(Table::Delivery, 1);
         self.count(Table::Subject, records::subjects(signal).len() as u64);
         self.links.told(&signal.signal);
         self.history.told(&signal.signal);
@@ -254,10 +253,11 @@ impl Told {
         if let Some(row) = row.filter(|_| same) {
             self.spoke_of(check, &row)?;
         }
-        let world = records::bytes_of(check, doc["world"].as_str().unwrap_or_default())?;
+        let rests_on = entries.last().copied().unwrap_or(act.log_index);
+        let world = records::bytes_of(check, rests_on, doc["world"].as_str().unwrap_or_default())?;
         let world = world.and_then(|bytes| serde_json::from_slice::<crate::FrozenWorld>(&bytes).ok());
         match world {
-            Some(world) => self.evaluated.push(Evaluated { entry: act.log_index, digest: world.evaluation }),
+            Some(world) => self.evaluated.push(Evaluated { entry: rests_on, digest: world.evaluation }),
             None => {
                 check
                     .report
@@ -289,6 +289,8 @@ impl Told {
     /// After the last entry: what no entry told, and what follows from all of them together.
     pub(super) fn finish(mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
         let tx = check.tx;
+        self.count(Table::Delivery, check.in_tables.0);
+        self.count(Table::Content, check.in_tables.1);
         // The first life began with the log itself.
         if crate::engine_lives(tx)?.get(1..) != Some(&self.lives) {
             check.report.fault("The lives of the log that are kept are not those that its entries began.");

@@ -18,7 +18,7 @@ impl Evaluated {
     /// `false` if it was made by other rules than ours, which may come to another end: theirs were those of their time.
     pub(super) fn run_again(&self, check: &mut Check<'_>) -> Result<bool, StoreError> {
         let entry = self.entry;
-        let Some(bytes) = records::bytes_of(check, &self.digest)? else {
+        let Some(bytes) = records::bytes_of(check, entry, &self.digest)? else {
             check.report.fault(format!("The evaluation that entry {entry} rests on is not there."));
             return Ok(true);
         };

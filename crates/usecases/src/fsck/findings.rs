@@ -134,7 +134,9 @@ impl Findings {
         };
         self.scans += 1;
         let policy = self.products.get(product).map(|p| p.severity).unwrap_or_default();
-        let Some(body) = crate::accept::body_of(check.tx, check.blobs, &signal.body)? else { return Ok(()) };
+        let Some(body) = crate::accept::body_of(check.tx, check.blobs, &signal.body, &signal.place)? else {
+            return Ok(());
+        };
         let Some(prepared) = read_again(&body, signal, scan, product, policy)? else {
             if signal.mapper.ends_with(&format!("@{READERS}")) {
                 check

@@ -94,6 +94,10 @@ struct Check<'a> {
     keys: Option<&'a Keys>,
     last_signed: Option<LastSigned>,
     criteria: CriteriaSets,
+    /// Of signals from this entry on, keys may not be in their tables yet.
+    keys_from: u64,
+    /// Keys of signals that were found in their tables: of deliveries, and of contents.
+    in_tables: (u64, u64),
     report: FsckReport,
 }
 
@@ -107,7 +111,8 @@ fn check(
     last_signed: Option<LastSigned>,
 ) -> Result<FsckReport, StoreError> {
     let report = FsckReport::default();
-    let mut check = Check { tx, blobs, keys, last_signed, criteria: CriteriaSets::default(), report };
+    let criteria = CriteriaSets::default();
+    let mut check = Check { tx, blobs, keys, last_signed, criteria, keys_from: 0, in_tables: (0, 0), report };
     if keys.is_none() {
         check.report.notes.push("The keys are not here: who signed, and deliveries, were not compared.".into());
     }
@@ -115,13 +120,20 @@ fn check(
         check.report.fault("There is no log.");
         return Ok(check.report);
     };
+    check.keys_from = head.keys_from;
     let mut tree = tree::Tree::begin(&mut check, &head)?;
     let mut told = acts::Told::default();
-    let mut from = 0;
-    while from < head.size {
-        let to = (from + STEP).min(head.size);
+    let mut gap: Option<Gap> = None;
+    // Ranges to look at, the next one last.
+    let mut ranges: Vec<(u64, u64)> = vec![(0, head.size)];
+    while let Some((from, to)) = ranges.pop() {
+        if to - from > STEP {
+            ranges.extend([(from + STEP, to), (from, from + STEP)]);
+            continue;
+        }
         match crate::engine_leaves(tx, from, to) {
             Ok(leaves) => {
+                Gap::end(&mut gap, &mut check);
                 for (index, leaf) in (from..).zip(&leaves) {
                     tree.grow(&mut check, index, leaf)?;
                 }
@@ -129,14 +141,19 @@ fn check(
                     check.report.fault(format!("Between entries {from} and {to}: {e}."));
                 }
             }
-            // Without a leaf there is no tree behind it; the entries after the gap are still looked at.
+            // Those beside what cannot be read are looked at all the same.
+            Err(_) if to - from > 1 => {
+                let middle = from + (to - from) / 2;
+                ranges.extend([(middle, to), (from, middle)]);
+            }
+            // Without a leaf there is no tree behind it.
             Err(e) => {
-                check.report.fault(format!("{e}."));
                 tree.broken = true;
+                gap.get_or_insert_with(|| Gap { from, to, why: e.to_string() }).to = to;
             }
         }
-        from = to;
     }
+    Gap::end(&mut gap, &mut check);
     let broken = tree.broken;
     tree.finish(&mut check, &head);
     if broken {
@@ -145,6 +162,28 @@ fn check(
         check.report.fault(format!("What follows from the log cannot be read: {e}."));
     }
     Ok(check.report)
+}
+
+/// Entries, one behind the other, whose leaves cannot be read.
+struct Gap {
+    from: u64,
+    to: u64,
+    /// What the first of them says.
+    why: String,
+}
+
+impl Gap {
+    fn end(gap: &mut Option<Self>, check: &mut Check<'_>) {
+        match gap.take() {
+            Some(Self { from, to, why }) if to - from == 1 => {
+                check.report.fault(format!("The leaf of entry {from} cannot be read: {why}."));
+            }
+            Some(Self { from, to, why }) => {
+                check.report.fault(format!("The leaves {from} to {} cannot be read: {why}.", to - 1));
+            }
+            None => {}
+        }
+    }
 }
 
 /// The entries from `from` on: what is stored beside them, and what they tell of other tables.
@@ -158,15 +197,17 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
     let acts: BTreeMap<u64, log::Act> = log::acts(check.tx, from, to)?.into_iter().map(|a| (a.log_index, a)).collect();
     for (index, bytes) in (from..).zip(leaves) {
         let read = leaf::read(bytes);
+        // What cannot be compared with one entry is a fault of that one.
+        let mut compared = Ok(());
         match (&read, stored.get(&index), acts.get(&index)) {
             (Some(Read::Capture(said)), Some(signal), None) => {
-                records::signal(check, index, bytes, said, signal)?;
+                compared = records::signal(check, index, bytes, said, signal);
                 told.signal(check, index, signal, &said.labels);
                 told.received(check, index, signal.received);
             }
             (Some(control @ Read::Control { labels, .. }), None, Some(act)) => {
                 records::document(check, index, bytes, control, act);
-                told.act(check, act, labels)?;
+                compared = told.act(check, act, labels);
                 told.received(check, index, Time::from_micros(act.received));
             }
             (Some(Read::Decision { digest, .. }), None, Some(act)) => {
@@ -179,6 +220,9 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
             (None, ..) => check.report.fault(format!("Entry {index} cannot be read.")),
             (_, Some(_), Some(_)) => check.report.fault(format!("Entry {index} has two things stored beside it.")),
             _ => check.report.fault(format!("Entry {index} has nothing stored beside it.")),
+        }
+        if let Err(e) = compared {
+            check.report.fault(format!("Entry {index} cannot be compared: {e}."));
         }
     }
     Ok(())

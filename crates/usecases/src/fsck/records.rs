@@ -5,19 +5,21 @@ use certrail_ledger::{
     Hash, Salt, commitment,
     dsse::Envelope,
     hex,
-    leaf::{Authentication, Body, Capture, Captured, Control, Read, keyed},
+    leaf::{Authentication, Body, Capture, Captured, Control, Read},
     sha256, unhex, unhex_half,
 };
 use certrail_store::{
     StoreError,
     tables::{
         audit::{self, SignalColumns},
-        log::Act,
+        keys::{self, KeyOf},
+        log::{self, Act},
         signals,
     },
 };
 
 use super::Check;
+use crate::engine::{content_key, delivery_key};
 
 /// A signal: its bytes, its facts and people, everything its row says, and that it can be found by delivery and key.
 pub(super) fn signal(
@@ -37,12 +39,16 @@ pub(super) fn signal(
         return Ok(());
     }
     let mut size = None;
-    match crate::accept::body_of(tx, check.blobs, &signal.body)? {
-        None => report.fault(format!("The bytes of entry {index} (sha256 {}) are not there.", hex(&signal.body))),
-        Some(bytes) if sha256(&bytes) != signal.body => {
+    match crate::accept::body_of(tx, check.blobs, &signal.body, &signal.place) {
+        Err(StoreError::Damaged(why)) => {
+            report.fault(format!("The bytes of entry {index} do not match their fingerprint: {why}."));
+        }
+        Err(e) => return Err(e),
+        Ok(None) => report.fault(format!("The bytes of entry {index} (sha256 {}) are not there.", hex(&signal.body))),
+        Ok(Some(bytes)) if sha256(&bytes) != signal.body => {
             report.fault(format!("The bytes of entry {index} do not match their fingerprint."));
         }
-        Some(bytes) => size = Some(bytes.len() as u64),
+        Ok(Some(bytes)) => size = Some(bytes.len() as u64),
     }
     let holds =
         |salt: Option<Salt>, digest: &Hash, said: &Hash| salt.is_some_and(|salt| commitment(&salt, digest) == *said);
@@ -63,8 +69,7 @@ pub(super) fn signal(
         report.fault(format!("Entry {index} committed to other people than are stored for it."));
     }
     // The row says the same in columns: written as a leaf again, it must give the same bytes.
-    let text = format!("{}\n{}", signal.connector, signal.delivery);
-    let key = check.keys.map_or(said.delivery, |keys| keyed(&keys.delivery, text.as_bytes()));
+    let key = check.keys.map_or(said.delivery, |keys| delivery_key(keys, &signal.connector, &signal.delivery));
     let labels: Vec<[u8; 16]> = said.labels.iter().filter_map(|l| unhex_half(l)).collect();
     let again = Capture {
         auth: Authentication { how: &signal.auth_how, key: &signal.auth_key },
@@ -96,9 +101,17 @@ pub(super) fn signal(
         report
             .fault(format!("Kind, source, time or how it is known of entry {index} are kept otherwise than it says."));
     }
-    if signals::delivery(tx, &key)? != Some(index) {
+    let known = keys::find(tx, KeyOf::Delivery, &key)? == Some(index);
+    if !known && index < check.keys_from {
         report.fault(format!("The delivery of entry {index} is not known; sent again, it would be recorded twice."));
     }
+    check.in_tables.0 += u64::from(known);
+    let brought = signal.duplicate_of.is_none();
+    let known = keys::find(tx, KeyOf::Content, &content_key(&signal.body))? == Some(index);
+    if brought && !known && index < check.keys_from {
+        report.fault(format!("That entry {index} brought its bytes first is not known."));
+    }
+    check.in_tables.1 += u64::from(known);
     for key in subjects(signal) {
         if !audit::is_about(tx, key.as_str(), index)? {
             report.fault(format!("Entry {index} cannot be found by {}.", key.as_str()));
@@ -144,8 +157,9 @@ pub(super) fn decision(check: &mut Check<'_>, index: u64, digest: &[u8], act: &A
     }
 }
 
-/// The bytes of a digest written in hex, if they are here and are what they are called.
-pub(super) fn bytes_of(check: &Check<'_>, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+/// The bytes of a digest written in hex that an entry rests on, if they are here and are what they are called.
+pub(super) fn bytes_of(check: &Check<'_>, entry: u64, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(digest) = unhex(digest) else { return Ok(None) };
-    Ok(crate::accept::body_of(check.tx, check.blobs, &digest)?.filter(|bytes| sha256(bytes) == digest))
+    let Some(place) = log::body(check.tx, entry, &digest)? else { return Ok(None) };
+    Ok(crate::accept::body_of(check.tx, check.blobs, &digest, &place)?.filter(|bytes| sha256(bytes) == digest))
 }

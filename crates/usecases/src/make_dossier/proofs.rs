@@ -104,9 +104,10 @@ fn damaged(e: serde_json::Error) -> StoreError {
 }
 
 /// A text that a decision rests on. Without it a dossier would be sealed that cannot be verified.
-fn text_of(engine: &Engine, tx: &Tx<'_>, digest: &Hash) -> Result<String, StoreError> {
+fn text_of(engine: &Engine, tx: &Tx<'_>, entry: u64, digest: &Hash) -> Result<String, StoreError> {
     let missing = || StoreError::Damaged(format!("the bytes of sha256 {} are not there", hex(digest)));
-    let bytes = crate::accept::body_of(tx, &engine.blobs, digest)?.ok_or_else(missing)?;
+    let place = log::body(tx, entry, digest)?.ok_or_else(missing)?;
+    let bytes = crate::accept::body_of(tx, &engine.blobs, digest, &place)?.ok_or_else(missing)?;
     String::from_utf8(bytes).map_err(|e| StoreError::Damaged(e.to_string()))
 }
 
@@ -134,11 +135,11 @@ pub(super) fn decision_rows(
                 entries: Vec::new(),
             };
             if proofs {
-                row.world = text_of(engine, tx, &d.world)?;
+                row.world = text_of(engine, tx, d.log_index, &d.world)?;
                 let frozen: crate::certify::FrozenWorld = serde_json::from_str(&row.world).map_err(damaged)?;
                 let digest = certrail_ledger::unhex(&frozen.evaluation)
                     .ok_or_else(|| StoreError::Damaged(format!("decision {} names no evaluation", row.id)))?;
-                row.evaluation = text_of(engine, tx, &digest)?;
+                row.evaluation = text_of(engine, tx, d.log_index, &digest)?;
                 let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&d.envelope).map_err(damaged)?;
                 for (index, envelope) in entries {
                     row.entries.push(DecisionEntry { envelope, proof: proof_of(tx, head, index)? });
