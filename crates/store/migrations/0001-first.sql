@@ -1,9 +1,10 @@
--- Version 1. Portable text: {bytes} becomes BLOB or BYTEA, {keyed} becomes WITHOUT ROWID or nothing.
+-- Version 1. Portable text: {bytes} becomes BLOB or BYTEA, {keyed} becomes WITHOUT ROWID or nothing, {id} becomes INTEGER
+-- (in SQLite the only type whose primary key needs no index of its own) or BIGINT.
 -- Times are microseconds since the Unix epoch, UTC. Never edit a released migration; add the next one.
 
 -- The log: one row, the only hot one.
 CREATE TABLE log (
-  id BIGINT PRIMARY KEY,
+  id {id} PRIMARY KEY,
   origin TEXT NOT NULL,
   epoch BIGINT NOT NULL,
   size BIGINT NOT NULL,
@@ -16,27 +17,26 @@ CREATE TABLE log (
 
 -- The lives the log has had; the newest is the one that signs.
 CREATE TABLE life (
-  number BIGINT PRIMARY KEY,
+  number {id} PRIMARY KEY,
   document TEXT NOT NULL
 );
 
 -- The entries between which the time of receipt is uncertain, because the clock jumped.
 CREATE TABLE clock_doubt (
-  from_index BIGINT PRIMARY KEY,
+  from_index {id} PRIMARY KEY,
   to_index BIGINT
 );
 
--- One row per commit: its leaves, each with two bytes of length before it, in one zstd frame of `size` bytes.
+-- One row per commit: the signed checkpoint over the log with it (every one that ever left the process: they are what others
+-- hold); its leaves, each with two bytes of length before it, in one zstd frame of `size` bytes; and its small bodies, one
+-- after the other, a zstd frame each.
 CREATE TABLE batch (
-  first_index BIGINT PRIMARY KEY,
+  first_index {id} PRIMARY KEY,
+  log_size BIGINT NOT NULL,
+  checkpoint TEXT NOT NULL,
   size BIGINT NOT NULL,
-  leaves {bytes} NOT NULL
-);
-
--- One row per commit: its small bodies, one after the other, a zstd frame each.
-CREATE TABLE pack (
-  id BIGINT PRIMARY KEY,
-  bytes {bytes} NOT NULL
+  leaves {bytes} NOT NULL,
+  bodies {bytes}
 );
 
 -- Full tiles only; partial ones follow from the last leaves.
@@ -46,12 +46,6 @@ CREATE TABLE tile (
   hashes {bytes} NOT NULL,
   PRIMARY KEY (level, number)
 ) {keyed};
-
--- Every checkpoint that ever left the process: they are what others hold.
-CREATE TABLE checkpoint (
-  size BIGINT PRIMARY KEY,
-  note TEXT NOT NULL
-);
 
 -- Which delivery became which entry.
 CREATE TABLE delivery (
@@ -65,7 +59,7 @@ CREATE TABLE content (
   log_index BIGINT NOT NULL
 ) {keyed};
 
--- Bytes that an entry rests on and that no signal brought: worlds and evaluations. `pack` is null for a file of the blob folder.
+-- Bytes that an entry rests on and that no signal brought: worlds and evaluations. `pack` is the commit they came with, null for a file of the blob folder.
 CREATE TABLE body (
   log_index BIGINT NOT NULL,
   digest {bytes} NOT NULL,
@@ -77,7 +71,7 @@ CREATE TABLE body (
 ) {keyed};
 
 CREATE TABLE signal (
-  log_index BIGINT PRIMARY KEY,
+  log_index {id} PRIMARY KEY,
   kind TEXT NOT NULL,
   connector TEXT NOT NULL,
   source TEXT NOT NULL,
@@ -89,7 +83,8 @@ CREATE TABLE signal (
   occurred BIGINT,
   received BIGINT NOT NULL,
   body {bytes} NOT NULL,
-  -- Where its bytes are: `packed` bytes of a pack from `start`, `size` when unpacked; or a file of the blob folder (pack is null).
+  -- Where its bytes are: `packed` bytes of a commit's bodies from `start`, `size` when unpacked; or a file of the blob folder
+  -- (pack is null).
   size BIGINT NOT NULL,
   pack BIGINT,
   start BIGINT NOT NULL,
@@ -109,7 +104,7 @@ CREATE TABLE signal (
 
 -- Every other entry of the log: its document, as it was committed to.
 CREATE TABLE act (
-  log_index BIGINT PRIMARY KEY,
+  log_index {id} PRIMARY KEY,
   act TEXT NOT NULL,
   actor TEXT NOT NULL,
   received BIGINT NOT NULL,
@@ -138,7 +133,7 @@ CREATE TABLE product_repository (
 ) {keyed};
 
 CREATE TABLE release (
-  seq BIGINT PRIMARY KEY,
+  seq {id} PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   product TEXT NOT NULL,
   version TEXT NOT NULL,
@@ -250,7 +245,7 @@ CREATE INDEX binding_by_signal ON binding (log_index);
 
 -- Repositories that signals spoke of as a whole, each with the key that blinds its label.
 CREATE TABLE repository (
-  seq BIGINT PRIMARY KEY,
+  seq {id} PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   label_key {bytes} NOT NULL,
   log_index BIGINT NOT NULL
@@ -274,7 +269,7 @@ CREATE INDEX context_by_end ON context (repository, kind, until_at) WHERE stands
 CREATE INDEX context_by_end_entry ON context (repository, kind, until_index) WHERE stands = 1;
 
 CREATE TABLE unbound (
-  log_index BIGINT PRIMARY KEY
+  log_index {id} PRIMARY KEY
 );
 
 CREATE TABLE exception (
@@ -301,7 +296,7 @@ CREATE TABLE decision (
 CREATE INDEX decision_by_release ON decision (release, log_index);
 
 CREATE TABLE gate_ask (
-  log_index BIGINT PRIMARY KEY,
+  log_index {id} PRIMARY KEY,
   release TEXT NOT NULL,
   gate TEXT NOT NULL,
   answer TEXT NOT NULL,
@@ -350,7 +345,7 @@ CREATE INDEX token_by_parent ON token (parent) WHERE parent IS NOT NULL;
 
 -- A set may come back into force after another one: the same text then has two rows.
 CREATE TABLE criteria (
-  log_index BIGINT PRIMARY KEY,
+  log_index {id} PRIMARY KEY,
   digest {bytes} NOT NULL,
   name TEXT NOT NULL,
   version TEXT NOT NULL,
@@ -359,7 +354,7 @@ CREATE TABLE criteria (
 
 -- A finding across scans. What a scan saw of it last is its document; the key is a digest of product and fingerprint.
 CREATE TABLE finding (
-  seq BIGINT PRIMARY KEY,
+  seq {id} PRIMARY KEY,
   key {bytes} NOT NULL UNIQUE,
   product TEXT NOT NULL,
   kind TEXT NOT NULL,
@@ -436,7 +431,7 @@ CREATE TABLE finding_move (
 
 -- What answers for each other: product, kind of scan, tool, sender and what was scanned.
 CREATE TABLE scan_scope (
-  seq BIGINT PRIMARY KEY,
+  seq {id} PRIMARY KEY,
   product TEXT NOT NULL,
   name TEXT NOT NULL,
   UNIQUE (product, name)
@@ -444,7 +439,7 @@ CREATE TABLE scan_scope (
 
 -- What a scan saw: findings with their level, packed.
 CREATE TABLE scan (
-  log_index BIGINT PRIMARY KEY,
+  log_index {id} PRIMARY KEY,
   scope BIGINT NOT NULL,
   complete BIGINT NOT NULL,
   at BIGINT NOT NULL,

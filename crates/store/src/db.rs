@@ -3,7 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig, params_from_iter, types::ValueRef};
@@ -414,6 +418,10 @@ fn move_log(connection: &Connection) -> Result<u64> {
 pub struct Store {
     file: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// How many connections are open, those in the pool included.
+    open: AtomicUsize,
+    /// None is kept any more.
+    resting: AtomicBool,
     known: Arc<Known>,
     _lock: fs::File,
 }
@@ -448,7 +456,15 @@ impl Store {
         let known = Arc::new(Known::default());
         let mut writer = Writer { connection, known: known.clone() };
         migrate::run(&mut writer)?;
-        Ok((Self { file, idle: Mutex::default(), known, _lock: lock }, writer))
+        let store = Self {
+            file,
+            idle: Mutex::default(),
+            open: AtomicUsize::new(0),
+            resting: AtomicBool::new(false),
+            known,
+            _lock: lock,
+        };
+        Ok((store, writer))
     }
 
     /// The bytes on disk of database and write-ahead log.
@@ -472,10 +488,17 @@ impl Store {
         let outcome = f(&Tx { connection: &connection, known: Access::Committed(&self.known) });
         connection.prepare_cached("ROLLBACK")?.execute([])?;
         let mut pool = self.pool();
-        if pool.len() < 8 {
+        if pool.len() < 8 && !self.resting.load(Ordering::Acquire) {
             pool.push(connection);
+        } else {
+            self.close(connection);
         }
         outcome
+    }
+
+    fn close(&self, connection: Connection) {
+        drop(connection);
+        self.open.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Keeps signals in memory that were just committed, each with the bytes of its normalised text.
@@ -485,9 +508,21 @@ impl Store {
         }
     }
 
-    /// Closes the connections that nobody reads through.
+    /// Closes the connections that nobody reads through, and waits a little for those that somebody does: who closes the
+    /// last one of all takes the write-ahead log away, and one that only reads cannot.
     pub fn rest(&self) {
-        self.pool().clear();
+        const PATIENCE: Duration = Duration::from_secs(2);
+        self.resting.store(true, Ordering::Release);
+        let begun = Instant::now();
+        loop {
+            for connection in std::mem::take(&mut *self.pool()) {
+                self.close(connection);
+            }
+            if self.open.load(Ordering::Acquire) == 0 || begun.elapsed() > PATIENCE {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A connection of its own that moves the write-ahead log.
@@ -510,6 +545,7 @@ impl Store {
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA busy_timeout = 5000;")?;
         keep_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(128);
+        self.open.fetch_add(1, Ordering::AcqRel);
         Ok(connection)
     }
 }
@@ -552,10 +588,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (_store, mut writer) = Store::open(folder.path()).expect("opens");
         writer.connection.execute_batch("PRAGMA max_page_count = 120").expect("a limit");
+        let batch = |first_index, bodies| log::Batch { first_index, log_size: 2, checkpoint: "", leaves: b"", bodies };
+        let large = vec![1; 1024 * 1024];
         let outcome = writer.transaction(|tx| {
-            log::insert_pack(tx, 1, b"small")?;
+            log::insert_batch(tx, &batch(1, b"small"))?;
             assert!(tx.is_open());
-            assert!(log::insert_pack(tx, 2, &vec![1; 1024 * 1024]).is_err());
+            assert!(log::insert_batch(tx, &batch(2, &large)).is_err());
             assert!(!tx.is_open(), "SQLite rolled back by itself; going on would commit each statement alone");
             Err::<(), _>(StoreError::Damaged("given up".into()))
         });

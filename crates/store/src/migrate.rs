@@ -69,7 +69,7 @@ fn apply(connection: &Connection) -> Result<()> {
         return Err(StoreError::Newer { found, known });
     }
     for (i, text) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
-        let text = text.replace("{bytes}", "BLOB").replace("{keyed}", "WITHOUT ROWID");
+        let text = text.replace("{bytes}", "BLOB").replace("{keyed}", "WITHOUT ROWID").replace("{id}", "INTEGER");
         connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;\n{text}\nINSERT INTO schema_version (version, fingerprint) VALUES ({}, '{}');\nCOMMIT;",
             i + 1,

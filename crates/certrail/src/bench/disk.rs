@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::{Args, close, load, open};
-use crate::{commands, failure::Failure};
+use crate::failure::Failure;
 
 /// Bytes that this process had written to its disks so far; `None` where the system does not tell.
 fn written() -> Option<u64> {
@@ -62,8 +62,8 @@ async fn samples(folder: &Path) -> Result<(), Failure> {
     files.sort();
     let data = tempfile::tempdir()?;
     let data = data.path().join("data");
-    let engine = commands::open_engine(&data, "bench.local/log", certrail_usecases::system_clock())?;
-    engine.keys.add_secret("github", "bench")?;
+    close(open(&data).await?).await?;
+    let engine = open(&data).await?;
     let empty = bytes_in(&data)?;
     let (mut sent, mut deliveries) = (0, 0_u64);
     for file in &files {

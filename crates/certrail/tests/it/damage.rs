@@ -5,12 +5,12 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 109] = [
+const DAMAGE: [(&str, &str); 110] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
     (
-        "UPDATE pack SET bytes = zeroblob(length(bytes)) WHERE id = (SELECT MIN(id) FROM pack)",
+        "UPDATE batch SET bodies = zeroblob(length(bodies)) WHERE first_index = (SELECT MIN(pack) FROM signal)",
         "do not match their fingerprint",
     ),
     ("DELETE FROM body", "is not there"),
@@ -23,7 +23,11 @@ const DAMAGE: [(&str, &str); 109] = [
     ("UPDATE tile SET hashes = zeroblob(length(hashes))", "does not hold the hashes of its leaves"),
     ("UPDATE log SET size = size - 1", "it was rolled back"),
     ("UPDATE log SET roots = zeroblob(32)", "is not the tree of its leaves"),
-    ("DELETE FROM checkpoint WHERE size = (SELECT MAX(size) FROM checkpoint)", "not the newest of the signed heads"),
+    (
+        "UPDATE batch SET checkpoint = '' WHERE first_index = (SELECT MAX(first_index) FROM batch)",
+        "not the newest of the signed heads",
+    ),
+    ("UPDATE batch SET log_size = log_size + 1 WHERE first_index = 0", "The checkpoint stored for"),
     ("UPDATE binding SET to_index = 300 WHERE log_index = 50", "Entry 50 is bound to other releases"),
     ("DELETE FROM unbound", "nor in the unbound queue"),
     ("UPDATE release SET state = 'certified'", "is not what the log tells of it"),
@@ -92,7 +96,7 @@ const DAMAGE: [(&str, &str); 109] = [
     ("UPDATE signal SET packed = packed - 1 WHERE log_index = 50", "The bytes of entry 50 do not match"),
     ("UPDATE signal SET size = size + 1 WHERE log_index = 50", "The bytes of entry 50 do not match"),
     ("UPDATE batch SET size = size + 1", "says that it has another size"),
-    ("UPDATE body SET digest = zeroblob(32)", "is not there"),
+    ("UPDATE body SET digest = CAST(zeroblob(31) || substr(digest, 32, 1) AS BLOB)", "is not there"),
     ("UPDATE repository SET label_key = zeroblob(32)", "is kept otherwise than was told"),
     ("UPDATE repository SET log_index = log_index + 1", "is kept otherwise than was told"),
     ("INSERT INTO repository VALUES (99, 'acme/other', zeroblob(32), 1)", "repositories are kept"),
@@ -105,10 +109,16 @@ const DAMAGE: [(&str, &str); 109] = [
     ("UPDATE edge SET product = 'web-checkout'", "is kept otherwise than any signal tells"),
     ("DELETE FROM pushed", "told of commits are not kept"),
     ("INSERT INTO pushed SELECT hex(zeroblob(20)), 'acme/pay', 'main'", "no push says so"),
-    ("INSERT INTO batch SELECT size, 0, zeroblob(0) FROM log", "groups of leaves are kept that nothing tells of"),
-    ("INSERT INTO batch SELECT 1000000, size, leaves FROM batch LIMIT 1", "groups of leaves are kept"),
+    (
+        "INSERT INTO batch SELECT size, size, checkpoint, 0, zeroblob(0), NULL FROM log",
+        "groups of leaves are kept that nothing tells of",
+    ),
+    (
+        "INSERT INTO batch SELECT 1000000, log_size, checkpoint, size, leaves, NULL FROM batch LIMIT 1",
+        "groups of leaves are kept",
+    ),
     ("INSERT INTO act SELECT 1000000, act, actor, received, salt, document FROM act LIMIT 1", "acts are kept"),
-    ("INSERT INTO pack SELECT 1000000, bytes FROM pack LIMIT 1", "packs of bodies are kept"),
+    ("UPDATE batch SET bodies = x'00' WHERE bodies IS NULL", "packs of bodies are kept"),
     (
         "INSERT INTO body SELECT 1000000, digest, size, pack, start, packed FROM body LIMIT 1",
         "places of bodies are kept",

@@ -365,8 +365,9 @@ pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
         ("heads of logs", "SELECT COUNT(*) FROM log WHERE id <> (SELECT MIN(id) FROM log)"),
         (
             "packs of bodies",
-            "SELECT COUNT(*) FROM pack WHERE id NOT IN (SELECT pack FROM signal WHERE pack IS NOT NULL
-                 UNION SELECT pack FROM body WHERE pack IS NOT NULL)",
+            "SELECT COUNT(*) FROM batch WHERE bodies IS NOT NULL
+                 AND first_index NOT IN (SELECT pack FROM signal WHERE pack IS NOT NULL
+                     UNION SELECT pack FROM body WHERE pack IS NOT NULL)",
         ),
         ("unbound signals", "SELECT COUNT(*) FROM unbound WHERE log_index NOT IN (SELECT log_index FROM signal)"),
         ("deployments", "SELECT COUNT(*) FROM shipment WHERE release NOT IN (SELECT seq FROM release)"),

@@ -108,14 +108,37 @@ pub fn set_keys_from(tx: &Tx<'_>, from: u64) -> Result<()> {
     tx.exec("UPDATE log SET keys_from = ?1 WHERE id = 1", &[from.into()]).map(drop)
 }
 
-/// Stores the leaves of one commit.
+/// What one commit adds to the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The index of its first leaf.
+    pub first_index: u64,
+    /// How many leaves the log has with it.
+    pub log_size: u64,
+    /// The signed checkpoint over those.
+    pub checkpoint: &'a str,
+    /// Its leaves, each with two bytes of length before it.
+    pub leaves: &'a [u8],
+    /// The frames of its small bodies, one after the other.
+    pub bodies: &'a [u8],
+}
+
+/// Stores what one commit adds.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> {
+pub fn insert_batch(tx: &Tx<'_>, batch: &Batch<'_>) -> Result<()> {
+    let bodies = Some(batch.bodies).filter(|bodies| !bodies.is_empty());
     tx.exec(
-        "INSERT INTO batch (first_index, size, leaves) VALUES (?1, ?2, ?3)",
-        &[first_index.into(), (leaves.len() as u64).into(), frames::pack(leaves)?.as_slice().into()],
+        "INSERT INTO batch (first_index, log_size, checkpoint, size, leaves, bodies) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &[
+            batch.first_index.into(),
+            batch.log_size.into(),
+            batch.checkpoint.into(),
+            (batch.leaves.len() as u64).into(),
+            frames::pack(batch.leaves)?.as_slice().into(),
+            bodies.into(),
+        ],
     )?;
     Ok(())
 }
@@ -127,7 +150,7 @@ pub fn insert_batch(tx: &Tx<'_>, first_index: u64, leaves: &[u8]) -> Result<()> 
 pub fn is_taken(tx: &Tx<'_>, size: u64) -> Result<bool> {
     let taken = tx.first(
         "SELECT EXISTS (SELECT 1 FROM batch WHERE first_index >= ?1) OR EXISTS (SELECT 1 FROM signal WHERE log_index >= ?1)
-             OR EXISTS (SELECT 1 FROM act WHERE log_index >= ?1) OR EXISTS (SELECT 1 FROM checkpoint WHERE size > ?1)",
+             OR EXISTS (SELECT 1 FROM act WHERE log_index >= ?1)",
         &[size.into()],
         |r| r.int(0),
     );
@@ -149,26 +172,17 @@ pub fn batches(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
     )
 }
 
-/// Stores the small bodies of one commit.
-///
-/// # Errors
-/// When the database fails.
-pub fn insert_pack(tx: &Tx<'_>, id: u64, bytes: &[u8]) -> Result<()> {
-    tx.exec("INSERT INTO pack (id, bytes) VALUES (?1, ?2)", &[id.into(), bytes.into()])?;
-    Ok(())
-}
-
-/// The bytes of a frame in a pack, `size` of them.
+/// The bytes of a frame among the bodies of a commit, `size` of them.
 ///
 /// # Errors
 /// When the database fails, or the frame is damaged.
 pub fn unpacked(tx: &Tx<'_>, frame: &FramePlace, size: u64) -> Result<Option<Vec<u8>>> {
     let packed = tx.first(
-        "SELECT substr(bytes, ?2, ?3) FROM pack WHERE id = ?1",
+        "SELECT substr(bodies, ?2, ?3) FROM batch WHERE first_index = ?1",
         &[frame.pack.into(), (frame.start + 1).into(), frame.packed.into()],
-        |r| r.bytes(0),
+        |r| r.opt_bytes(0),
     )?;
-    packed.map(|packed| frames::unpack(&packed, size)).transpose()
+    packed.flatten().map(|packed| frames::unpack(&packed, size)).transpose()
 }
 
 /// Remembers where bytes are that an entry rests on.
@@ -220,22 +234,15 @@ pub fn tile(tx: &Tx<'_>, level: u8, number: u64) -> Result<Option<Vec<u8>>> {
     )
 }
 
-/// Keeps a checkpoint.
-///
-/// # Errors
-/// When the database fails.
-pub fn insert_checkpoint(tx: &Tx<'_>, size: u64, note: &str) -> Result<()> {
-    tx.exec("INSERT INTO checkpoint (size, note) VALUES (?1, ?2)", &[size.into(), note.into()])?;
-    Ok(())
-}
-
 /// Up to `limit` checkpoints with a size above `after`, smallest first.
 ///
 /// # Errors
 /// When the database fails.
 pub fn checkpoints(tx: &Tx<'_>, after: u64, limit: u64) -> Result<Vec<(u64, String)>> {
     tx.query(
-        "SELECT size, note FROM checkpoint WHERE size > ?1 ORDER BY size LIMIT ?2",
+        "SELECT log_size, checkpoint FROM batch
+         WHERE first_index >= COALESCE((SELECT MAX(first_index) FROM batch WHERE first_index <= ?1), 0) AND log_size > ?1
+         ORDER BY first_index LIMIT ?2",
         &[after.into(), limit.into()],
         |r| Ok((r.uint(0)?, r.text(1)?)),
     )
@@ -246,9 +253,12 @@ pub fn checkpoints(tx: &Tx<'_>, after: u64, limit: u64) -> Result<Vec<(u64, Stri
 /// # Errors
 /// When the database fails.
 pub fn checkpoint_covering(tx: &Tx<'_>, size: u64) -> Result<Option<(u64, String)>> {
-    tx.first("SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1", &[size.into()], |r| {
-        Ok((r.uint(0)?, r.text(1)?))
-    })
+    tx.first(
+        "SELECT log_size, checkpoint FROM batch WHERE first_index < ?1 AND log_size >= ?1
+         ORDER BY first_index DESC LIMIT 1",
+        &[size.into()],
+        |r| Ok((r.uint(0)?, r.text(1)?)),
+    )
 }
 
 /// An entry that is no signal.

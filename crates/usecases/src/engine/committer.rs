@@ -542,13 +542,11 @@ fn seal(
     for (level, number, hashes) in full {
         log::insert_tile(tx, level, number, &hashes)?;
     }
-    log::insert_batch(tx, old.size(), &bundle)?;
-    if !pack.is_empty() {
-        log::insert_pack(tx, old.size(), pack)?;
-    }
     head.sign();
     head.received = now;
-    log::insert_checkpoint(tx, head.size(), &head.checkpoint)?;
+    let (first_index, log_size) = (old.size(), head.size());
+    let batch = log::Batch { first_index, log_size, checkpoint: &head.checkpoint, leaves: &bundle, bodies: pack };
+    log::insert_batch(tx, &batch)?;
     log::advance(tx, &old.stored(), &head.stored())?;
     Ok(Some(Arc::new(head)))
 }
