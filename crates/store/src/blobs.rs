@@ -79,6 +79,28 @@ impl BlobFiles {
         files::sync_folder(&self.folder)
     }
 
+    /// What lies in the folder, each file as `abcdef….zst` without the slash: digests of blobs, and whatever else somebody put there.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let read = |folder: &Path| {
+            fs::read_dir(folder)
+                .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+                .map_err(|e| StoreError::io(format!("list {}", folder.display()), e))
+        };
+        let mut names = Vec::new();
+        for shelf in read(&self.folder)? {
+            let first = shelf.file_name().to_string_lossy().into_owned();
+            if !shelf.path().is_dir() {
+                names.push(first);
+                continue;
+            }
+            names.extend(read(&shelf.path())?.iter().map(|f| format!("{first}{}", f.file_name().to_string_lossy())));
+        }
+        Ok(names)
+    }
+
     /// The `size` bytes of a digest, if they are here.
     ///
     /// # Errors

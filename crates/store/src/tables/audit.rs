@@ -379,6 +379,15 @@ pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
     Ok(found)
 }
 
+/// The digests of the bytes that are kept in files of their own.
+///
+/// # Errors
+/// When the database fails.
+pub fn filed(tx: &Tx<'_>) -> Result<Vec<[u8; 32]>> {
+    const FILED: &str = "SELECT body FROM signal WHERE pack IS NULL UNION SELECT digest FROM body WHERE pack IS NULL";
+    tx.query(FILED, &[], |r| r.hash(0))
+}
+
 /// The numbers of the lives of the log, as their own column says, in order.
 ///
 /// # Errors
