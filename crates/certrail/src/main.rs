@@ -22,7 +22,23 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
+/// What a shell shows for a program that writes to nobody: 128 and the number of SIGPIPE.
+const NOBODY_READS: i32 = 141;
+
+/// `certrail verify … | head` ends when `head` has enough. `println!` panics there, and that is no fault of ours to report.
+fn end_when_nobody_reads() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(NOBODY_READS);
+        }
+        others(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_when_nobody_reads();
     // One provider for all TLS; a second call is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut command = commands::Cli::command();
