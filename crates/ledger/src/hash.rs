@@ -17,6 +17,14 @@ pub fn sha256(bytes: &[u8]) -> Hash {
     hash
 }
 
+/// The first half of a digest: a name that collides with no other by accident.
+#[must_use]
+pub fn half(digest: &Hash) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
 /// Commits to a body by its digest: `SHA256("ev/commit/v1\0" || salt || SHA256(body))`.
 ///
 /// Deleting body and salt erases what was committed to, and every proof over the commitment still verifies.

@@ -25,4 +25,4 @@ pub mod seal;
 pub mod tile;
 pub mod tree;
 
-pub use hash::{Hash, Salt, commitment, hex, sha256, unhex, unhex_half};
+pub use hash::{Hash, Salt, commitment, half, hex, sha256, unhex, unhex_half};

@@ -13,7 +13,8 @@ fn written() -> Option<u64> {
     io.lines().find_map(|line| line.strip_prefix("write_bytes: "))?.trim().parse().ok()
 }
 
-fn bytes_in(folder: &Path) -> Result<u64, Failure> {
+/// Bytes of all files in a folder and those in it.
+pub(super) fn bytes_in(folder: &Path) -> Result<u64, Failure> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -106,16 +106,21 @@ pub(super) async fn send(
 
 /// The same deliveries without a socket, `at_once` in flight: what verifying, mapping, binding and keeping cost.
 pub(super) async fn direct(engine: &Arc<Engine>, at_once: usize, count: u64, first: u64) -> Result<Duration, Failure> {
-    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
-    let deliveries: Vec<Delivery> = (first..first + count).map(|n| signed(&key, n)).collect();
-    let deliveries = Arc::new(std::sync::Mutex::new(deliveries));
+    let made = (first..first + count).map(|n| delivery("check_run", body(n, Padding::Text))).collect();
     let begun = Instant::now();
+    deliver(engine, made, at_once).await?;
+    Ok(begun.elapsed())
+}
+
+/// Delivers without a socket, `at_once` in flight.
+async fn deliver(engine: &Arc<Engine>, deliveries: Vec<Delivery>, at_once: usize) -> Result<(), Failure> {
+    let deliveries = Arc::new(std::sync::Mutex::new(deliveries.into_iter()));
     let workers: Vec<_> = (0..at_once)
         .map(|_| {
             let (engine, deliveries) = (engine.clone(), deliveries.clone());
             tokio::spawn(async move {
                 loop {
-                    let next = deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+                    let next = deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     let Some(delivery) = next else { return Ok::<_, anyhow::Error>(()) };
                     deliver_webhook(&engine, delivery).await?;
                 }
@@ -125,18 +130,7 @@ pub(super) async fn direct(engine: &Arc<Engine>, at_once: usize, count: u64, fir
     for worker in workers {
         worker.await.context("a sender ended early")??;
     }
-    Ok(begun.elapsed())
-}
-
-fn signed(key: &aws_lc_rs::hmac::Key, n: u64) -> Delivery {
-    let body = body(n, Padding::Text);
-    let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(key, &body).as_ref());
-    let headers = vec![
-        ("x-github-event".to_owned(), "check_run".to_owned()),
-        ("x-github-delivery".to_owned(), format!("direct-{n}")),
-        ("x-hub-signature-256".to_owned(), format!("sha256={tag}")),
-    ];
-    Delivery { connector: "github".into(), headers, body }
+    Ok(())
 }
 
 /// What makes a delivery as long as it is.
@@ -210,22 +204,6 @@ pub(super) async fn all(
     events: Vec<(&'static str, Value)>,
     at_once: usize,
 ) -> Result<(), Failure> {
-    let events = Arc::new(std::sync::Mutex::new(events.into_iter()));
-    let workers: Vec<_> = (0..at_once)
-        .map(|_| {
-            let (engine, events) = (engine.clone(), events.clone());
-            tokio::spawn(async move {
-                loop {
-                    let next = events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-                    let Some((event, value)) = next else { return Ok::<_, anyhow::Error>(()) };
-                    let body = serde_json::to_vec(&value).unwrap_or_default();
-                    deliver_webhook(&engine, delivery(event, body)).await?;
-                }
-            })
-        })
-        .collect();
-    for worker in workers {
-        worker.await.context("a sender ended early")??;
-    }
-    Ok(())
+    let made = events.into_iter().map(|(event, value)| delivery(event, serde_json::to_vec(&value).unwrap_or_default()));
+    deliver(engine, made.collect(), at_once).await
 }

@@ -2,7 +2,6 @@
 //! cutting and asking for the newest.
 
 use std::{
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use certrail_usecases::{
 };
 use serde_json::{Value, json};
 
-use super::{Args, PRODUCT, REPO, close, load, open, percentile, system};
+use super::{Args, PRODUCT, REPO, close, disk::bytes_in, load, open, percentile, system};
 use crate::{
     demo::forge::{self, Pull, sha},
     failure::Failure,
@@ -82,11 +81,11 @@ pub(super) async fn product(args: &Args) -> Result<(), Failure> {
     let many = figures(&took[took.len() - tenth..]);
     let all = figures(&took);
     println!(
-        "product  {} releases of {each} signals each, every third certified: {} entries in {:.0} s, {} on disk",
+        "product  {} releases of {each} signals each, every third certified: {} entries in {:.0} s, {} MB on disk",
         args.releases,
         engine.head().size(),
         loaded.as_secs_f64(),
-        megabytes(&data)?
+        bytes_in(&data)? / 1_000_000
     );
     println!(
         "         cut p50 {:.1} ms, p99 {:.1} ms; median of the {tenth} behind the first {:.1} ms, of the last {:.1} ms, ratio {:.2}",
@@ -122,14 +121,6 @@ fn figures(took: &[Took]) -> Shown {
         cut: both(took.iter().map(|t| t.cut).collect()),
         gate: both(took.iter().flat_map(|t| t.gates.iter().copied()).collect()),
     }
-}
-
-fn megabytes(folder: &Path) -> Result<String, Failure> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        bytes += entry?.metadata()?.len();
-    }
-    Ok(format!("{} MB", bytes / 1_000_000))
 }
 
 async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Took, Failure> {

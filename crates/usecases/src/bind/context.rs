@@ -2,7 +2,7 @@
 //! release of its products reads it by kind and time.
 
 use certrail_domain::{Extent, Facts, Key, Match, Signal, Time, facts::ChangeState};
-use certrail_ledger::{hex, leaf::label, sha256};
+use certrail_ledger::{half, hex, leaf::label, sha256};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -117,12 +117,10 @@ pub(crate) fn told(repository: i64, signal: &Signal, received: Time, log_index: 
         Extent::Only(products) => products.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
     };
     let digest = sha256([object.as_str(), signal.known.name(), &reach].join("\0").as_bytes());
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
     Some(context::Told {
         repository,
         kind: signal.facts.kind().to_owned(),
-        object: half,
+        object: half(&digest),
         at: signal.occurred_at.unwrap_or(received),
         log_index,
         stands,

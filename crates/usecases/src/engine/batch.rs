@@ -6,6 +6,7 @@ use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{
     Hash, commitment,
     dsse::Envelope,
+    half,
     keys::LogKey,
     leaf::{self, Body, Capture, Control, Labels, TooLarge, hashedrekord, keyed},
     life::Life,
@@ -77,9 +78,7 @@ pub(crate) fn delivery_key(keys: &Keys, connector: &str, delivery: &str) -> Half
 
 /// The key of a signal's bytes.
 pub(crate) fn content_key(digest: &Hash) -> HalfKey {
-    let mut half = HalfKey::default();
-    half.copy_from_slice(&digest[..16]);
-    half
+    half(digest)
 }
 
 impl Batch<'_> {

@@ -76,8 +76,5 @@ impl Links {
 
 /// The first half of the digest of a row's key.
 pub(super) fn half(key: &[&str]) -> [u8; 16] {
-    let digest = sha256(key.join("\0").as_bytes());
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    half
+    certrail_ledger::half(&sha256(key.join("\0").as_bytes()))
 }
