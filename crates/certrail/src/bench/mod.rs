@@ -7,6 +7,7 @@ mod disk;
 mod findings;
 mod load;
 mod product;
+mod readers;
 
 use std::{
     path::Path,
@@ -50,6 +51,12 @@ pub(crate) struct Args {
     /// Findings in the store for the list and storage figures.
     #[arg(long, default_value_t = 1_000_000)]
     findings: u64,
+    /// People who read the page of one release at once.
+    #[arg(long, default_value_t = 200)]
+    readers: usize,
+    /// Seconds that they read.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
     /// Only one part of the figures.
     #[arg(long)]
     only: Option<Figures>,
@@ -63,6 +70,7 @@ enum Figures {
     Release,
     Product,
     Findings,
+    Readers,
 }
 
 const PRODUCT: &str = "bench";
@@ -94,6 +102,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     if wanted(Figures::Product) {
         runtime.block_on(product::product(args))?;
+    }
+    if wanted(Figures::Readers) {
+        runtime.block_on(readers::readers(args))?;
     }
     if wanted(Figures::Findings) {
         runtime.block_on(findings::findings(args))?;

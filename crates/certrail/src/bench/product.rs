@@ -125,14 +125,8 @@ fn figures(took: &[Took]) -> Shown {
 
 async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Took, Failure> {
     let at = engine.now();
-    let mut all = work(at, number, signals);
-    // Pushes to the branch in order, the rest as it comes.
-    let rest = all.split_off(CHANGES.min(signals / 10) as usize);
-    for (event, value) in all {
-        load::one(engine, event, value).await?;
-    }
-    load::all(engine, rest, 64).await?;
-    let last = sha(&format!("merge {number} {}", CHANGES.min(signals / 10) - 1));
+    let changes = CHANGES.min(signals / 10);
+    let last = history(engine, number, signals, changes).await?;
     let version = format!("1.{number}.0");
     let tag = forge::tag(REPO, at, &format!("v{version}"), &last, "mara");
     // What the load left to do has reached the disk.
@@ -152,9 +146,20 @@ async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64)
     Ok(Took { cut, gates })
 }
 
+/// Sends what happens on the way to a release with so many signals and changes; returns its last commit.
+pub(super) async fn history(engine: &Arc<Engine>, number: u64, signals: u64, changes: u64) -> Result<String, Failure> {
+    let mut all = work(engine.now(), number, signals, changes);
+    // Pushes to the branch in order, the rest as it comes.
+    let rest = all.split_off(changes as usize);
+    for (event, value) in all {
+        load::one(engine, event, value).await?;
+    }
+    load::all(engine, rest, 64).await?;
+    Ok(sha(&format!("merge {number} {}", changes - 1)))
+}
+
 /// What happens on the way to a release: its pushes to the branch first.
-fn work(at: Time, number: u64, signals: u64) -> Vec<(&'static str, Value)> {
-    let changes = CHANGES.min(signals / 10);
+fn work(at: Time, number: u64, signals: u64, changes: u64) -> Vec<(&'static str, Value)> {
     let merge = |n: i64| match (number, n) {
         (0, -1) => None,
         (_, -1) => Some(sha(&format!("merge {} {}", number - 1, changes - 1))),
