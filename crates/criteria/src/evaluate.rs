@@ -8,7 +8,7 @@ use certrail_domain::{
 };
 
 use crate::{
-    Criteria, Evidence, Identities, Input, Requirement, World,
+    Clock, Criteria, Evidence, Identities, Input, Requirement, World,
     predicate::Predicate,
     rules::{Found, Scope},
 };
@@ -16,9 +16,19 @@ use crate::{
 /// The version of the rules. It changes whenever the same inputs could give another output.
 pub const EVALUATOR: &str = "certrail-rules/6";
 
+/// An evaluation, and for how long it stays what it is.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The outcome.
+    pub evaluation: Evaluation,
+    /// The first instant at which the clock alone could change a verdict; none if it never can. The ages that its
+    /// sentences name are those of the time of decision.
+    pub valid_until: Option<Time>,
+}
+
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
 #[must_use]
-pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -> Evaluation {
+pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -> Evaluated {
     let world = World::new(input);
     let scope = Scope { input, world: &world };
     let release = serde_json::to_value(input.release).map_err(|e| e.to_string());
@@ -40,12 +50,12 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
                     &format!("Whether it applies could not be computed: {why}."),
                 ),
             };
-            judge(requirement, found, input, world.as_of, &mut rules)
+            judge(requirement, found, input, &world.as_of, &mut rules)
         })
         .collect();
     rules.extend(time_rules(&world, input));
     rules.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
-    Evaluation {
+    let evaluation = Evaluation {
         schema: Evaluation::SCHEMA.to_owned(),
         snapshot: Snapshot {
             release: input.release.id.clone(),
@@ -55,23 +65,25 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
             criteria_version: criteria.version.clone(),
             criteria_digest: criteria_digest.to_owned(),
             evaluator: EVALUATOR.to_owned(),
-            exceptions: relied_on(input, world.as_of, &requirements),
+            exceptions: relied_on(input, &world.as_of, &requirements),
             evidence_count: input.evidence.len() as u64,
         },
         summary: Evaluation::summarise(&requirements),
         requirements,
         rules,
-    }
+    };
+    Evaluated { evaluation, valid_until: world.valid_until() }
 }
 
-fn in_force<'a>(input: &'a Input<'_>, at: Time) -> impl Iterator<Item = &'a Exception> {
-    input.exceptions.iter().filter(move |e| e.scope.release == input.release.id && e.in_force(at))
+fn in_force<'a>(input: &'a Input<'_>, clock: &'a Clock) -> impl Iterator<Item = &'a Exception> {
+    let own = input.exceptions.iter().filter(|e| e.scope.release == input.release.id);
+    own.filter(move |e| clock.holds(e.edges(), |now| e.in_force(now)))
 }
 
 /// The exceptions that were in force, decisions about findings among them that a verdict rests on.
-fn relied_on(input: &Input<'_>, at: Time, requirements: &[RequirementResult]) -> Vec<ExceptionId> {
+fn relied_on(input: &Input<'_>, clock: &Clock, requirements: &[RequirementResult]) -> Vec<ExceptionId> {
     let used = requirements.iter().flat_map(|r| &r.rows).filter_map(|row| row.exception.clone());
-    let mut all: Vec<ExceptionId> = in_force(input, at).map(|e| e.id.clone()).chain(used).collect();
+    let mut all: Vec<ExceptionId> = in_force(input, clock).map(|e| e.id.clone()).chain(used).collect();
     all.sort();
     all.dedup();
     all
@@ -88,7 +100,7 @@ fn judge(
     requirement: &Requirement,
     found: Found,
     input: &Input<'_>,
-    at: Time,
+    clock: &Clock,
     rules: &mut Vec<RuleResult>,
 ) -> RequirementResult {
     let Found { mut rows, rules: mut outcomes, fallback, pending } = found;
@@ -104,7 +116,7 @@ fn judge(
         });
     }
     for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
-        let covering = in_force(input, at).find(|e| {
+        let covering = in_force(input, clock).find(|e| {
             e.scope.requirement == requirement.id && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
         });
         if let Some(exception) = covering {

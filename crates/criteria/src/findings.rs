@@ -9,7 +9,7 @@ use certrail_domain::{
 };
 
 use crate::{
-    Evidence, Input, World,
+    Clock, Evidence, Input, World,
     rules::{About, about},
 };
 
@@ -130,7 +130,7 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
     found.left_out.retain(|id, _| !found.open.contains_key(id));
     for open in found.open.values_mut() {
         let id = FindingId::from_stored(&open.id);
-        open.decision = decision_on(input, &id, (open.level, open.exploited), world.as_of);
+        open.decision = decision_on(input, &id, (open.level, open.exploited), &world.as_of);
     }
     for (e, alert) in alerts(input, world) {
         let fingerprint = alert.fingerprint();
@@ -147,7 +147,7 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
                 assessed: known.and_then(|k| k.assessed.as_ref()),
                 inputs: vec![e.id.clone()],
                 decision: known
-                    .and_then(|k| decision_on(input, &k.id, (alert.level.unwrap_or(Level::High), false), world.as_of)),
+                    .and_then(|k| decision_on(input, &k.id, (alert.level.unwrap_or(Level::High), false), &world.as_of)),
             },
         );
     }
@@ -159,14 +159,16 @@ pub(crate) fn decision_on<'a>(
     input: &'a Input<'_>,
     finding: &FindingId,
     (level, exploited): (Level, bool),
-    at: Time,
+    clock: &Clock,
 ) -> Option<&'a FindingDecision> {
     let begin = input.findings.decisions.partition_point(|(id, _)| id < finding);
     input.findings.decisions[begin..]
         .iter()
         .take_while(|(id, _)| id == finding)
         .map(|(_, decision)| decision)
-        .filter(|d| d.in_force(at) && d.covers(level, exploited) && d.reaches(input.release))
+        .filter(|d| {
+            clock.holds(d.edges(), |now| d.in_force(now)) && d.covers(level, exploited) && d.reaches(input.release)
+        })
         .max_by_key(|d| d.expires_at)
 }
 
@@ -245,7 +247,7 @@ fn alerts<'a>(input: &'a Input<'_>, world: &World<'_>) -> Vec<(&'a Evidence, &'a
     let whole = input
         .context
         .iter()
-        .filter(|e| matches!(&e.signal.facts, Facts::Alert(a) if on_branch(a)) && e.at() <= world.as_of);
+        .filter(|e| matches!(&e.signal.facts, Facts::Alert(a) if on_branch(a)) && world.as_of.has_come(e.at()));
     let mut newest: BTreeMap<String, (&Evidence, &Alert)> = BTreeMap::new();
     for e in own.chain(whole) {
         let Facts::Alert(alert) = &e.signal.facts else { continue };

@@ -6,6 +6,7 @@
 //!
 //! Entry points: [`Criteria::parse`] and [`evaluate`].
 
+mod clock;
 mod evaluate;
 mod findings;
 mod frameworks;
@@ -15,7 +16,8 @@ mod rules;
 mod set;
 mod world;
 
-pub use evaluate::{EVALUATOR, evaluate};
+pub use clock::Clock;
+pub use evaluate::{EVALUATOR, Evaluated, evaluate};
 pub use findings::{InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, closes, is_for, open_findings};
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};

@@ -8,7 +8,7 @@ use certrail_domain::{
     facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
 };
 
-use crate::{Evidence, Input};
+use crate::{Clock, Evidence, Input};
 
 /// A review with the evidence that tells of it.
 #[derive(Clone, Debug)]
@@ -82,7 +82,9 @@ pub struct World<'a> {
     pub deployments: Vec<DeploymentView<'a>>,
     /// The moment that counts: when it began to go to production, else the clock of the decision.
     /// What expires later does not undo what shipped under it.
-    pub as_of: Time,
+    pub as_of: Clock,
+    /// The clock of the decision.
+    pub clock: Clock,
 }
 
 /// Kinds that speak of what comes with or after deployment, and so are never too late.
@@ -105,8 +107,23 @@ impl<'a> World<'a> {
         let changes = changes(input, &usable, &after);
         // A deployment that claims to have begun before its release was cut takes nothing back to when evidence was fresh.
         let cut = input.release.cut_at.unwrap_or(input.release.created_at);
-        let as_of = begun.map_or(input.decision_time, |b| b.at.max(cut).min(input.decision_time));
-        Self { usable, future, after, changes, deployments, as_of }
+        let clock = Clock::running(input.decision_time);
+        let begun = begun.map(|b| b.at.max(cut));
+        let as_of = match begun {
+            Some(at) if clock.has_come(at) => Clock::stopped(at),
+            _ => Clock::running(input.decision_time),
+        };
+        // What claims a time that has not come is looked at again when it has.
+        for e in input.evidence.iter().chain(input.context) {
+            clock.has_come(e.at());
+        }
+        Self { usable, future, after, changes, deployments, as_of, clock }
+    }
+
+    /// The first instant at which the clock alone could change what was made of this.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Time> {
+        self.as_of.turn().into_iter().chain(self.clock.turn()).min()
     }
 
     /// Everybody who wrote any part of the release.

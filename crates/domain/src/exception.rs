@@ -92,6 +92,11 @@ impl Exception {
             && at < self.expires_at
             && self.approver.as_ref().is_some_and(|a| *a != self.requester)
     }
+
+    /// When it begins and ends to be in force.
+    pub fn edges(&self) -> impl Iterator<Item = Time> {
+        self.decided_at.into_iter().chain([self.expires_at])
+    }
 }
 
 #[cfg(test)]

@@ -239,6 +239,11 @@ impl FindingDecision {
             && self.approver.as_ref().is_some_and(|a| *a != self.requester)
     }
 
+    /// When it begins and ends to be in force.
+    pub fn edges(&self) -> impl Iterator<Item = Time> {
+        self.decided_at.into_iter().chain([self.expires_at])
+    }
+
     /// Whether it was made for a finding as grave as that: a risk that was taken is not taken any longer once it is
     /// greater. What is none, or does not affect, is so at any level.
     #[must_use]

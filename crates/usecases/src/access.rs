@@ -82,7 +82,7 @@ impl Caller {
     /// Whether a person is here themselves, in a session of their own.
     #[must_use]
     pub fn is_interactive(&self) -> bool {
-        self.person.is_some() && self.how == "session"
+        self.person.is_some() && self.how == crate::engine::SESSION
     }
 
     /// Where what they tell about a product comes from: it follows from how they proved who they are, never from what they say.

@@ -461,9 +461,10 @@ pub(crate) fn named_keys(engine: &Engine, file: &EvidenceFile) -> Result<Vec<Key
 /// The requirements that rest on each of some pieces of evidence, in every release it is bound to. Each release is judged
 /// once, on a thread that must not wait for anybody.
 pub(crate) async fn met_by(engine: &Arc<Engine>, acks: Vec<Ack>) -> Result<Vec<Vec<MetRequirement>>, Problem> {
-    let engine = engine.clone();
+    let own = engine.clone();
     let judge_all = move || {
-        let mut judged: BTreeMap<String, Option<Judged>> = BTreeMap::new();
+        let engine = own;
+        let mut judged: BTreeMap<String, Option<Arc<Judged>>> = BTreeMap::new();
         let mut all = Vec::with_capacity(acks.len());
         for ack in acks {
             let mut met = Vec::new();
@@ -481,5 +482,5 @@ pub(crate) async fn met_by(engine: &Arc<Engine>, acks: Vec<Ack>) -> Result<Vec<V
         }
         Ok(all)
     };
-    beside(judge_all).await?
+    engine.look(judge_all).await
 }

@@ -2,17 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use certrail_criteria::{Rule, approval_for};
+use certrail_criteria::{Input, Rule, approval_for};
 use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
-use certrail_ledger::{leaf::label, sha256};
+use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
 use serde::Serialize;
 
 use crate::{
     Caller,
     access::{On, allow},
-    engine::{ClockDoubt, Engine, Kept, internal},
-    judge::{Judged, judge_at},
+    engine::{ClockDoubt, Engine, Kept},
+    judge::{Judged, judge},
 };
 
 /// A named checkpoint.
@@ -119,16 +119,52 @@ pub async fn ask_gate(
         Gate::Evidence | Gate::Quality | Gate::Certification => On::Product(product),
     };
     allow(caller, Action::AskGate, on)?;
+    let asked = Asked { product: product.to_owned(), version: version.to_owned(), gate, account: caller.account() };
+    let own = engine.clone();
+    let WorkedOut { answer, mark, ask, body } = engine.answer(move || work_out(&own, &asked)).await?;
+    let recorded = answer.clone();
+    let (index, _) = engine
+        .write(move |batch| {
+            let index = batch.control("gate-asked", &ask.actor, &[mark], &recorded)?;
+            batch.keep_body(&body.0, &body.1, index)?;
+            decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask.clone() })?;
+            Ok(index)
+        })
+        .await?;
+    Ok(GateAnswer { index, ..answer })
+}
+
+/// A question to a gate, and who asks.
+struct Asked {
+    product: String,
+    version: String,
+    gate: Gate,
+    account: String,
+}
+
+/// The answer of a gate, and what is kept of it.
+struct WorkedOut {
+    answer: GateAnswer,
+    /// The label of its release.
+    mark: [u8; 16],
+    ask: GateAsk,
+    /// The evaluation it rests on.
+    body: Arc<(Hash, Kept)>,
+}
+
+/// What a gate answers. Takes as long as a judgement does.
+fn work_out(engine: &Engine, asked: &Asked) -> Result<WorkedOut, Problem> {
+    let Asked { product, version, gate, account } = asked;
     let stored = crate::look::find_release(engine, product, version)?;
-    let (position, now) = (engine.head().size(), engine.now());
-    let judged = judge_at(engine, &stored, position, now)?;
+    let judged = judge(engine, &stored)?;
+    let now = engine.now();
     let evaluation = &judged.evaluation;
-    let mut blockers = blockers(&gate, &judged);
+    let mut blockers = blockers(gate, &judged, now);
     if let Some(doubt) = engine.clock_doubt() {
         blockers.insert(0, clock_uncertain(&doubt));
     }
-    let bytes = serde_json::to_vec(evaluation).map_err(|e| internal(&e))?;
-    let digest = sha256(&bytes);
+    let body = judged.body(&engine.blobs)?;
+    let digest = body.0;
     let answer = GateAnswer {
         gate: gate.to_string(),
         release: format!("{}/{}", stored.release.product, stored.release.version),
@@ -137,13 +173,12 @@ pub async fn ask_gate(
         sentence: sentence::sentence(&stored.release, evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         blockers,
-        log_position: position,
+        log_position: evaluation.snapshot.log_position,
         decided_at: now,
         evaluation: certrail_ledger::hex(&digest),
         index: 0,
     };
     let mark = label(&stored.label_key, stored.release.id.as_str());
-    let account = caller.account();
     let ask = GateAsk {
         log_index: 0,
         release: stored.release.id.to_string(),
@@ -153,17 +188,7 @@ pub async fn ask_gate(
         asked: now.as_micros(),
         evaluation: digest,
     };
-    let kept = Kept::prepare(&engine.blobs, &digest, &bytes).map_err(|e| internal(&e))?;
-    let recorded = answer.clone();
-    let (index, _) = engine
-        .write(move |batch| {
-            let index = batch.control("gate-asked", &account, &[mark], &recorded)?;
-            batch.keep_body(&digest, &kept, index)?;
-            decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask.clone() })?;
-            Ok(index)
-        })
-        .await?;
-    Ok(GateAnswer { index, ..answer })
+    Ok(WorkedOut { answer, mark, ask, body })
 }
 
 /// Nothing is judged by a clock that nobody believes.
@@ -178,7 +203,7 @@ fn clock_uncertain(doubt: &ClockDoubt) -> Blocker {
 }
 
 /// What keeps a gate closed.
-fn blockers(gate: &Gate, judged: &Judged) -> Vec<Blocker> {
+fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
     let open = sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending);
     let of = |r: &certrail_domain::RequirementResult| Blocker {
         requirement: r.id.clone(),
@@ -199,7 +224,7 @@ fn blockers(gate: &Gate, judged: &Judged) -> Vec<Blocker> {
         Gate::Certification => open.filter(|r| r.id != "deployment-approval").map(of).collect(),
         Gate::Deploy(environment) => {
             let mut all: Vec<Blocker> = open.map(of).collect();
-            all.extend(not_approved(judged, environment));
+            all.extend(not_approved(judged, environment, now));
             let seen = &judged.seen;
             if let Some(blocker) = not_certified(&seen.certifications, &seen.evidence, &seen.release) {
                 all.insert(0, blocker);
@@ -210,7 +235,7 @@ fn blockers(gate: &Gate, judged: &Judged) -> Vec<Blocker> {
 }
 
 /// An approval for one environment opens no other: the rule of the criteria is asked about exactly this one.
-fn not_approved(judged: &Judged, environment: &str) -> Option<Blocker> {
+fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker> {
     // Only what speaks of this environment can excuse it: a requirement that does not apply to this type of release,
     // or one that somebody excepted as a whole, not for one deployment.
     let seen = &judged.seen;
@@ -231,7 +256,7 @@ fn not_approved(judged: &Judged, environment: &str) -> Option<Blocker> {
             e.scope.release == seen.release.id
                 && e.scope.requirement == id
                 && e.scope.subject.as_deref().is_none_or(|subject| subject == "release")
-                && e.in_force(seen.decision_time)
+                && e.in_force(now)
         })
     };
     let left: Vec<i64> = asked
@@ -244,7 +269,7 @@ fn not_approved(judged: &Judged, environment: &str) -> Option<Blocker> {
     }
     // Where the criteria do not say how long an approval for this environment holds, a week.
     let days = left.into_iter().min().unwrap_or(7);
-    let row = approval_for(&seen.input(), environment, days);
+    let row = approval_for(&Input { decision_time: now, ..seen.input() }, environment, days);
     (!row.verdict.opens_gate()).then(|| Blocker {
         requirement: "approval".into(),
         title: format!("Approval for {environment}"),

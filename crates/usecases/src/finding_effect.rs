@@ -156,7 +156,7 @@ fn on_release(mut judged: Judged, decisions: &[(FindingId, FindingDecision)]) ->
     known.extend(decisions.iter().cloned());
     known.sort_by(|a, b| a.0.cmp(&b.0));
     let digest = judged.evaluation.snapshot.criteria_digest.clone();
-    let then = evaluate(&judged.criteria, &digest, &judged.seen.input());
+    let then = evaluate(&judged.criteria, &digest, &judged.seen.input()).evaluation;
     Some(ReleaseEffect {
         product: release.product,
         version: release.version,

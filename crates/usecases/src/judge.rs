@@ -1,16 +1,20 @@
 //! Judging a release: gather what the log held at a position, and evaluate.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use certrail_criteria::{
-    Certification, Criteria, Evidence, Identities, InScan, Input, Tracked, TrackedFinding, evaluate,
+    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, Tracked, TrackedFinding, evaluate,
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
     Time,
 };
+use certrail_ledger::{Hash, sha256};
 use certrail_store::{
-    StoreError, Tx,
+    BlobFiles, StoreError, Tx,
     tables::{
         bindings, context, decisions, exceptions, finding_decisions, findings, log, people, products,
         releases::{self, StoredRelease},
@@ -21,7 +25,7 @@ use certrail_store::{
 
 use crate::{
     criteria_sets::CriteriaSets,
-    engine::{Engine, internal},
+    engine::{Engine, Kept, Made, internal},
     track,
 };
 
@@ -83,15 +87,103 @@ pub struct Judged {
     pub seen: Seen,
     /// The criteria.
     pub criteria: Arc<Criteria>,
+    /// The first instant at which the clock alone could change a verdict.
+    pub valid_until: Option<Time>,
+    body: OnceLock<Arc<(Hash, Kept)>>,
 }
 
-/// Judges a release as known now.
+impl Judged {
+    /// The evaluation as it is kept with a gate's answer, and its digest: written once, however often a gate is asked.
+    ///
+    /// # Errors
+    /// When it does not serialise, or the disk refuses.
+    pub(crate) fn body(&self, blobs: &BlobFiles) -> Result<Arc<(Hash, Kept)>, Problem> {
+        if let Some(body) = self.body.get() {
+            return Ok(body.clone());
+        }
+        let bytes = serde_json::to_vec(&self.evaluation).map_err(|e| internal(&e))?;
+        let digest = sha256(&bytes);
+        let kept = Kept::prepare(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
+        Ok(self.body.get_or_init(|| Arc::new((digest, kept))).clone())
+    }
+}
+
+/// Judges a release as known now. What is kept of it counts as long as nothing it rests on has changed; its position and
+/// its time are then those at which it was made.
 ///
 /// # Errors
 /// When the store fails.
-pub fn judge(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<Judged, Problem> {
+pub fn judge(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Judged>, Problem> {
     let (position, now) = (engine.head().size(), engine.now());
-    judge_at(engine, stored, position, now)
+    engine.read(|tx| judge_now(tx, engine, stored, position, now))
+}
+
+/// [`judge`] inside a transaction that sees `position`, the newest.
+pub(crate) fn judge_now(
+    tx: &Tx<'_>,
+    engine: &Engine,
+    stored: &StoredRelease,
+    position: u64,
+    now: Time,
+) -> Result<Arc<Judged>, StoreError> {
+    let judged = engine.kept.get_or_make(tx, stored, position, now, || {
+        let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+        let (valid_until, weight) = (judged.valid_until, weight(&judged));
+        Ok(Made { value: Arc::new(judged), at: now, valid_until, weight })
+    })?;
+    #[cfg(debug_assertions)]
+    is_still_right(tx, engine, stored, position, now, &judged.evaluation)?;
+    Ok(judged)
+}
+
+/// What is kept must say what is said when it is made anew: every story in debug builds is a test of that.
+#[cfg(debug_assertions)]
+fn is_still_right(
+    tx: &Tx<'_>,
+    engine: &Engine,
+    stored: &StoredRelease,
+    position: u64,
+    now: Time,
+    kept: &Evaluation,
+) -> Result<(), StoreError> {
+    if kept.snapshot.log_position <= position {
+        let fresh = judge_in(tx, &engine.criteria, stored, position, now)?.evaluation;
+        let verdicts = |e: &Evaluation| -> Vec<_> {
+            e.requirements
+                .iter()
+                .map(|r| (r.id.clone(), r.verdict, r.cause, r.rows.iter().map(|row| row.verdict).collect::<Vec<_>>()))
+                .collect()
+        };
+        assert_eq!(verdicts(kept), verdicts(&fresh), "what is kept of {}", stored.release.title());
+    }
+    Ok(())
+}
+
+/// The outcome of [`judge`] alone, for lists: it takes far less to keep.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn evaluation_now(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Evaluation>, Problem> {
+    let (position, now) = (engine.head().size(), engine.now());
+    engine.read(|tx| {
+        engine.kept.get_or_make(tx, stored, position, now, || {
+            let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+            let weight = rows(&judged.evaluation) * 500;
+            Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight })
+        })
+    })
+}
+
+fn rows(evaluation: &Evaluation) -> u64 {
+    evaluation.requirements.iter().map(|r| r.rows.len() as u64).sum()
+}
+
+/// Bytes of a judgement, roughly, as measured: what evidence says is most of it.
+fn weight(judged: &Judged) -> u64 {
+    let findings = &judged.seen.findings;
+    let seen: usize = findings.scans.values().map(Vec::len).sum();
+    let own = judged.seen.evidence.len() * 1_500 + findings.known.len() * 250 + seen * 32;
+    own as u64 + rows(&judged.evaluation) * 500
 }
 
 /// Judges a release as it was known at a log position, by the clock given.
@@ -113,8 +205,8 @@ pub(crate) fn judge_in(
     // As known at that position: what was learned later must not change a past evaluation.
     let seen = see(tx, stored, position, at)?;
     let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, position)?;
-    let evaluation = evaluate(&criteria, &digest, &seen.input());
-    Ok(Judged { evaluation, seen, criteria })
+    let Evaluated { evaluation, valid_until } = evaluate(&criteria, &digest, &seen.input());
+    Ok(Judged { evaluation, seen, criteria, valid_until, body: OnceLock::new() })
 }
 
 /// Gathers what was known at a position: what was learned later must not change a past evaluation.

@@ -60,7 +60,7 @@ pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use look::{
     EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products,
-    list_releases, log_entries, release_view, unbound_queue,
+    list_releases, log_entries, recent_release_view, release_view, unbound_queue,
 };
 pub use look_findings::{
     FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     Caller,
     engine::{Engine, internal},
-    judge::{Judged, judge},
+    judge::{Judged, evaluation_now},
 };
 
 const END: u64 = i64::MAX as u64;
@@ -36,7 +36,7 @@ pub struct ReleaseCard {
     /// The fraction.
     pub fraction: String,
     /// The evaluation.
-    pub evaluation: Evaluation,
+    pub evaluation: Arc<Evaluation>,
 }
 
 /// Every product that the caller reaches.
@@ -62,7 +62,7 @@ pub fn list_releases(
     stored
         .into_iter()
         .map(|s| {
-            let evaluation = judge(engine, &s)?.evaluation;
+            let evaluation = evaluation_now(engine, &s)?;
             Ok(ReleaseCard {
                 cursor: s.seq,
                 sentence: sentence::sentence(&s.release, &evaluation),
@@ -125,8 +125,8 @@ fn find_in(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<StoredRel
 /// Everything the release page shows besides the dossier.
 #[derive(Clone, Debug)]
 pub struct ReleaseView {
-    /// The dossier value, unnumbered and unsealed.
-    pub dossier: certrail_dossier::Dossier,
+    /// The dossier value, unnumbered and unsealed; `made_at` says as of when it is.
+    pub dossier: Arc<certrail_dossier::Dossier>,
     /// The last times its gates were asked: gate, answer, who, when.
     pub asks: Vec<(String, String, String, Time)>,
 }
@@ -135,9 +135,26 @@ pub struct ReleaseView {
 ///
 /// # Errors
 /// When there is no such release, or the store fails.
-pub fn release_view(engine: &Arc<Engine>, product: &str, version: &str) -> Result<ReleaseView, Problem> {
+pub fn release_view(engine: &Engine, product: &str, version: &str) -> Result<ReleaseView, Problem> {
     let stored = find_release(engine, product, version)?;
-    let dossier = crate::make_dossier::assemble(engine, &stored, 0, false)?;
+    let dossier = crate::make_dossier::preview(engine, &stored)?;
+    with_asks(engine, &stored, dossier)
+}
+
+/// The release page as it was made for somebody within the last second, if it was and nobody acted since. For when many wait.
+///
+/// # Errors
+/// As [`release_view`].
+pub fn recent_release_view(engine: &Engine, product: &str, version: &str) -> Result<Option<ReleaseView>, Problem> {
+    let stored = find_release(engine, product, version)?;
+    engine.kept.recent(stored.seq).map(|dossier| with_asks(engine, &stored, dossier)).transpose()
+}
+
+fn with_asks(
+    engine: &Engine,
+    stored: &StoredRelease,
+    dossier: Arc<certrail_dossier::Dossier>,
+) -> Result<ReleaseView, Problem> {
     let asks = engine.read(|tx| decisions::asks(tx, stored.release.id.as_str(), 10))?;
     let asks = asks.into_iter().map(|a| (a.gate, a.answer, a.actor, Time::from_micros(a.asked))).collect();
     Ok(ReleaseView { dossier, asks })

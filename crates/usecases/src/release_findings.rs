@@ -19,7 +19,7 @@ use certrail_store::{
 
 use crate::{
     engine::{Engine, internal},
-    judge::{Judged, Seen, judge_in},
+    judge::{Judged, Seen, judge_now},
 };
 
 /// Compares the findings of a release with those of the release before it.
@@ -29,7 +29,7 @@ use crate::{
 pub fn release_findings(engine: &Engine, stored: &StoredRelease) -> Result<FindingsSection, Problem> {
     let (now, position) = (engine.now(), engine.head().size());
     let compared = engine.store.read(|tx| {
-        let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+        let judged = judge_now(tx, engine, stored, position, now)?;
         section(tx, engine, &judged, position, now)
     });
     compared.map_err(|e| internal(&e))
@@ -49,7 +49,7 @@ pub(crate) fn section(
         Some(b) if releases::at(tx, b.seq, position)?.is_some() => Some(b),
         _ => None,
     };
-    let before = before.map(|b| judge_in(tx, &engine.criteria, &b, position, now)).transpose()?;
+    let before = before.map(|b| judge_now(tx, engine, &b, position, now)).transpose()?;
     Ok(compare(&judged.seen, before.as_ref().map(|b| &b.seen), &judged.criteria.limits()))
 }
 

@@ -22,7 +22,7 @@ use tower_http::{
 
 use crate::{
     api, hooks, log_routes,
-    operation::{self, Operation, Rules},
+    operation::{self, Guard, Operation},
     ops, pages,
 };
 
@@ -84,7 +84,7 @@ pub fn router(app: App) -> Router {
     let machine = [api::operations(), log_routes::operations(), ops::operations()];
     let machine = operation::routes(machine.into_iter().flatten().collect(), &mut rules);
     let hooks = operation::routes(hooks::operations(), &mut rules);
-    let guard = middleware::from_fn_with_state((app.clone(), Rules::new(rules), Arc::default()), operation::guard);
+    let guard = middleware::from_fn_with_state((app.clone(), Guard::new(rules)), operation::guard);
     Router::new()
         .merge(browser)
         .merge(machine)

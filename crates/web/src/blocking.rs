@@ -1,8 +1,19 @@
 //! Moving reads off the threads that answer requests.
 
-use certrail_domain::{Problem, ProblemKind};
+use std::sync::Arc;
 
-/// Runs `f` where blocking is allowed.
+use certrail_domain::{Problem, ProblemKind};
+use certrail_usecases::Engine;
+
+/// Works out what somebody wants to see, when it is their turn: what takes time and memory.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    engine: Arc<Engine>,
+    f: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    engine.look(f).await
+}
+
+/// Runs `f` where blocking is allowed, at once: what takes next to nothing.
 pub(crate) async fn blocking<T: Send + 'static>(
     f: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {

@@ -7,7 +7,7 @@ use axum::{
 use certrail_domain::{Problem, ProblemKind};
 use certrail_usecases::{Caller, Renderer, evidence_view, make_dossier};
 
-use crate::{App, blocking::blocking};
+use crate::{App, blocking::in_turn};
 
 /// A file by name and media type.
 fn file(name: &str, media: &'static str, bytes: Vec<u8>) -> Response {
@@ -19,7 +19,7 @@ fn file(name: &str, media: &'static str, bytes: Vec<u8>) -> Response {
 
 /// The raw bytes of a piece of evidence.
 pub(crate) async fn original(app: App, caller: Caller, id: String) -> Result<Response, Problem> {
-    let (name, bytes) = blocking(move || {
+    let (name, bytes) = in_turn(app.engine.clone(), move || {
         let view = evidence_view(&app.engine, &caller, &id)?;
         let bytes = app.engine.body(&view.signal)?.ok_or_else(|| {
             Problem::new(

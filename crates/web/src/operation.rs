@@ -2,7 +2,11 @@
 //!
 //! The router is made from these, so there is none without a rule; a test plays role × scope × operation.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -15,6 +19,7 @@ use axum::{
 };
 use certrail_domain::{Action, Problem, ProblemKind};
 use certrail_usecases::{Caller, On, allow};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::{
     App,
@@ -91,7 +96,7 @@ impl Operation {
 }
 
 /// The rules by method and path.
-pub(crate) type Rules = Arc<HashMap<(Method, &'static str), Access>>;
+type Rules = Arc<HashMap<(Method, &'static str), Access>>;
 
 /// The routes of operations, and their rules.
 pub(crate) fn routes(operations: Vec<Operation>, rules: &mut HashMap<(Method, &'static str), Access>) -> Router<App> {
@@ -101,9 +106,63 @@ pub(crate) fn routes(operations: Vec<Operation>, rules: &mut HashMap<(Method, &'
     })
 }
 
+/// Whether others wait for their turn to look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd(pub(crate) bool);
+
+/// What guards the operations.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    rules: Rules,
+    tries: Arc<Limiter>,
+    /// Places for those who look at something. Others wait in line, so that whoever sends evidence or asks a gate does not
+    /// stand behind a crowd of readers at every step of the way.
+    readers: Arc<Semaphore>,
+    /// Gates that wait for their answer: somebody's deployment hangs on each.
+    gates: Arc<watch::Sender<usize>>,
+}
+
+/// How long whoever looks stands back for gates.
+const STAND_BACK: Duration = Duration::from_millis(20);
+
+impl Guard {
+    pub(crate) fn new(rules: HashMap<(Method, &'static str), Access>) -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let readers = Arc::new(Semaphore::new((2 * processors).clamp(4, 32)));
+        Self { rules: Arc::new(rules), tries: Arc::default(), readers, gates: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// A place for whoever looks, when one is free. Making a dossier takes long, and has a line of its own.
+    async fn place(&self, method: &Method, path: &str) -> Option<SemaphorePermit<'_>> {
+        if *method != Method::GET || path.contains("/dossier") {
+            return None;
+        }
+        let place = self.readers.acquire().await.ok();
+        let mut gates = self.gates.subscribe();
+        // Nobody stands back for ever: after a moment it is this reader's turn all the same.
+        let _ = tokio::time::timeout(STAND_BACK, gates.wait_for(|asked| *asked == 0)).await;
+        place
+    }
+
+    /// Readers stand back while this is there.
+    fn gate(&self) -> Asked<'_> {
+        self.gates.send_modify(|asked| *asked += 1);
+        Asked(&self.gates)
+    }
+}
+
+/// A gate that waits for its answer.
+struct Asked<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|asked| *asked -= 1);
+    }
+}
+
 /// Lets a request through if its operation's rule does. Handlers find the caller among the request's extensions.
 pub(crate) async fn guard(
-    State((app, rules, tries)): State<(App, Rules, Arc<Limiter>)>,
+    State((app, guard)): State<(App, Guard)>,
     path: Option<MatchedPath>,
     parameters: RawPathParams,
     mut request: Request,
@@ -112,13 +171,13 @@ pub(crate) async fn guard(
     let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     // What matches no path, or no method of it, is answered as such further on.
     let rule = path.as_ref().and_then(|path| {
-        rules.iter().find(|((m, p), _)| *m == method && *p == path.as_str()).map(|(_, access)| *access)
+        guard.rules.iter().find(|((m, p), _)| *m == method && *p == path.as_str()).map(|(_, access)| *access)
     });
     let (action, reach) = match rule {
         None | Some(Access::Open) => return next.run(request).await,
         Some(Access::Proves) => {
             let peer = request.extensions().get::<Peer>().copied();
-            return match tries.take(peer, Instant::now()) {
+            return match guard.tries.take(peer, Instant::now()) {
                 Ok(()) => next.run(request).await,
                 Err(problem) => PageRefusal::new(problem, "/".to_owned()).into_response(),
             };
@@ -133,6 +192,8 @@ pub(crate) async fn guard(
         true => Refusal(problem).into_response(),
         false => PageRefusal::new(problem, back.clone()).into_response(),
     };
+    let _asked = (action == Some(Action::AskGate)).then(|| guard.gate());
+    let _place = guard.place(&method, request.uri().path()).await;
     let (own, headers) = (app.clone(), request.headers().clone());
     let identified =
         blocking(move || if machine { identify_machine(&own, &headers) } else { identify(&own, &headers) });
@@ -155,6 +216,7 @@ pub(crate) async fn guard(
         }
     }
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Crowd(guard.readers.available_permits() == 0));
     next.run(request).await
 }
 

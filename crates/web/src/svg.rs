@@ -1,5 +1,7 @@
 //! Pictures, drawn by the server: each has a title, a description and a sentence beside it.
 
+use std::collections::BTreeMap;
+
 use certrail_domain::{FindingState, Summary, Time, Verdict, sentence};
 use certrail_usecases::{
     FindingStep,
@@ -96,20 +98,48 @@ pub(crate) fn timeline(events: &[Event], cut: Option<Time>, certified: Option<Ti
                 line.when x1=(format!("{:.1}", x(at))) x2=(format!("{:.1}", x(at))) y1="10" y2="196" {}
                 text.when x=(format!("{:.1}", x(at).min(750.0) + 2.0)) y="208" { (word) }
             }
-            @for e in events {
-                @if let Some(lane) = LANES.iter().position(|l| *l == e.lane) {
-                    @if e.received.since(e.at).abs() > 60 * Time::SECOND {
-                        line.tail x1=(format!("{:.1}", x(e.at))) x2=(format!("{:.1}", x(e.received))) y1=(format!("{:.0}", y(lane))) y2=(format!("{:.0}", y(lane))) {}
-                    }
-                    circle class=(if e.marks.is_empty() { "mark" } else { "mark look" }) cx=(format!("{:.1}", x(e.at))) cy=(format!("{:.0}", y(lane))) r="4" {
-                        title { (e.what) " — " (e.at.human()) }
-                    }
+            @for ((lane, _), dot) in &dots(events, x) {
+                @if let Some(received) = dot.late {
+                    line.tail x1=(format!("{:.1}", x(dot.first.at))) x2=(format!("{:.1}", x(received))) y1=(format!("{:.0}", y(*lane))) y2=(format!("{:.0}", y(*lane))) {}
+                }
+                circle class=(if dot.look { "mark look" } else { "mark" }) cx=(format!("{:.1}", x(dot.first.at))) cy=(format!("{:.0}", y(*lane))) r="4" {
+                    title { (dot.first.what) " — " (dot.first.at.human()) @if dot.more > 0 { ", and " (dot.more) " more" } }
                 }
             }
             text.when x="90" y="224" { (first.date()) }
             text.when x="790" y="224" text-anchor="end" { (last.date()) }
         }
     }
+}
+
+/// What lies so close together that it is one dot on the timeline.
+struct Dot<'a> {
+    first: &'a Event,
+    more: usize,
+    /// When the last of it reached us, where that was more than a minute after it happened.
+    late: Option<Time>,
+    /// Something in it needs a look.
+    look: bool,
+}
+
+/// Dots by lane and place: as many as fit, however many events there are.
+fn dots(events: &[Event], x: impl Fn(Time) -> f64) -> BTreeMap<(usize, i64), Dot<'_>> {
+    let mut dots: BTreeMap<(usize, i64), Dot<'_>> = BTreeMap::new();
+    for (n, e) in events.iter().enumerate() {
+        let Some(lane) = LANES.iter().position(|l| *l == e.lane) else { continue };
+        // A few stand each for themselves.
+        let place = if events.len() > 300 { (x(e.at) / 4.0) as i64 } else { n as i64 };
+        let late = (e.received.since(e.at).abs() > 60 * Time::SECOND).then_some(e.received);
+        let dot = Dot { first: e, more: 0, late, look: !e.marks.is_empty() };
+        dots.entry((lane, place))
+            .and_modify(|known| {
+                known.more += 1;
+                known.late = known.late.max(dot.late);
+                known.look |= dot.look;
+            })
+            .or_insert(dot);
+    }
+    dots
 }
 
 /// Open findings by when they are due: overdue, within 7 days, within 30, later, without limit.

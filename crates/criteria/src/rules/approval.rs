@@ -8,7 +8,7 @@ use certrail_domain::{
 };
 
 use super::{Found, Rule, Scope, rule};
-use crate::{Evidence, world::DeploymentView};
+use crate::{Clock, Evidence, world::DeploymentView};
 
 /// The deployments a requirement on an environment speaks of.
 pub(super) fn deployments_to<'s, 'a>(
@@ -133,13 +133,14 @@ fn one(
         };
         return (row(Verdict::Missing, Cause::Absent, sentence), vec![]);
     }
-    let until = deployment.map_or(scope.input.decision_time, |d| d.start.at);
+    let started = deployment.map(|d| Clock::stopped(d.start.at));
+    let until = started.as_ref().unwrap_or(&scope.world.clock);
     let judged: Vec<Judged<'_>> = given
         .iter()
         .map(|pair| {
             let (e, a) = **pair;
             let before = deployment.map_or(Truth::True, |d| e.interval().before(d.start));
-            let valid = until.since(e.at()) <= validity_days * Time::DAY;
+            let valid = !until.is_longer_ago(e.at(), validity_days * Time::DAY);
             (before, same_object(scope, a, deployment), separate(scope, a, deployment), valid, *pair)
         })
         .collect();

@@ -3,7 +3,7 @@
 use certrail_domain::{Cause, Facts, Row, Subject, Time, Verdict, facts::BranchRule};
 
 use super::{Found, Scope};
-use crate::Evidence;
+use crate::{Clock, Evidence};
 
 pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found {
     let rows = scope
@@ -12,7 +12,9 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
         .iter()
         .map(|change| {
             let (repository, branch) = &change.target;
-            let merged_at = change.merged.map_or(scope.input.decision_time, |m| m.at);
+            let stopped = change.merged.map(|m| Clock::stopped(m.at));
+            let merged = stopped.as_ref().unwrap_or(&scope.world.clock);
+            let merged_at = merged.now();
             let known = newest(scope, repository, branch, merged_at);
             let told = scope.input.context.iter().any(|e| is_about(e, repository, branch).is_some());
             let (verdict, cause, sentence) = match known {
@@ -31,7 +33,7 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
                         change.name
                     ),
                 ),
-                Some((e, _)) if merged_at.since(e.at()) > max_gap_days * Time::DAY => (
+                Some((e, _)) if merged.is_longer_ago(e.at(), max_gap_days * Time::DAY) => (
                     Verdict::Indeterminate,
                     Cause::Expired,
                     format!(

@@ -5,16 +5,16 @@ use certrail_domain::{Cause, ExceptionState, Row, Subject, Verdict};
 use super::{Found, Scope};
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
-    let now = scope.world.as_of;
+    let clock = &scope.world.as_of;
     let rows: Vec<Row> = scope
         .input
         .exceptions
         .iter()
         .filter(|e| e.state == ExceptionState::Approved)
         .map(|e| {
-            let (verdict, cause, sentence) = if e.in_force(now) {
+            let (verdict, cause, sentence) = if clock.holds(e.edges(), |now| e.in_force(now)) {
                 (Verdict::Passed, Cause::Satisfied, format!("It is in force until {}.", e.expires_at.date()))
-            } else if e.expires_at <= now {
+            } else if clock.has_come(e.expires_at) {
                 (Verdict::Failed, Cause::Expired, format!("It ended on {}.", e.expires_at.date()))
             } else {
                 (

@@ -34,13 +34,13 @@ pub(super) fn check(scope: &Scope<'_>, limits: &Limits) -> Found {
 
 /// A finding past its limit: failed, or excepted where a decision covers it.
 fn late(scope: &Scope<'_>, limits: &Limits, f: &OpenFinding<'_>) -> Option<Row> {
-    let now = scope.world.as_of;
-    let deadline = limits.deadline(&f.graded()).filter(|d| d.at <= now)?;
+    let clock = &scope.world.as_of;
+    let deadline = limits.deadline(&f.graded()).filter(|d| clock.has_come(d.at))?;
     let sentence = format!(
         "{} ({}) is {} over its limit of {}.",
         f.name,
         f.level.name(),
-        Time::span(now.since(deadline.at)),
+        Time::span(clock.now().since(deadline.at)),
         deadline.words()
     );
     let row = Row {

@@ -110,7 +110,8 @@ fn one(
     // A report that ends after we received it does not know its own time; ours stands in.
     let at = scan.finished_at.filter(|t| *t <= e.received.plus(Interval::SERVER)).unwrap_or_else(|| e.at());
     // The scan that was fresh at deployment stays good for what was deployed then.
-    let age = scope.world.as_of.since(at);
+    let clock = &scope.world.as_of;
+    let age = clock.now().since(at);
     let name = format!("{kinds}:{}", subject.id);
     let results = vec![
         rule("T14", &name, Truth::True, format!("{tool} looked at exactly {}.", subject.name), inputs.clone()),
@@ -124,7 +125,7 @@ fn one(
     let behind = scan.database.date().map_or(0, |database| at.since(database));
     let row = match doubt {
         Some(doubt) => row(Verdict::Indeterminate, doubt.cause, doubt.sentence, inputs),
-        None if age > limits.max_age_days * Time::DAY => {
+        None if clock.is_longer_ago(at, limits.max_age_days * Time::DAY) => {
             let sentence =
                 format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age), limits.max_age_days);
             row(Verdict::Failed, Cause::Expired, sentence, inputs)
@@ -192,7 +193,7 @@ fn excepted<'a>(scope: &'a Scope<'_>, e: &Evidence, max: u64) -> Option<&'a Find
     let (mut left, mut newest) = (0, None);
     for seen in tracked.scans.get(&e.log_index)?.iter().filter(|s| !s.suppressed) {
         let known = tracked.known.get(&seen.finding)?;
-        match decision_on(scope.input, &known.id, (seen.level, seen.exploited), scope.world.as_of) {
+        match decision_on(scope.input, &known.id, (seen.level, seen.exploited), &scope.world.as_of) {
             Some(decision) => {
                 newest =
                     newest.filter(|n: &&FindingDecision| n.requested_at >= decision.requested_at).or(Some(decision));

@@ -6,7 +6,7 @@ use super::{Found, Scope};
 
 pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> Found {
     let within = within_hours * 3600 * Time::SECOND;
-    let now = scope.input.decision_time;
+    let clock = &scope.world.clock;
     let mut pending = true;
     let rows: Vec<Row> = super::approval::deployments_to(scope, environment)
         .filter_map(|d| d.succeeded.map(|end| (d, end)))
@@ -22,7 +22,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
                 .filter(|(e, _)| end.before(e.interval()) != Truth::False && e.at().since(end.at) <= within)
                 .collect();
             let failed = checks.iter().find(|(_, v)| !v.passed);
-            let overdue = now.since(end.at) > within;
+            let overdue = clock.is_longer_ago(end.at, within);
             let (verdict, cause, sentence) = match (checks.first(), failed) {
                 (_, Some((_, v))) => {
                     (Verdict::Failed, Cause::Negative, format!("{} did not hold after the deployment.", v.name))

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::{
-    Certification, Criteria, Evidence, Identities, InScan, Input, STANDARD, Tracked, TrackedFinding, evaluate,
+    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, STANDARD, Tracked, TrackedFinding,
+    evaluate,
 };
 use certrail_domain::{
     BindRule, Cause, Evaluation, EvidenceId, Facts, FindingDecision, FindingId, Key, Product, Release, Signal, Time,
@@ -97,7 +98,24 @@ impl Case {
         self
     }
 
+    /// The evaluation. Whatever the case, the clock alone changes no verdict until the evaluation says that it could.
     pub(crate) fn judged(&self) -> Evaluation {
+        let Evaluated { evaluation, valid_until } = self.judged_at(self.now);
+        let verdicts = |e: &Evaluation| -> Vec<_> {
+            e.requirements
+                .iter()
+                .map(|r| (r.id.clone(), r.verdict, r.cause, r.rows.iter().map(|row| row.verdict).collect::<Vec<_>>()))
+                .collect()
+        };
+        let ahead = valid_until.map_or(10 * 365 * Time::DAY, |until| until.since(self.now) - 1);
+        for later in [0, ahead / 1000, ahead / 7, ahead / 2, ahead] {
+            let then = self.judged_at(self.now.plus(later)).evaluation;
+            assert_eq!(verdicts(&then), verdicts(&evaluation), "{later} µs later, valid until {valid_until:?}");
+        }
+        evaluation
+    }
+
+    fn judged_at(&self, now: Time) -> Evaluated {
         let criteria = Criteria::parse(&self.criteria).unwrap();
         let identities = Identities::new(self.people.clone());
         evaluate(
@@ -114,7 +132,7 @@ impl Case {
                 known_versions: &self.known,
                 identities: &identities,
                 log_position: 1000,
-                decision_time: self.now,
+                decision_time: now,
             },
         )
     }

@@ -122,6 +122,28 @@ pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(Arc<
     Ok(out)
 }
 
+/// How much was bound to a release as the log stood at a position, and when that changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    count: u64,
+    begun: Option<u64>,
+    ended: Option<u64>,
+}
+
+/// What tells one state of a release's bindings from another: two positions with the same extent have the same bindings.
+///
+/// # Errors
+/// When the database fails.
+pub fn extent(tx: &Tx<'_>, release: i64, position: u64) -> Result<Extent> {
+    let found = tx.first(
+        "SELECT COUNT(*), MAX(from_index), MAX(CASE WHEN to_index < ?2 THEN to_index END) FROM binding
+         WHERE release = ?1 AND from_index < ?2",
+        &[release.into(), position.into()],
+        |r| Ok(Extent { count: r.uint(0)?, begun: r.opt_uint(1)?, ended: r.opt_uint(2)? }),
+    )?;
+    Ok(found.unwrap_or(Extent { count: 0, begun: None, ended: None }))
+}
+
 /// The signals of one kind bound to a release now, with the rule, in order of arrival.
 ///
 /// # Errors

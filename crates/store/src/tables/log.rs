@@ -317,6 +317,15 @@ pub fn acts(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<Act>> {
     })
 }
 
+/// The entries `from..to` that are no signals, by name only.
+///
+/// # Errors
+/// When the database fails.
+pub fn act_names(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, String)>> {
+    let sql = "SELECT log_index, act FROM act WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index";
+    tx.query(sql, &[from.into(), to.into()], |r| Ok((r.uint(0)?, r.text(1)?)))
+}
+
 /// Notes that from an entry on the time is uncertain, or no longer is.
 ///
 /// # Errors

@@ -228,6 +228,20 @@ pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
     )
 }
 
+/// The signals of `from..to` that concern every release of a product: what scans and alerts saw, and how branches are
+/// protected.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_whole_products(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<u64>> {
+    tx.query(
+        "SELECT log_index FROM signal WHERE log_index >= ?1 AND log_index < ?2
+         AND (kind LIKE 'security.%' OR kind = 'code.branch_rule') ORDER BY log_index",
+        &[from.into(), to.into()],
+        |r| r.uint(0),
+    )
+}
+
 /// Remembers what a signal is about.
 ///
 /// # Errors

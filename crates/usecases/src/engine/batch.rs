@@ -22,7 +22,7 @@ use certrail_store::{
 };
 use serde::Serialize;
 
-use super::{Keys, committer::Fault};
+use super::{Keys, committer::Fault, kept};
 use crate::criteria_sets::CriteriaSets;
 
 /// A commit in the making.
@@ -45,6 +45,8 @@ pub struct Batch<'a> {
     pub(super) recent: &'a mut RecentKeys,
     /// The signals in this commit, with the bytes of their normalised text.
     pub(super) signals: Vec<(Arc<StoredSignal>, u64)>,
+    /// Somebody acted: people expect to see what came of it.
+    pub(super) acted: bool,
     /// The life of the log that begins with this commit, and its key.
     pub(super) life: Option<(i64, Arc<LogKey>)>,
 }
@@ -194,6 +196,7 @@ impl Batch<'_> {
     /// # Errors
     /// When the store fails.
     pub(crate) fn insert_signal(&mut self, signal: StoredSignal, texts: &Texts) -> Result<(), StoreError> {
+        self.acted |= signal.auth_how == super::SESSION;
         signals::insert(self.tx, &signal, texts)?;
         // What stays in memory has to be what is read after a restart.
         debug_assert_eq!(signals::get(self.tx, signal.log_index)?.as_deref(), Some(&signal));
@@ -212,6 +215,7 @@ impl Batch<'_> {
         labels: &[[u8; 16]],
         document: &impl Serialize,
     ) -> Result<u64, Fault> {
+        self.acted |= !kept::BESIDE.contains(&act);
         let text = serde_json::to_string(document).map_err(|e| StoreError::Damaged(e.to_string()))?;
         let salt = random()?;
         let received = self.now.to_string();

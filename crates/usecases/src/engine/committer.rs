@@ -420,11 +420,14 @@ fn commit(
             other => other,
         };
         match outcome {
-            Ok(Committed { head, done, signals }) => {
+            Ok(Committed { head, done, signals, acted }) => {
                 engine.store.remember(&signals);
                 if let Some(head) = head {
                     recent.committed(head.keys_from);
                     engine.set_head(head);
+                }
+                if acted {
+                    engine.kept.acted();
                 }
                 let head = engine.head();
                 waiting.drain(..done).for_each(|work| work.finish(&head));
@@ -476,6 +479,7 @@ fn attempt(
             pack: Vec::new(),
             recent,
             signals: Vec::new(),
+            acted: false,
             life: None,
         };
         let mut done = 0;
@@ -491,7 +495,7 @@ fn attempt(
         }
         // A new clock era may begin with this commit, and then it is earlier than it was.
         let now = batch.now;
-        let Batch { leaves, pack, signals, recent, life, .. } = batch;
+        let Batch { leaves, pack, signals, recent, life, acted, .. } = batch;
         let mut next = old.as_ref().clone();
         if let Some((number, key)) = life {
             (next.epoch, next.key) = (number, key);
@@ -500,7 +504,7 @@ fn attempt(
             next.keys_from = recent.shrink(tx, old.size() + leaves.len() as u64)?;
         }
         let head = seal(tx, &old, next, now, &leaves, &pack)?;
-        Ok(Committed { head, done, signals })
+        Ok(Committed { head, done, signals, acted })
     })
 }
 
@@ -512,6 +516,8 @@ struct Committed {
     done: usize,
     /// The signals in it, with the bytes of their normalised text.
     signals: Vec<(Arc<StoredSignal>, u64)>,
+    /// Somebody acted: people expect to see what came of it.
+    acted: bool,
 }
 
 /// Runs one piece of work so that, refused, it leaves nothing behind.

@@ -5,7 +5,9 @@ mod clock;
 mod committer;
 mod guard;
 mod head;
+mod kept;
 mod secrets;
+mod turns;
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +35,11 @@ pub use guard::LastSigned;
 pub(crate) use guard::last_signed;
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
+pub(crate) use kept::Made;
 pub use secrets::Keys;
+
+/// How somebody proves who they are who signed in themselves.
+pub(crate) const SESSION: &str = "session";
 
 /// What becomes of a log that does not hold what was signed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,9 @@ pub struct Engine {
     head: RwLock<Arc<LogHead>>,
     committer: Mutex<Option<committer::Handle>>,
     queue: committer::Queue,
+    /// What was worked out of releases.
+    pub(crate) kept: kept::Kept,
+    turns: turns::Turns,
     /// When tokens were used last, as far as it is not in the store yet.
     used: Mutex<BTreeMap<String, Time>>,
 }
@@ -120,6 +129,8 @@ impl Engine {
             head: RwLock::new(head),
             committer: Mutex::new(None),
             queue,
+            kept: kept::Kept::default(),
+            turns: turns::Turns::default(),
             used: Mutex::default(),
         });
         let recent = engine.store.read(|tx| recent_keys(tx, &engine.keys, engine.head().keys_from))?;

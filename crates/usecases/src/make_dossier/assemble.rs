@@ -12,24 +12,32 @@ use certrail_store::{
 
 use super::{events::events, proofs, sections};
 use crate::{
-    engine::{Engine, LogHead, internal},
-    judge::{Judged, judge_in},
+    engine::{Engine, LogHead, Made},
+    judge::{Judged, judge_in, judge_now},
     release_findings,
 };
 
-/// Puts the value together. With `proofs` false, proofs and bodies of decisions are left out: that is what pages need.
-pub(crate) fn assemble(
-    engine: &Arc<Engine>,
-    stored: &StoredRelease,
-    number: u64,
-    proofs: bool,
-) -> Result<Dossier, Problem> {
+/// Puts the value together, with proofs and bodies of decisions.
+pub(super) fn assemble(engine: &Engine, stored: &StoredRelease, number: u64) -> Result<Dossier, Problem> {
     let (head, now) = (engine.head(), engine.now());
-    engine.store.read(|tx| build(engine, tx, stored, &head, now, number, proofs)).map_err(|e| internal(&e))
+    engine.read(|tx| build(engine, tx, stored, &head, now, number, true))
+}
+
+/// The value as pages need it: unnumbered, without proofs and bodies of decisions; kept until something changes.
+pub(crate) fn preview(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Dossier>, Problem> {
+    let (head, now) = (engine.head(), engine.now());
+    engine.read(|tx| {
+        engine.kept.get_or_make(tx, stored, head.size(), now, || {
+            let judged = judge_now(tx, engine, stored, head.size(), now)?;
+            let dossier = build(engine, tx, stored, &head, now, 0, false)?;
+            let weight = (dossier.evidence.len() + dossier.events.len()) as u64 * 500;
+            Ok(Made { value: Arc::new(dossier), at: now, valid_until: judged.valid_until, weight })
+        })
+    })
 }
 
 fn build(
-    engine: &Arc<Engine>,
+    engine: &Engine,
     tx: &Tx<'_>,
     stored: &StoredRelease,
     head: &Arc<LogHead>,
@@ -38,7 +46,11 @@ fn build(
     proofs: bool,
 ) -> Result<Dossier, StoreError> {
     let position = head.size();
-    let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+    let judged = match proofs {
+        // What is sealed was made at the time that it names.
+        true => Arc::new(judge_in(tx, &engine.criteria, stored, position, now)?),
+        false => judge_now(tx, engine, stored, position, now)?,
+    };
     let release = judged.seen.release.clone();
     let everybody = people::all_at(tx, position)?;
     let names: BTreeMap<String, String> = everybody

@@ -15,7 +15,8 @@ use certrail_store::{
     tables::{dossiers, releases::StoredRelease},
 };
 
-pub(crate) use assemble::assemble;
+use assemble::assemble;
+pub(crate) use assemble::preview;
 pub(crate) use proofs::tool;
 
 use crate::{
@@ -82,15 +83,15 @@ pub async fn make_dossier(
 
 /// The bytes of the next dossier, with its number.
 async fn numbered(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<(Vec<u8>, u64), Problem> {
-    let (engine, stored) = (engine.clone(), stored.clone());
-    tokio::task::spawn_blocking(move || {
+    let (own, stored) = (engine.clone(), stored.clone());
+    let work = move || {
+        let engine = own;
         let known = engine.read(|tx| dossiers::of_release(tx, stored.release.id.as_str()))?;
         let number = known.last().map_or(1, |d| d.number + 1);
-        let dossier = assemble(&engine, &stored, number, true)?;
+        let dossier = assemble(&engine, &stored, number)?;
         Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
-    })
-    .await
-    .map_err(|e| internal(&e))?
+    };
+    engine.look(work).await
 }
 
 /// Puts a dossier on record, unless its number is taken.

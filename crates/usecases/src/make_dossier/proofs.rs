@@ -1,6 +1,6 @@
 //! Section 11 and Annex A: evidence and decisions with their proofs, and what integrity rests on.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use certrail_criteria::Evidence;
 use certrail_domain::EvidenceId;
@@ -112,7 +112,7 @@ fn text_of(engine: &Engine, tx: &Tx<'_>, entry: u64, digest: &Hash) -> Result<St
 }
 
 pub(super) fn decision_rows(
-    engine: &Arc<Engine>,
+    engine: &Engine,
     tx: &Tx<'_>,
     stored: &StoredRelease,
     head: &LogHead,
@@ -156,7 +156,7 @@ pub(crate) fn tool() -> String {
 }
 
 pub(super) fn integrity(
-    engine: &Arc<Engine>,
+    engine: &Engine,
     tx: &Tx<'_>,
     stored: &StoredRelease,
     head: &LogHead,

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Body};
-use crate::{App, blocking::blocking, caller::SignedIn, refusal::read_body};
+use crate::{App, blocking::in_turn, caller::SignedIn, refusal::read_body};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +63,8 @@ pub(crate) async fn product(
 ) -> Answer<Product> {
     let (engine, wanted) = (app.engine.clone(), name.clone());
     let (own, wanted) = (caller.clone(), wanted);
-    let known = blocking(move || list_products(&engine, &own)).await?.into_iter().find(|p| p.name == wanted);
+    let known =
+        in_turn(app.engine.clone(), move || list_products(&engine, &own)).await?.into_iter().find(|p| p.name == wanted);
     // What is not named stays as it is.
     let usual = known.unwrap_or_else(|| Product::new(&name, None));
     let input = body.value;
@@ -115,7 +116,7 @@ pub(crate) async fn end_person(
 }
 
 pub(crate) async fn people(State(app): State<App>) -> Answer<Vec<Person>> {
-    Ok(Json(blocking(move || list_people(&app.engine)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || list_people(&app.engine)).await?))
 }
 
 pub(crate) async fn token(State(app): State<App>, SignedIn(caller): SignedIn, body: Body<NewToken>) -> Answer<Session> {
@@ -123,7 +124,7 @@ pub(crate) async fn token(State(app): State<App>, SignedIn(caller): SignedIn, bo
 }
 
 pub(crate) async fn tokens(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<TokenView>> {
-    Ok(Json(blocking(move || list_tokens(&app.engine, &caller)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || list_tokens(&app.engine, &caller)).await?))
 }
 
 pub(crate) async fn revoke(

@@ -13,7 +13,7 @@ use certrail_usecases::{
 use serde::Deserialize;
 
 use super::{Answer, Body};
-use crate::{App, blocking::blocking, caller::SignedIn, input::Params};
+use crate::{App, blocking::in_turn, caller::SignedIn, input::Params};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +37,7 @@ pub(crate) async fn list(
         after: wanted.after,
         limit: wanted.limit.unwrap_or(50).clamp(1, 500),
     };
-    Ok(Json(blocking(move || list_findings(&app.engine, &caller, &wanted)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || list_findings(&app.engine, &caller, &wanted)).await?))
 }
 
 /// What needs a decision, in releases on their way.
@@ -46,7 +46,7 @@ pub(crate) async fn queue(
     SignedIn(caller): SignedIn,
     Params(wanted): Params<Wanted>,
 ) -> Answer<FindingQueue> {
-    Ok(Json(blocking(move || finding_queue(&app.engine, &caller, wanted.product.as_deref())).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || finding_queue(&app.engine, &caller, wanted.product.as_deref())).await?))
 }
 
 pub(crate) async fn show(
@@ -54,7 +54,7 @@ pub(crate) async fn show(
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Answer<FindingView> {
-    Ok(Json(blocking(move || finding_view(&app.engine, &caller, &id)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || finding_view(&app.engine, &caller, &id)).await?))
 }
 
 pub(crate) async fn triage(
@@ -84,7 +84,7 @@ pub(crate) async fn effect(
     Path(id): Path<String>,
     body: Body<NewFindingDecision>,
 ) -> Answer<Effect> {
-    Ok(Json(blocking(move || finding_effect(&app.engine, &caller, &[id], &body.value)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || finding_effect(&app.engine, &caller, &[id], &body.value)).await?))
 }
 
 pub(crate) async fn decision(
@@ -129,9 +129,10 @@ pub(crate) async fn of_release(
     State(app): State<App>,
     Path((product, version)): Path<(String, String)>,
 ) -> Answer<FindingsSection> {
+    let engine = app.engine.clone();
     let work = move || {
-        let stored = find_release(&app.engine, &product, &version)?;
-        release_findings(&app.engine, &stored)
+        let stored = find_release(&engine, &product, &version)?;
+        release_findings(&engine, &stored)
     };
-    Ok(Json(blocking(work).await?))
+    Ok(Json(in_turn(app.engine.clone(), work).await?))
 }

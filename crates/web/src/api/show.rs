@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::{App, blocking::blocking, caller::SignedIn, download, input::Params, refusal::Refusal};
+use crate::{App, blocking::in_turn, caller::SignedIn, download, input::Params, refusal::Refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ impl Page {
 }
 
 pub(crate) async fn products(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<Product>> {
-    Ok(Json(blocking(move || list_products(&app.engine, &caller)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || list_products(&app.engine, &caller)).await?))
 }
 
 pub(crate) async fn releases(
@@ -41,7 +41,7 @@ pub(crate) async fn releases(
     Params(page): Params<Page>,
 ) -> Answer<Vec<ReleaseCard>> {
     Ok(Json(
-        blocking(move || {
+        in_turn(app.engine.clone(), move || {
             // A cursor beyond every release is behind none: all of them come before it.
             let before = page.before.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
             list_releases(&app.engine, &product, before, page.limit())
@@ -51,7 +51,7 @@ pub(crate) async fn releases(
 }
 
 pub(crate) async fn release(State(app): State<App>, Path((product, version)): Path<(String, String)>) -> Answer<Value> {
-    let card = blocking(move || {
+    let card = in_turn(app.engine.clone(), move || {
         let stored = find_release(&app.engine, &product, &version)?;
         let judged = judge(&app.engine, &stored)?;
         let sentence = certrail_domain::sentence::sentence(&stored.release, &judged.evaluation);
@@ -75,7 +75,7 @@ pub(crate) async fn evaluation(
     Path((product, version)): Path<(String, String)>,
     Params(as_of): Params<AsOf>,
 ) -> Result<Response, Refusal> {
-    let bytes = blocking(move || {
+    let bytes = in_turn(app.engine.clone(), move || {
         let stored = find_release(&app.engine, &product, &version)?;
         evaluation_at(&app.engine, &stored, as_of.position, as_of.at)
     })
@@ -88,7 +88,7 @@ pub(crate) async fn evidence(
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
 ) -> Answer<Value> {
-    let view = blocking(move || evidence_view(&app.engine, &caller, &id)).await?;
+    let view = in_turn(app.engine.clone(), move || evidence_view(&app.engine, &caller, &id)).await?;
     let s = &view.signal;
     Ok(Json(json!({
         "id": s.id(), "index": s.log_index, "name": s.signal.name, "connector": s.connector, "media": s.media,
@@ -108,7 +108,7 @@ pub(crate) async fn raw(
 }
 
 pub(crate) async fn receipt(State(app): State<App>, Path(index): Path<u64>) -> Answer<LogReceipt> {
-    Ok(Json(blocking(move || make_receipt(&app.engine, &app.engine.head(), index)).await?))
+    Ok(Json(in_turn(app.engine.clone(), move || make_receipt(&app.engine, &app.engine.head(), index)).await?))
 }
 
 pub(crate) async fn unbound(
@@ -116,7 +116,8 @@ pub(crate) async fn unbound(
     SignedIn(caller): SignedIn,
     Params(page): Params<Page>,
 ) -> Answer<Value> {
-    let (items, total) = blocking(move || unbound_queue(&app.engine, &caller, page.before, page.limit())).await?;
+    let (items, total) =
+        in_turn(app.engine.clone(), move || unbound_queue(&app.engine, &caller, page.before, page.limit())).await?;
     Ok(Json(json!({ "items": items, "total": total })))
 }
 

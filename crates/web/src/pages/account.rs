@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, input::Filled};
+use crate::{App, blocking::in_turn, caller::Reader, input::Filled};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     render(&app, &caller, None).await
@@ -23,7 +23,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
 async fn render(app: &App, caller: &Caller, once: Option<(&str, String)>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
     let admin = caller.may(Action::Administer) && caller.scope.products.is_all();
-    let (people, products) = blocking(move || {
+    let (people, products) = in_turn(app.engine.clone(), move || {
         let people = if admin { list_people(&engine)? } else { Vec::new() };
         Ok((people, list_products(&engine, &own)?.into_iter().map(|p| p.name).collect::<Vec<_>>()))
     })

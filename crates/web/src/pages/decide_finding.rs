@@ -16,7 +16,7 @@ use certrail_usecases::{
 use maud::{Markup, html};
 
 use super::{PageRefusal, layout};
-use crate::{App, api::state_of, blocking::blocking, caller::Reader};
+use crate::{App, api::state_of, blocking::in_turn, caller::Reader};
 
 /// What was filled in.
 struct Filled {
@@ -180,7 +180,7 @@ async fn say_effect(app: &App, caller: Caller, query: String) -> Result<String, 
         new.justification = Some(Justification::ComponentNotPresent);
     }
     let engine = app.engine.clone();
-    let effect = blocking(move || finding_effect(&engine, &caller, &filled.ids, &new)).await?;
+    let effect = in_turn(app.engine.clone(), move || finding_effect(&engine, &caller, &filled.ids, &new)).await?;
     Ok(format!("{} It ends on {}.", effect.sentence, effect.expires_at.date()))
 }
 

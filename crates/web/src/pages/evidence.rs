@@ -9,11 +9,11 @@ use certrail_usecases::evidence_view;
 use maud::html;
 
 use super::{Page, PageRefusal, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, download};
+use crate::{App, blocking::in_turn, caller::Reader, download};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Path(id): Path<String>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
-    let view = blocking(move || evidence_view(&engine, &own, &id)).await?;
+    let view = in_turn(app.engine.clone(), move || evidence_view(&engine, &own, &id)).await?;
     let s = &view.signal;
     let pretty = |text: serde_json::Result<String>| {
         let why = "Its record cannot be written as JSON.";

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, decide_finding, findings, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, input::Filter, svg};
+use crate::{App, blocking::in_turn, caller::Reader, input::Filter, svg};
 
 #[derive(Deserialize)]
 pub(super) struct Done {
@@ -23,7 +23,8 @@ pub(super) async fn page(
 ) -> Page {
     let here = format!("/f/{}", layout::encode(&id));
     let (engine, own) = (app.engine.clone(), caller.clone());
-    let (view, people) = blocking(move || Ok((finding_view(&engine, &own, &id)?, list_people(&engine)?))).await?;
+    let (view, people) =
+        in_turn(app.engine.clone(), move || Ok((finding_view(&engine, &own, &id)?, list_people(&engine)?))).await?;
     let name = |account: &str| {
         let known = people.iter().find(|p| p.id.as_str() == account);
         known.map_or_else(|| account.to_owned(), |p| p.name.clone())

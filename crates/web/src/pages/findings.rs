@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, decide_finding, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, input::Filter, svg};
+use crate::{App, blocking::in_turn, caller::Reader, input::Filter, svg};
 
 /// Findings on one page.
 const ON_A_PAGE: u64 = 50;
@@ -39,7 +39,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let (engine, own) = (app.engine.clone(), caller.clone());
     let product = Some(which.product.clone()).filter(|p| !p.is_empty());
     let (of, shelf, after) = (product.clone(), which.show.clone(), which.after.clone());
-    let (listed, counts, products) = blocking(move || {
+    let (listed, counts, products) = in_turn(app.engine.clone(), move || {
         let listed = if shelf.is_empty() {
             Listed::Queue(finding_queue(&engine, &own, of.as_deref())?)
         } else {

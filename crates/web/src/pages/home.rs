@@ -6,11 +6,11 @@ use certrail_usecases::{list_products, list_releases, unbound_queue};
 use maud::html;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, svg};
+use crate::{App, blocking::in_turn, caller::Reader, svg};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
-    let (cards, unbound) = blocking(move || {
+    let (cards, unbound) = in_turn(app.engine.clone(), move || {
         let mut cards = Vec::new();
         for product in list_products(&engine, &own)? {
             cards.extend(list_releases(&engine, &product.name, None, 6)?);

@@ -6,7 +6,7 @@ use maud::html;
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, input::Filter};
+use crate::{App, blocking::in_turn, caller::Reader, input::Filter};
 
 #[derive(Deserialize)]
 pub(super) struct From {
@@ -15,7 +15,7 @@ pub(super) struct From {
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(from): Filter<From>) -> Page {
     let engine = app.engine.clone();
-    let lines = blocking(move || log_entries(&engine, from.before, 100)).await?;
+    let lines = in_turn(app.engine.clone(), move || log_entries(&engine, from.before, 100)).await?;
     let head = app.engine.head();
     let last = lines.last().map(|l| l.index);
     let body = html! {

@@ -6,7 +6,7 @@ use maud::html;
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, input::Filter, svg};
+use crate::{App, blocking::in_turn, caller::Reader, input::Filter, svg};
 
 /// Releases of a product on one page.
 const ON_A_PAGE: u64 = 25;
@@ -22,7 +22,7 @@ pub(super) struct Which {
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(which): Filter<Which>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
     let further = which.before.is_some();
-    let groups = blocking(move || {
+    let groups = in_turn(app.engine.clone(), move || {
         let mut groups = Vec::new();
         let wanted = |name: &str| which.product.as_deref().is_none_or(|product| product == name);
         for product in list_products(&engine, &own)?.into_iter().filter(|p| wanted(&p.name)) {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{Page, PageRefusal, layout, show};
 use crate::{
     App,
-    blocking::blocking,
+    blocking::in_turn,
     caller::Reader,
     input::{Filled, Filter},
 };
@@ -28,7 +28,8 @@ pub(super) struct Which {
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(which): Filter<Which>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
-    let (lines, total) = blocking(move || unbound_queue(&engine, &own, which.before, ON_A_PAGE)).await?;
+    let (lines, total) =
+        in_turn(app.engine.clone(), move || unbound_queue(&engine, &own, which.before, ON_A_PAGE)).await?;
     let may = caller.may(Action::Bind);
     let body = html! {
         h1 { "Unbound (" (total) ")" }

@@ -9,6 +9,7 @@ mod context;
 mod dossiers;
 mod edge;
 mod findings;
+mod kept;
 mod known;
 mod lives;
 mod production;

@@ -1,36 +1,52 @@
-//! The release: can it ship, or was it right?
+//! The release: can it ship, or was it right? What is long is begun here and goes on on a page of its own.
+
+mod decide;
+mod lists;
+
+pub(super) use decide::{approve, certify};
+pub(super) use lists::{all_changes, all_evidence, all_rows};
+
+use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::{Path, State},
-    response::{Redirect, Response},
+    response::Response,
 };
-use certrail_domain::{Action, ReleaseState, sentence};
-use certrail_usecases::{
-    FactInput, ReleaseView, Sending, certify as certify_release, dossier::Dossier, record_fact, release_view,
-};
+use certrail_domain::{Problem, ReleaseState, sentence};
+use certrail_usecases::{Engine, ReleaseView, dossier::Dossier, recent_release_view, release_view};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::{Page, PageRefusal, layout, show};
-use crate::{App, blocking::blocking, caller::Reader, download, input::Filled, svg};
+use crate::{
+    App,
+    blocking::{blocking, in_turn},
+    caller::Reader,
+    download,
+    operation::Crowd,
+    svg,
+};
+
+/// Scans on the page.
+const ROWS: usize = 50;
 
 pub(super) async fn page(
     State(app): State<App>,
     Reader(caller): Reader,
+    Extension(crowd): Extension<Crowd>,
     Path((product, version)): Path<(String, String)>,
 ) -> Page {
-    let engine = app.engine.clone();
-    let view = blocking(move || release_view(&engine, &product, &version)).await?;
+    let view = view(app.engine.clone(), crowd, product, version).await?;
     let d = &view.dossier;
     let r = &d.release;
-    let here = format!("/r/{}/{}", layout::encode(&r.product), layout::encode(&r.version));
+    let here = address(d);
     let body = html! {
         p.crumbs { a href="/releases" { "Releases" } " / " (r.product) " / " (r.version) }
         section.hero aria-label="Readiness" {
             (svg::ring(&d.summary))
             div {
                 h1 { (d.sentence) }
-                p { (d.fraction) }
+                p { (d.fraction) span.meta { " As of " (d.made_at.human()) "." } }
                 p.meta {
                     "State: " strong { (r.state.name().replace('_', " ")) } " · " (d.standing)
                     @if let Some(commit) = &r.commit { " · commit " (layout::short(commit)) }
@@ -49,14 +65,14 @@ pub(super) async fn page(
                 }
             }
         }
-        (open_items(d))
-        (decide(&caller, d, &here))
-        (met(d))
+        (open_items(d, &here))
+        (decide::decide(&caller, d, &here))
+        (met(d, &here))
         (findings(d))
         h2 #timeline { "Timeline" }
         (svg::timeline(&d.events, r.cut_at, r.certified_at, r.shipped_at))
-        (events(d))
-        (changes(d))
+        (lists::events(d, &here))
+        (lists::changes(d, &here))
         (approvals(d))
         (deployments(d))
         (exceptions(d))
@@ -67,7 +83,29 @@ pub(super) async fn page(
     Ok(show(&app, &caller, &title, "/releases", &body))
 }
 
-fn open_items(d: &Dossier) -> Markup {
+/// The address of a release's page.
+fn address(d: &Dossier) -> String {
+    format!("/r/{}/{}", layout::encode(&d.release.product), layout::encode(&d.release.version))
+}
+
+/// While many wait, what somebody saw a moment ago is shown again; the page says as of when it is.
+async fn view(
+    engine: Arc<Engine>,
+    Crowd(crowd): Crowd,
+    product: String,
+    version: String,
+) -> Result<ReleaseView, Problem> {
+    if crowd {
+        let (own, product, version) = (engine.clone(), product.clone(), version.clone());
+        if let Some(view) = blocking(move || recent_release_view(&own, &product, &version)).await? {
+            return Ok(view);
+        }
+    }
+    let own = engine.clone();
+    in_turn(engine, move || release_view(&own, &product, &version)).await
+}
+
+fn open_items(d: &Dossier, here: &str) -> Markup {
     let open = sentence::open_items(&d.evaluation);
     html! {
         h2 #open { "What is open (" (open.len()) ")" }
@@ -81,7 +119,7 @@ fn open_items(d: &Dossier) -> Markup {
                             " " strong { (item.title) } " " span { (item.sentence) }
                         }
                         @if !item.fix.is_empty() { p.fix { strong { "What to do: " } (item.fix) } }
-                        (rows(&item.rows))
+                        (lists::rows(item, here))
                     }
                 }
             }
@@ -89,45 +127,7 @@ fn open_items(d: &Dossier) -> Markup {
     }
 }
 
-fn rows(rows: &[certrail_domain::Row]) -> Markup {
-    html! {
-        ul.rows {
-            @for row in rows {
-                li {
-                    (svg::tag(row.verdict)) " " @if let Some(id) = row.subject.id.strip_prefix("finding:").filter(|id| id.starts_with("fnd_")) { a href=(format!("/f/{id}")) { (row.subject.name) } } @else { (row.subject.name) } ": " (row.sentence)
-                    @if !row.inputs.is_empty() {
-                        span.meta { " Evidence: " @for (i, id) in row.inputs.iter().enumerate() { @if i > 0 { ", " } a href=(format!("/e/{id}")) { "E" (i + 1) } } }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What this person may do here; what they may not is absent, and a line says who can.
-fn decide(caller: &certrail_usecases::Caller, d: &Dossier, here: &str) -> Markup {
-    let r = &d.release;
-    let cut = r.state == ReleaseState::Cut;
-    html! {
-        @if cut && caller.may(Action::Certify) {
-            form.inline method="post" action=(format!("{here}/certify")) {
-                label { "Note " input name="note" maxlength="500"; }
-                button type="submit" { "Certify " (r.version) }
-            }
-        } @else if cut { p.meta { "Release managers can certify it." } }
-        @if matches!(r.state, ReleaseState::Cut | ReleaseState::Certified) {
-            @if caller.may(Action::Approve) || caller.may(Action::Certify) {
-                form.inline method="post" action=(format!("{here}/approve")) {
-                    p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
-                    @if caller.may(Action::Approve) { button name="as" value="approval" type="submit" { "Approve deployment to production" } }
-                    button name="as" value="qa" type="submit" { "Give QA sign-off" }
-                }
-            } @else { p.meta { "Approvers can approve its deployment." } }
-        }
-    }
-}
-
-fn met(d: &Dossier) -> Markup {
+fn met(d: &Dossier, here: &str) -> Markup {
     let met: Vec<_> = d.evaluation.requirements.iter().filter(|r| r.verdict.opens_gate() || !r.blocking).collect();
     html! {
         h2 #met { "Met, or not asked for (" (met.len()) ")" }
@@ -140,7 +140,7 @@ fn met(d: &Dossier) -> Markup {
                             @if item.verdict == certrail_domain::Verdict::Excepted { (svg::tag(item.verdict)) } @else { span.word { (item.verdict.glyph()) " " (item.verdict.word()) } }
                             " " strong { (item.title) } @if !item.blocking { span.meta { " (advisory)" } } " " span { (item.sentence) }
                         }
-                        (rows(&item.rows))
+                        (lists::rows(item, here))
                     }
                 }
             }
@@ -178,53 +178,8 @@ fn findings(d: &Dossier) -> Markup {
                     table {
                         caption { "Scans, alerts and bills of materials" }
                         thead { tr { th scope="col" { "Kind" } th scope="col" { "Tool" } th scope="col" { "Looked at" } th scope="col" { "Database" } th scope="col" { "Found" } th scope="col" { "When" } } }
-                        tbody { @for x in &d.security { tr { td { (x.kind) } td { a href=(format!("/e/{}", x.evidence)) { (x.tool) } } td { code { (x.looked_at) } @if !x.saw.is_empty() { " " span.meta { (x.saw) } } } td { (x.database) } td { @if !x.doubt.is_empty() { strong { (x.doubt) } " " } (x.found) } td { (layout::time(x.at)) } } } }
+                        tbody { @for x in d.security.iter().take(ROWS) { tr { td { (x.kind) } td { a href=(format!("/e/{}", x.evidence)) { (x.tool) } } td { code { (x.looked_at) } @if !x.saw.is_empty() { " " span.meta { (x.saw) } } } td { (x.database) } td { @if !x.doubt.is_empty() { strong { (x.doubt) } " " } (x.found) } td { (layout::time(x.at)) } } } }
                     }
-                }
-            }
-        }
-    }
-}
-
-fn events(d: &Dossier) -> Markup {
-    html! {
-        details {
-            summary { "The same as a table (" (d.events.len()) ")" }
-            div.scroll tabindex="0" {
-                table {
-                    caption { "Evidence in order of happening" }
-                    thead { tr { th scope="col" { "Happened" } th scope="col" { "Received" } th scope="col" { "Part" } th scope="col" { "What" } th scope="col" { "Marks" } } }
-                    tbody {
-                        @for e in &d.events {
-                            tr {
-                                td { (layout::time(e.at)) }
-                                td { (layout::time(e.received)) }
-                                td { (e.lane) }
-                                td { a href=(format!("/e/{}", e.evidence)) { (e.what) } }
-                                td { @for mark in &e.marks { span.tag.late title=(mark.sentence()) { (mark.glyph()) " " (mark.word()) } " " } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        @let marked: Vec<_> = d.events.iter().filter(|e| !e.marks.is_empty()).collect();
-        @if !marked.is_empty() {
-            p { (marked.len()) " need" @if marked.len() == 1 { "s" } " a look:" }
-            ul { @for e in marked.iter().take(8) { li { @for mark in &e.marks { span.tag.late { (mark.glyph()) " " (mark.word()) } " " } a href=(format!("/e/{}", e.evidence)) { (e.what) } ". " @for mark in &e.marks { (mark.sentence()) " " } } } }
-        }
-    }
-}
-
-fn changes(d: &Dossier) -> Markup {
-    html! {
-        h2 #changes { "Changes (" (d.changes.len()) ")" }
-        ul {
-            @for c in &d.changes {
-                li {
-                    (svg::tag(c.review)) " " @match &c.url { Some(url) => a href=(url) rel="noreferrer" { (c.name) " ↗" }, None => (c.name) }
-                    " by " (c.authors.join(", ")) ". " (c.review_sentence)
-                    @if !c.tickets.is_empty() { span.meta { " For " (c.tickets.join(", ")) } }
                 }
             }
         }
@@ -289,50 +244,6 @@ fn asks(view: &ReleaseView) -> Markup {
             ul { @for (gate, answer, _, at) in &view.asks { li { code { (gate) } ": " strong { (answer) } " on " (layout::time(*at)) } } }
         }
     }
-}
-
-#[derive(Deserialize)]
-pub(super) struct CertifyForm {
-    #[serde(default)]
-    note: String,
-}
-
-pub(super) async fn certify(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Path((product, version)): Path<(String, String)>,
-    Filled(form): Filled<CertifyForm>,
-) -> Result<Redirect, PageRefusal> {
-    certify_release(&app.engine, &caller, &product, &version, form.note).await?;
-    Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
-}
-
-#[derive(Deserialize)]
-pub(super) struct ApproveForm {
-    r#as: String,
-}
-
-pub(super) async fn approve(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Path((product, version)): Path<(String, String)>,
-    Filled(form): Filled<ApproveForm>,
-) -> Result<Redirect, PageRefusal> {
-    let environment = if form.r#as == "approval" { "production" } else { "" };
-    let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": form.r#as, "verdict": "approved" });
-    let bad = |_: serde_json::Error| {
-        certrail_domain::Problem::new(
-            certrail_domain::ProblemKind::BadInput,
-            "bad-form",
-            "Nothing was recorded.",
-            "The form is not complete.",
-            "Use the buttons on the release page.",
-        )
-    };
-    let bytes = serde_json::to_vec(&body).map_err(bad)?;
-    let fact: FactInput = serde_json::from_value(body).map_err(bad)?;
-    record_fact(&app.engine, &caller, fact, bytes, Sending::default()).await?;
-    Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
 }
 
 pub(super) async fn dossier_json(

@@ -1,0 +1,71 @@
+//! Whose turn it is: how many may work something out at once. Gates do not wait for pages.
+
+use std::{num::NonZero, sync::Arc};
+
+use certrail_domain::{Problem, ProblemKind};
+use tokio::sync::Semaphore;
+
+use super::Engine;
+
+/// Places for each kind of question; whoever finds none waits in line.
+pub(crate) struct Turns {
+    /// Pages, lists and dossiers. Each may hold a whole release in memory: their number bounds what all of them take.
+    looks: Arc<Semaphore>,
+    /// Gates: somebody's deployment waits for the answer.
+    gates: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, NonZero::get);
+        let places = || Arc::new(Semaphore::new(processors.clamp(2, 8)));
+        Self { looks: places(), gates: places() }
+    }
+}
+
+impl Engine {
+    /// Works out what somebody wants to see, when it is their turn, where waiting for a disk holds nobody else up.
+    ///
+    /// # Errors
+    /// What `work` refuses; [`ProblemKind::Internal`] when it ended early.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        in_turn(&self.turns.looks, work).await
+    }
+
+    /// [`Engine::look`] for a gate.
+    ///
+    /// # Errors
+    /// As [`Engine::look`].
+    pub(crate) async fn answer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        in_turn(&self.turns.gates, work).await
+    }
+}
+
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    // Never closed, so that everybody gets a turn. It ends with the work, also where nobody waits for that any more.
+    let turn = turns.clone().acquire_owned().await;
+    let outcome = tokio::task::spawn_blocking(move || {
+        let outcome = work();
+        drop(turn);
+        outcome
+    });
+    outcome.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a question ended early");
+        Err(Problem::new(
+            ProblemKind::Internal,
+            "internal",
+            "The request could not be answered.",
+            "certrail failed inside; nothing was lost.",
+            "Ask again, or look at the server's log.",
+        ))
+    })
+}
