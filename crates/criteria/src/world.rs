@@ -1,7 +1,7 @@
 //! The release as its evidence tells it: changes with their authors and reviews, deployments,
 //! and which evidence may count at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use certrail_domain::{
     ActorKind, EvidenceId, FactId, Facts, Interval, Time, Truth,
@@ -216,15 +216,27 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
             _ => {}
         }
     }
-    let mut covered: BTreeSet<&str> = BTreeSet::new();
+    // A release has hundreds of both: each change looks up its own pushes.
+    let mut by_tip: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (n, (_, push)) in pushes.iter().enumerate() {
+        if let Some(after) = push.after.as_deref() {
+            by_tip.entry(after).or_default().push(n);
+        }
+    }
+    let pushed_to = |tips: &BTreeSet<&str>| -> Vec<&'a Push> {
+        let mut own: Vec<usize> = tips.iter().filter_map(|tip| by_tip.get(tip)).flatten().copied().collect();
+        own.sort_unstable();
+        own.into_iter().map(|n| pushes[n].1).collect()
+    };
+    let mut covered: HashSet<&str> = HashSet::new();
     let mut views: Vec<ChangeView<'a>> = Vec::new();
     for (key, mut told) in events {
         told.sort_by_key(|(e, _)| (e.at(), e.log_index));
-        let mut own = BTreeSet::new();
-        let view = one_change(&key, &told, &pushes, reviews.remove(&key).unwrap_or_default(), &mut own);
+        let mut own = Vec::new();
+        let view = one_change(&key, &told, pushed_to, reviews.remove(&key).unwrap_or_default(), &mut own);
         // Only a merged change answers for its commits: what was closed, or is still open, covers nothing.
         if view.merged.is_some() {
-            covered.append(&mut own);
+            covered.extend(own);
         }
         // What was closed without merging is not part of anything.
         if view.change.is_none_or(|c| c.state != ChangeState::Closed) {
@@ -242,9 +254,9 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
 fn one_change<'a>(
     key: &(String, u64),
     told: &[(&'a Evidence, &'a Change)],
-    pushes: &[(&'a Evidence, &'a Push)],
+    pushed_to: impl Fn(&BTreeSet<&str>) -> Vec<&'a Push>,
     mut reviews: Vec<ReviewView<'a>>,
-    covered: &mut BTreeSet<&'a str>,
+    covered: &mut Vec<&'a str>,
 ) -> ChangeView<'a> {
     let merged = told.iter().rev().find(|(_, c)| c.state == ChangeState::Merged);
     let (newest_evidence, newest) = merged.or_else(|| told.last()).copied().expect("a change has an event");
@@ -267,13 +279,11 @@ fn one_change<'a>(
     }
     let merge_commit = newest.merge_commit.as_deref();
     let mut commits: Vec<&Commit> = Vec::new();
-    for (_, push) in pushes {
-        let own = push.after.as_deref().is_some_and(|after| heads.contains(after) || merge_commit == Some(after));
-        if own {
-            covered.extend(push.after.as_deref());
-            covered.extend(push.commits.iter().map(|c| c.sha.as_str()));
-            commits.extend(&push.commits);
-        }
+    let tips = heads.iter().copied().chain(merge_commit).collect();
+    for push in pushed_to(&tips) {
+        covered.extend(push.after.as_deref());
+        covered.extend(push.commits.iter().map(|c| c.sha.as_str()));
+        commits.extend(&push.commits);
     }
     covered.extend(heads);
     covered.extend(merge_commit);
@@ -305,7 +315,7 @@ fn direct_pushes<'a>(
     input: &Input<'a>,
     pushes: &[(&'a Evidence, &'a Push)],
     range: &[(&'a Evidence, &'a Commit)],
-    covered: &BTreeSet<&str>,
+    covered: &HashSet<&str>,
 ) -> Vec<ChangeView<'a>> {
     let mut views = Vec::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();

@@ -128,7 +128,7 @@ const STAND_BACK: Duration = Duration::from_millis(20);
 impl Guard {
     pub(crate) fn new(rules: HashMap<(Method, &'static str), Access>) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let readers = Arc::new(Semaphore::new((2 * processors).clamp(4, 32)));
+        let readers = Arc::new(Semaphore::new(processors.clamp(2, 32)));
         Self { rules: Arc::new(rules), tries: Arc::default(), readers, gates: Arc::new(watch::Sender::new(0)) }
     }
 
