@@ -13,6 +13,7 @@
 mod actor;
 mod binding;
 mod clock;
+mod connector;
 mod evaluation;
 mod exception;
 pub mod facts;
@@ -38,6 +39,7 @@ mod version;
 pub use actor::{Actor, ActorKind, account_of_mail, is_login};
 pub use binding::{BindRule, Match, decide};
 pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};
+pub use connector::{Connector, RepositoryName};
 pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};
 pub use exception::{Exception, ExceptionScope, ExceptionState};
 pub use facts::Facts;

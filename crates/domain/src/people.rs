@@ -53,6 +53,16 @@ impl Signal {
         whole
     }
 
+    /// Says of which host its accounts are, where that is another than the one whose accounts go by their bare names.
+    pub fn name_host_of_accounts(&mut self, host: &str) {
+        // An address of mail is the same at every host.
+        self.each_person(&mut |(account, _)| {
+            if !account.is_empty() && !account.contains('@') {
+                *account = format!("{host}:{account}");
+            }
+        });
+    }
+
     fn each_person(&mut self, visit: &mut dyn FnMut(Place<'_>)) {
         actor(&mut self.actor, visit);
         match &mut self.facts {

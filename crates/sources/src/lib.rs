@@ -48,10 +48,41 @@ pub enum Refused {
     Header(&'static str),
 }
 
+/// The repository that a delivery says it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgeRepository {
+    /// The forge's own id of it, where the delivery carries one.
+    pub id: Option<String>,
+    /// `owner/name` as the forge calls it now, lower case.
+    pub name: String,
+}
+
+/// The body of a delivery, read once.
+#[derive(Clone, Debug)]
+pub struct Read {
+    value: Result<serde_json::Value, String>,
+    /// The repository it is about, if it names one.
+    pub repository: Option<ForgeRepository>,
+}
+
+/// Where a delivery was heard.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    /// The connector, which is the source of what it says.
+    pub connector: &'a str,
+    /// The forge's host.
+    pub host: &'a str,
+    /// What its repository is called here.
+    pub repository: Option<&'a str>,
+}
+
 /// A provider of webhooks.
 pub trait Source: Sync {
-    /// The name in `/hooks/{connector}`.
+    /// Its name.
     fn name(&self) -> &'static str;
+
+    /// The host whose names go by themselves, `github.com`; those of others carry theirs.
+    fn host(&self) -> &'static str;
 
     /// The mapper's version, recorded with each signal so that a fixed mapper can run again.
     fn mapper(&self) -> &'static str;
@@ -79,8 +110,11 @@ pub trait Source: Sync {
         payload::json(body).1
     }
 
+    /// Reads a verified delivery. Never fails: what it cannot read is told when it is mapped.
+    fn read(&self, body: &[u8]) -> Read;
+
     /// Maps a verified delivery: what it says is observed. Never fails: what cannot be read is [`Facts::Unread`].
-    fn map(&self, event: &str, body: &[u8]) -> Signal;
+    fn map(&self, event: &str, read: &Read, home: &Home<'_>) -> Signal;
 }
 
 /// Every provider.

@@ -4,7 +4,7 @@
 use std::{fmt::Write, path::PathBuf};
 
 use certrail_domain::{Facts, Signal};
-use certrail_sources::find;
+use certrail_sources::{Home, find};
 use proptest::{prelude::*, sample::Index};
 use serde_json::Value;
 
@@ -25,7 +25,10 @@ fn payloads() -> Vec<(String, String, Vec<u8>)> {
 }
 
 fn map(event: &str, body: &[u8]) -> Signal {
-    find("github").unwrap().map(event, body)
+    let github = find("github").unwrap();
+    let read = github.read(body);
+    let repository = read.repository.as_ref().map(|r| r.name.as_str());
+    github.map(event, &read, &Home { connector: "github", host: github.host(), repository })
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn recorded_github_payloads_are_understood() {
             continue;
         }
         let event = name.trim_start_matches("captured.").split('.').next().unwrap().to_owned();
-        let signal = github.map(&event, &std::fs::read(&path).unwrap());
+        let delivery = github.read(&std::fs::read(&path).unwrap());
+        let repository = delivery.repository.as_ref().map(|r| r.name.as_str());
+        let home = certrail_sources::Home { connector: "github", host: github.host(), repository };
+        let signal = github.map(&event, &delivery, &home);
         let known =
             !matches!(event.as_str(), "merge_group" | "ping" | "workflow_dispatch" | "workflow_job" | "package");
         match &signal.facts {

@@ -126,6 +126,31 @@ CREATE TABLE product_version (
   PRIMARY KEY (name, from_index)
 ) {keyed};
 
+-- Each state a connector ever had.
+CREATE TABLE connector (
+  id TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, log_index)
+) {keyed};
+
+-- The names of the secrets of connectors; what they are stands in the key folder alone.
+CREATE TABLE connector_secret (
+  name TEXT PRIMARY KEY,
+  connector TEXT NOT NULL,
+  log_index BIGINT NOT NULL
+);
+
+-- What forges call their repositories, from an entry on: a repository is its id there.
+CREATE TABLE repository_name (
+  host TEXT NOT NULL,
+  forge_id TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  canonical TEXT NOT NULL,
+  PRIMARY KEY (host, forge_id, log_index)
+) {keyed};
+
 CREATE TABLE product_repository (
   repository TEXT NOT NULL,
   product TEXT NOT NULL,

@@ -1,6 +1,6 @@
 //! Taking a signal in: bytes, signal, bindings, leaf and follow-ups, all in one commit.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use certrail_domain::{EvidenceId, Facts, RetentionClass, Signal};
 use certrail_ledger::{
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// The connector: `github`, `cli`, `api`, `page`.
-    pub(crate) connector: &'static str,
+    pub(crate) connector: Cow<'static, str>,
     /// The sender's delivery id.
     pub(crate) delivery: String,
     /// The media type.
@@ -113,7 +113,7 @@ pub struct Ack {
 /// Takes a signal in. The same delivery again is answered with what the first one became (law 2).
 pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault> {
     let Ready { incoming, digest, kept, texts } = ready;
-    let key = delivery_key(batch.keys, incoming.connector, &incoming.delivery);
+    let key = delivery_key(batch.keys, &incoming.connector, &incoming.delivery);
     if let Some(index) = batch.delivered(&key)? {
         return again(batch, incoming, digest, index);
     }
@@ -133,7 +133,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
     batch.append_capture(&Capture {
         auth: Authentication { how: &incoming.auth_how, key: &incoming.auth_key },
         body: Body { commitment: commitment(&body, digest), media: &incoming.media, size: incoming.body.len() as u64 },
-        connector: incoming.connector,
+        connector: &incoming.connector,
         delivery: key,
         duplicate_of: repeats,
         facts: commitment(&facts, &sha256(texts.facts.as_bytes())),
@@ -150,7 +150,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
     let people = texts.people.is_some().then_some(people);
     let stored = StoredSignal {
         log_index,
-        connector: incoming.connector.to_owned(),
+        connector: incoming.connector.to_string(),
         delivery: incoming.delivery.clone(),
         media: incoming.media.clone(),
         auth_how: incoming.auth_how.clone(),

@@ -350,7 +350,7 @@ async fn take(
         warnings,
     };
     let incoming = Incoming {
-        connector: caller.connector(),
+        connector: caller.connector().into(),
         delivery: caller.delivery(key.as_deref())?,
         media: media_of(&bytes).into(),
         auth_how: caller.how.clone(),

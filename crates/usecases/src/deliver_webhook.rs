@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{Problem, ProblemKind};
-use certrail_sources::{Refused, Source};
+use certrail_domain::{Connector, Problem, ProblemKind};
+use certrail_sources::{Home, Refused, Source};
 
 use crate::{
     accept::{Ack, Incoming, accept},
+    connectors,
     engine::{Engine, LogHead, internal},
+    inputs,
 };
 
 /// A delivery as it came over the wire.
@@ -21,20 +23,26 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
-fn source_of(connector: &str) -> Result<&'static dyn Source, Problem> {
-    certrail_sources::find(connector).ok_or_else(|| {
-        let known: Vec<&str> = certrail_sources::ALL.iter().map(|s| s.name()).collect();
-        Problem::new(
-            ProblemKind::NotFound,
-            "no-such-connector",
-            "The delivery was not recorded.",
-            format!("There is no connector `{}`.", connector.chars().take(40).collect::<String>()),
-            format!(
-                "Send it to one of: {}.",
-                known.iter().map(|k| format!("/hooks/{k}")).collect::<Vec<_>>().join(", ")
-            ),
-        )
-    })
+/// Who is heard at an address, and how what they send is read.
+fn heard_at(engine: &Engine, id: &str) -> Result<(Arc<Connector>, &'static dyn Source), Problem> {
+    let connector = engine.heard()?.connector(id).cloned();
+    connector.and_then(|c| Some((certrail_sources::find(&c.provider)?, c))).map(|(source, c)| (c, source)).ok_or_else(
+        || {
+            Problem::new(
+                ProblemKind::NotFound,
+                "no-such-connector",
+                "The delivery was not recorded.",
+                format!("There is no connector `{}`.", inputs::clip(id)),
+                "Ask an admin for the address: `certrail connector list` shows it.",
+            )
+        },
+    )
+}
+
+/// Whether somebody is heard at an address.
+#[must_use]
+pub fn is_heard(engine: &Engine, id: &str) -> bool {
+    heard_at(engine, id).is_ok()
 }
 
 /// Refuses by its headers alone what would be refused whatever its body is: strangers make nobody read megabytes.
@@ -42,10 +50,10 @@ fn source_of(connector: &str) -> Result<&'static dyn Source, Problem> {
 /// # Errors
 /// An unknown connector, no signature, no delivery id or event, no secret.
 pub fn expect_webhook(engine: &Engine, connector: &str, headers: &[(String, String)]) -> Result<(), Problem> {
-    let source = source_of(connector)?;
-    source.is_signed(headers).and_then(|()| source.envelope(headers)).map_err(|e| refused(source.name(), e))?;
-    if engine.keys.secrets(source.name()).map_err(|e| internal(&e))?.is_empty() {
-        return Err(refused(source.name(), Refused::NoSecret));
+    let (connector, source) = heard_at(engine, connector)?;
+    source.is_signed(headers).and_then(|()| source.envelope(headers)).map_err(|e| refused(&connector.id, e))?;
+    if engine.keys.secrets(&connector.id).map_err(|e| internal(&e))?.is_empty() {
+        return Err(refused(&connector.id, Refused::NoSecret));
     }
     Ok(())
 }
@@ -53,18 +61,28 @@ pub fn expect_webhook(engine: &Engine, connector: &str, headers: &[(String, Stri
 /// Takes a webhook delivery.
 ///
 /// # Errors
-/// An unknown connector, a wrong signature, missing headers, another body under a known delivery id, a failed commit.
+/// An unknown connector, a wrong signature, a repository that it does not speak for, missing headers, another body under a known delivery id, a failed commit.
 pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result<(Ack, Arc<LogHead>), Problem> {
-    let source = source_of(&delivery.connector)?;
+    let (connector, source) = heard_at(engine, &delivery.connector)?;
     if delivery.body.is_empty() {
         return Err(empty_body("The delivery was not recorded."));
     }
-    let secrets = engine.keys.secrets(source.name()).map_err(|e| internal(&e))?;
-    let key = source.verify(&delivery.headers, &delivery.body, &secrets).map_err(|e| refused(source.name(), e))?;
-    let (id, event) = source.envelope(&delivery.headers).map_err(|e| refused(source.name(), e))?;
-    let signal = source.map(&event, &delivery.body);
+    let secrets = engine.keys.secrets(&connector.id).map_err(|e| internal(&e))?;
+    let key = source.verify(&delivery.headers, &delivery.body, &secrets).map_err(|e| refused(&connector.id, e))?;
+    let (id, event) = source.envelope(&delivery.headers).map_err(|e| refused(&connector.id, e))?;
+    if !engine.heard()?.knows_secret(&key) {
+        connectors::note_secret(engine, &connector.id, &key, "operator").await?;
+    }
+    let read = source.read(&delivery.body);
+    let repository = match &read.repository {
+        Some(told) => Some(connectors::repository_of(engine, &connector, told).await?),
+        None => None,
+    };
+    let home = Home { connector: &connector.id, host: &connector.host, repository: repository.as_deref() };
+    let mut signal = source.map(&event, &read, &home);
+    signal.reach = signal.reach.and(&connector.products);
     let incoming = Incoming {
-        connector: source.name(),
+        connector: connector.id.clone().into(),
         delivery: id,
         media: source.media(&delivery.body).into(),
         auth_how: "hmac-sha256".into(),

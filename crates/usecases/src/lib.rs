@@ -14,6 +14,7 @@ mod bind;
 mod bind_by_hand;
 mod certify;
 mod clock_era;
+mod connectors;
 mod criteria_sets;
 mod decide_finding;
 mod deliver_webhook;
@@ -47,11 +48,15 @@ pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use clock_era::{ClockEra, begin_clock_era};
+pub use connectors::{
+    ConnectorInput, NewSecret, add_connector_secret, end_connector, first_connector, list_connectors, note_secrets,
+    put_connector,
+};
 pub use decide_finding::{
     NewFindingDecision, NewTriage, Within, decide_finding_decisions, end_decisions, request_finding_decisions,
     triage_findings,
 };
-pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook};
+pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
 pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};

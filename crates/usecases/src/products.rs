@@ -15,6 +15,7 @@ use crate::{
     Caller,
     access::{On, allow},
     bind::{self, Effects},
+    connectors,
     engine::{Batch, Engine, Fault},
     inputs, track,
 };
@@ -67,6 +68,13 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 let why = format!("There is a product {}, which differs in case only.", alike.name);
                 return Err(refuse(&why, "Use another name.").into());
             }
+            // Named as its forge calls it now; what the product has already stays what it is called here.
+            let held_before = before.as_ref().map(|b| b.repositories.clone()).unwrap_or_default();
+            for repository in product.repositories.iter_mut().filter(|r| !held_before.contains(r)) {
+                *repository = connectors::canonical_in(batch.tx, repository)?;
+            }
+            product.repositories.sort();
+            product.repositories.dedup();
             let held = before.as_ref().map(|b| b.repositories.as_slice()).unwrap_or_default();
             for repository in product.repositories.iter().filter(|r| !held.contains(r)) {
                 claims(batch.tx, &caller, repository)?;

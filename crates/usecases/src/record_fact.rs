@@ -15,6 +15,7 @@ use crate::{
     accept::{Ack, Incoming, accept},
     access::{On, allow},
     add_evidence::{MetRequirement, met_by},
+    connectors,
     engine::{Engine, LogHead, internal},
     inputs::{self, refuse, required},
 };
@@ -256,13 +257,15 @@ pub async fn record_fact(
     }
     let product = product.clone();
     inputs::product(engine, &product)?;
-    if let FactInput::Manifest(m) = &input {
+    let mut input = input;
+    if let FactInput::Manifest(m) = &mut input {
+        m.repository = m.repository.take().map(|name| connectors::canonical_name(engine, &name)).transpose()?;
         reaches_repository(caller, m.repository.as_deref())?;
         is_of_product(&inputs::product(engine, &product)?, m.repository.as_deref())?;
     }
     let signal = to_signal(engine, caller, input)?;
     let incoming = Incoming {
-        connector: caller.connector(),
+        connector: caller.connector().into(),
         delivery: caller.delivery(sending.key.as_deref())?,
         media: "application/json".into(),
         auth_how: caller.how.clone(),

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use certrail_domain::ProblemKind;
-use certrail_usecases::{Ack, Delivery, deliver_webhook, expect_webhook};
+use certrail_usecases::{Ack, Delivery, deliver_webhook, expect_webhook, is_heard};
 use serde::Serialize;
 
 use crate::{
@@ -26,10 +26,11 @@ pub(crate) fn operations() -> Vec<Operation> {
 
 async fn receive(State(app): State<App>, Path(connector): Path<String>, headers: HeaderMap, body: Body) -> Response {
     // The label is one of ours, never what a stranger typed.
-    let label = if connector == "github" { "github" } else { "other" };
+    let label = if is_heard(&app.engine, &connector) { connector.clone() } else { "unknown".to_owned() };
     match take(&app, connector, &headers, body).await {
         Ok(response) => {
-            metrics::counter!("certrail_deliveries_total", "connector" => label, "outcome" => "recorded").increment(1);
+            metrics::counter!("certrail_deliveries_total", "connector" => label.clone(), "outcome" => "recorded")
+                .increment(1);
             response
         }
         Err(refusal) => {

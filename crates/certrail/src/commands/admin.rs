@@ -69,8 +69,8 @@ pub(crate) enum Command {
     },
     /// Make a new webhook secret for a connector; the one before it stays live. Works beside a running server.
     Secret {
-        /// The connector: github.
-        #[arg(value_parser = ["github"])]
+        /// The connector's id: github.
+        #[arg(value_parser = connector_id)]
         connector: String,
         /// The data folder.
         #[arg(long, env = "CERTRAIL_DATA", default_value = "./certrail-data")]
@@ -188,6 +188,15 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             );
             Ok(0)
         }
+    }
+}
+
+/// An id that can be part of the name of a file.
+fn connector_id(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match !text.is_empty() && text.len() <= 40 && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("give it as in its address /hooks/ID: lower-case letters, digits and hyphen".into()),
     }
 }
 

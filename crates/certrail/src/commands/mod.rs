@@ -2,6 +2,7 @@
 
 mod admin;
 mod approve;
+mod connector;
 mod deploy;
 mod doctor;
 mod evidence;
@@ -99,6 +100,9 @@ enum Command {
     /// Make products.
     #[command(subcommand)]
     Product(manage::Product),
+    /// Who is heard at /hooks/ID, and what each may speak for.
+    #[command(subcommand)]
+    Connector(connector::Command),
     /// Make people and give them roles.
     #[command(subcommand)]
     Person(manage::Person),
@@ -136,6 +140,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Exception(command) => exception::run(&global, command),
         Command::Finding(command) => finding::run(&global, command),
         Command::Product(command) => manage::product(&global, command),
+        Command::Connector(command) => connector::run(&global, command),
         Command::Person(command) => manage::person(&global, command),
         Command::Token(command) => manage::token(&global, command),
         Command::Admin(command) => admin::run(&global, command),

@@ -12,8 +12,8 @@ use std::{
 use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
-    Caller, Clock, Engine, Loss, Renderer, end_decisions, is_set_up, keep_last_used, put_criteria, setup_link,
-    system_clock,
+    Caller, Clock, Engine, Loss, Renderer, end_decisions, first_connector, is_set_up, keep_last_used, note_secrets,
+    put_criteria, setup_link, system_clock,
 };
 use certrail_web::{App, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -119,6 +119,9 @@ async fn end_decisions_in_time(engine: Arc<Engine>) {
         if let Err(problem) = keep_last_used(&engine).await {
             tracing::warn!(%problem, "when tokens were used last was not kept; the next minute tries again");
         }
+        if let Err(problem) = note_secrets(&engine).await {
+            tracing::warn!(%problem, "secrets of connectors were not put on record; the next minute tries again");
+        }
         match end_decisions(&engine).await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "decisions about findings have ended"),
@@ -141,7 +144,11 @@ fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<&Path>) -
     let done = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime
-            .block_on(put_criteria(&own, &system, certrail_criteria::STANDARD.to_owned()))
+            .block_on(async {
+                put_criteria(&own, &system, certrail_criteria::STANDARD.to_owned()).await?;
+                first_connector(&own).await?;
+                note_secrets(&own).await
+            })
             .map_err(anyhow::Error::from)
     });
     done.join().map_err(|_| anyhow::anyhow!("recording the criteria ended early"))??;

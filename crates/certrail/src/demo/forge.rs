@@ -9,7 +9,9 @@ pub(crate) fn user(login: &str) -> Value {
 }
 
 fn repository(name: &str, at: Time) -> Value {
-    json!({ "full_name": name, "pushed_at": at.as_micros() / 1_000_000, "default_branch": "main" })
+    // The forge's id of it: a repository keeps it whatever it is called.
+    let id = name.bytes().fold(7_u64, |id, b| (id * 31 + u64::from(b)) % 1_000_003);
+    json!({ "id": id, "full_name": name, "pushed_at": at.as_micros() / 1_000_000, "default_branch": "main" })
 }
 
 /// A commit id made from a label, so that stories are the same each time.

@@ -58,19 +58,32 @@ impl Sender {
         let bytes = response.into_body().collect().await.context("read the answer")?.to_bytes();
         let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if !status.is_success() {
-            bail!("{what}: {status} {}", value["detail"].as_str().unwrap_or_default());
+            let text = |member: &str| value[member].as_str().unwrap_or_default();
+            bail!("{what}: {status} {} {}", text("code"), text("detail"));
         }
         Ok(value)
     }
 
     /// Delivers a GitHub event, received at `at`, signed as GitHub signs.
     pub(crate) async fn github(&self, at: Time, event: &str, payload: &Value) -> anyhow::Result<Value> {
+        self.hook("github", &self.secret, at, event, payload).await
+    }
+
+    /// [`Sender::github`] to a connector, signed with a secret.
+    pub(crate) async fn hook(
+        &self,
+        connector: &str,
+        secret: &str,
+        at: Time,
+        event: &str,
+        payload: &Value,
+    ) -> anyhow::Result<Value> {
         self.clock.set(at);
         let body = serde_json::to_vec(payload)?;
-        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, self.secret.as_bytes());
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
         let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
         let number = self.deliveries.fetch_add(1, Ordering::Relaxed);
-        let request = Request::post("/hooks/github")
+        let request = Request::post(format!("/hooks/{connector}"))
             .header("x-github-event", event)
             .header("x-github-delivery", format!("demo-{number:06}"))
             .header("x-hub-signature-256", format!("sha256={tag}"))

@@ -5,18 +5,18 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 110] = [
+const DAMAGE: [(&str, &str); 116] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
-    ("UPDATE signal SET received = received + 1 WHERE log_index = 50", "Sender, time or type of entry 50"),
+    ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
     (
         "UPDATE batch SET bodies = zeroblob(length(bodies)) WHERE first_index = (SELECT MIN(pack) FROM signal)",
         "do not match their fingerprint",
     ),
     ("DELETE FROM body", "is not there"),
-    ("DELETE FROM signal WHERE log_index = 21", "Entry 21 has nothing stored beside it"),
+    ("DELETE FROM signal WHERE log_index = 24", "Entry 24 has nothing stored beside it"),
     ("DELETE FROM delivery", "it would be recorded twice"),
-    ("DELETE FROM subject WHERE log_index = 50", "Entry 50 cannot be found by"),
+    ("DELETE FROM subject WHERE log_index = 53", "Entry 53 cannot be found by"),
     ("UPDATE act SET document = document || ' ' WHERE log_index = 0", "The document of entry 0"),
     ("UPDATE act SET actor = 'nobody' WHERE log_index = 0", "The document of entry 0"),
     ("UPDATE batch SET leaves = zeroblob(length(leaves)) WHERE first_index = 0", "The leaf of entry 0 cannot be read"),
@@ -28,7 +28,7 @@ const DAMAGE: [(&str, &str); 110] = [
         "not the newest of the signed heads",
     ),
     ("UPDATE batch SET log_size = log_size + 1 WHERE first_index = 0", "The checkpoint stored for"),
-    ("UPDATE binding SET to_index = 300 WHERE log_index = 50", "Entry 50 is bound to other releases"),
+    ("UPDATE binding SET to_index = 300 WHERE log_index = 53", "Entry 53 is bound to other releases"),
     ("DELETE FROM unbound", "nor in the unbound queue"),
     ("UPDATE release SET state = 'certified'", "is not what the log tells of it"),
     ("DELETE FROM member WHERE key LIKE 'commit:%'", "owns other things than follow from its cut"),
@@ -57,7 +57,7 @@ const DAMAGE: [(&str, &str); 110] = [
     ("UPDATE signal SET occurred = occurred + 1", "are kept otherwise than it says"),
     ("UPDATE link SET product = 'web-checkout' WHERE source LIKE 'change:%'", "no signal says so"),
     ("UPDATE binding SET rule = 7 WHERE rule = 3 AND to_index IS NULL", "bound by other rules"),
-    ("UPDATE binding SET key = 'commit:0' WHERE log_index = 50", "bound by other rules"),
+    ("UPDATE binding SET key = 'commit:0' WHERE log_index = 53", "bound by other rules"),
     ("UPDATE shipment SET rollback = 1", "kept otherwise than its deployments tell"),
     ("DELETE FROM cut", "is not kept"),
     ("INSERT INTO release_alias SELECT product, '9.9.9', seq FROM release LIMIT 1", "former names of releases"),
@@ -93,8 +93,8 @@ const DAMAGE: [(&str, &str); 110] = [
     ("DELETE FROM content", "brought its bytes first is not known"),
     ("INSERT INTO content SELECT zeroblob(16), log_index FROM content LIMIT 1", "contents"),
     ("INSERT INTO delivery SELECT zeroblob(16), log_index FROM delivery LIMIT 1", "deliveries"),
-    ("UPDATE signal SET packed = packed - 1 WHERE log_index = 50", "The bytes of entry 50 do not match"),
-    ("UPDATE signal SET size = size + 1 WHERE log_index = 50", "The bytes of entry 50 do not match"),
+    ("UPDATE signal SET packed = packed - 1 WHERE log_index = 53", "The bytes of entry 53 do not match"),
+    ("UPDATE signal SET size = size + 1 WHERE log_index = 53", "The bytes of entry 53 do not match"),
     ("UPDATE batch SET size = size + 1", "says that it has another size"),
     ("UPDATE body SET digest = CAST(zeroblob(31) || substr(digest, 32, 1) AS BLOB)", "is not there"),
     ("UPDATE repository SET label_key = zeroblob(32)", "is kept otherwise than was told"),
@@ -149,6 +149,15 @@ const DAMAGE: [(&str, &str); 110] = [
     ("UPDATE dossier SET made = made + 1", "(dossier) is not what it tells"),
     ("UPDATE finding SET exploited = 7", "findings contradict"),
     ("DELETE FROM finding_decision", "(states of decisions about findings) is not what it tells"),
+    ("UPDATE connector SET document = replace(document, '\"*\"', '[]')", "(states of connectors) is not what it tells"),
+    ("INSERT INTO connector SELECT 'other', log_index, document FROM connector", "states of connectors"),
+    ("UPDATE connector_secret SET connector = 'other'", "(secret of a connector) is not what it tells"),
+    ("INSERT INTO connector_secret VALUES ('github#9', 'github', 1)", "secrets of connectors"),
+    ("UPDATE repository_name SET canonical = 'acme/other'", "(name of a repository) is not what it tells"),
+    (
+        "INSERT INTO repository_name SELECT host, forge_id || '1', log_index, name, canonical FROM repository_name",
+        "names of repositories",
+    ),
 ];
 
 fn copy(from: &Path, to: &Path) {

@@ -10,7 +10,7 @@ mod security;
 use certrail_domain::{Extent, FactId, Facts, HowKnown, Signal, Time};
 use serde_json::Value;
 
-use crate::{Headers, Refused, Secret, Source, header, payload, signature, unread};
+use crate::{ForgeRepository, Headers, Home, Read, Refused, Secret, Source, header, payload, signature, unread};
 
 const SIGNATURE: &str = "x-hub-signature-256";
 const DELIVERY: &str = "x-github-delivery";
@@ -25,6 +25,10 @@ type Mapped = Result<(Facts, Option<Time>), String>;
 impl Source for GitHub {
     fn name(&self) -> &'static str {
         "github"
+    }
+
+    fn host(&self) -> &'static str {
+        "github.com"
     }
 
     fn mapper(&self) -> &'static str {
@@ -55,56 +59,77 @@ impl Source for GitHub {
         Ok((delivery, event))
     }
 
-    fn map(&self, event: &str, body: &[u8]) -> Signal {
-        let value: Value = match serde_json::from_slice(&payload::json(body).0) {
+    fn read(&self, body: &[u8]) -> Read {
+        let value: Result<Value, String> =
+            serde_json::from_slice(&payload::json(body).0).map_err(|e| format!("The body is not JSON: {e}."));
+        let repository = value.as_ref().ok().and_then(|value| {
+            let name = payload::text(value, "/repository/full_name")?.to_ascii_lowercase();
+            Some(ForgeRepository { id: payload::number(value, "/repository/id").map(|id| id.to_string()), name })
+        });
+        Read { value, repository }
+    }
+
+    fn map(&self, event: &str, read: &Read, home: &Home<'_>) -> Signal {
+        let value = match &read.value {
             Ok(value) => value,
-            Err(e) => return unread("github".into(), event, format!("The body is not JSON: {e}.")),
+            Err(why) => return unread(home.connector.to_owned(), event, why),
         };
-        let repository = payload::text(&value, "/repository/full_name").map(str::to_ascii_lowercase);
-        let source = repository.as_ref().map_or_else(|| "github".to_owned(), |r| format!("github:{r}"));
-        let Some(repository) = repository else {
-            return unread(source, event, "The payload names no repository.");
+        let Some(repository) = home.repository else {
+            return unread(home.connector.to_owned(), event, "The payload names no repository.");
         };
-        let mapped = match event {
-            "push" => code::push(&value, &repository),
-            "create" => code::create(&value, &repository),
-            "release" => code::release(&value, &repository),
-            "pull_request" => code::pull_request(&value, &repository),
-            "pull_request_review" => code::review(&value, &repository),
-            "branch_protection_rule" => code::branch_rule(&value, &repository),
-            "check_run" => code::check_run(&value, &repository),
-            "check_suite" => code::check_suite(&value, &repository),
-            "status" => code::status(&value, &repository),
-            "workflow_run" => code::workflow_run(&value, &repository),
-            "deployment" => deploy::deployment(&value, &repository),
-            "deployment_status" => deploy::deployment_status(&value, &repository),
-            "deployment_review" => deploy::deployment_review(&value, &repository),
-            "code_scanning_alert" => security::code_scanning(&value, &repository),
-            "dependabot_alert" => security::dependabot(&value, &repository),
-            "secret_scanning_alert" => security::secret_scanning(&value, &repository),
-            _ => Err("There is no mapper for this event.".to_owned()),
-        };
-        match mapped {
-            Ok((facts, occurred_at)) => Signal {
-                source,
-                name: event.chars().take(128).collect(),
-                known: HowKnown::Observed,
-                reach: Extent::All,
-                occurred_at,
-                actor: payload::account(&value, "/sender"),
-                fact: fact_id(event, &value),
-                part: certrail_domain::EvidencePart::default(),
-                facts,
-                named: Vec::new(),
-                warnings: Vec::new(),
-            },
-            Err(why) => {
-                let mut signal = unread(source, event, why);
-                signal.actor = payload::account(&value, "/sender");
-                // It stays findable by repository.
-                signal.named.push(certrail_domain::Key::repository(&repository));
-                signal
-            }
+        let source = format!("{}:{repository}", home.connector);
+        let mut signal = signal(event, value, repository, source);
+        if !matches!(signal.facts, Facts::Unread { .. }) {
+            signal.fact = fact_id(home.host, event, value);
+        }
+        if home.host != self.host() {
+            signal.name_host_of_accounts(home.host);
+        }
+        signal
+    }
+}
+
+/// What an event of a repository says.
+fn signal(event: &str, value: &Value, repository: &str, source: String) -> Signal {
+    let mapped = match event {
+        "push" => code::push(value, repository),
+        "create" => code::create(value, repository),
+        "release" => code::release(value, repository),
+        "pull_request" => code::pull_request(value, repository),
+        "pull_request_review" => code::review(value, repository),
+        "branch_protection_rule" => code::branch_rule(value, repository),
+        "check_run" => code::check_run(value, repository),
+        "check_suite" => code::check_suite(value, repository),
+        "status" => code::status(value, repository),
+        "workflow_run" => code::workflow_run(value, repository),
+        "deployment" => deploy::deployment(value, repository),
+        "deployment_status" => deploy::deployment_status(value, repository),
+        "deployment_review" => deploy::deployment_review(value, repository),
+        "code_scanning_alert" => security::code_scanning(value, repository),
+        "dependabot_alert" => security::dependabot(value, repository),
+        "secret_scanning_alert" => security::secret_scanning(value, repository),
+        _ => Err("There is no mapper for this event.".to_owned()),
+    };
+    match mapped {
+        Ok((facts, occurred_at)) => Signal {
+            source,
+            name: event.chars().take(128).collect(),
+            known: HowKnown::Observed,
+            reach: Extent::All,
+            occurred_at,
+            actor: payload::account(value, "/sender"),
+            fact: None,
+            part: certrail_domain::EvidencePart::default(),
+            facts,
+            named: Vec::new(),
+            warnings: Vec::new(),
+        },
+        Err(why) => {
+            let mut signal = unread(source, event, why);
+            signal.actor = payload::account(value, "/sender");
+            // It stays findable by repository.
+            signal.named.push(certrail_domain::Key::repository(repository));
+            signal
         }
     }
 }
@@ -116,7 +141,7 @@ fn lacks(member: &str) -> String {
 
 /// What names the fact of a delivery: the object by GitHub's own id, and the revision by what changes with each event about it.
 /// The signature covers the body alone, so that a replay under a fresh delivery id has the same name.
-fn fact_id(event: &str, v: &Value) -> Option<FactId> {
+fn fact_id(host: &str, event: &str, v: &Value) -> Option<FactId> {
     let id = |pointer: &str| payload::number(v, pointer).map(|n| n.to_string());
     let words = |pointers: &[&str]| {
         let word = |pointer: &&str| v.pointer(pointer).map(|w| w.as_str().map_or_else(|| w.to_string(), str::to_owned));
@@ -144,5 +169,5 @@ fn fact_id(event: &str, v: &Value) -> Option<FactId> {
         "deployment_status" => (id("/deployment_status/id")?, &["/deployment_status/state"]),
         _ => return None,
     };
-    Some(FactId::new("github.com", &format!("{event}/{object}"), &words(revision)))
+    Some(FactId::new(host, &format!("{event}/{object}"), &words(revision)))
 }

@@ -49,11 +49,17 @@ pub enum Table {
     FindingTriage,
     /// What scans saw.
     Scan,
+    /// Every state of every connector.
+    Connector,
+    /// The names of their secrets.
+    ConnectorSecret,
+    /// What forges called their repositories.
+    RepositoryName,
 }
 
 impl Table {
     /// Every one of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Signal,
         Self::Delivery,
         Self::Content,
@@ -75,6 +81,9 @@ impl Table {
         Self::FindingDecision,
         Self::FindingTriage,
         Self::Scan,
+        Self::Connector,
+        Self::ConnectorSecret,
+        Self::RepositoryName,
     ];
 
     /// What its rows are, for people.
@@ -102,6 +111,9 @@ impl Table {
             Self::FindingDecision => "states of decisions about findings",
             Self::FindingTriage => "words about findings",
             Self::Scan => "lists of scans",
+            Self::Connector => "states of connectors",
+            Self::ConnectorSecret => "secrets of connectors",
+            Self::RepositoryName => "names of repositories",
         }
     }
 }
@@ -133,6 +145,9 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
         Table::FindingDecision => "SELECT COUNT(*) FROM finding_decision",
         Table::FindingTriage => "SELECT COUNT(*) FROM finding_triage",
         Table::Scan => "SELECT COUNT(*) FROM scan",
+        Table::Connector => "SELECT COUNT(*) FROM connector",
+        Table::ConnectorSecret => "SELECT COUNT(*) FROM connector_secret",
+        Table::RepositoryName => "SELECT COUNT(*) FROM repository_name",
     };
     Ok(tx.first(sql, &[], |r| r.uint(0))?.unwrap_or(0))
 }
@@ -161,6 +176,7 @@ pub fn state(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<State>> {
         Table::Exception => "SELECT id, release, document, to_index FROM exception WHERE log_index = ?1",
         Table::FindingDecision => "SELECT id, product, document, to_index FROM finding_decision WHERE log_index = ?1",
         Table::FindingTriage => "SELECT '', product, document, NULL FROM finding_triage WHERE log_index = ?1",
+        Table::Connector => "SELECT id, '', document, NULL FROM connector WHERE log_index = ?1",
         _ => return Ok(None),
     };
     tx.first(sql, &[log_index.into()], |r| {

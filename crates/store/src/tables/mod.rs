@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod bindings;
+pub mod connectors;
 pub mod context;
 pub mod criteria;
 pub mod decisions;

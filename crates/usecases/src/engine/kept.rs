@@ -34,10 +34,19 @@ const LAG: Duration = Duration::from_secs(1);
 /// Entries behind which it is cheaper to make everything anew than to see what changed.
 const FAR: u64 = 20_000;
 
-/// Acts that change nothing which is judged: they speak of questions, secrets and bindings, and the last are looked at for
-/// themselves.
-pub(super) const BESIDE: [&str; 6] =
-    ["gate-asked", "dossier-made", "rebind", "bound-by-hand", "token-created", "token-revoked"];
+/// Acts that change nothing which is judged: they speak of questions, secrets, who is heard, and bindings, and the last are
+/// looked at for themselves.
+pub(super) const BESIDE: [&str; 9] = [
+    "gate-asked",
+    "dossier-made",
+    "rebind",
+    "bound-by-hand",
+    "token-created",
+    "token-revoked",
+    "connector",
+    "secret-added",
+    "repository-named",
+];
 
 /// What something about a release was made from, told apart by when it changed last.
 #[derive(Clone, Debug, PartialEq, Eq)]

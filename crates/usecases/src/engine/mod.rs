@@ -5,6 +5,7 @@ mod clock;
 mod committer;
 mod guard;
 mod head;
+mod heard;
 mod kept;
 mod secrets;
 mod turns;
@@ -35,6 +36,7 @@ pub use guard::LastSigned;
 pub(crate) use guard::last_signed;
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
+pub(crate) use heard::newest_names;
 pub(crate) use kept::Made;
 pub use secrets::Keys;
 
@@ -69,6 +71,7 @@ pub struct Engine {
     /// What was worked out of releases.
     pub(crate) kept: kept::Kept,
     turns: turns::Turns,
+    ear: heard::Ear,
     /// When tokens were used last, as far as it is not in the store yet.
     used: Mutex<BTreeMap<String, Time>>,
 }
@@ -131,6 +134,7 @@ impl Engine {
             queue,
             kept: kept::Kept::default(),
             turns: turns::Turns::default(),
+            ear: heard::Ear::default(),
             used: Mutex::default(),
         });
         let recent = engine.store.read(|tx| recent_keys(tx, &engine.keys, engine.head().keys_from))?;

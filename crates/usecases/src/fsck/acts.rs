@@ -1,15 +1,15 @@
 //! What entries tell of other tables: products, people, criteria, exceptions, gates, decisions, dossiers, tokens.
 //! Each entry made a row that says the same, and no row was made by none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use certrail_domain::{FindingDecision, FindingId, Time};
+use certrail_domain::{FindingDecision, FindingId, RepositoryName, Time};
 use certrail_ledger::{dsse::Envelope, hex, life::Life};
 use certrail_store::{
     StoreError,
     tables::{
         audit::{self, Table},
-        criteria, decisions, dossiers, finding_decisions, findings,
+        connectors, criteria, decisions, dossiers, finding_decisions, findings,
         log::{self, Act},
         people, products, releases,
         signals::StoredSignal,
@@ -51,9 +51,16 @@ pub(super) struct Told {
     releases: Folded,
     evaluated: Vec<Evaluated>,
     findings: Findings,
+    /// What forges called their repositories, as kept.
+    names: HashSet<(RepositoryName, u64)>,
 }
 
 impl Told {
+    /// Nothing told yet, beside the names of repositories that are kept.
+    pub(super) fn beside(names: Vec<(RepositoryName, u64)>) -> Self {
+        Self { names: names.into_iter().collect(), ..Self::default() }
+    }
+
     fn count(&mut self, table: Table, rows: u64) {
         *self.rows.entry(table).or_default() += rows;
     }
@@ -174,7 +181,19 @@ impl Told {
                 }
             }
             crate::clock_era::ERA => self.era = true,
-            "recovered" | "trust" | "secret-added" => {}
+            "recovered" | "trust" => {}
+            crate::connectors::PUT => self.state(check, Table::Connector, act, text("id"), "")?,
+            crate::connectors::SECRET => {
+                self.count(Table::ConnectorSecret, 1);
+                let same = (text("secret"), text("connector"), index);
+                differs(check, connectors::secrets(check.tx)?.contains(&same), "secret of a connector", index);
+            }
+            crate::connectors::NAMED => {
+                self.count(Table::RepositoryName, 1);
+                let told: Option<RepositoryName> = serde_json::from_value(doc).ok();
+                let same = told.is_some_and(|told| self.names.contains(&(told, index)));
+                differs(check, same, "name of a repository", index);
+            }
             crate::track::MOVED => self.findings.moved(check, index, &doc),
             crate::decide_finding::ENDED => self.findings.ended(check, act, &doc),
             "finding-triaged" | "finding-in_remediation" => {
@@ -214,7 +233,7 @@ impl Told {
         let state = audit::state(check.tx, table, index)?;
         let same = state.is_some_and(|s| s.document == act.document && s.id == id && s.release == scope);
         differs(check, same, table.name(), index);
-        if table != Table::Product
+        if !matches!(table, Table::Product | Table::Connector)
             && let Some(before) = self.newest.insert((table, id), index)
             && audit::state(check.tx, table, before)?.and_then(|s| s.ended_at) != Some(index)
         {

@@ -22,7 +22,7 @@ use certrail_domain::{Problem, Time};
 use certrail_ledger::leaf::{self, Read};
 use certrail_store::{
     BlobFiles, Store, StoreError, Tx,
-    tables::{log, signals},
+    tables::{connectors, log, signals},
 };
 use serde::Serialize;
 
@@ -122,7 +122,7 @@ fn check(
     };
     check.keys_from = head.keys_from;
     let mut tree = tree::Tree::begin(&mut check, &head)?;
-    let mut told = acts::Told::default();
+    let mut told = acts::Told::beside(connectors::names(tx)?);
     let mut gap: Option<Gap> = None;
     // Ranges to look at, the next one last.
     let mut ranges: Vec<(u64, u64)> = vec![(0, head.size)];

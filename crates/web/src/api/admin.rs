@@ -1,13 +1,14 @@
-//! Products, criteria, people, tokens.
+//! Products, connectors, criteria, people, tokens.
 
 use axum::{
     Json,
     extract::{Path, Request, State},
 };
-use certrail_domain::{Problem, ProblemKind, Product, facts::BandPolicy};
+use certrail_domain::{Connector, Problem, ProblemKind, Product, facts::BandPolicy};
 use certrail_usecases::{
-    NewAcceptance, NewPerson, NewToken, Person, Session, TokenView, create_token, decide_acceptance, list_people,
-    list_products, list_tokens, put_criteria, put_person, put_product, request_acceptance, revoke_token,
+    ConnectorInput, NewAcceptance, NewPerson, NewSecret, NewToken, Person, Session, TokenView, add_connector_secret,
+    create_token, decide_acceptance, list_connectors, list_people, list_products, list_tokens, put_connector,
+    put_criteria, put_person, put_product, request_acceptance, revoke_token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -80,6 +81,37 @@ pub(crate) async fn product(
         sole_decider: input.sole_decider.unwrap_or(usual.sole_decider),
     };
     Ok(Json(put_product(&app.engine, &caller, product).await?))
+}
+
+pub(crate) async fn connectors(State(app): State<App>) -> Answer<Vec<Connector>> {
+    Ok(Json(in_turn(app.engine.clone(), move || list_connectors(&app.engine)).await?))
+}
+
+pub(crate) async fn connector(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+    body: Body<ConnectorInput>,
+) -> Answer<Connector> {
+    Ok(Json(put_connector(&app.engine, &caller, &id, body.value).await?))
+}
+
+/// It is heard no longer.
+pub(crate) async fn end_connector(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Answer<Connector> {
+    Ok(Json(certrail_usecases::end_connector(&app.engine, &caller, &id).await?))
+}
+
+/// A secret for it, shown once.
+pub(crate) async fn connector_secret(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Answer<NewSecret> {
+    Ok(Json(add_connector_secret(&app.engine, &caller, &id).await?))
 }
 
 pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn, request: Request) -> Answer<Value> {

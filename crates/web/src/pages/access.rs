@@ -2,12 +2,18 @@
 
 use axum::extract::State;
 use certrail_domain::{Action, Role};
+use certrail_usecases::list_connectors;
 use maud::html;
 
 use super::{Page, show};
-use crate::{App, caller::Reader};
+use crate::{App, blocking::in_turn, caller::Reader};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
+    let connectors = in_turn(app.engine.clone(), {
+        let engine = app.engine.clone();
+        move || list_connectors(&engine)
+    })
+    .await?;
     let body = html! {
         h1 { "Who may do what" }
         p { "A role says what somebody may do, a scope says where: products, environments, repositories, and actions among those of the role. A token reaches no further than whoever made it, and both shrink with the role and scope that person holds now." }
@@ -27,6 +33,22 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
             }
         }
         p { "You reach the products " strong { (caller.scope.products.shown()) } ", the environments " strong { (caller.scope.environments.shown()) } ", the repositories " strong { (caller.scope.repositories.shown()) } "." }
+        h2 { "Who is heard" }
+        p { "A connector hears one forge at an address of its own, with secrets of its own, and speaks for its repositories and products alone." }
+        div.scroll tabindex="0" {
+            table {
+                caption { "Connectors" }
+                thead { tr { th scope="col" { "Address" } th scope="col" { "Forge" } th scope="col" { "Repositories" } th scope="col" { "Products" } } }
+                tbody {
+                    @for c in connectors.iter().filter(|c| c.products.is_within(&caller.scope.products)) {
+                        tr {
+                            th scope="row" { code { "/hooks/" (c.id) } @if c.ended { " " span.meta { "ended" } } }
+                            td { (c.provider) " at " (c.host) } td { (c.repositories.shown()) } td { (c.products.shown()) }
+                        }
+                    }
+                }
+            }
+        }
         p.meta { "Whoever writes the rules decides nothing under them, and whoever asks does not approve. A pipeline belongs to nobody: it cannot certify, approve or administer." }
     };
     Ok(show(&app, &caller, "Who may do what", "/access", &body))

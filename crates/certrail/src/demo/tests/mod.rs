@@ -5,6 +5,7 @@
 mod access;
 mod attempts;
 mod clock;
+mod connectors;
 mod context;
 mod dossiers;
 mod edge;

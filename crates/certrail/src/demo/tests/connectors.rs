@@ -1,0 +1,139 @@
+//! Whoever holds the secret of one connector speaks for its repositories and nobody else's; a repository is its id at the
+//! forge, whatever it is called; and names of two hosts never meet.
+
+use super::*;
+
+/// A payload with the forge's own id of its repository, under the name it has now.
+fn of(mut payload: Value, name: &str, id: u64) -> Value {
+    payload["repository"]["full_name"] = json!(name);
+    payload["repository"]["id"] = json!(id);
+    payload
+}
+
+fn push_of(name: &str, id: u64, minute: i64, commit: &str, before: Option<&str>) -> Value {
+    let commits = [(sha(commit), "dana".to_owned(), format!("PAY-1 {commit}"))];
+    of(forge::push(name, at(minute), "main", before, &commits, "dana"), name, id)
+}
+
+/// As a sender might who would rather not say which repository it is.
+fn without_id(mut payload: Value) -> Value {
+    payload["repository"].as_object_mut().expect("an object").remove("id");
+    payload
+}
+
+async fn admin(stage: &Stage, minute: i64, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    stage.sender.call(at(minute), &stage.tokens["olaf"], method, path, body).await
+}
+
+async fn clean(stage: &Stage) {
+    let report = certrail_usecases::fsck(&stage.engine).expect("runs");
+    assert_eq!(report.faults, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_one_secret_forges_nothing_for_other_repositories() {
+    let stage = stage().await;
+    let other = json!({ "repositories": ["acme/site"] });
+    admin(&stage, 0, "PUT", "/api/v1/products/site", &other).await.expect("a product");
+    // No reach that is not said, and everything has to be typed.
+    for body in [
+        json!({ "provider": "github" }),
+        json!({ "provider": "github", "repositories": ["acme/site"] }),
+        json!({ "provider": "github", "repositories": [], "products": ["site"] }),
+        json!({ "provider": "forge", "repositories": ["acme/site"], "products": ["site"] }),
+        json!({ "provider": "github", "host": "https://x", "repositories": ["acme/site"], "products": ["site"] }),
+    ] {
+        let refused = admin(&stage, 1, "PUT", "/api/v1/connectors/site", &body).await;
+        assert!(refused.unwrap_err().to_string().contains("bad-connector"), "{body}");
+    }
+    for id in ["cli", "api", "UPPER", "with%20space"] {
+        let body = json!({ "provider": "github", "repositories": "*", "products": "*" });
+        let refused = admin(&stage, 1, "PUT", &format!("/api/v1/connectors/{id}"), &body).await;
+        assert!(refused.unwrap_err().to_string().contains("bad-connector"), "{id}");
+    }
+    let body = json!({ "provider": "github", "repositories": ["acme/site"], "products": ["site"] });
+    admin(&stage, 2, "PUT", "/api/v1/connectors/site", &body).await.expect("a connector");
+    let made = admin(&stage, 3, "POST", "/api/v1/connectors/site/secrets", &json!({})).await.expect("a secret");
+    let secret = made["secret"].as_str().expect("shown once").to_owned();
+    let own =
+        async |minute: i64, payload: &Value| stage.sender.hook("site", &secret, at(minute), "push", payload).await;
+    // Its own repository is heard.
+    let taken = own(10, &push_of("acme/site", 7, 10, "site one", None)).await.expect("taken");
+    assert_eq!(taken["ack"]["bound"][0]["release"], "site/next", "{taken:#}");
+    // Another's is not: by name, by its id under another name, by its name under an id of one's own.
+    stage.sender.github(at(11), "push", &push_of("acme/pay", 5, 11, "pay one", None)).await.expect("taken");
+    for payload in [
+        push_of("acme/pay", 5, 12, "forged", None),
+        push_of("acme/site", 5, 12, "forged", None),
+        push_of("acme/pay", 7_000, 12, "forged", None),
+        push_of("acme/site", 7_001, 12, "forged", None),
+        without_id(push_of("acme/pay", 5, 12, "forged", None)),
+    ] {
+        let refused = own(12, &payload).await.unwrap_err().to_string();
+        assert!(refused.contains("other-repository"), "{refused}");
+    }
+    // A secret of one connector opens no other.
+    let crossed = stage.sender.hook("github", &secret, at(13), "push", &push_of("acme/site", 7, 13, "x", None)).await;
+    assert!(crossed.unwrap_err().to_string().contains("wrong-signature"));
+    // An ended connector is not heard, and a pipeline makes none.
+    let by_ci = stage.sender.call(at(14), &stage.ci, "PUT", "/api/v1/connectors/mine", &body).await;
+    assert!(by_ci.is_err());
+    admin(&stage, 15, "DELETE", "/api/v1/connectors/site", &json!({})).await.expect("ended");
+    let late = own(16, &push_of("acme/site", 7, 16, "site two", None)).await;
+    assert!(late.unwrap_err().to_string().contains("no-such-connector"));
+    clean(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_repository_binds_on_and_a_recreated_name_is_another() {
+    let stage = stage().await;
+    let bound = |answer: &Value| answer["ack"]["bound"].to_string();
+    let send =
+        async |minute: i64, payload: Value| stage.sender.github(at(minute), "push", &payload).await.expect("taken");
+    let first = send(10, push_of(REPO, 5, 10, "one", None)).await;
+    assert!(bound(&first).contains("pay/next"), "{first:#}");
+    // It is called something else now, and is the same.
+    let renamed = send(11, push_of("acme/payments", 5, 11, "two", Some(&sha("one")))).await;
+    assert!(bound(&renamed).contains("pay/next"), "{renamed:#}");
+    // Somebody else takes the old name: another repository, which is nobody's.
+    let squatter = send(12, push_of(REPO, 99, 12, "squat", None)).await;
+    assert_eq!(bound(&squatter), "[]", "{squatter:#}");
+    // An admin who names it as its forge does now means the one that has it.
+    let body = json!({ "repositories": ["acme/payments"] });
+    let product = admin(&stage, 13, "PUT", "/api/v1/products/pay", &body).await.expect("a product");
+    assert_eq!(product["repositories"], json!([REPO]));
+    let third = send(14, push_of("acme/payments", 5, 14, "three", Some(&sha("two")))).await;
+    assert!(bound(&third).contains("pay/next"), "{third:#}");
+    // So does a pipeline that cuts under the new name.
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "1.0.0", "commit": sha("three"), "repository": "acme/payments" });
+    stage.sender.call(at(15), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("cut");
+    let stored = find_release(&stage.engine, "pay", "1.0.0").expect("cut");
+    assert_eq!(stored.release.repository.as_deref(), Some(REPO));
+    clean(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_two_hosts_never_meet() {
+    let stage = stage().await;
+    let body = json!({ "provider": "github", "host": "git.acme.example", "repositories": "*", "products": "*" });
+    admin(&stage, 0, "PUT", "/api/v1/connectors/inside", &body).await.expect("a connector");
+    let made = admin(&stage, 1, "POST", "/api/v1/connectors/inside/secrets", &json!({})).await.expect("a secret");
+    let secret = made["secret"].as_str().expect("shown once").to_owned();
+    // The same name and the same id at another host is another repository.
+    stage.sender.github(at(9), "push", &push_of(REPO, 5, 9, "one", None)).await.expect("taken");
+    let inside = stage.sender.hook("inside", &secret, at(10), "push", &push_of(REPO, 5, 10, "two", None)).await;
+    let inside = inside.expect("taken");
+    assert_eq!(inside["ack"]["bound"], json!([]), "{inside:#}");
+    let body = json!({ "repositories": [REPO, "git.acme.example/acme/pay"] });
+    admin(&stage, 11, "PUT", "/api/v1/products/pay", &body).await.expect("a product");
+    let again = push_of(REPO, 5, 12, "three", Some(&sha("two")));
+    let again = stage.sender.hook("inside", &secret, at(12), "push", &again).await.expect("taken");
+    assert!(again["ack"]["bound"].to_string().contains("pay/next"), "{again:#}");
+    // And whoever is called dana there is not the dana of github.com.
+    let stored = find_release(&stage.engine, "pay", "next").expect("open");
+    let judged = judge(&stage.engine, &stored).expect("judged");
+    let accounts: std::collections::BTreeSet<String> =
+        judged.seen.evidence.iter().filter_map(|e| e.signal.actor.as_ref().map(|a| a.account.clone())).collect();
+    assert_eq!(accounts, ["dana", "git.acme.example:dana"].map(str::to_owned).into());
+    clean(&stage).await;
+}

@@ -1,0 +1,41 @@
+//! Connectors: each an ear of its own for one forge or tracker, with secrets of its own and a reach.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Extent;
+
+/// Somebody who sends deliveries to `/hooks/{id}`: which provider, of which host, and what it may speak for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connector {
+    /// The name in its address, unique in this installation.
+    pub id: String,
+    /// How its deliveries are read: `github`.
+    pub provider: String,
+    /// Where they come from: `github.com`. Names of different hosts never meet.
+    pub host: String,
+    /// The repositories it may speak for, as they are called here.
+    pub repositories: Extent,
+    /// The products it may speak for.
+    pub products: Extent,
+    /// It is heard no longer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ended: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What a forge calls a repository, from an entry on. A repository is its id; its names come and go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RepositoryName {
+    /// The host of the forge.
+    pub host: String,
+    /// The forge's own id of the repository, which survives renaming and moving.
+    pub forge_id: String,
+    /// What the forge calls it from here on.
+    pub name: String,
+    /// What it is called here, always: its first name, or where that was another repository's, with its id behind it.
+    pub canonical: String,
+}

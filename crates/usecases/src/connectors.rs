@@ -1,0 +1,328 @@
+//! Connectors: who is heard at `/hooks/{id}`, with which secrets, and what each may speak for.
+
+use std::sync::Arc;
+
+use certrail_domain::{Action, Connector, Extent, Problem, ProblemKind, RepositoryName};
+use certrail_sources::ForgeRepository;
+use certrail_store::{Tx, tables::connectors};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    Caller,
+    access::{On, allow},
+    engine::{Batch, Engine, Fault, internal, newest_names, random},
+    inputs,
+};
+
+/// The entries of the log about connectors.
+pub(crate) const PUT: &str = "connector";
+pub(crate) const SECRET: &str = "secret-added";
+pub(crate) const NAMED: &str = "repository-named";
+
+/// What is told of a connector; what is not named stays as it is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorInput {
+    /// How its deliveries are read; said once.
+    pub provider: Option<String>,
+    /// The forge's host; said once, that of the provider if not given.
+    pub host: Option<String>,
+    /// The repositories it may speak for, or `"*"`.
+    pub repositories: Option<Extent>,
+    /// The products it may speak for, or `"*"`.
+    pub products: Option<Extent>,
+}
+
+/// A secret that was made: shown once.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewSecret {
+    /// The name it goes by in the log.
+    pub name: String,
+    /// What to set at the sender.
+    pub secret: String,
+}
+
+fn refuse(why: impl Into<String>, fix: &str) -> Problem {
+    Problem::new(ProblemKind::BadInput, "bad-connector", "The connector was not recorded.", why, fix)
+}
+
+fn no_such(id: &str) -> Problem {
+    Problem::new(
+        ProblemKind::NotFound,
+        "no-such-connector",
+        "Nothing was changed.",
+        format!("There is no connector `{}`.", inputs::clip(id)),
+        "Look at them with `certrail connector list`.",
+    )
+}
+
+/// Every connector, by id.
+///
+/// # Errors
+/// When the store fails.
+pub fn list_connectors(engine: &Engine) -> Result<Vec<Connector>, Problem> {
+    Ok(engine.heard()?.connectors().cloned().collect())
+}
+
+/// Makes or changes a connector.
+///
+/// # Errors
+/// A role that may not, a malformed id or host, an unknown provider, a reach that is not said, a failed commit.
+pub async fn put_connector(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    id: &str,
+    input: ConnectorInput,
+) -> Result<Connector, Problem> {
+    allow(caller, Action::Administer, On::Everything)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if id.is_empty() || id.len() > 40 || !id.chars().all(plain) {
+        return Err(refuse("Its id does not fit into an address.", "Use lower-case letters, digits and hyphen."));
+    }
+    // What people and pipelines here are called, and readers of files.
+    if ["cli", "api", "page", "certrail"].contains(&id) {
+        return Err(refuse(format!("`{id}` is what something else is called."), "Use another id."));
+    }
+    let (id, account) = (id.to_owned(), caller.account());
+    let (connector, _) = engine
+        .write(move |batch| {
+            let known = connectors::all(batch.tx)?.into_iter().find(|c| c.id == id);
+            let connector = changed(&id, known.as_ref(), input.clone())?;
+            if known.as_ref() != Some(&connector) {
+                let index = batch.control(PUT, &account, &[], &connector)?;
+                connectors::put(batch.tx, &connector, index)?;
+            }
+            Ok(connector)
+        })
+        .await?;
+    engine.hear_anew();
+    Ok(connector)
+}
+
+/// What a connector becomes.
+fn changed(id: &str, known: Option<&Connector>, input: ConnectorInput) -> Result<Connector, Problem> {
+    let provider = match (known, input.provider) {
+        (Some(known), Some(other)) if known.provider != other => {
+            return Err(refuse("Its provider was said before, and stays.", "Make another connector."));
+        }
+        (Some(known), _) => known.provider.clone(),
+        (None, Some(provider)) => provider,
+        (None, None) => return Err(refuse("Its provider is not said.", "Name one with --provider.")),
+    };
+    let Some(source) = certrail_sources::find(&provider) else {
+        let names: Vec<&str> = certrail_sources::ALL.iter().map(|s| s.name()).collect();
+        return Err(refuse(
+            format!("There is no provider `{}`.", inputs::clip(&provider)),
+            &format!("Use one of: {}.", names.join(", ")),
+        ));
+    };
+    let host = input.host.map(|host| host.trim().to_ascii_lowercase());
+    let host = match (known, host) {
+        (Some(known), Some(other)) if known.host != other => {
+            return Err(refuse("Its host was said before, and stays.", "Make another connector."));
+        }
+        (Some(known), _) => known.host.clone(),
+        (None, host) => host.unwrap_or_else(|| source.host().to_owned()),
+    };
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    if host.is_empty() || host.len() > 253 || !host.chars().all(letter) {
+        return Err(refuse(
+            "Its host is no name of a host.",
+            "Give it like github.example.com, without https:// or a path.",
+        ));
+    }
+    let lower = |extent: Extent| match extent {
+        Extent::All => Extent::All,
+        Extent::Only(names) => Extent::Only(names.into_iter().map(|n| n.trim().to_ascii_lowercase()).collect()),
+    };
+    let reach = |given: Option<Extent>, before: Option<&Extent>, name: &str| {
+        let reach = given.or_else(|| before.cloned());
+        reach.filter(|r| *r != Extent::none()).ok_or_else(|| {
+            refuse(
+                format!("Which {name} it may speak for is not said."),
+                &format!("Name them; every one there is and will be is `*`, and has to be typed ({name})."),
+            )
+        })
+    };
+    Ok(Connector {
+        id: id.to_owned(),
+        provider,
+        host,
+        repositories: reach(input.repositories.map(lower), known.map(|k| &k.repositories), "repositories")?,
+        products: reach(input.products, known.map(|k| &k.products), "products")?,
+        ended: false,
+    })
+}
+
+/// Ends a connector: nothing that is sent to its address is heard any more.
+///
+/// # Errors
+/// A role that may not, an unknown connector, a failed commit.
+pub async fn end_connector(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<Connector, Problem> {
+    allow(caller, Action::Administer, On::Everything)?;
+    let (id, account) = (id.to_owned(), caller.account());
+    let (connector, _) = engine
+        .write(move |batch| {
+            let known = connectors::all(batch.tx)?.into_iter().find(|c| c.id == id && !c.ended);
+            let connector = Connector { ended: true, ..known.ok_or_else(|| no_such(&id))? };
+            let index = batch.control(PUT, &account, &[], &connector)?;
+            connectors::put(batch.tx, &connector, index)?;
+            Ok(connector)
+        })
+        .await?;
+    engine.hear_anew();
+    Ok(connector)
+}
+
+/// Makes a secret for a connector; the one before it stays live until the next one is made.
+///
+/// # Errors
+/// A role that may not, an unknown connector, a folder of keys that cannot be written, a failed commit.
+pub async fn add_connector_secret(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<NewSecret, Problem> {
+    allow(caller, Action::Administer, On::Everything)?;
+    if engine.heard()?.connector(id).is_none() {
+        return Err(no_such(id));
+    }
+    let secret = data_encoding::HEXLOWER.encode(&random::<32>()?);
+    let (own, connector, given) = (engine.clone(), id.to_owned(), secret.clone());
+    let made = engine.look(move || own.keys.add_secret(&connector, &given).map_err(|e| internal(&e))).await?;
+    note_secret(engine, id, &made, &caller.account()).await?;
+    Ok(NewSecret { name: made, secret })
+}
+
+/// Puts on record that a connector has a secret of that name, unless it is.
+pub(crate) async fn note_secret(engine: &Arc<Engine>, connector: &str, name: &str, by: &str) -> Result<(), Problem> {
+    let (connector, name, by) = (connector.to_owned(), name.to_owned(), by.to_owned());
+    engine
+        .write(move |batch| {
+            if !connectors::secrets(batch.tx)?.iter().any(|(known, ..)| *known == name) {
+                let index = batch.control(SECRET, &by, &[], &json!({ "connector": connector, "secret": name }))?;
+                connectors::note_secret(batch.tx, &name, &connector, index)?;
+            }
+            Ok(())
+        })
+        .await?;
+    engine.hear_anew();
+    Ok(())
+}
+
+/// Puts on record which secrets were made in the data folder, by whoever has it. Called at the start and now and then.
+///
+/// # Errors
+/// When the store or the folder of keys fails.
+pub async fn note_secrets(engine: &Arc<Engine>) -> Result<(), Problem> {
+    for connector in list_connectors(engine)?.into_iter().filter(|c| !c.ended) {
+        let secrets = engine.keys.secrets(&connector.id).map_err(|e| internal(&e))?;
+        for secret in secrets.iter() {
+            if !engine.heard()?.knows_secret(&secret.name) {
+                note_secret(engine, &connector.id, &secret.name, "operator").await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first connector of an installation: github.com, for whatever repositories its products have. An admin narrows it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn first_connector(engine: &Arc<Engine>) -> Result<(), Problem> {
+    if engine.heard()?.connectors().next().is_none() {
+        let input = ConnectorInput {
+            provider: Some("github".into()),
+            host: None,
+            repositories: Some(Extent::All),
+            products: Some(Extent::All),
+        };
+        put_connector(engine, &Caller::internal("certrail"), "github", input).await?;
+    }
+    Ok(())
+}
+
+/// What the repository of a delivery is called here, as of now. What the forge's own id tells counts, not the name: a
+/// repository that was renamed stays the one it was, and a new one under a name that is taken is another.
+///
+/// # Errors
+/// A repository that the connector does not speak for, a failed commit.
+pub(crate) async fn repository_of(
+    engine: &Arc<Engine>,
+    connector: &Connector,
+    told: &ForgeRepository,
+) -> Result<String, Problem> {
+    let name = home_name(connector, &told.name);
+    let heard = engine.heard()?;
+    let Some(id) = &told.id else {
+        let canonical = heard.canonical(&name).unwrap_or(&name);
+        return within(connector, canonical).map(|()| canonical.to_owned());
+    };
+    if let Some(known) = heard.repository(&connector.host, id) {
+        within(connector, &known.canonical)?;
+        if known.name == name {
+            return Ok(known.canonical.clone());
+        }
+    }
+    let (own, id) = (connector.clone(), id.clone());
+    let (canonical, _) = engine.write(move |batch| named(batch, &own, &id, &name)).await?;
+    engine.hear_anew();
+    Ok(canonical)
+}
+
+/// `owner/name`, with the host before it where it is not the one whose names go by themselves.
+fn home_name(connector: &Connector, name: &str) -> String {
+    let usual = certrail_sources::find(&connector.provider).map_or("", |source| source.host());
+    if connector.host == usual { name.to_owned() } else { format!("{}/{name}", connector.host) }
+}
+
+/// Notes what a forge calls a repository from now on; returns what it is called here.
+fn named(batch: &mut Batch<'_>, connector: &Connector, id: &str, name: &str) -> Result<String, Fault> {
+    let names = newest_names(batch.tx)?;
+    let known = names.get(&(connector.host.clone(), id.to_owned()));
+    if let Some(known) = known.filter(|known| known.name == name) {
+        return Ok(known.canonical.clone());
+    }
+    let taken = || names.values().any(|other| other.canonical == name);
+    let canonical = match known {
+        Some(known) => known.canonical.clone(),
+        None if taken() => format!("{name}~{id}"),
+        None => name.to_owned(),
+    };
+    within(connector, &canonical)?;
+    let told =
+        RepositoryName { host: connector.host.clone(), forge_id: id.to_owned(), name: name.to_owned(), canonical };
+    let index = batch.control(NAMED, &connector.id, &[], &told)?;
+    connectors::name_repository(batch.tx, &told, index)?;
+    Ok(told.canonical)
+}
+
+/// Whoever holds the secret of one connector speaks for no repository of another.
+fn within(connector: &Connector, canonical: &str) -> Result<(), Problem> {
+    if connector.repositories.has_in_any_case(canonical) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemKind::NotAllowed,
+        "other-repository",
+        "The delivery was not recorded.",
+        format!("The connector {} does not speak for {}.", connector.id, inputs::clip(canonical)),
+        "Ask an admin to name the repository with `certrail connector set`, or send it to the connector that has it.",
+    ))
+}
+
+/// What a repository is called here that somebody names as its forge does now.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn canonical_in(tx: &Tx<'_>, name: &str) -> Result<String, Fault> {
+    let names = newest_names(tx)?;
+    Ok(names.into_values().find(|known| known.name == name).map_or_else(|| name.to_owned(), |known| known.canonical))
+}
+
+/// [`canonical_in`] as of now, for what a pipeline names.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn canonical_name(engine: &Engine, name: &str) -> Result<String, Problem> {
+    let name = name.trim().to_ascii_lowercase();
+    Ok(engine.heard()?.canonical(&name).map(str::to_owned).unwrap_or(name))
+}

@@ -1,0 +1,89 @@
+//! Who is heard: connectors, their secrets that are on record, and what repositories are called. Thousands of deliveries a
+//! second ask for it, so it is read once and again when it may have changed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use certrail_domain::{Connector, Problem, RepositoryName};
+use certrail_store::{StoreError, Tx, tables::connectors};
+
+use super::Engine;
+
+/// How long a look holds: what another process changed takes effect within this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Who is heard, as of a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    connectors: BTreeMap<String, Arc<Connector>>,
+    /// What each repository is called now, by host and the forge's id.
+    names: HashMap<(String, String), RepositoryName>,
+    secrets: BTreeSet<String>,
+}
+
+impl Heard {
+    fn load(tx: &Tx<'_>) -> Result<Self, StoreError> {
+        let connectors = connectors::all(tx)?.into_iter().map(|c| (c.id.clone(), Arc::new(c))).collect();
+        let secrets = connectors::secrets(tx)?.into_iter().map(|(name, ..)| name).collect();
+        Ok(Self { connectors, names: newest_names(tx)?, secrets })
+    }
+
+    /// A connector that is not ended.
+    pub(crate) fn connector(&self, id: &str) -> Option<&Arc<Connector>> {
+        self.connectors.get(id).filter(|c| !c.ended)
+    }
+
+    /// Every connector, by id, those that are ended among them.
+    pub(crate) fn connectors(&self) -> impl Iterator<Item = &Connector> {
+        self.connectors.values().map(Arc::as_ref)
+    }
+
+    /// Whether a secret is on record.
+    pub(crate) fn knows_secret(&self, name: &str) -> bool {
+        self.secrets.contains(name)
+    }
+
+    /// What a repository is called now.
+    pub(crate) fn repository(&self, host: &str, forge_id: &str) -> Option<&RepositoryName> {
+        self.names.get(&(host.to_owned(), forge_id.to_owned()))
+    }
+
+    /// What the repository is called here that a forge calls `name` now.
+    pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
+        self.names.values().find(|known| known.name == name).map(|known| known.canonical.as_str())
+    }
+}
+
+/// What each repository is called now.
+pub(crate) fn newest_names(tx: &Tx<'_>) -> Result<HashMap<(String, String), RepositoryName>, StoreError> {
+    let all = connectors::names(tx)?.into_iter();
+    Ok(all.map(|(named, _)| ((named.host.clone(), named.forge_id.clone()), named)).collect())
+}
+
+/// What was read last, and when.
+#[derive(Default)]
+pub(super) struct Ear(Mutex<Option<(Instant, Arc<Heard>)>>);
+
+impl Engine {
+    /// Who is heard.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn heard(&self) -> Result<Arc<Heard>, Problem> {
+        let mut known = self.ear.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, heard)) = known.as_ref().filter(|(looked, _)| looked.elapsed() < LOOK_AGAIN) {
+            return Ok(heard.clone());
+        }
+        let heard = Arc::new(self.read(Heard::load)?);
+        *known = Some((Instant::now(), heard.clone()));
+        Ok(heard)
+    }
+
+    /// Who is heard has changed.
+    pub(crate) fn hear_anew(&self) {
+        *self.ear.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
