@@ -191,6 +191,9 @@ impl FindingGroup {
 pub struct FindingsSection {
     /// The version it is compared with.
     pub previous: Option<String>,
+    /// The version it should have been compared with, whose record is damaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_compared: Option<String>,
     /// At least one complete scan of this release is there.
     pub scanned: bool,
     /// Open by level; decided ones are left out.

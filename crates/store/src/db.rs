@@ -66,6 +66,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a stored value is not as it was written, rather than that nothing can be read at all.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+        matches!(
+            self,
+            Self::Damaged(_)
+                | Self::Database(
+                    FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+                )
+        )
+    }
+
     pub(crate) fn io(what: impl Into<String>, cause: std::io::Error) -> Self {
         Self::Io { what: what.into(), cause }
     }

@@ -14,7 +14,7 @@ use crate::{
     access::{On, allow},
     engine::Engine,
     finding_effect::coming,
-    judge::judge_in,
+    judge::judge_now,
     look_findings::{FindingCard, card},
 };
 
@@ -64,6 +64,9 @@ pub struct FindingQueue {
     pub items: Vec<QueueItem>,
     /// Decisions that end within 14 days, the soonest first: decide again or fix.
     pub ending: Vec<Ending>,
+    /// Releases on their way that could not be judged, since a record of theirs is damaged: what they need is not here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
 }
 
 impl FindingQueue {
@@ -118,12 +121,20 @@ pub fn finding_queue(engine: &Engine, caller: &Caller, product: Option<&str>) ->
         };
         // By row of the finding: when it is due at the earliest, and where it is.
         let mut wanted: BTreeMap<i64, (Option<Time>, Vec<InRelease>)> = BTreeMap::new();
+        let mut damaged = Vec::new();
         for name in names {
             for stored in coming(tx, &name)? {
                 if stored.release.planned_at.is_some_and(|at| at > soon) {
                     continue;
                 }
-                let judged = judge_in(tx, &engine.criteria, &stored, position, now)?;
+                let judged = match judge_now(tx, engine, &stored, position, now) {
+                    Err(error) if error.is_damage() => {
+                        tracing::error!(%error, release = %stored.release.id, "a release cannot be judged");
+                        damaged.push(stored.release.title());
+                        continue;
+                    }
+                    judged => judged?,
+                };
                 let limits = judged.criteria.limits();
                 let closed = Closed::of(&judged.evaluation);
                 let input = judged.seen.input();
@@ -168,6 +179,6 @@ pub fn finding_queue(engine: &Engine, caller: &Caller, product: Option<&str>) ->
         }
         ending.sort_by_key(|e| e.decision.expires_at);
         ending.truncate(FindingQueue::MOST);
-        Ok(FindingQueue { total, items, ending })
+        Ok(FindingQueue { total, items, ending, damaged })
     })
 }

@@ -163,14 +163,17 @@ fn is_still_right(
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) fn evaluation_now(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Evaluation>, Problem> {
-    let (position, now) = (engine.head().size(), engine.now());
-    engine.read(|tx| {
-        engine.kept.get_or_make(tx, stored, position, now, || {
-            let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
-            let weight = rows(&judged.evaluation) * 500;
-            Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight })
-        })
+pub(crate) fn evaluation_now(
+    tx: &Tx<'_>,
+    engine: &Engine,
+    stored: &StoredRelease,
+    position: u64,
+    now: Time,
+) -> Result<Arc<Evaluation>, StoreError> {
+    engine.kept.get_or_make(tx, stored, position, now, || {
+        let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+        let weight = rows(&judged.evaluation) * 500;
+        Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight })
     })
 }
 

@@ -25,6 +25,7 @@ mod fsck;
 mod grant_exception;
 mod inputs;
 mod judge;
+mod listed;
 mod look;
 mod look_findings;
 mod make_dossier;
@@ -63,6 +64,7 @@ pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queu
 pub use fsck::{FsckReport, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
+pub use listed::{DamagedRow, Listed};
 pub use look::{
     EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products,
     list_releases, log_entries, recent_release_view, release_view, unbound_queue,

@@ -1,6 +1,6 @@
 //! Looking: what pages, API and commands show. Reads only; cost follows the release, not the history.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
     Evaluation, Extent, HowKnown, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence,
@@ -10,7 +10,7 @@ use certrail_store::{
     StoreError, Tx,
     tables::{
         bindings, decisions, log, products,
-        releases::{self, StoredRelease},
+        releases::{self, ListedRelease, StoredRelease},
         signals::{self, StoredSignal},
     },
 };
@@ -20,6 +20,7 @@ use crate::{
     Caller,
     engine::{Engine, internal},
     judge::{Judged, evaluation_now},
+    listed::Listed,
 };
 
 const END: u64 = i64::MAX as u64;
@@ -57,12 +58,12 @@ pub fn list_releases(
     product: &str,
     before: Option<i64>,
     limit: u64,
-) -> Result<Vec<ReleaseCard>, Problem> {
-    let stored = engine.read(|tx| releases::of_product(tx, product, before, limit))?;
-    stored
-        .into_iter()
-        .map(|s| {
-            let evaluation = evaluation_now(engine, &s)?;
+) -> Result<Vec<Listed<ReleaseCard>>, Problem> {
+    let rows = engine.read(|tx| releases::listed(tx, product, before, limit))?;
+    let (position, now) = (engine.head().size(), engine.now());
+    let card = |row: ListedRelease| {
+        let card = row.release.and_then(|s| {
+            let evaluation = engine.store.read(|tx| evaluation_now(tx, engine, &s, position, now))?;
             Ok(ReleaseCard {
                 cursor: s.seq,
                 sentence: sentence::sentence(&s.release, &evaluation),
@@ -70,8 +71,10 @@ pub fn list_releases(
                 release: s.release,
                 evaluation,
             })
-        })
-        .collect()
+        });
+        Listed::of(card, &row.seq, &row.version).map_err(|e| internal(&e))
+    };
+    rows.into_iter().map(card).collect()
 }
 
 /// The release a person names; `v2.4.1` is `2.4.1`, `latest` the newest cut one. Names the nearest if there is none.
@@ -82,7 +85,7 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
     let (known, found, near) = engine.read(|tx| {
         let known = products::get(tx, product)?.is_some();
         let found = find_in(tx, product, version)?;
-        let near = if found.is_none() { releases::of_product(tx, product, None, 200)? } else { vec![] };
+        let near = if found.is_none() { releases::listed(tx, product, None, 200)? } else { vec![] };
         Ok::<_, StoreError>((known, found, near))
     })?;
     if let Some(stored) = found {
@@ -92,7 +95,7 @@ pub fn find_release(engine: &Engine, product: &str, version: &str) -> Result<Sto
     if !known {
         crate::inputs::product(engine, product)?;
     }
-    let mut versions: Vec<String> = near.into_iter().map(|s| s.release.version).collect();
+    let mut versions: Vec<String> = near.into_iter().map(|row| row.version).collect();
     versions.sort_by(|a, b| version_cmp(b, a));
     versions.truncate(5);
     Err(Problem::new(
@@ -277,32 +280,43 @@ pub fn unbound_queue(
     caller: &Caller,
     before: Option<u64>,
     limit: u64,
-) -> Result<(Vec<UnboundView>, u64), Problem> {
+) -> Result<(Vec<Listed<UnboundView>>, u64), Problem> {
     engine.read(|tx| {
         let whole = caller.scope.products.is_all();
         let mut total = if whole { bindings::unbound_count(tx)? } else { 0 };
         let mut lines = Vec::new();
         for index in bindings::unbound(tx, before.unwrap_or(END), limit)? {
-            let signal = signals::get(tx, index)?;
-            let signal = signal.ok_or_else(|| StoreError::Damaged(format!("signal {index} waits and is not there")))?;
-            if !may_be_of(tx, caller, &signal)? {
+            let line = waiting(tx, caller, index);
+            // Whose it is cannot be told: only who sees everything sees that it is there.
+            if line.is_err() && !whole {
                 continue;
             }
-            total += u64::from(!whole);
-            let candidates = candidates(tx, caller, &signal)?;
-            lines.push(UnboundView {
-                index,
-                id: signal.id().to_string(),
-                kind: signal.signal.facts.kind(),
-                name: signal.signal.name.clone(),
-                source: signal.signal.source.clone(),
-                received_at: signal.received,
-                reason: crate::bind::reason(tx, &signal.signal)?,
-                candidates,
-            });
+            if let Some(line) = line.transpose() {
+                total += u64::from(!whole);
+                lines.push(Listed::of(line, &index, &format!("entry {index}"))?);
+            }
         }
         Ok((lines, total))
     })
+}
+
+/// A line of the unbound queue, if the caller may see it.
+fn waiting(tx: &Tx<'_>, caller: &Caller, index: u64) -> Result<Option<UnboundView>, StoreError> {
+    let signal = signals::get(tx, index)?;
+    let signal = signal.ok_or_else(|| StoreError::Damaged(format!("signal {index} waits and is not there")))?;
+    if !may_be_of(tx, caller, &signal)? {
+        return Ok(None);
+    }
+    Ok(Some(UnboundView {
+        index,
+        id: signal.id().to_string(),
+        kind: signal.signal.facts.kind(),
+        name: signal.signal.name.clone(),
+        source: signal.signal.source.clone(),
+        received_at: signal.received,
+        reason: crate::bind::reason(tx, &signal.signal)?,
+        candidates: candidates(tx, caller, &signal)?,
+    }))
 }
 
 /// Whether an unbound signal may be of a product that the caller reaches: its sender spoke for one, or it is of the repository of one.
@@ -355,29 +369,32 @@ pub struct LogLine {
 ///
 /// # Errors
 /// When the store fails.
-pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<Vec<LogLine>, Problem> {
+pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<Vec<Listed<LogLine>>, Problem> {
     let to = before.unwrap_or(engine.head().size()).min(engine.head().size());
     let from = to.saturating_sub(limit);
     engine.read(|tx| {
-        let mut lines: Vec<LogLine> = signals::range(tx, from, to)?
-            .into_iter()
-            .map(|s| LogLine {
-                index: s.log_index,
-                what: format!("{} {}", s.signal.facts.kind(), s.signal.name),
-                actor: s.signal.actor.as_ref().map_or_else(|| s.signal.source.clone(), |a| a.shown().to_owned()),
-                received_at: s.received,
-                evidence: Some(s.id().to_string()),
-            })
-            .collect();
-        lines.extend(log::acts(tx, from, to)?.into_iter().map(|a| LogLine {
-            index: a.log_index,
-            what: a.act,
-            actor: a.actor,
-            received_at: Time::from_micros(a.received),
-            evidence: None,
+        let line = |s: StoredSignal| LogLine {
+            index: s.log_index,
+            what: format!("{} {}", s.signal.facts.kind(), s.signal.name),
+            actor: s.signal.actor.as_ref().map_or_else(|| s.signal.source.clone(), |a| a.shown().to_owned()),
+            received_at: s.received,
+            evidence: Some(s.id().to_string()),
+        };
+        let mut lines = BTreeMap::new();
+        for (index, signal) in signals::range(tx, from, to)? {
+            lines.insert(index, Listed::of(signal.map(line), &index, &format!("entry {index}"))?);
+        }
+        lines.extend(log::acts(tx, from, to)?.into_iter().map(|a| {
+            let line = LogLine {
+                index: a.log_index,
+                what: a.act,
+                actor: a.actor,
+                received_at: Time::from_micros(a.received),
+                evidence: None,
+            };
+            (a.log_index, Listed::Whole(line))
         }));
-        lines.sort_by_key(|l| std::cmp::Reverse(l.index));
-        Ok(lines)
+        Ok(lines.into_values().rev().collect())
     })
 }
 

@@ -16,7 +16,7 @@ use certrail_store::{
 use serde::Serialize;
 
 use crate::{
-    Caller,
+    Caller, Listed,
     access::{On, allow},
     engine::Engine,
     inputs,
@@ -122,7 +122,11 @@ pub fn shelves(word: Option<&str>) -> Result<Vec<Shelf>, Problem> {
 ///
 /// # Errors
 /// An unknown product, a cursor that is none, a store that fails.
-pub fn list_findings(engine: &Engine, caller: &Caller, wanted: &FindingsWanted) -> Result<Vec<FindingCard>, Problem> {
+pub fn list_findings(
+    engine: &Engine,
+    caller: &Caller,
+    wanted: &FindingsWanted,
+) -> Result<Vec<Listed<FindingCard>>, Problem> {
     if let Some(product) = &wanted.product {
         inputs::required(product, "product")?;
         allow(caller, Action::Read, On::Product(product))?;
@@ -145,10 +149,14 @@ pub fn list_findings(engine: &Engine, caller: &Caller, wanted: &FindingsWanted) 
         for shelf in &wanted.shelves {
             all.extend(findings::list(tx, wanted.product.as_deref(), *shelf, after, wanted.limit)?);
         }
-        all.sort_by_key(Place::of);
+        all.sort_by_key(|listed| listed.place);
         all.truncate(usize::try_from(wanted.limit).unwrap_or(usize::MAX));
-        let reached = all.into_iter().filter(|stored| caller.reaches(&stored.finding.product));
-        reached.map(|stored| card(tx, stored, engine.now())).collect()
+        let reached = all.into_iter().filter(|listed| caller.reaches(&listed.product));
+        let line = |listed: findings::ListedFinding| {
+            let card = listed.finding.and_then(|stored| card(tx, stored, engine.now()));
+            Listed::of(card, &cursor(listed.place), &format!("finding {}", listed.place.seq))
+        };
+        reached.map(line).collect()
     })
 }
 
@@ -237,11 +245,15 @@ pub(crate) fn card(tx: &Tx<'_>, stored: StoredFinding, now: Time) -> Result<Find
     let key = crate::track::key_in(&finding.id)?;
     let mut decisions = finding_decisions::about(tx, &key, &finding.seen.fingerprint)?;
     decisions.retain(|d| d.in_force(now) || d.is_asked_for());
-    Ok(FindingCard { cursor: format!("{}_{}", place.due, place.seq), finding, releases: versions, decisions })
+    Ok(FindingCard { cursor: cursor(place), finding, releases: versions, decisions })
 }
 
 fn version(tx: &Tx<'_>, release: i64) -> Result<Option<String>, StoreError> {
     Ok(releases::by_seq(tx, release)?.map(|s| s.release.version))
+}
+
+fn cursor(place: Place) -> String {
+    format!("{}_{}", place.due, place.seq)
 }
 
 fn place(cursor: &str) -> Option<Place> {

@@ -43,14 +43,26 @@ pub(crate) fn section(
     position: u64,
     now: Time,
 ) -> Result<FindingsSection, StoreError> {
-    let before = before(tx, &judged.seen.release)?;
-    // A release that is only now being told of was not there at the position.
-    let before = match before {
-        Some(b) if releases::at(tx, b.seq, position)?.is_some() => Some(b),
-        _ => None,
-    };
-    let before = before.map(|b| judge_now(tx, engine, &b, position, now)).transpose()?;
-    Ok(compare(&judged.seen, before.as_ref().map(|b| &b.seen), &judged.criteria.limits()))
+    let release = &judged.seen.release;
+    let before = before(tx, release).and_then(|before| {
+        let Some(b) = before else { return Ok(None) };
+        // A release that is only now being told of was not there at the position.
+        if releases::at(tx, b.seq, position)?.is_none() {
+            return Ok(None);
+        }
+        judge_now(tx, engine, &b, position, now).map(Some)
+    });
+    let limits = judged.criteria.limits();
+    match before {
+        Ok(before) => Ok(compare(&judged.seen, before.as_ref().map(|b| &b.seen), &limits)),
+        // Another release's damage is said, and takes nothing from this one.
+        Err(error) if error.is_damage() => {
+            tracing::error!(%error, release = %release.id, "the release before cannot be judged");
+            let which = release.previous.clone().unwrap_or_else(|| "the release before".to_owned());
+            Ok(FindingsSection { not_compared: Some(which), ..compare(&judged.seen, None, &limits) })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Releases looked at to find the one before, where none is named.
@@ -67,9 +79,12 @@ pub(crate) fn before(tx: &Tx<'_>, release: &Release) -> Result<Option<StoredRele
             && other.id != release.id
             && (open || version_cmp(&other.version, &release.version) == Ordering::Less)
     };
-    let known = releases::of_product(tx, &release.product, None, NEWEST)?;
-    let below = known.into_iter().filter(|s| lower(&s.release));
-    Ok(below.max_by(|a, b| version_cmp(&a.release.version, &b.release.version)))
+    // One whose record is damaged may be the one before: its version stands beside it.
+    let below = releases::listed(tx, &release.product, None, NEWEST)?.into_iter().filter(|row| match &row.release {
+        Ok(stored) => lower(&stored.release),
+        Err(_) => open || version_cmp(&row.version, &release.version) == Ordering::Less,
+    });
+    below.max_by(|a, b| version_cmp(&a.version, &b.version)).map(|row| row.release).transpose()
 }
 
 /// Compares what is open in two releases.
@@ -113,6 +128,7 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
     }
     FindingsSection {
         previous: before.map(|b| b.release.version.clone()),
+        not_compared: None,
         scanned: now.scanned,
         levels,
         groups: groups.into_iter().map(|(group, findings)| group.of(findings)).collect(),

@@ -163,7 +163,7 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
             let begun = Instant::now();
             let list = list_findings(engine, &system(), &wanted)?;
             times.push(begun.elapsed().as_secs_f64() * 1000.0);
-            after = list.last().map(|f| f.cursor.clone()).filter(|_| deep);
+            after = list.last().and_then(|f| f.whole()).map(|f| f.cursor.clone()).filter(|_| deep);
         }
         Ok(median(&mut times))
     };

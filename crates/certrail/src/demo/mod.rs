@@ -67,9 +67,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let products = list_products(&engine, &certrail_usecases::Caller::internal("demo"))?;
     let mut releases = 0;
     for product in &products {
-        for card in list_releases(&engine, &product.name, None, 50)? {
+        for row in list_releases(&engine, &product.name, None, 50)? {
             releases += 1;
-            if args.once {
+            if let (true, Some(card)) = (args.once, row.whole()) {
                 println!("{} {}", product.name, card.sentence);
             }
         }

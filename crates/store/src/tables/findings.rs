@@ -531,12 +531,27 @@ impl Place {
     }
 }
 
+/// A finding in a list, which may be damaged.
+#[derive(Debug)]
+pub struct ListedFinding {
+    /// Where it stands.
+    pub place: Place,
+    /// Its product.
+    pub product: String,
+    /// What came of reading it.
+    pub finding: Result<StoredFinding>,
+}
+
 /// Findings of one shelf by due date, from behind a place on: of one product or of all.
 ///
 /// # Errors
 /// When the database fails.
-pub fn list(tx: &Tx<'_>, product: Option<&str>, of: Shelf, after: Place, limit: u64) -> Result<Vec<StoredFinding>> {
+pub fn list(tx: &Tx<'_>, product: Option<&str>, of: Shelf, after: Place, limit: u64) -> Result<Vec<ListedFinding>> {
     let shelf = of.number();
+    let map = |r: &Row<'_>| {
+        let place = Place { due: r.int(9)?, seq: r.int(0)? };
+        Ok(ListedFinding { place, product: r.text(2)?, finding: map(r) })
+    };
     match product {
         Some(product) => tx.query(
             "SELECT seq, key, product, kind, state, level, first_index, first_at, clock_from, due, document, until

@@ -138,21 +138,41 @@ pub fn by_version(tx: &Tx<'_>, product: &str, version: &str) -> Result<Option<St
 /// Up to `limit` releases of a product, newest first; with `before`, those behind that one in this order.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails or a row is damaged.
 pub fn of_product(tx: &Tx<'_>, product: &str, before: Option<i64>, limit: u64) -> Result<Vec<StoredRelease>> {
+    listed(tx, product, before, limit)?.into_iter().map(|row| row.release).collect()
+}
+
+/// A release in a list, which may be damaged.
+#[derive(Debug)]
+pub struct ListedRelease {
+    /// Its number.
+    pub seq: i64,
+    /// Its version.
+    pub version: String,
+    /// What came of reading it.
+    pub release: Result<StoredRelease>,
+}
+
+/// [`of_product`], row by row.
+///
+/// # Errors
+/// When the database fails.
+pub fn listed(tx: &Tx<'_>, product: &str, before: Option<i64>, limit: u64) -> Result<Vec<ListedRelease>> {
+    let row = |r: &Row<'_>| Ok(ListedRelease { seq: r.int(0)?, version: r.text(3)?, release: map(r) });
     let Some(seq) = before else {
         return tx.query(
-            "SELECT seq, label_key, document FROM release WHERE product = ?1
+            "SELECT seq, label_key, document, version FROM release WHERE product = ?1
              ORDER BY created DESC, seq DESC LIMIT ?2",
             &[product.into(), limit.into()],
-            map,
+            row,
         );
     };
     tx.query(
-        "SELECT r.seq, r.label_key, r.document FROM release r JOIN release b ON b.seq = ?2
+        "SELECT r.seq, r.label_key, r.document, r.version FROM release r JOIN release b ON b.seq = ?2
          WHERE r.product = ?1 AND r.created <= b.created AND (r.created < b.created OR r.seq < b.seq)
          ORDER BY r.created DESC, r.seq DESC LIMIT ?3",
         &[product.into(), seq.into(), limit.into()],
-        map,
+        row,
     )
 }

@@ -214,17 +214,17 @@ pub fn texts(tx: &Tx<'_>, log_index: u64) -> Result<Option<Texts>> {
     })
 }
 
-/// The signals `from..to`, in order.
+/// The signals `from..to`, in order, each with what came of reading it.
 ///
 /// # Errors
-/// When the database fails or a row is damaged.
-pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<StoredSignal>> {
+/// When the database fails.
+pub fn range(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, Result<StoredSignal>)>> {
     tx.query(
         "SELECT log_index, connector, delivery, media, auth_how, auth_key, received, body, facts, people, body_salt,
             facts_salt, people_salt, mapper, duplicate_of, part_of, size, pack, start, packed
          FROM signal WHERE log_index >= ?1 AND log_index < ?2 ORDER BY log_index",
         &[from.into(), to.into()],
-        map,
+        |r| Ok((r.uint(0)?, map(r))),
     )
 }
 

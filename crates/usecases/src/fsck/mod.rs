@@ -191,7 +191,14 @@ fn entries(check: &mut Check<'_>, from: u64, leaves: &[Vec<u8>], told: &mut acts
     let to = from + leaves.len() as u64;
     let mut stored: BTreeMap<u64, signals::StoredSignal> = BTreeMap::new();
     match signals::range(check.tx, from, to) {
-        Ok(all) => stored.extend(all.into_iter().map(|s| (s.log_index, s))),
+        Ok(all) => {
+            for (index, signal) in all {
+                match signal {
+                    Ok(signal) => drop(stored.insert(index, signal)),
+                    Err(e) => check.report.fault(format!("The signal of entry {index} cannot be read: {e}.")),
+                }
+            }
+        }
         Err(e) => check.report.fault(format!("Signals between {from} and {to} cannot be read: {e}.")),
     }
     let acts: BTreeMap<u64, log::Act> = log::acts(check.tx, from, to)?.into_iter().map(|a| (a.log_index, a)).collect();

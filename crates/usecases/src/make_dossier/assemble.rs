@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::World;
 use certrail_domain::{Problem, Time, sentence};
-use certrail_dossier::Dossier;
+use certrail_dossier::{Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
     tables::{people, releases::StoredRelease},
@@ -81,7 +81,7 @@ fn build(
         sentence: sentence::sentence(&release, &evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         summary: evaluation.summary,
-        lines: lines(&release, &judged, &world),
+        lines: lines(&release, &judged, &world, &findings),
         changes: sections::change_rows(&world, &judged, &show),
         tests: sections::test_rows(&world),
         security: sections::security_rows(&world),
@@ -100,7 +100,12 @@ fn build(
     })
 }
 
-fn lines(release: &certrail_domain::Release, judged: &Judged, world: &World<'_>) -> Vec<String> {
+fn lines(
+    release: &certrail_domain::Release,
+    judged: &Judged,
+    world: &World<'_>,
+    findings: &FindingsSection,
+) -> Vec<String> {
     let s = judged.evaluation.summary;
     let mut out = vec![
         format!("{} changes by {} people.", world.changes.len(), world.authors().len()),
@@ -112,6 +117,9 @@ fn lines(release: &certrail_domain::Release, judged: &Judged, world: &World<'_>)
     ];
     for item in sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending).take(4) {
         out.push(format!("{}: {}", item.title, item.sentence));
+    }
+    if let Some(version) = &findings.not_compared {
+        out.push(format!("Its findings could not be compared with {version}: a record of that release is damaged."));
     }
     if release.ungated {
         out.push("It reached production without a valid decision.".into());

@@ -8,10 +8,13 @@ use certrail_domain::{
     facts::{Vex, VexStatement, VexStatus},
     version_cmp,
 };
-use certrail_store::tables::{
-    finding_decisions,
-    findings::{self, Place, Shelf},
-    releases::StoredRelease,
+use certrail_store::{
+    StoreError,
+    tables::{
+        finding_decisions,
+        findings::{self, Place, Shelf},
+        releases::StoredRelease,
+    },
 };
 
 use crate::{
@@ -46,7 +49,7 @@ pub(crate) fn propose(
     let (mut asked, mut unjustified, mut already) = (0_u64, 0_u64, 0_u64);
     let mut after = Place::START;
     while !claims.is_empty() {
-        let page = findings::list(batch.tx, Some(&sender.product), Shelf::Open, after, PAGE)?;
+        let page = whole(findings::list(batch.tx, Some(&sender.product), Shelf::Open, after, PAGE)?)?;
         for stored in &page {
             let Some(statement) = claims.iter().find(|s| speaks_of(s, &stored.finding, &sender.product, bound)) else {
                 continue;
@@ -95,6 +98,11 @@ pub(crate) fn propose(
     Ok(warnings)
 }
 
+/// The findings of a page: where one cannot be read, nothing is decided about the others either.
+fn whole(page: Vec<findings::ListedFinding>) -> Result<Vec<findings::StoredFinding>, StoreError> {
+    page.into_iter().map(|listed| listed.finding).collect()
+}
+
 /// How many findings are decided to be not affected that a document calls affected.
 fn contradicted(
     batch: &Batch<'_>,
@@ -104,7 +112,7 @@ fn contradicted(
 ) -> Result<u64, Fault> {
     let (mut count, mut after) = (0, Place::START);
     while !affected.is_empty() {
-        let page = findings::list(batch.tx, Some(&sender.product), Shelf::Decided, after, PAGE)?;
+        let page = whole(findings::list(batch.tx, Some(&sender.product), Shelf::Decided, after, PAGE)?)?;
         let decided = page.iter().filter(|s| s.finding.state == FindingState::NotAffected);
         count += decided.filter(|s| affected.iter().any(|a| speaks_of(a, &s.finding, &sender.product, bound))).count()
             as u64;

@@ -6,7 +6,7 @@ use axum::{
 };
 use certrail_domain::{ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
-    Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, NewFindingDecision, NewTriage,
+    Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, Listed, NewFindingDecision, NewTriage,
     decide_finding_decisions, dossier::FindingsSection, find_release, finding_effect, finding_queue, finding_view,
     list_findings, release_findings, request_finding_decisions, shelves, triage_findings, unknown_finding,
 };
@@ -30,7 +30,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Params(wanted): Params<Wanted>,
-) -> Answer<Vec<FindingCard>> {
+) -> Answer<Vec<Listed<FindingCard>>> {
     let wanted = FindingsWanted {
         product: wanted.product,
         shelves: shelves(wanted.show.as_deref())?,

@@ -8,7 +8,7 @@ use axum::{
 };
 use certrail_domain::{Product, Time};
 use certrail_usecases::{
-    LogReceipt, ReleaseCard, evaluation_at, evidence_view, find_release, judge, list_products, list_releases,
+    Listed, LogReceipt, ReleaseCard, evaluation_at, evidence_view, find_release, judge, list_products, list_releases,
     receipt as make_receipt, unbound_queue,
 };
 use serde::Deserialize;
@@ -39,7 +39,7 @@ pub(crate) async fn releases(
     State(app): State<App>,
     Path(product): Path<String>,
     Params(page): Params<Page>,
-) -> Answer<Vec<ReleaseCard>> {
+) -> Answer<Vec<Listed<ReleaseCard>>> {
     Ok(Json(
         in_turn(app.engine.clone(), move || {
             // A cursor beyond every release is behind none: all of them come before it.

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use certrail_domain::{Finding, Time, facts::Level};
 use certrail_usecases::{
-    Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, QueueItem, Shelf, count_findings, finding_queue,
-    list_findings, list_products, shelves,
+    Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, Listed, QueueItem, Shelf, count_findings,
+    finding_queue, list_findings, list_products, shelves,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -30,9 +30,9 @@ pub(super) struct Which {
     n: Option<u64>,
 }
 
-enum Listed {
+enum Shown {
     Queue(FindingQueue),
-    Shelf(Vec<FindingCard>),
+    Shelf(Vec<Listed<FindingCard>>),
 }
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(which): Filter<Which>) -> Page {
@@ -41,11 +41,11 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let (of, shelf, after) = (product.clone(), which.show.clone(), which.after.clone());
     let (listed, counts, products) = in_turn(app.engine.clone(), move || {
         let listed = if shelf.is_empty() {
-            Listed::Queue(finding_queue(&engine, &own, of.as_deref())?)
+            Shown::Queue(finding_queue(&engine, &own, of.as_deref())?)
         } else {
             let shelves = shelves(Some(&shelf))?;
             let wanted = FindingsWanted { product: of.clone(), shelves, after, limit: ON_A_PAGE };
-            Listed::Shelf(list_findings(&engine, &own, &wanted)?)
+            Shown::Shelf(list_findings(&engine, &own, &wanted)?)
         };
         Ok((listed, count_findings(&engine, &own, of.as_deref())?, list_products(&engine, &own)?))
     })
@@ -54,14 +54,14 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let back = address(&which.product, &which.show);
     let account = caller.account();
     let empty = match &listed {
-        Listed::Queue(queue) => queue.items.is_empty(),
-        Listed::Shelf(cards) => cards.is_empty(),
+        Shown::Queue(queue) => queue.items.is_empty(),
+        Shown::Shelf(cards) => cards.is_empty(),
     };
     let title = match &listed {
-        Listed::Queue(queue) => {
+        Shown::Queue(queue) => {
             format!("Needs a decision, in a release that ships within 14 days: {}", queue.total)
         }
-        Listed::Shelf(_) => format!("Findings: {}", word(&which.show)),
+        Shown::Shelf(_) => format!("Findings: {}", word(&which.show)),
     };
     let body = html! {
         h1 { (title) }
@@ -71,21 +71,24 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
         p.meta { "Keys: " kbd { "j" } " " kbd { "k" } " move, " kbd { "x" } " select, " kbd { "e" } " decide, " kbd { "u" } " undo." }
         ol.findings {
             @match &listed {
-                Listed::Queue(queue) => { @for item in &queue.items { (queued(item, now)) } }
-                Listed::Shelf(cards) => { @for card in cards { (shelved(card, now, which.show != Shelf::Fixed.name())) } }
+                Shown::Queue(queue) => {
+                    @for release in &queue.damaged { li { strong { (release) } " could not be judged: a record of it is damaged, and what it needs is not listed here. Ask whoever runs the server for " code { "certrail admin fsck" } "." } }
+                    @for item in &queue.items { (queued(item, now)) }
+                }
+                Shown::Shelf(cards) => { @for row in cards { @match row { Listed::Whole(card) => (shelved(card, now, which.show != Shelf::Fixed.name())), Listed::Damaged(row) => { li { strong { (row.name) } " " (layout::damaged(row)) } } } } }
             }
         }
         @if empty { p { "Nothing is here." } }
         @match &listed {
-            Listed::Queue(queue) => {
+            Shown::Queue(queue) => {
                 @if queue.total > queue.items.len() as u64 { p.meta { "The first " (queue.items.len()) " of " (queue.total) "." } }
                 (asked_for(queue.items.iter().map(|i| &i.card), &caller.role, &account, now, &back))
                 (ending(&queue.ending, now))
             }
-            Listed::Shelf(cards) => {
-                (asked_for(cards.iter(), &caller.role, &account, now, &back))
-                @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE) {
-                    p { a href=(format!("{back}&after={}", last.cursor)) { "Next" } }
+            Shown::Shelf(cards) => {
+                (asked_for(cards.iter().filter_map(Listed::whole), &caller.role, &account, now, &back))
+                @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(|row| match row { Listed::Whole(card) => &card.cursor, Listed::Damaged(row) => &row.cursor }) {
+                    p { a href=(format!("{back}&after={last}")) { "Next" } }
                 }
             }
         }
@@ -144,12 +147,12 @@ fn recorded(which: &Which, back: &str) -> Markup {
     }
 }
 
-fn views(which: &Which, counts: &FindingCounts, products: &[String], listed: &Listed) -> Markup {
+fn views(which: &Which, counts: &FindingCounts, products: &[String], listed: &Shown) -> Markup {
     let views = [("open", "Open"), ("decided", "Decided"), ("suppressed", "Left out by reports"), ("fixed", "Fixed")];
     let many = |n: u64| if n >= FindingCounts::MOST { format!("{n} or more") } else { n.to_string() };
     html! {
         nav.views aria-label="Views" {
-            a href=(address(&which.product, "")) aria-current=[which.show.is_empty().then_some("true")] { "Needs a decision" @if let Listed::Queue(q) = listed { " " (q.total) } }
+            a href=(address(&which.product, "")) aria-current=[which.show.is_empty().then_some("true")] { "Needs a decision" @if let Shown::Queue(q) = listed { " " (q.total) } }
             @for (show, word) in views {
                 a href=(address(&which.product, show)) aria-current=[(which.show == show).then_some("true")] { (word) " " (many(counts.shelves.get(show).copied().unwrap_or(0))) }
             }

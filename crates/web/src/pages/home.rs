@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use certrail_domain::{ReleaseState, sentence};
-use certrail_usecases::{list_products, list_releases, unbound_queue};
+use certrail_usecases::{DamagedRow, Listed, list_products, list_releases, unbound_queue};
 use maud::html;
 
 use super::{Page, layout, show};
@@ -10,7 +10,7 @@ use crate::{App, blocking::in_turn, caller::Reader, svg};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
-    let (cards, unbound) = in_turn(app.engine.clone(), move || {
+    let (rows, unbound) = in_turn(app.engine.clone(), move || {
         let mut cards = Vec::new();
         for product in list_products(&engine, &own)? {
             cards.extend(list_releases(&engine, &product.name, None, 6)?);
@@ -19,6 +19,14 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
         Ok((cards, unbound))
     })
     .await?;
+    let damaged: Vec<&DamagedRow> = rows
+        .iter()
+        .filter_map(|row| match row {
+            Listed::Damaged(row) => Some(row),
+            Listed::Whole(_) => None,
+        })
+        .collect();
+    let cards: Vec<_> = rows.iter().filter_map(Listed::whole).collect();
     let waiting: Vec<_> = cards
         .iter()
         .filter(|c| matches!(c.release.state, ReleaseState::Cut | ReleaseState::Certified))
@@ -27,7 +35,8 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
     let ungated: Vec<_> = cards.iter().filter(|c| c.release.ungated).collect();
     let body = html! {
         h1 { "Waiting for you" }
-        @if waiting.is_empty() && ungated.is_empty() { p { "Nothing is waiting for you." } }
+        @for row in &damaged { p.alarm role="alert" { "Release " (row.name) ": " (row.damaged) } }
+        @if waiting.is_empty() && ungated.is_empty() && damaged.is_empty() { p { "Nothing is waiting for you." } }
         ul.cards {
             @for card in &waiting {
                 @let href = format!("/r/{}/{}", layout::encode(&card.release.product), layout::encode(&card.release.version));

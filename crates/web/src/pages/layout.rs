@@ -1,7 +1,7 @@
 //! The frame around every page.
 
 use certrail_domain::{Role, Time};
-use certrail_usecases::Caller;
+use certrail_usecases::{Caller, DamagedRow};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::App;
@@ -46,6 +46,11 @@ pub(super) fn full(app: &App, caller: &Caller, title: &str, here: &str, body: &M
 /// A page without navigation.
 pub(super) fn bare(title: &str, body: &Markup) -> Markup {
     frame(title, &html! { main #main.narrow { p.brand { "certrail" } (body) } })
+}
+
+/// A row whose record cannot be read.
+pub(super) fn damaged(row: &DamagedRow) -> Markup {
+    html! { span.tag.failed { "✕ damaged" } " " (row.damaged) }
 }
 
 fn frame(title: &str, body: &Markup) -> Markup {

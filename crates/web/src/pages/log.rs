@@ -1,7 +1,7 @@
 //! The log: who did what, when. Append-only.
 
 use axum::extract::State;
-use certrail_usecases::log_entries;
+use certrail_usecases::{Listed, log_entries};
 use maud::html;
 use serde::Deserialize;
 
@@ -17,7 +17,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let engine = app.engine.clone();
     let lines = in_turn(app.engine.clone(), move || log_entries(&engine, from.before, 100)).await?;
     let head = app.engine.head();
-    let last = lines.last().map(|l| l.index);
+    let last = lines.last().map(|row| match row {
+        Listed::Whole(line) => line.index,
+        Listed::Damaged(row) => row.cursor.parse().unwrap_or_default(),
+    });
     let body = html! {
         h1 { "Log" }
         p { (head.size()) " entries. Nothing here is ever changed or removed." }
@@ -27,13 +30,15 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
                 caption { "Entries, newest first" }
                 thead { tr { th scope="col" { "Entry" } th scope="col" { "Received" } th scope="col" { "What" } th scope="col" { "Who" } } }
                 tbody {
-                    @for line in &lines {
-                        tr {
+                    @for row in &lines {
+                        @match row {
+                        Listed::Damaged(row) => { tr { td.number { (row.cursor) } td colspan="3" { (layout::damaged(row)) } } }
+                        Listed::Whole(line) => { tr {
                             td.number { (line.index) }
                             td { (layout::time(line.received_at)) }
                             td { @match &line.evidence { Some(id) => a href=(format!("/e/{id}")) { (line.what) }, None => (line.what) } }
                             td { (line.actor) }
-                        }
+                        } } }
                     }
                 }
             }

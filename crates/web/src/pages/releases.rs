@@ -1,7 +1,7 @@
 //! Releases: which versions, in what state?
 
 use axum::extract::State;
-use certrail_usecases::{list_products, list_releases};
+use certrail_usecases::{Listed, ReleaseCard, list_products, list_releases};
 use maud::html;
 use serde::Deserialize;
 
@@ -44,7 +44,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
                     caption { "Releases of " (product.name) ", newest first" }
                     thead { tr { th scope="col" { "Version" } th scope="col" { "State" } th scope="col" { "Readiness" } th scope="col" { "In one sentence" } th scope="col" { "In production" } } }
                     tbody {
-                        @for card in cards {
+                        @for row in cards {
+                            @match row {
+                            Listed::Damaged(row) => { tr { th scope="row" { (row.name) } td colspan="4" { (layout::damaged(row)) } } }
+                            Listed::Whole(card) => {
                             @let r = &card.release;
                             tr {
                                 th scope="row" { a href=(format!("/r/{}/{}", layout::encode(&r.product), layout::encode(&r.version))) { (r.version) } }
@@ -53,15 +56,24 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
                                 td { (card.sentence) }
                                 td.one-line { @match r.shipped_at { Some(at) => (layout::time(at)), None => "–" } }
                             }
+                            } }
                         }
                     }
                 }
             }
             @if cards.is_empty() { p { "No release" @if further { " before those" } "." } }
-            @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE) {
-                p { a href=(format!("/releases?product={}&before={}", layout::encode(&product.name), last.cursor)) { "Older releases of " (product.name) } }
+            @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(cursor) {
+                p { a href=(format!("/releases?product={}&before={}", layout::encode(&product.name), last)) { "Older releases of " (product.name) } }
             }
         }
     };
     Ok(show(&app, &caller, "Releases", "/releases", &body))
+}
+
+/// Behind which the list goes on.
+fn cursor(row: &Listed<ReleaseCard>) -> String {
+    match row {
+        Listed::Whole(card) => card.cursor.to_string(),
+        Listed::Damaged(row) => row.cursor.clone(),
+    }
 }

@@ -5,7 +5,7 @@ use axum::{
     response::Redirect,
 };
 use certrail_domain::Action;
-use certrail_usecases::{bind_by_hand, unbound_queue};
+use certrail_usecases::{Listed, bind_by_hand, unbound_queue};
 use maud::html;
 use serde::Deserialize;
 
@@ -36,8 +36,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
         p { "Signals we keep and could not bind to a release. A later fact (the tag, the push, the product) binds them by itself." }
         @if total == 0 { p { "Everything is bound." } }
         ul.cards {
-            @for line in &lines {
-                li.card {
+            @for row in &lines {
+                @match row {
+                Listed::Damaged(row) => { li.card { strong { (row.name) } span { (layout::damaged(row)) } } }
+                Listed::Whole(line) => { li.card {
                     strong { a href=(format!("/e/{}", line.id)) { (line.kind) " " (line.name) } }
                     span { (line.reason) }
                     span.meta { "from " (line.source) ", received " (layout::time(line.received_at)) }
@@ -47,11 +49,11 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
                             button type="submit" { "Bind" }
                         }
                     }
-                }
+                } } }
             }
         }
-        @if let Some(last) = lines.last().filter(|_| lines.len() as u64 == ON_A_PAGE) {
-            p { a href=(format!("/unbound?before={}", last.index)) { "Older" } }
+        @if let Some(last) = lines.last().filter(|_| lines.len() as u64 == ON_A_PAGE).map(|row| match row { Listed::Whole(line) => line.index.to_string(), Listed::Damaged(row) => row.cursor.clone() }) {
+            p { a href=(format!("/unbound?before={}", last)) { "Older" } }
         }
     };
     Ok(show(&app, &caller, "Unbound", "/unbound", &body))

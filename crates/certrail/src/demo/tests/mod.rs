@@ -13,6 +13,7 @@ mod findings;
 mod kept;
 mod known;
 mod lives;
+mod one_bad_row;
 mod production;
 mod ranges;
 mod repeats;

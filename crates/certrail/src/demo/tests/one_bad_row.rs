@@ -1,0 +1,134 @@
+//! One row that cannot be read is one row that says so: lists come, other releases are shown, and their gates answer.
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use certrail_usecases::{Gate, ask_gate, list_findings, log_entries};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+use super::*;
+
+/// The stage with two releases and something unbound, opened again after somebody changed its database.
+async fn damaged(changes: &[&str]) -> (Arc<Engine>, axum::Router, String, tempfile::TempDir) {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let next = sha("next");
+    let commits = [(next.clone(), "dana".to_owned(), "PAY-8 Next".to_owned())];
+    let push = forge::push(REPO, at(100), "main", Some(&sha("merge")), &commits, "dana");
+    stage.sender.github(at(100), "push", &push).await.expect("taken");
+    stage.sender.github(at(101), "push", &forge::tag(REPO, at(101), "v2.4.2", &next, "anna")).await.expect("taken");
+    let lost = forge::check_run("acme/unknown", at(102), &sha("lost"), "ci", "success");
+    stage.sender.github(at(102), "check_run", &lost).await.expect("taken");
+    stage.sender.github(at(103), "check_run", &lost).await.expect("taken");
+    let (secret, folder) = (stage.tokens["olaf"].clone(), stage._folder);
+    let engine = stage.engine;
+    drop(stage.sender);
+    tokio::task::spawn_blocking(move || engine.close()).await.expect("closes");
+    let database = rusqlite::Connection::open(folder.path().join("certrail.db")).expect("opens");
+    for change in changes {
+        assert!(database.execute(change, []).expect("a statement") > 0, "{change}: nothing was changed");
+    }
+    drop(database);
+    let clock = StoryClock::default();
+    clock.set(at(200));
+    let engine =
+        crate::commands::open_engine(folder.path(), "test/log", clock.as_clock()).unwrap_or_else(|f| panic!("{f:?}"));
+    let app = crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
+    (engine, certrail_web::router(app), secret, folder)
+}
+
+async fn page(router: &axum::Router, secret: &str, address: &str) -> (StatusCode, String) {
+    let request = Request::get(address).header("authorization", format!("Bearer {secret}"));
+    let answer = router.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("answers");
+    let status = answer.status();
+    let bytes = answer.into_body().collect().await.expect("reads").to_bytes();
+    (status, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Each of these pages comes, marks what is damaged, and shows the rest.
+async fn marked(router: &axum::Router, secret: &str, pages: &[(&str, &str)]) {
+    for (address, rest) in pages {
+        let (status, text) = page(router, secret, address).await;
+        assert_eq!(status, StatusCode::OK, "{address}: {text}");
+        assert!(text.contains("damaged"), "{address} marks nothing: {text}");
+        assert!(text.contains(rest), "{address} does not show {rest}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_cannot_be_read_takes_no_list_and_no_other_release_with_it() {
+    let (engine, router, secret, _folder) =
+        damaged(&["UPDATE release SET document = replace(document, '{', '[') WHERE version = '2.4.1'"]).await;
+    marked(
+        &router,
+        &secret,
+        &[
+            ("/", "pay 2.4.2"),
+            ("/releases", "2.4.2"),
+            ("/api/v1/products/pay/releases", "2.4.2"),
+            // The release after it is shown, and says what it could not be compared with.
+            ("/r/pay/2.4.2", "could not be compared"),
+        ],
+    )
+    .await;
+    let answer = ask_gate(&engine, &Caller::internal("test"), "pay", "2.4.2", Gate::Certification).await;
+    assert!(!answer.expect("answers").allow);
+    // The damaged one itself is no yes.
+    let own = ask_gate(&engine, &Caller::internal("test"), "pay", "2.4.1", Gate::Certification).await;
+    assert!(own.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_that_cannot_be_read_takes_its_own_release_and_no_other() {
+    let (engine, router, secret, _folder) = damaged(&[
+        "UPDATE signal SET facts = '[' WHERE kind = 'code.review'",
+        "UPDATE signal SET facts = '[' WHERE log_index = (SELECT MAX(log_index) FROM unbound)",
+    ])
+    .await;
+    marked(
+        &router,
+        &secret,
+        &[
+            ("/releases", "2.4.2"),
+            ("/api/v1/products/pay/releases", "2.4.2"),
+            ("/unbound", "acme/unknown"),
+            ("/api/v1/unbound", "acme/unknown"),
+            ("/log", "push"),
+            ("/r/pay/2.4.2", "could not be compared"),
+            ("/findings", "2.4.1"),
+        ],
+    )
+    .await;
+    assert!(log_entries(&engine, None, 500).expect("lists").iter().any(|row| row.whole().is_none()));
+    // Nothing is said of a release whose evidence cannot be read: neither yes nor no.
+    assert!(ask_gate(&engine, &Caller::internal("test"), "pay", "2.4.1", Gate::Certification).await.is_err());
+    assert!(ask_gate(&engine, &Caller::internal("test"), "pay", "2.4.2", Gate::Certification).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_that_cannot_be_read_is_one_marked_row() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let found = [("a", "src/a.rs", "error", "one"), ("b", "src/b.rs", "error", "two")];
+    let query = format!("product=pay&commit={}&name=codeql.sarif", sha("merge"));
+    stage.sender.report(at(100), &stage.ci, &query, reports::sarif("CodeQL", "2", &found)).await.expect("taken");
+    let database = rusqlite::Connection::open(stage._folder.path().join("certrail.db")).expect("opens");
+    let changed = database.execute("UPDATE finding SET document = '[' WHERE seq = 1", []).expect("a statement");
+    assert_eq!(changed, 1);
+    drop(database);
+    let wanted = certrail_usecases::FindingsWanted {
+        product: Some("pay".into()),
+        shelves: vec![certrail_usecases::Shelf::Open],
+        after: None,
+        limit: 50,
+    };
+    let list = list_findings(&stage.engine, &Caller::internal("test"), &wanted).expect("lists");
+    assert_eq!(list.len(), 2);
+    assert_eq!(list.iter().filter(|row| row.whole().is_none()).count(), 1);
+}
