@@ -27,9 +27,12 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// What a forge calls a repository, from an entry on. A repository is its id; its names come and go.
+/// What a forge calls a repository, from an entry on, as a connector heard it. A repository is its id; its names come and go.
+/// Each connector has names of its own, so that whoever holds the secret of one moves nothing for another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepositoryName {
+    /// The connector that heard it.
+    pub connector: String,
     /// The host of the forge.
     pub host: String,
     /// The forge's own id of the repository, which survives renaming and moving.

@@ -55,9 +55,10 @@ impl Signal {
 
     /// Says of which host its accounts are, where that is another than the one whose accounts go by their bare names.
     pub fn name_host_of_accounts(&mut self, host: &str) {
-        // An address of mail is the same at every host.
-        self.each_person(&mut |(account, _)| {
-            if !account.is_empty() && !account.contains('@') {
+        // An address of mail in a commit is the same at every host; an account that looks like one is not.
+        self.each_person(&mut |(account, name)| {
+            let mail = name.is_none() && account.contains('@');
+            if !account.is_empty() && !mail {
                 *account = format!("{host}:{account}");
             }
         });

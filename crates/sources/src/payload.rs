@@ -17,6 +17,14 @@ pub(crate) fn json(body: &[u8]) -> (Cow<'_, [u8]>, &'static str) {
     (Cow::Owned(field.unwrap_or_default().into_bytes()), FORM)
 }
 
+/// Whether a text is `owner/name` as forges write it: nothing that could be taken for a host, an id or a path.
+pub(crate) fn is_owner_and_name(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    };
+    text.len() <= 200 && text.split_once('/').is_some_and(|(owner, name)| plain(owner) && plain(name))
+}
+
 /// Text at a JSON pointer; empty counts as absent.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer)?.as_str().filter(|t| !t.is_empty())

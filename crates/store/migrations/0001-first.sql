@@ -141,14 +141,15 @@ CREATE TABLE connector_secret (
   log_index BIGINT NOT NULL
 );
 
--- What forges call their repositories, from an entry on: a repository is its id there.
+-- What forges call their repositories, from an entry on, as connectors heard it: a repository is its id there.
 CREATE TABLE repository_name (
+  connector TEXT NOT NULL,
   host TEXT NOT NULL,
   forge_id TEXT NOT NULL,
   log_index BIGINT NOT NULL,
   name TEXT NOT NULL,
   canonical TEXT NOT NULL,
-  PRIMARY KEY (host, forge_id, log_index)
+  PRIMARY KEY (connector, forge_id, log_index)
 ) {keyed};
 
 CREATE TABLE product_repository (

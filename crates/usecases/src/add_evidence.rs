@@ -482,5 +482,5 @@ pub(crate) async fn met_by(engine: &Arc<Engine>, acks: Vec<Ack>) -> Result<Vec<V
         }
         Ok(all)
     };
-    engine.look(judge_all).await
+    engine.answer(judge_all).await
 }

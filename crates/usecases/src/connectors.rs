@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow},
-    engine::{Batch, Engine, Fault, internal, newest_names, random},
+    engine::{Batch, Engine, Fault, Names, internal, random},
     inputs,
 };
 
@@ -88,6 +88,13 @@ pub async fn put_connector(
     let (connector, _) = engine
         .write(move |batch| {
             let known = connectors::all(batch.tx)?.into_iter().find(|c| c.id == id);
+            if known.as_ref().is_some_and(|known| known.ended) {
+                return Err(refuse(
+                    "It is ended, and its secrets are still known to whoever had them.",
+                    "Use another id.",
+                )
+                .into());
+            }
             let connector = changed(&id, known.as_ref(), input.clone())?;
             if known.as_ref() != Some(&connector) {
                 let index = batch.control(PUT, &account, &[], &connector)?;
@@ -252,20 +259,29 @@ pub(crate) async fn repository_of(
 ) -> Result<String, Problem> {
     let name = home_name(connector, &told.name);
     let heard = engine.heard()?;
+    let names = heard.names();
     let Some(id) = &told.id else {
-        let canonical = heard.canonical(&name).unwrap_or(&name);
-        return within(connector, canonical).map(|()| canonical.to_owned());
+        // A delivery without an id is about the repository that is called so now.
+        let canonical = names.called(&connector.id, &name).map_or(&name, |known| &known.canonical);
+        return within(connector, canonical).map(|()| canonical.clone());
     };
-    if let Some(known) = heard.repository(&connector.host, id) {
-        within(connector, &known.canonical)?;
-        if known.name == name {
-            return Ok(known.canonical.clone());
-        }
+    if let Some(known) = names.of(&connector.id, id)
+        && !is_news(names, connector, known, &name)
+    {
+        return within(connector, &known.canonical).map(|()| known.canonical.clone());
     }
     let (own, id) = (connector.clone(), id.clone());
     let (canonical, _) = engine.write(move |batch| named(batch, &own, &id, &name)).await?;
     engine.hear_anew();
     Ok(canonical)
+}
+
+/// Whether a new name of a known repository is one to note: the connector may speak for it, and nobody else has it.
+fn is_news(names: &Names, connector: &Connector, known: &RepositoryName, name: &str) -> bool {
+    known.name != name
+        && connector.repositories.has_in_any_case(name)
+        && names.called(&connector.id, name).is_none()
+        && (known.canonical == name || !names.has_canonical(&connector.id, name))
 }
 
 /// `owner/name`, with the host before it where it is not the one whose names go by themselves.
@@ -276,21 +292,25 @@ fn home_name(connector: &Connector, name: &str) -> String {
 
 /// Notes what a forge calls a repository from now on; returns what it is called here.
 fn named(batch: &mut Batch<'_>, connector: &Connector, id: &str, name: &str) -> Result<String, Fault> {
-    let names = newest_names(batch.tx)?;
-    let known = names.get(&(connector.host.clone(), id.to_owned()));
-    if let Some(known) = known.filter(|known| known.name == name) {
+    let names = Names::load(batch.tx)?;
+    let known = names.of(&connector.id, id);
+    if let Some(known) = known.filter(|known| !is_news(&names, connector, known, name)) {
+        within(connector, &known.canonical)?;
         return Ok(known.canonical.clone());
     }
-    let taken = || names.values().any(|other| other.canonical == name);
+    // No name that a forge gives has a tilde, so that nobody has this one already.
+    let apart = format!("{name}~{id}");
     let canonical = match known {
         Some(known) => known.canonical.clone(),
-        None if taken() => format!("{name}~{id}"),
+        None if names.has_canonical(&connector.id, name) => apart.clone(),
         None => name.to_owned(),
     };
     within(connector, &canonical)?;
-    let told =
-        RepositoryName { host: connector.host.clone(), forge_id: id.to_owned(), name: name.to_owned(), canonical };
-    let index = batch.control(NAMED, &connector.id, &[], &told)?;
+    // Whoever claims a name that another still has does not get it.
+    let name = if names.called(&connector.id, name).is_some() { apart } else { name.to_owned() };
+    let (connector, host) = (connector.id.clone(), connector.host.clone());
+    let told = RepositoryName { connector, host, forge_id: id.to_owned(), name, canonical };
+    let index = batch.control(NAMED, &told.connector, &[], &told)?;
     connectors::name_repository(batch.tx, &told, index)?;
     Ok(told.canonical)
 }
@@ -300,13 +320,17 @@ fn within(connector: &Connector, canonical: &str) -> Result<(), Problem> {
     if connector.repositories.has_in_any_case(canonical) {
         return Ok(());
     }
-    Err(Problem::new(
-        ProblemKind::NotAllowed,
-        "other-repository",
-        "The delivery was not recorded.",
-        format!("The connector {} does not speak for {}.", connector.id, inputs::clip(canonical)),
-        "Ask an admin to name the repository with `certrail connector set`, or send it to the connector that has it.",
-    ))
+    let why = format!("The connector {} does not speak for {}.", connector.id, inputs::clip(canonical));
+    Err(other_repository(connector, canonical, &why))
+}
+
+fn other_repository(connector: &Connector, name: &str, why: &str) -> Problem {
+    let fix = format!(
+        "Ask an admin to name it with `certrail connector set {} --repository {}`, or send it to the connector that has it.",
+        connector.id,
+        inputs::clip(name)
+    );
+    Problem::new(ProblemKind::NotAllowed, "other-repository", "The delivery was not recorded.", why, fix)
 }
 
 /// What a repository is called here that somebody names as its forge does now.
@@ -314,8 +338,7 @@ fn within(connector: &Connector, canonical: &str) -> Result<(), Problem> {
 /// # Errors
 /// When the store fails.
 pub(crate) fn canonical_in(tx: &Tx<'_>, name: &str) -> Result<String, Fault> {
-    let names = newest_names(tx)?;
-    Ok(names.into_values().find(|known| known.name == name).map_or_else(|| name.to_owned(), |known| known.canonical))
+    Ok(Names::load(tx)?.canonical(name).unwrap_or(name).to_owned())
 }
 
 /// [`canonical_in`] as of now, for what a pipeline names.
@@ -324,5 +347,5 @@ pub(crate) fn canonical_in(tx: &Tx<'_>, name: &str) -> Result<String, Fault> {
 /// When the store fails.
 pub(crate) fn canonical_name(engine: &Engine, name: &str) -> Result<String, Problem> {
     let name = name.trim().to_ascii_lowercase();
-    Ok(engine.heard()?.canonical(&name).map(str::to_owned).unwrap_or(name))
+    Ok(engine.heard()?.names().canonical(&name).map(str::to_owned).unwrap_or(name))
 }

@@ -129,7 +129,7 @@ pub(crate) fn judge_now(
     let judged = engine.kept.get_or_make(tx, stored, position, now, || {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let (valid_until, weight) = (judged.valid_until, weight(&judged));
-        Ok(Made { value: Arc::new(judged), at: now, valid_until, weight })
+        Ok(Made { value: Arc::new(judged), at: now, valid_until, weight, acts: 0 })
     })?;
     #[cfg(debug_assertions)]
     is_still_right(tx, engine, stored, position, now, &judged.evaluation)?;
@@ -173,7 +173,7 @@ pub(crate) fn evaluation_now(
     engine.kept.get_or_make(tx, stored, position, now, || {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let weight = rows(&judged.evaluation) * 500;
-        Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight })
+        Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight, acts: 0 })
     })
 }
 

@@ -134,14 +134,13 @@ impl Guard {
 
     /// A place for whoever looks, when one is free. Making a dossier takes long, and has a line of its own.
     async fn place(&self, method: &Method, path: &str) -> Option<SemaphorePermit<'_>> {
-        if *method != Method::GET || path.contains("/dossier") {
+        if *method != Method::GET || path.ends_with("/dossier.json") || path.ends_with("/dossier.pdf") {
             return None;
         }
-        let place = self.readers.acquire().await.ok();
         let mut gates = self.gates.subscribe();
         // Nobody stands back for ever: after a moment it is this reader's turn all the same.
         let _ = tokio::time::timeout(STAND_BACK, gates.wait_for(|asked| *asked == 0)).await;
-        place
+        self.readers.acquire().await.ok()
     }
 
     /// Readers stand back while this is there.
@@ -192,8 +191,6 @@ pub(crate) async fn guard(
         true => Refusal(problem).into_response(),
         false => PageRefusal::new(problem, back.clone()).into_response(),
     };
-    let _asked = (action == Some(Action::AskGate)).then(|| guard.gate());
-    let _place = guard.place(&method, request.uri().path()).await;
     let (own, headers) = (app.clone(), request.headers().clone());
     let identified =
         blocking(move || if machine { identify_machine(&own, &headers) } else { identify(&own, &headers) });
@@ -215,6 +212,9 @@ pub(crate) async fn guard(
             return refuse(problem);
         }
     }
+    // Strangers stand in nobody's way: a place is for who may be here.
+    let _asked = (action == Some(Action::AskGate)).then(|| guard.gate());
+    let _place = guard.place(&method, path.as_ref().map_or("", |p| p.as_str())).await;
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(Crowd(guard.readers.available_permits() == 0));
     next.run(request).await

@@ -8,6 +8,7 @@ mod findings;
 mod load;
 mod product;
 mod readers;
+mod server;
 
 use std::{
     path::Path,

@@ -2,10 +2,7 @@
 //! and how much memory the server takes. The server is a process of its own, so that its memory is its own.
 
 use std::{
-    io::{BufRead, BufReader},
     net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,12 +13,15 @@ use std::{
 use anyhow::{Context as _, bail};
 use certrail_domain::{Product, Role, Scope};
 use certrail_usecases::{NewPerson, NewToken, create_token, put_person, put_product, session_for};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, body::Bytes, client::conn::http1::SendRequest};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
+use hyper::{Request, body::Bytes};
 use serde_json::Value;
 
-use super::{Args, PRODUCT, REPO, close, load, open, percentile, product, system};
+use super::{
+    Args, PRODUCT, REPO, close, load, open, percentile, product,
+    server::{Line, Server},
+    system,
+};
 use crate::{
     demo::forge::{self, sha},
     failure::Failure,
@@ -34,74 +34,6 @@ const COMMITS: u64 = 300;
 const OTHERS: u64 = 500;
 const OWN: u64 = 5;
 const OTHER_REPO: &str = "acme/other";
-
-/// A server of our own on a data folder; it ends with this value.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(data: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let out = child.stdout.take().context("the server says nothing")?;
-        let mut lines = BufReader::new(out).lines();
-        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let (_, rest) = line.split_once("http://")?;
-            line.starts_with("Ready").then(|| rest.split_whitespace().next()?.parse().ok())?
-        });
-        // What else it says is read and thrown away, so that it never waits for us.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        match address {
-            Some(address) => Ok(Self { child, address }),
-            None => bail!("the server did not start"),
-        }
-    }
-
-    /// The most memory it ever held, and what it holds now, megabytes.
-    fn resident(&self) -> anyhow::Result<(u64, u64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let of = |name: &str| {
-            let line = status.lines().find(|l| l.starts_with(name))?;
-            line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb / 1024)
-        };
-        Ok((of("VmHWM:").context("no VmHWM")?, of("VmRSS:").context("no VmRSS")?))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// One connection that stays open.
-struct Line(SendRequest<Full<Bytes>>);
-
-impl Line {
-    async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = tokio::net::TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(Self(sender))
-    }
-
-    /// Asks, reads the whole answer and returns its size and how long that took.
-    async fn ask(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(Response<()>, usize, Duration)> {
-        self.0.ready().await?;
-        let begun = Instant::now();
-        let (head, body) = self.0.send_request(request).await?.into_parts();
-        let size = body.collect().await?.to_bytes().len();
-        Ok((Response::from_parts(head, ()), size, begun.elapsed()))
-    }
-}
 
 /// What somebody measured.
 #[derive(Default)]
@@ -250,6 +182,82 @@ pub(super) async fn readers(args: &Args) -> Result<(), Failure> {
         others.times.len() as f64 / args.seconds as f64,
         percentile(&others.times, 0.99),
         own.times.len() as f64 / args.seconds as f64,
+    );
+    drop(server);
+    idle(&data, &token).await?;
+    dossiers(&data, &token).await
+}
+
+/// Connections that never finish their request.
+const IDLE: usize = 2_000;
+/// Dossiers at once.
+const DOSSIERS: usize = 50;
+
+fn asked(token: &str, method: &str, path: &str) -> anyhow::Result<Request<Full<Bytes>>> {
+    let request = Request::builder().method(method).uri(path).header("host", "bench");
+    Ok(request.header("authorization", format!("Bearer {token}")).body(Full::default())?)
+}
+
+/// Health and a gate while many hold connections open and send half a request.
+async fn idle(data: &std::path::Path, token: &str) -> Result<(), Failure> {
+    use tokio::io::AsyncWriteExt as _;
+    let server = Server::start(data)?;
+    let mut slow = Vec::new();
+    for _ in 0..IDLE {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").await?;
+        slow.push(stream);
+    }
+    let until = Instant::now() + Duration::from_secs(8);
+    let pause = Duration::from_millis(50);
+    let health = repeat(server.address, until, pause, || asked(token, "GET", "/healthz")).await?;
+    let until = Instant::now() + Duration::from_secs(5);
+    let path = format!("/api/v1/products/{PRODUCT}/releases/1.0.0/gates/deploy:production");
+    let gate = repeat(server.address, until, pause, || asked(token, "POST", &path)).await?;
+    let (health, gate) = (Waited::of([health]), Waited::of([gate]));
+    println!(
+        "idle     {} connections with half a request each: health p99 {:.1} ms, gate p50 {:.1} ms, p99 {:.1} ms, resident at most {} MB",
+        slow.len(),
+        percentile(&health.times, 0.99),
+        percentile(&gate.times, 0.5),
+        percentile(&gate.times, 0.99),
+        server.resident()?.0
+    );
+    Ok(())
+}
+
+/// Everybody wants a dossier at once.
+async fn dossiers(data: &std::path::Path, token: &str) -> Result<(), Failure> {
+    let server = Server::start(data)?;
+    let begun = Instant::now();
+    let address = server.address;
+    let all: Vec<_> = (0..DOSSIERS)
+        .map(|_| {
+            let token = token.to_owned();
+            tokio::spawn(async move {
+                let path = format!("/api/v1/products/{PRODUCT}/releases/1.0.0/dossier.pdf");
+                let (answer, size, _) = Line::open(address).await?.ask(asked(&token, "GET", &path)?).await?;
+                anyhow::Ok((answer.status().is_success(), size))
+            })
+        })
+        .collect();
+    let (mut renderers, mut memory) = (0, 0);
+    while !all.iter().all(tokio::task::JoinHandle::is_finished) {
+        let (now, held) = server.family()?;
+        (renderers, memory) = (renderers.max(now), memory.max(held));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let took = begun.elapsed();
+    let (mut made, mut size) = (0, 0);
+    for one in all {
+        if let Ok((true, bytes)) = one.await.context("a client ended early")? {
+            (made, size) = (made + 1, bytes);
+        }
+    }
+    println!(
+        "dossiers {made} of {DOSSIERS} PDFs of that release at once ({} KB each) in {:.1} s; at most {renderers} renderers, {memory} MB with the server",
+        size / 1000,
+        took.as_secs_f64()
     );
     Ok(())
 }

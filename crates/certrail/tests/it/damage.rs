@@ -155,7 +155,7 @@ const DAMAGE: [(&str, &str); 116] = [
     ("INSERT INTO connector_secret VALUES ('github#9', 'github', 1)", "secrets of connectors"),
     ("UPDATE repository_name SET canonical = 'acme/other'", "(name of a repository) is not what it tells"),
     (
-        "INSERT INTO repository_name SELECT host, forge_id || '1', log_index, name, canonical FROM repository_name",
+        "INSERT INTO repository_name SELECT connector, host, forge_id || '1', log_index, name, canonical FROM repository_name",
         "names of repositories",
     ),
 ];

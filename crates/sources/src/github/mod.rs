@@ -63,8 +63,14 @@ impl Source for GitHub {
         let value: Result<Value, String> =
             serde_json::from_slice(&payload::json(body).0).map_err(|e| format!("The body is not JSON: {e}."));
         let repository = value.as_ref().ok().and_then(|value| {
-            let name = payload::text(value, "/repository/full_name")?.to_ascii_lowercase();
-            Some(ForgeRepository { id: payload::number(value, "/repository/id").map(|id| id.to_string()), name })
+            let name = payload::text(value, "/repository/full_name").filter(|name| payload::is_owner_and_name(name))?;
+            let id = value.pointer("/repository/id").and_then(|id| match id {
+                Value::String(id) => Some(id.clone()),
+                Value::Number(id) => Some(id.to_string()),
+                _ => None,
+            });
+            let id = id.filter(|id| !id.is_empty() && id.len() <= 40 && id.chars().all(|c| c.is_ascii_alphanumeric()));
+            Some(ForgeRepository { id, name: name.to_ascii_lowercase() })
         });
         Read { value, repository }
     }

@@ -3,7 +3,7 @@
 use certrail_domain::{Connector, RepositoryName};
 
 use super::to_json;
-use crate::{Result, Tx};
+use crate::{Result, Row, Tx};
 
 /// Stores a connector, new or changed.
 ///
@@ -57,8 +57,10 @@ pub fn secrets(tx: &Tx<'_>) -> Result<Vec<(String, String, u64)>> {
 /// When the database fails.
 pub fn name_repository(tx: &Tx<'_>, named: &RepositoryName, log_index: u64) -> Result<()> {
     tx.exec(
-        "INSERT INTO repository_name (host, forge_id, log_index, name, canonical) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO repository_name (connector, host, forge_id, log_index, name, canonical)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         &[
+            (&named.connector).into(),
             (&named.host).into(),
             (&named.forge_id).into(),
             log_index.into(),
@@ -74,8 +76,33 @@ pub fn name_repository(tx: &Tx<'_>, named: &RepositoryName, log_index: u64) -> R
 /// # Errors
 /// When the database fails.
 pub fn names(tx: &Tx<'_>) -> Result<Vec<(RepositoryName, u64)>> {
-    tx.query("SELECT host, forge_id, name, canonical, log_index FROM repository_name ORDER BY log_index", &[], |r| {
-        let named = RepositoryName { host: r.text(0)?, forge_id: r.text(1)?, name: r.text(2)?, canonical: r.text(3)? };
-        Ok((named, r.uint(4)?))
+    tx.query(
+        "SELECT connector, host, forge_id, name, canonical, log_index FROM repository_name ORDER BY log_index",
+        &[],
+        |r| Ok((named(r)?, r.uint(5)?)),
+    )
+}
+
+/// What forges call their repositories now, each once for each connector.
+///
+/// # Errors
+/// When the database fails.
+pub fn names_now(tx: &Tx<'_>) -> Result<Vec<RepositoryName>> {
+    tx.query(
+        "SELECT connector, host, forge_id, name, canonical FROM repository_name n
+         WHERE log_index = (SELECT MAX(log_index) FROM repository_name WHERE connector = n.connector AND forge_id = n.forge_id)
+         ORDER BY connector, forge_id",
+        &[],
+        named,
+    )
+}
+
+fn named(r: &Row<'_>) -> Result<RepositoryName> {
+    Ok(RepositoryName {
+        connector: r.text(0)?,
+        host: r.text(1)?,
+        forge_id: r.text(2)?,
+        name: r.text(3)?,
+        canonical: r.text(4)?,
     })
 }

@@ -143,6 +143,15 @@ pub fn of_product(tx: &Tx<'_>, product: &str, before: Option<i64>, limit: u64) -
     listed(tx, product, before, limit)?.into_iter().map(|row| row.release).collect()
 }
 
+/// When what is known of a release changed last, as the log stood at a position.
+///
+/// # Errors
+/// When the database fails.
+pub fn changed_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Option<u64>> {
+    let sql = "SELECT MAX(from_index) FROM release_version WHERE release = ?1 AND from_index < ?2";
+    Ok(tx.first(sql, &[seq.into(), position.into()], |r| r.opt_uint(0))?.flatten())
+}
+
 /// A release in a list, which may be damaged.
 #[derive(Debug)]
 pub struct ListedRelease {

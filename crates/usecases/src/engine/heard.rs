@@ -2,7 +2,7 @@
 //! second ask for it, so it is read once and again when it may have changed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,8 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     connectors: BTreeMap<String, Arc<Connector>>,
-    /// What each repository is called now, by host and the forge's id.
-    names: HashMap<(String, String), RepositoryName>,
+    names: Names,
     secrets: BTreeSet<String>,
 }
 
@@ -28,7 +27,7 @@ impl Heard {
     fn load(tx: &Tx<'_>) -> Result<Self, StoreError> {
         let connectors = connectors::all(tx)?.into_iter().map(|c| (c.id.clone(), Arc::new(c))).collect();
         let secrets = connectors::secrets(tx)?.into_iter().map(|(name, ..)| name).collect();
-        Ok(Self { connectors, names: newest_names(tx)?, secrets })
+        Ok(Self { connectors, names: Names::load(tx)?, secrets })
     }
 
     /// A connector that is not ended.
@@ -46,21 +45,41 @@ impl Heard {
         self.secrets.contains(name)
     }
 
-    /// What a repository is called now.
-    pub(crate) fn repository(&self, host: &str, forge_id: &str) -> Option<&RepositoryName> {
-        self.names.get(&(host.to_owned(), forge_id.to_owned()))
-    }
-
-    /// What the repository is called here that a forge calls `name` now.
-    pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
-        self.names.values().find(|known| known.name == name).map(|known| known.canonical.as_str())
+    /// What repositories are called.
+    pub(crate) const fn names(&self) -> &Names {
+        &self.names
     }
 }
 
-/// What each repository is called now.
-pub(crate) fn newest_names(tx: &Tx<'_>) -> Result<HashMap<(String, String), RepositoryName>, StoreError> {
-    let all = connectors::names(tx)?.into_iter();
-    Ok(all.map(|(named, _)| ((named.host.clone(), named.forge_id.clone()), named)).collect())
+/// What repositories are called now, by connector and the forge's id.
+#[derive(Debug, Default)]
+pub(crate) struct Names(BTreeMap<(String, String), RepositoryName>);
+
+impl Names {
+    pub(crate) fn load(tx: &Tx<'_>) -> Result<Self, StoreError> {
+        let all = connectors::names_now(tx)?.into_iter();
+        Ok(Self(all.map(|named| ((named.connector.clone(), named.forge_id.clone()), named)).collect()))
+    }
+
+    /// What a connector heard a repository called last.
+    pub(crate) fn of(&self, connector: &str, forge_id: &str) -> Option<&RepositoryName> {
+        self.0.get(&(connector.to_owned(), forge_id.to_owned()))
+    }
+
+    /// The repository that is called so now, as a connector heard it.
+    pub(crate) fn called(&self, connector: &str, name: &str) -> Option<&RepositoryName> {
+        self.0.values().find(|known| known.connector == connector && known.name == name)
+    }
+
+    /// The repository that a connector calls so here.
+    pub(crate) fn has_canonical(&self, connector: &str, name: &str) -> bool {
+        self.0.values().any(|known| known.connector == connector && known.canonical == name)
+    }
+
+    /// What the repository is called here that a forge calls `name` now; of several connectors the first by id tells.
+    pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
+        self.0.values().find(|known| known.name == name).map(|known| known.canonical.as_str())
+    }
 }
 
 /// What was read last, and when.

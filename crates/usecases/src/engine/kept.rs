@@ -18,7 +18,11 @@ use std::{
 use certrail_domain::{Extent, Time};
 use certrail_store::{
     StoreError, Tx,
-    tables::{bindings, log, releases::StoredRelease, signals},
+    tables::{
+        bindings, log,
+        releases::{self, StoredRelease},
+        signals,
+    },
 };
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, Weighter,
@@ -36,11 +40,10 @@ const FAR: u64 = 20_000;
 
 /// Acts that change nothing which is judged: they speak of questions, secrets, who is heard, and bindings, and the last are
 /// looked at for themselves.
-pub(super) const BESIDE: [&str; 9] = [
+pub(super) const BESIDE: [&str; 8] = [
     "gate-asked",
     "dossier-made",
     "rebind",
-    "bound-by-hand",
     "token-created",
     "token-revoked",
     "connector",
@@ -52,6 +55,7 @@ pub(super) const BESIDE: [&str; 9] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Basis {
     bound: bindings::Extent,
+    release: Option<u64>,
     product: u64,
     everything: u64,
 }
@@ -95,6 +99,8 @@ pub(crate) struct Made<T> {
     pub(crate) valid_until: Option<Time>,
     /// Bytes it takes, roughly.
     pub(crate) weight: u64,
+    /// What people had done when what it is made from was looked at: [`Kept::acts`], read before the head.
+    pub(crate) acts: u64,
 }
 
 /// What is kept, by kind and number of the release.
@@ -143,10 +149,10 @@ impl Kept {
         {
             return Ok(value);
         }
-        let (begun, acts) = (Instant::now(), self.acts.load(Ordering::Acquire));
+        let begun = Instant::now();
         let made = make()?;
         if let Some(basis) = basis {
-            let Made { value, at, valid_until, weight } = made;
+            let Made { value, at, valid_until, weight, acts } = made;
             let entry = Entry { value: value.clone(), basis, at, made: begun, acts, valid_until, weight };
             self.cache.insert(key, entry);
             return Ok(value);
@@ -162,6 +168,11 @@ impl Kept {
         good.then(|| entry.value.downcast().ok()).flatten()
     }
 
+    /// How many acts of people were committed.
+    pub(crate) fn acts(&self) -> u64 {
+        self.acts.load(Ordering::Acquire)
+    }
+
     /// Somebody acted, and expects to see it.
     pub(crate) fn acted(&self) {
         self.acts.fetch_add(1, Ordering::AcqRel);
@@ -170,12 +181,13 @@ impl Kept {
     /// What a release rests on at a position; `None` where more than that was followed already, and it cannot be told.
     fn basis(&self, tx: &Tx<'_>, release: &StoredRelease, position: u64) -> Result<Option<Basis>, StoreError> {
         let bound = bindings::extent(tx, release.seq, position)?;
+        let known = releases::changed_at(tx, release.seq, position)?;
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.follow(tx, position)?;
         let product = followed.products.get(&release.release.product).copied().unwrap_or_default();
         let everything = followed.everything;
         // What changed at `position` or later is not what this looks at.
-        Ok((product.max(everything) < position).then_some(Basis { bound, product, everything }))
+        Ok((product.max(everything) < position).then_some(Basis { bound, release: known, product, everything }))
     }
 }
 

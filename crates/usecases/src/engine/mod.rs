@@ -36,7 +36,7 @@ pub use guard::LastSigned;
 pub(crate) use guard::last_signed;
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
-pub(crate) use heard::newest_names;
+pub(crate) use heard::Names;
 pub(crate) use kept::Made;
 pub use secrets::Keys;
 

@@ -197,6 +197,8 @@ impl Keys {
     /// # Errors
     /// When the file cannot be written.
     pub fn add_secret(&self, connector: &str, secret: &str) -> Result<String, StoreError> {
+        // Two who make one at once make two.
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = self.stored(connector)?;
         let last = match all.last() {
             None => 0,
@@ -209,7 +211,7 @@ impl Keys {
         let live = all.split_off(all.len().saturating_sub(2));
         let bytes = serde_json::to_vec(&live).map_err(|e| StoreError::Damaged(e.to_string()))?;
         write_durably(&self.path(connector), &bytes)?;
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(connector);
+        read.remove(connector);
         Ok(name)
     }
 }

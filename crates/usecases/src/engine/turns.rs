@@ -9,17 +9,19 @@ use super::Engine;
 
 /// Places for each kind of question; whoever finds none waits in line.
 pub(crate) struct Turns {
-    /// Pages, lists and dossiers. Each may hold a whole release in memory: their number bounds what all of them take.
+    /// Pages and lists. Each may hold a whole release in memory: their number bounds what all of them take.
     looks: Arc<Semaphore>,
-    /// Gates: somebody's deployment waits for the answer.
+    /// Gates, and what pipelines are answered: somebody's deployment waits for it.
     gates: Arc<Semaphore>,
+    /// Dossiers: each takes seconds.
+    dossiers: Arc<Semaphore>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(2, NonZero::get);
         let places = || Arc::new(Semaphore::new(processors.clamp(2, 8)));
-        Self { looks: places(), gates: places() }
+        Self { looks: places(), gates: places(), dossiers: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -35,7 +37,18 @@ impl Engine {
         in_turn(&self.turns.looks, work).await
     }
 
-    /// [`Engine::look`] for a gate.
+    /// [`Engine::look`] for a dossier.
+    ///
+    /// # Errors
+    /// As [`Engine::look`].
+    pub(crate) async fn assemble<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        in_turn(&self.turns.dossiers, work).await
+    }
+
+    /// [`Engine::look`] for a gate or a pipeline.
     ///
     /// # Errors
     /// As [`Engine::look`].

@@ -25,13 +25,14 @@ pub(super) fn assemble(engine: &Engine, stored: &StoredRelease, number: u64) -> 
 
 /// The value as pages need it: unnumbered, without proofs and bodies of decisions; kept until something changes.
 pub(crate) fn preview(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Dossier>, Problem> {
+    let acts = engine.kept.acts();
     let (head, now) = (engine.head(), engine.now());
     engine.read(|tx| {
         engine.kept.get_or_make(tx, stored, head.size(), now, || {
             let judged = judge_now(tx, engine, stored, head.size(), now)?;
             let dossier = build(engine, tx, stored, &head, now, 0, false)?;
             let weight = (dossier.evidence.len() + dossier.events.len()) as u64 * 500;
-            Ok(Made { value: Arc::new(dossier), at: now, valid_until: judged.valid_until, weight })
+            Ok(Made { value: Arc::new(dossier), at: now, valid_until: judged.valid_until, weight, acts })
         })
     })
 }

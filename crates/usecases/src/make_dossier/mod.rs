@@ -91,7 +91,7 @@ async fn numbered(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<(Vec<u
         let dossier = assemble(&engine, &stored, number)?;
         Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
     };
-    engine.look(work).await
+    engine.assemble(work).await
 }
 
 /// Puts a dossier on record, unless its number is taken.

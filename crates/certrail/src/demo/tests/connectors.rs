@@ -81,6 +81,56 @@ async fn whoever_holds_one_secret_forges_nothing_for_other_repositories() {
     admin(&stage, 15, "DELETE", "/api/v1/connectors/site", &json!({})).await.expect("ended");
     let late = own(16, &push_of("acme/site", 7, 16, "site two", None)).await;
     assert!(late.unwrap_err().to_string().contains("no-such-connector"));
+    // Its secrets are still known to whoever had them: it does not come back by a change.
+    let back = admin(&stage, 17, "PUT", "/api/v1/connectors/site", &body).await;
+    assert!(back.unwrap_err().to_string().contains("bad-connector"));
+    clean(&stage).await;
+}
+
+/// Whoever holds the secret of a connector for one repository tries to take names and ids of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_ids_that_one_connector_claims_move_nothing_for_another() {
+    let stage = stage().await;
+    let body = json!({ "provider": "github", "repositories": ["acme/site"], "products": "*" });
+    admin(&stage, 0, "PUT", "/api/v1/connectors/site", &body).await.expect("a connector");
+    let made = admin(&stage, 1, "POST", "/api/v1/connectors/site/secrets", &json!({})).await.expect("a secret");
+    let secret = made["secret"].as_str().expect("shown once").to_owned();
+    let own =
+        async |minute: i64, payload: &Value| stage.sender.hook("site", &secret, at(minute), "push", payload).await;
+    // The victim's id, before the victim was heard: it is a claim about the own repository only.
+    own(5, &push_of("acme/site", 500, 5, "squat", None)).await.expect("taken");
+    let first = push_of(REPO, 500, 6, "pay one", None);
+    let first = stage.sender.github(at(6), "push", &first).await.expect("taken");
+    assert!(first["ack"]["bound"].to_string().contains("pay/next"), "{first:#}");
+    // The victim's name for the own id: it stays the own repository, and nobody else is called so.
+    own(7, &push_of("acme/site", 7, 7, "site", None)).await.unwrap_err();
+    own(8, &push_of("acme/victim", 500, 8, "site", None)).await.expect("taken: it is still acme/site");
+    let product = json!({ "repositories": ["acme/victim"] });
+    let product = admin(&stage, 9, "PUT", "/api/v1/products/victim", &product).await.expect("a product");
+    assert_eq!(product["repositories"], json!(["acme/victim"]));
+    // Forged and believed at once: each is refused, whoever comes first.
+    let (real, forged) = (push_of("acme/new", 900, 10, "real", None), push_of("acme/new", 900, 10, "forged", None));
+    for _ in 0..3 {
+        let both = tokio::join!(stage.sender.github(at(10), "push", &real), own(10, &forged));
+        both.0.expect("taken");
+        assert!(both.1.unwrap_err().to_string().contains("other-repository"));
+    }
+    clean(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_none_are_no_repository() {
+    let stage = stage().await;
+    stage.sender.github(at(1), "push", &push_of(REPO, 5, 1, "one", None)).await.expect("taken");
+    let long = format!("acme/{}", "x".repeat(300));
+    for name in ["git.acme.example/acme/pay", "acme/pay~5", "acme", "/pay", "acme/", "acme/pay ", long.as_str()] {
+        let taken = stage.sender.github(at(2), "push", &push_of(name, 77, 2, name, None)).await.expect("kept");
+        assert_eq!(taken["ack"]["bound"], json!([]), "{name}: {taken:#}");
+    }
+    // A delivery without an id is about the repository that is called so.
+    let without = without_id(push_of(REPO, 5, 3, "two", Some(&sha("one"))));
+    let without = stage.sender.github(at(3), "push", &without).await.expect("taken");
+    assert!(without["ack"]["bound"].to_string().contains("pay/next"), "{without:#}");
     clean(&stage).await;
 }
 
