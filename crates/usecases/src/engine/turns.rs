@@ -3,7 +3,7 @@
 use std::{num::NonZero, sync::Arc};
 
 use certrail_domain::{Problem, ProblemKind};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Engine;
 
@@ -13,15 +13,17 @@ pub(crate) struct Turns {
     looks: Arc<Semaphore>,
     /// Gates, and what pipelines are answered: somebody's deployment waits for it.
     gates: Arc<Semaphore>,
-    /// Dossiers: each takes seconds.
+    /// Dossiers: each takes seconds, and is held in memory until it is rendered.
     dossiers: Arc<Semaphore>,
+    /// Numbers of dossiers: from looking at the last one until the next is on record.
+    numbers: Arc<Semaphore>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(2, NonZero::get);
         let places = || Arc::new(Semaphore::new(processors.clamp(2, 8)));
-        Self { looks: places(), gates: places(), dossiers: Arc::new(Semaphore::new(1)) }
+        Self { looks: places(), gates: places(), dossiers: places(), numbers: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -37,15 +39,15 @@ impl Engine {
         in_turn(&self.turns.looks, work).await
     }
 
-    /// [`Engine::look`] for a dossier.
-    ///
-    /// # Errors
-    /// As [`Engine::look`].
-    pub(crate) async fn assemble<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-    ) -> Result<T, Problem> {
-        in_turn(&self.turns.dossiers, work).await
+    /// The turn to make a dossier, until it is there.
+    pub(crate) async fn dossier_turn(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed, so that everybody gets a turn.
+        self.turns.dossiers.clone().acquire_owned().await.ok()
+    }
+
+    /// The turn to number a dossier, until it is on record: two at once would take the same number.
+    pub(crate) async fn number_turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.numbers.clone().acquire_owned().await.ok()
     }
 
     /// [`Engine::look`] for a gate or a pipeline.

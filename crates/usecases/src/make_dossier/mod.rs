@@ -57,6 +57,8 @@ pub async fn make_dossier(
     renderer: Renderer,
 ) -> Result<DossierFile, Problem> {
     let stored = look::find_release(engine, product, version)?;
+    let _turn = engine.dossier_turn().await;
+    let number_turn = engine.number_turn().await;
     let mut tries = 0;
     let (bytes, number) = loop {
         tries += 1;
@@ -68,6 +70,7 @@ pub async fn make_dossier(
             Err(problem) => return Err(problem),
         }
     };
+    drop(number_turn);
     let json = seal::seal_json(&bytes, &engine.keys.dossier).map_err(|e| internal(&e))?;
     let pdf = match renderer {
         Renderer::None => None,
@@ -91,7 +94,7 @@ async fn numbered(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<(Vec<u
         let dossier = assemble(&engine, &stored, number)?;
         Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
     };
-    engine.assemble(work).await
+    tokio::task::spawn_blocking(work).await.map_err(|e| internal(&e))?
 }
 
 /// Puts a dossier on record, unless its number is taken.
