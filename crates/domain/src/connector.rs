@@ -22,6 +22,15 @@ pub struct Connector {
     pub ended: bool,
 }
 
+impl Connector {
+    /// Whether a text can be an id: part of an address and of the name of a file.
+    #[must_use]
+    pub fn is_id(text: &str) -> bool {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !text.is_empty() && text.len() <= 40 && text.chars().all(plain)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value

@@ -76,8 +76,7 @@ pub async fn put_connector(
     input: ConnectorInput,
 ) -> Result<Connector, Problem> {
     allow(caller, Action::Administer, On::Everything)?;
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if id.is_empty() || id.len() > 40 || !id.chars().all(plain) {
+    if !Connector::is_id(id) {
         return Err(refuse("Its id does not fit into an address.", "Use lower-case letters, digits and hyphen."));
     }
     // What people and pipelines here are called, and readers of files.

@@ -58,7 +58,7 @@ pub use decide_finding::{
     triage_findings,
 };
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
-pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, system_clock};
+pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, blocking, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, fsck, fsck_folder};

@@ -33,6 +33,14 @@ impl<T> Listed<T> {
         }
     }
 
+    /// Behind which the list goes on: `of` tells it of a whole row.
+    pub fn cursor(&self, of: impl FnOnce(&T) -> String) -> String {
+        match self {
+            Self::Whole(row) => of(row),
+            Self::Damaged(row) => row.cursor.clone(),
+        }
+    }
+
     /// A row from what came of reading it. What is not the row's own fault stays an error.
     ///
     /// # Errors

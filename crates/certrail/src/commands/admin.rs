@@ -193,8 +193,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
 
 /// An id that can be part of the name of a file.
 fn connector_id(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    match !text.is_empty() && text.len() <= 40 && text.chars().all(plain) {
+    match certrail_domain::Connector::is_id(text) {
         true => Ok(text.to_owned()),
         false => Err("give it as in its address /hooks/ID: lower-case letters, digits and hyphen".into()),
     }

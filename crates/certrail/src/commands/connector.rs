@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Global, print_json};
+use super::{Global, manage::say};
 use crate::{
     client::{Client, segment},
     failure::Failure,
@@ -40,10 +40,6 @@ pub(crate) enum Command {
     },
     /// List connectors.
     List,
-}
-
-fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
-    if global.json() { print_json(answer) } else { text(answer) }
 }
 
 /// A list, or the star that stands for everything.

@@ -127,7 +127,7 @@ pub(crate) enum Token {
     },
 }
 
-fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
+pub(super) fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
     if global.json() { print_json(answer) } else { text(answer) }
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 }
 
 /// Every minute: findings whose decision has ended stand again where something has to be done (verdicts do not wait for
-/// this), and when tokens were used last is kept.
+/// this), when tokens were used last is kept, and secrets of connectors that somebody made on the data folder are put on record.
 async fn end_decisions_in_time(engine: Arc<Engine>) {
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -39,6 +39,7 @@ pub(crate) use head::{leaves, lives};
 pub(crate) use heard::Names;
 pub(crate) use kept::Made;
 pub use secrets::Keys;
+pub use turns::blocking;
 
 /// How somebody proves who they are who signed in themselves.
 pub(crate) const SESSION: &str = "session";

@@ -68,12 +68,22 @@ async fn in_turn<T: Send + 'static>(
 ) -> Result<T, Problem> {
     // Never closed, so that everybody gets a turn. It ends with the work, also where nobody waits for that any more.
     let turn = turns.clone().acquire_owned().await;
-    let outcome = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let outcome = work();
         drop(turn);
         outcome
-    });
-    outcome.await.unwrap_or_else(|error| {
+    })
+    .await
+}
+
+/// Runs `work` where waiting for a disk holds nobody else up, at once: what takes next to nothing.
+///
+/// # Errors
+/// What `work` refuses; [`ProblemKind::Internal`] when it ended early.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a question ended early");
         Err(Problem::new(
             ProblemKind::Internal,

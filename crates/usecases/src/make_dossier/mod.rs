@@ -20,7 +20,7 @@ pub(crate) use assemble::preview;
 pub(crate) use proofs::tool;
 
 use crate::{
-    engine::{Engine, internal},
+    engine::{Engine, blocking, internal},
     look,
 };
 
@@ -94,7 +94,7 @@ async fn numbered(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<(Vec<u
         let dossier = assemble(&engine, &stored, number)?;
         Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
     };
-    tokio::task::spawn_blocking(work).await.map_err(|e| internal(&e))?
+    blocking(work).await
 }
 
 /// Puts a dossier on record, unless its number is taken.

@@ -87,7 +87,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
             }
             Shown::Shelf(cards) => {
                 (asked_for(cards.iter().filter_map(Listed::whole), &caller.role, &account, now, &back))
-                @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(|row| match row { Listed::Whole(card) => &card.cursor, Listed::Damaged(row) => &row.cursor }) {
+                @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(|row| row.cursor(|card| card.cursor.clone())) {
                     p { a href=(format!("{back}&after={last}")) { "Next" } }
                 }
             }

@@ -1,7 +1,7 @@
 //! Releases: which versions, in what state?
 
 use axum::extract::State;
-use certrail_usecases::{Listed, ReleaseCard, list_products, list_releases};
+use certrail_usecases::{Listed, list_products, list_releases};
 use maud::html;
 use serde::Deserialize;
 
@@ -62,18 +62,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
                 }
             }
             @if cards.is_empty() { p { "No release" @if further { " before those" } "." } }
-            @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(cursor) {
+            @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(|row| row.cursor(|card| card.cursor.to_string())) {
                 p { a href=(format!("/releases?product={}&before={}", layout::encode(&product.name), last)) { "Older releases of " (product.name) } }
             }
         }
     };
     Ok(show(&app, &caller, "Releases", "/releases", &body))
-}
-
-/// Behind which the list goes on.
-fn cursor(row: &Listed<ReleaseCard>) -> String {
-    match row {
-        Listed::Whole(card) => card.cursor.to_string(),
-        Listed::Damaged(row) => row.cursor.clone(),
-    }
 }

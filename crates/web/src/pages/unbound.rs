@@ -52,7 +52,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
                 } } }
             }
         }
-        @if let Some(last) = lines.last().filter(|_| lines.len() as u64 == ON_A_PAGE).map(|row| match row { Listed::Whole(line) => line.index.to_string(), Listed::Damaged(row) => row.cursor.clone() }) {
+        @if let Some(last) = lines.last().filter(|_| lines.len() as u64 == ON_A_PAGE).map(|row| row.cursor(|line| line.index.to_string())) {
             p { a href=(format!("/unbound?before={}", last)) { "Older" } }
         }
     };
