@@ -54,7 +54,7 @@ pub use people::Mentioned;
 pub use problem::{Problem, ProblemKind};
 pub use release::{AcceptedReport, Product, Release, ReleaseState, ReleaseType};
 pub use role::{Action, Role};
-pub use scope::{Extent, Scope};
+pub use scope::{Audience, Extent, Scope};
 pub use signal::Signal;
 pub use tickets::ticket_keys;
 pub use time::{Interval, Time, TimeError, Truth};

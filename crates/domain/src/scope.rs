@@ -15,6 +15,20 @@ pub enum Extent {
     Only(BTreeSet<String>),
 }
 
+/// Whom something that was told counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audience<'a> {
+    /// The products that its teller reached when it was received.
+    pub reach: &'a Extent,
+    /// The repository whose forge told it: of those products, it counts for the ones that have the repository.
+    pub repository: Option<&'a str>,
+}
+
+impl Audience<'static> {
+    /// Every product.
+    pub const EVERYONE: Self = Self { reach: &Extent::All, repository: None };
+}
+
 impl Extent {
     /// The sign for everything.
     pub const ALL: &'static str = "*";

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, EvidencePart, Extent, FactId, Facts, HowKnown, Key, Link, Time};
+use crate::{Actor, Audience, EvidencePart, Extent, FactId, Facts, HowKnown, Key, Link, Time};
 
 /// What a source said, in our words. The raw bytes stay beside it as a blob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,12 @@ impl Signal {
     #[must_use]
     pub fn forge_repository(&self) -> Option<&str> {
         self.source.split_once(':').map(|(_, rest)| rest).filter(|rest| rest.contains('/'))
+    }
+
+    /// Whom it counts for: what follows from it follows for no other product.
+    #[must_use]
+    pub fn audience(&self) -> Audience<'_> {
+        Audience { reach: &self.reach, repository: self.forge_repository() }
     }
 
     /// The repository that it concerns as a whole, rather than a commit, change or artefact of it.

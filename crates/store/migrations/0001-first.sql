@@ -212,7 +212,8 @@ CREATE TABLE edge (
   parents TEXT NOT NULL,
   told BIGINT NOT NULL,
   product TEXT NOT NULL,
-  PRIMARY KEY (child, parents, told, product)
+  repository TEXT NOT NULL,
+  PRIMARY KEY (child, parents, told, product, repository)
 ) {keyed};
 
 -- Which commits reached which branch.
@@ -220,7 +221,8 @@ CREATE TABLE pushed (
   commit_id TEXT NOT NULL,
   repository TEXT NOT NULL,
   branch TEXT NOT NULL,
-  PRIMARY KEY (commit_id, repository, branch)
+  product TEXT NOT NULL,
+  PRIMARY KEY (commit_id, repository, branch, product)
 ) {keyed};
 
 -- Releases whose range ends at a commit we know nothing of yet.
@@ -243,8 +245,9 @@ CREATE TABLE link (
   source TEXT NOT NULL,
   target TEXT NOT NULL,
   product TEXT NOT NULL,
+  repository TEXT NOT NULL,
   rule BIGINT NOT NULL,
-  PRIMARY KEY (source, target, product)
+  PRIMARY KEY (source, target, product, repository)
 ) {keyed};
 
 -- What a release owns: base keys, and what links reach from them.

@@ -8,7 +8,7 @@ use certrail_ledger::sha256;
 use certrail_store::tables::{
     bindings,
     criteria::{self, StoredCriteria},
-    products, signals,
+    products, releases, signals,
 };
 
 use crate::{
@@ -54,7 +54,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();
-    let ((product, next, left, limits_changed), _) = engine
+    let ((product, next, left, changed, limits_changed), _) = engine
         .write(move |batch| {
             let position = batch.next_index() + 1;
             if criteria::in_force(batch.tx, &product.criteria, position)?.is_none() {
@@ -96,14 +96,20 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             let next = bind_waiting(batch, i64::MAX as u64)?;
             let limits_changed = before.as_ref().is_some_and(|known| known.criteria != product.criteria);
             let mut left = before.map(|known| known.repositories).unwrap_or_default();
+            let changed = left != product.repositories;
             left.retain(|repository| !product.repositories.contains(repository));
-            Ok((product.clone(), next, left, limits_changed))
+            Ok((product.clone(), next, left, changed, limits_changed))
         })
         .await?;
     let mut next = next;
     // A long queue is worked off in several commits, so that what arrives meanwhile need not wait for it.
     while let Some(before) = next {
         (next, _) = engine.write(move |batch| bind_waiting(batch, before)).await?;
+    }
+    let mut next = changed.then_some(None);
+    while let Some(before) = next {
+        let name = product.name.clone();
+        (next, _) = engine.write(move |batch| follow_repositories(batch, &name, before)).await?;
     }
     for repository in left {
         let mut next = Some(0);
@@ -139,6 +145,9 @@ async fn due_again(engine: &Arc<Engine>, product: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Releases whose ownership is worked out again in one commit.
+const RELEASES: u64 = 20;
+
 /// Signals looked at again in one commit.
 const CHUNK: u64 = 5_000;
 
@@ -149,6 +158,22 @@ fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault
     let mut effects = Effects::default();
     effects.touched.signals.extend(waiting);
     bind::relearn(batch, &mut effects)?;
+    bind::settle(batch, effects, "product")?;
+    Ok(next)
+}
+
+/// Works out again what the releases of a product own, below one, newest first; returns where to go on, if there is more.
+fn follow_repositories(
+    batch: &mut Batch<'_>,
+    product: &str,
+    before: Option<i64>,
+) -> Result<Option<Option<i64>>, Fault> {
+    let some = releases::of_product(batch.tx, product, before, RELEASES)?;
+    let next = some.last().map(|last| Some(last.seq)).filter(|_| some.len() as u64 == RELEASES);
+    let mut effects = Effects::default();
+    for stored in some {
+        bind::follow_repositories(batch, stored.seq, &mut effects)?;
+    }
     bind::settle(batch, effects, "product")?;
     Ok(next)
 }

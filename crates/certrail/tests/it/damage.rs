@@ -34,7 +34,7 @@ const DAMAGE: [(&str, &str); 116] = [
     ("DELETE FROM member WHERE key LIKE 'commit:%'", "owns other things than follow from its cut"),
     ("DELETE FROM link", "links that signals told are not kept"),
     (
-        "INSERT INTO link SELECT 'release:payments-api/2.5.0', 'digest:sha256:' || hex(zeroblob(32)), '', 2",
+        "INSERT INTO link SELECT 'release:payments-api/2.5.0', 'digest:sha256:' || hex(zeroblob(32)), '', '', 2",
         "has other artefacts",
     ),
     ("UPDATE decision SET result = 'FAILED'", "(decision) is not what it tells"),
@@ -108,7 +108,7 @@ const DAMAGE: [(&str, &str); 116] = [
     ("UPDATE edge SET parents = ''", "is kept otherwise than any signal tells"),
     ("UPDATE edge SET product = 'web-checkout'", "is kept otherwise than any signal tells"),
     ("DELETE FROM pushed", "told of commits are not kept"),
-    ("INSERT INTO pushed SELECT hex(zeroblob(20)), 'acme/pay', 'main'", "no push says so"),
+    ("INSERT INTO pushed SELECT hex(zeroblob(20)), 'acme/pay', 'main', ''", "no push says so"),
     (
         "INSERT INTO batch SELECT size, size, checkpoint, 0, zeroblob(0), NULL FROM log",
         "groups of leaves are kept that nothing tells of",

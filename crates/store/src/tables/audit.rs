@@ -228,19 +228,46 @@ pub fn is_about(tx: &Tx<'_>, key: &str, log_index: u64) -> Result<bool> {
     Ok(found?.is_some())
 }
 
-/// A link as it is kept: source, target, product, rank of the rule.
-pub type KeptLink = (String, String, String, i64);
+/// A link as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptLink {
+    /// Whoever owns this key
+    pub source: String,
+    /// owns this one.
+    pub target: String,
+    /// The product it was told to; empty for all.
+    pub product: String,
+    /// The repository whose forge told it; empty where none did.
+    pub repository: String,
+    /// The rank of the rule by which it is owned.
+    pub rank: i64,
+}
 
-/// Up to `limit` links behind the one from `source` to `target` for `product`, in order.
+/// Up to `limit` links behind one, in order.
 ///
 /// # Errors
 /// When the database fails.
-pub fn links(tx: &Tx<'_>, source: &str, target: &str, product: &str, limit: u64) -> Result<Vec<KeptLink>> {
+pub fn links(tx: &Tx<'_>, after: &KeptLink, limit: u64) -> Result<Vec<KeptLink>> {
     tx.query(
-        "SELECT source, target, product, rule FROM link WHERE (source, target, product) > (?1, ?2, ?3)
-         ORDER BY source, target, product LIMIT ?4",
-        &[source.into(), target.into(), product.into(), limit.into()],
-        |r| Ok((r.text(0)?, r.text(1)?, r.text(2)?, r.int(3)?)),
+        "SELECT source, target, product, repository, rule FROM link
+         WHERE (source, target, product, repository) > (?1, ?2, ?3, ?4)
+         ORDER BY source, target, product, repository LIMIT ?5",
+        &[
+            after.source.as_str().into(),
+            after.target.as_str().into(),
+            after.product.as_str().into(),
+            after.repository.as_str().into(),
+            limit.into(),
+        ],
+        |r| {
+            Ok(KeptLink {
+                source: r.text(0)?,
+                target: r.text(1)?,
+                product: r.text(2)?,
+                repository: r.text(3)?,
+                rank: r.int(4)?,
+            })
+        },
     )
 }
 
@@ -294,6 +321,8 @@ pub struct Edge {
     pub told: i64,
     /// The product it was told to; empty for all.
     pub product: String,
+    /// The repository whose forge told it; empty where none did.
+    pub repository: String,
 }
 
 /// Up to `limit` edges behind one, in order.
@@ -302,32 +331,49 @@ pub struct Edge {
 /// When the database fails.
 pub fn edges(tx: &Tx<'_>, after: &Edge, limit: u64) -> Result<Vec<Edge>> {
     tx.query(
-        "SELECT child, parents, told, product FROM edge WHERE (child, parents, told, product) > (?1, ?2, ?3, ?4)
-         ORDER BY child, parents, told, product LIMIT ?5",
+        "SELECT child, parents, told, product, repository FROM edge
+         WHERE (child, parents, told, product, repository) > (?1, ?2, ?3, ?4, ?5)
+         ORDER BY child, parents, told, product, repository LIMIT ?6",
         &[
             after.child.as_str().into(),
             after.parents.as_str().into(),
             after.told.into(),
             after.product.as_str().into(),
+            after.repository.as_str().into(),
             limit.into(),
         ],
-        |r| Ok(Edge { child: r.text(0)?, parents: r.text(1)?, told: r.int(2)?, product: r.text(3)? }),
+        |r| {
+            Ok(Edge {
+                child: r.text(0)?,
+                parents: r.text(1)?,
+                told: r.int(2)?,
+                product: r.text(3)?,
+                repository: r.text(4)?,
+            })
+        },
     )
 }
 
-/// A commit that reached a branch: commit, repository, branch.
-pub type Pushed = (String, String, String);
+/// A commit that reached a branch: commit, repository, branch, and the product it was told to; empty for all.
+pub type Pushed = (String, String, String, String);
 
 /// Up to `limit` commits on branches behind one, in order.
 ///
 /// # Errors
 /// When the database fails.
-pub fn pushed(tx: &Tx<'_>, (commit, repository, branch): &Pushed, limit: u64) -> Result<Vec<Pushed>> {
+pub fn pushed(tx: &Tx<'_>, (commit, repository, branch, product): &Pushed, limit: u64) -> Result<Vec<Pushed>> {
     tx.query(
-        "SELECT commit_id, repository, branch FROM pushed WHERE (commit_id, repository, branch) > (?1, ?2, ?3)
-         ORDER BY commit_id, repository, branch LIMIT ?4",
-        &[commit.as_str().into(), repository.as_str().into(), branch.as_str().into(), limit.into()],
-        |r| Ok((r.text(0)?, r.text(1)?, r.text(2)?)),
+        "SELECT commit_id, repository, branch, product FROM pushed
+         WHERE (commit_id, repository, branch, product) > (?1, ?2, ?3, ?4)
+         ORDER BY commit_id, repository, branch, product LIMIT ?5",
+        &[
+            commit.as_str().into(),
+            repository.as_str().into(),
+            branch.as_str().into(),
+            product.as_str().into(),
+            limit.into(),
+        ],
+        |r| Ok((r.text(0)?, r.text(1)?, r.text(2)?, r.text(3)?)),
     )
 }
 

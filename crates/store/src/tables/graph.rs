@@ -1,8 +1,8 @@
 //! The commit graph: what follows what, what reached which branch, where releases are cut.
 
-use certrail_domain::Extent;
+use certrail_domain::{Audience, Extent};
 
-use super::reached;
+use super::{reached, repository_of};
 use crate::{Result, Tx};
 
 /// How we know what a commit follows.
@@ -16,18 +16,18 @@ pub enum Told {
     Pushed = 2,
 }
 
-/// Remembers what a commit follows, for the products its teller reaches; nothing that was told before is replaced.
+/// Remembers what a commit follows, for those whom its teller may tell; nothing that was told before is replaced.
 /// `true` if it is new.
 ///
 /// # Errors
 /// When the database fails.
-pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, told: Told, reach: &Extent) -> Result<bool> {
+pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, told: Told, to: Audience<'_>) -> Result<bool> {
     let mut touched = 0;
-    for product in reached(reach) {
+    for product in reached(to.reach) {
         touched += tx.exec(
-            "INSERT INTO edge (child, parents, told, product) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (child, parents, told, product) DO NOTHING",
-            &[child.into(), parents.into(), (told as i64).into(), product.into()],
+            "INSERT INTO edge (child, parents, told, product, repository) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (child, parents, told, product, repository) DO NOTHING",
+            &[child.into(), parents.into(), (told as i64).into(), product.into(), repository_of(to).into()],
         )?;
     }
     Ok(touched > 0)
@@ -36,7 +36,9 @@ pub fn add_edge(tx: &Tx<'_>, child: &str, parents: &str, told: Told, reach: &Ext
 /// What was told of a commit to a product, by how it was told.
 fn edges(tx: &Tx<'_>, child: &str, product: &str) -> Result<Vec<(String, i64)>> {
     tx.query(
-        "SELECT parents, told FROM edge WHERE child = ?1 AND product IN ('', ?2)",
+        "SELECT DISTINCT parents, told FROM edge WHERE child = ?1 AND product IN ('', ?2)
+         AND (repository = '' OR EXISTS (SELECT 1 FROM product_repository r
+              WHERE r.repository = edge.repository AND r.product = ?2))",
         &[child.into(), product.into()],
         |r| Ok((r.text(0)?, r.int(1)?)),
     )
@@ -77,27 +79,31 @@ pub fn sure_parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Option<Ve
     Ok(None)
 }
 
-/// Remembers that a commit reached a branch.
+/// Remembers that a commit reached a branch of a repository, for the products its teller reaches.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str) -> Result<()> {
-    tx.exec(
-        "INSERT INTO pushed (commit_id, repository, branch) VALUES (?1, ?2, ?3)
-         ON CONFLICT (commit_id, repository, branch) DO NOTHING",
-        &[commit.into(), repository.into(), branch.into()],
-    )?;
+pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str, reach: &Extent) -> Result<()> {
+    for product in reached(reach) {
+        tx.exec(
+            "INSERT INTO pushed (commit_id, repository, branch, product) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (commit_id, repository, branch, product) DO NOTHING",
+            &[commit.into(), repository.into(), branch.into(), product.into()],
+        )?;
+    }
     Ok(())
 }
 
-/// The repositories and branches a commit reached.
+/// The repositories and branches a commit reached, as a product was told.
 ///
 /// # Errors
 /// When the database fails.
-pub fn pushed_to(tx: &Tx<'_>, commit: &str) -> Result<Vec<(String, String)>> {
-    tx.query("SELECT repository, branch FROM pushed WHERE commit_id = ?1", &[commit.into()], |r| {
-        Ok((r.text(0)?, r.text(1)?))
-    })
+pub fn pushed_to(tx: &Tx<'_>, commit: &str, product: &str) -> Result<Vec<(String, String)>> {
+    tx.query(
+        "SELECT DISTINCT repository, branch FROM pushed WHERE commit_id = ?1 AND product IN ('', ?2)",
+        &[commit.into(), product.into()],
+        |r| Ok((r.text(0)?, r.text(1)?)),
+    )
 }
 
 /// Remembers where a release is cut.
@@ -132,10 +138,15 @@ pub fn set_frontier(tx: &Tx<'_>, release: i64, commits: &[String]) -> Result<()>
     Ok(())
 }
 
-/// The releases whose range ends in the dark at a commit.
+/// The releases of a product whose range ends in the dark at a commit.
 ///
 /// # Errors
 /// When the database fails.
-pub fn waiting_for(tx: &Tx<'_>, commit: &str) -> Result<Vec<i64>> {
-    tx.query("SELECT release FROM frontier WHERE commit_id = ?1", &[commit.into()], |r| r.int(0))
+pub fn waiting_for(tx: &Tx<'_>, commit: &str, product: &str) -> Result<Vec<i64>> {
+    tx.query(
+        "SELECT f.release FROM frontier f JOIN release r ON r.seq = f.release
+         WHERE f.commit_id = ?1 AND r.product = ?2",
+        &[commit.into(), product.into()],
+        |r| r.int(0),
+    )
 }

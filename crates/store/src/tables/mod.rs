@@ -32,3 +32,8 @@ fn reached(reach: &certrail_domain::Extent) -> Vec<&str> {
         certrail_domain::Extent::Only(products) => products.iter().map(String::as_str).collect(),
     }
 }
+
+/// The repository whose forge told something; empty for what people and pipelines tell.
+fn repository_of(to: certrail_domain::Audience<'_>) -> &str {
+    to.repository.unwrap_or_default()
+}

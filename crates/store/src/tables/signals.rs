@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{EvidenceId, Extent, Key, Link, Mentioned, Signal, Time};
+use certrail_domain::{Audience, EvidenceId, Key, Link, Mentioned, Signal, Time};
 
-use super::reached;
+use super::{reached, repository_of};
 use crate::{BlobPlace, FramePlace, Result, Row, StoreError, Tx, Val};
 
 /// A signal as it is kept.
@@ -263,17 +263,24 @@ pub fn about(tx: &Tx<'_>, key: &Key, from: u64, limit: u64) -> Result<Vec<u64>> 
     )
 }
 
-/// Remembers a link, for the products its teller reaches. `true` if it is new or stronger than what was known.
+/// Remembers a link, for those whom its teller may tell. `true` if it is new or stronger than what was known.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert_link(tx: &Tx<'_>, link: &Link, reach: &Extent) -> Result<bool> {
+pub fn insert_link(tx: &Tx<'_>, link: &Link, to: Audience<'_>) -> Result<bool> {
     let mut touched = 0;
-    for product in reached(reach) {
+    for product in reached(to.reach) {
         touched += tx.exec(
-            "INSERT INTO link (source, target, product, rule) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (source, target, product) DO UPDATE SET rule = excluded.rule WHERE excluded.rule < link.rule",
-            &[link.from.as_str().into(), link.to.as_str().into(), product.into(), link.rule.rank().into()],
+            "INSERT INTO link (source, target, product, repository, rule) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (source, target, product, repository)
+             DO UPDATE SET rule = excluded.rule WHERE excluded.rule < link.rule",
+            &[
+                link.from.as_str().into(),
+                link.to.as_str().into(),
+                product.into(),
+                repository_of(to).into(),
+                link.rule.rank().into(),
+            ],
         )?;
     }
     Ok(touched > 0)
@@ -285,8 +292,11 @@ pub fn insert_link(tx: &Tx<'_>, link: &Link, reach: &Extent) -> Result<bool> {
 /// When the database fails.
 pub fn links_from(tx: &Tx<'_>, key: &Key, release: i64) -> Result<Vec<(Key, i64)>> {
     tx.query(
-        "SELECT target, MIN(rule) FROM link
-         WHERE source = ?1 AND (product = '' OR product = (SELECT product FROM release WHERE seq = ?2)) GROUP BY target",
+        "SELECT l.target, MIN(l.rule) FROM link l JOIN release own ON own.seq = ?2
+         WHERE l.source = ?1 AND l.product IN ('', own.product)
+         AND (l.repository = '' OR EXISTS (SELECT 1 FROM product_repository r
+              WHERE r.repository = l.repository AND r.product = own.product))
+         GROUP BY l.target",
         &[key.as_str().into(), release.into()],
         |r| Ok((Key::from_stored(r.text(0)?), r.int(1)?)),
     )

@@ -15,7 +15,7 @@ mod shipping;
 use std::collections::BTreeSet;
 
 use certrail_domain::{
-    BindRule, Extent, Facts, Key, Link, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal,
+    Audience, BindRule, Extent, Facts, Key, Link, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal,
     facts::{Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
@@ -66,14 +66,14 @@ struct Moved {
 pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, Fault> {
     let mut effects = Effects::default();
     match &signal.facts {
-        Facts::Push(push) => learn_push(batch, push, &signal.reach, &mut effects)?,
+        Facts::Push(push) => learn_push(batch, push, signal.audience(), &mut effects)?,
         Facts::Tag(tag) => learn_tag(batch, tag, &signal.reach, &mut effects)?,
         Facts::Manifest(manifest) => learn_manifest(batch, manifest, &mut effects)?,
         Facts::Change(_) => effects.touched.signals.extend(context::closed(batch.tx, signal)?),
         _ => {}
     }
     for link in signal.links() {
-        if signals::insert_link(batch.tx, &link, &signal.reach)? {
+        if signals::insert_link(batch.tx, &link, signal.audience())? {
             ownership::follow(batch.tx, &link.from, &mut effects.touched)?;
         }
     }
@@ -224,7 +224,7 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
     for index in effects.touched.signals.clone() {
         let Some(stored) = signals::get(batch.tx, index)? else { continue };
         match &stored.signal.facts {
-            Facts::Push(push) => learn_push(batch, push, &stored.signal.reach, effects)?,
+            Facts::Push(push) => learn_push(batch, push, stored.signal.audience(), effects)?,
             Facts::Tag(tag) => learn_tag(batch, tag, &stored.signal.reach, effects)?,
             Facts::Manifest(manifest) => learn_manifest(batch, manifest, effects)?,
             _ => {}
@@ -234,16 +234,16 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
 }
 
 /// Commits reached a branch: what follows what, and what is on its way.
-fn learn_push(batch: &mut Batch<'_>, push: &Push, reach: &Extent, effects: &mut Effects) -> Result<(), Fault> {
+fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mut Effects) -> Result<(), Fault> {
     // Once for all products that own the repository: told a second time, nothing of it is new.
     let mut history: Option<BTreeSet<String>> = None;
     for product in products::of_repository(batch.tx, &push.repository)? {
-        if product.branch != push.branch || !reach.has(&product.name) {
+        if product.branch != push.branch || !to.reach.has(&product.name) {
             continue;
         }
         let changed = match &history {
             Some(changed) => changed,
-            None => history.insert(learn_history(batch.tx, push, reach)?),
+            None => history.insert(learn_history(batch.tx, push, to)?),
         };
         let mut waiting = BTreeSet::new();
         for sha in changed {
@@ -251,7 +251,7 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, reach: &Extent, effects: &mut 
         }
         let open = open_release(batch, &product)?;
         for commit in &push.commits {
-            waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
+            waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product.name)?);
             if !ownership::in_a_cut_release(batch.tx, &product.name, &commit.sha)? {
                 ownership::add_base(
                     batch.tx,
@@ -270,15 +270,15 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, reach: &Extent, effects: &mut 
 }
 
 /// What the commits of a push follow. Returns those of whom something new was told.
-fn learn_history(tx: &Tx<'_>, push: &Push, reach: &Extent) -> Result<BTreeSet<String>, StoreError> {
+fn learn_history(tx: &Tx<'_>, push: &Push, to: Audience<'_>) -> Result<BTreeSet<String>, StoreError> {
     let mut changed = BTreeSet::new();
     for (child, parents, told) in history_of(push) {
-        if graph::add_edge(tx, child, &parents, told, reach)? {
+        if graph::add_edge(tx, child, &parents, told, to)? {
             changed.insert(child.to_owned());
         }
     }
     for commit in &push.commits {
-        graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch)?;
+        graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch, to.reach)?;
     }
     Ok(changed)
 }
@@ -322,10 +322,11 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
     let mut waiting = BTreeSet::new();
     // What a checkout tells of commits is told to its own product: another one's history is none of its business.
     let own = Extent::one(&product.name);
+    let own = Audience { reach: &own, repository: None };
     for commit in m.range.iter().flatten() {
         let Some(parents) = &commit.parents else { continue };
-        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), Told::Exact, &own)? {
-            waiting.extend(graph::waiting_for(batch.tx, &commit.sha)?);
+        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), Told::Exact, own)? {
+            waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product.name)?);
             waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &commit.sha)?);
         }
     }
@@ -398,7 +399,7 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     for digest in &cut.digests {
         // From the release itself: another product may be cut at the same commit.
         let own = Key::release(&product.name, &cut.version);
-        signals::insert_link(batch.tx, &Link::new(own, Key::digest(digest), BindRule::Digest), &Extent::All)?;
+        signals::insert_link(batch.tx, &Link::new(own, Key::digest(digest), BindRule::Digest), Audience::EVERYONE)?;
     }
     let mark = [label(&stored.label_key, stored.release.id.as_str())];
     batch.control("release-cut", "certrail", &mark, &stored.release)?;
@@ -411,7 +412,7 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     // Later releases may have counted this commit and what leads to it as theirs, or wait to know where it is cut.
     let mut overlapping: BTreeSet<i64> =
         ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?.into_iter().collect();
-    overlapping.extend(graph::waiting_for(batch.tx, &range::place_of(&product.name, &cut.version))?);
+    overlapping.extend(graph::waiting_for(batch.tx, &range::place_of(&product.name, &cut.version), &product.name)?);
     range::set_exact(batch.tx, stored.seq, cut.range.as_deref())?;
     range::recompute(batch, stored.seq, effects)?;
     for seq in overlapping.into_iter().filter(|seq| *seq != stored.seq) {
@@ -450,6 +451,13 @@ pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result
     let base = keys.into_iter().map(|key| (key, BindRule::OpenRelease.rank())).collect();
     ownership::replace(batch.tx, open.seq, &base, &mut effects.touched)?;
     Ok(effects)
+}
+
+/// What a release that is cut owns, after other repositories became its product's: what a forge told of one counts for
+/// those who have it.
+pub(crate) fn follow_repositories(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
+    effects.touched.signals.extend(bindings::indexes_of_release(batch.tx, seq)?);
+    range::recompute(batch, seq, effects)
 }
 
 /// What the open release of a product owns from the beginning.

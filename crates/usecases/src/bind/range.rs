@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BindRule, Extent, Key, Release, is_prerelease, normal_version};
+use certrail_domain::{Audience, BindRule, Key, Release, is_prerelease, normal_version};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -27,7 +27,7 @@ pub(super) fn set_exact(tx: &Tx<'_>, seq: i64, range: Option<&[String]>) -> Resu
     let Some(range) = range else { return Ok(()) };
     for commit in range {
         let link = certrail_domain::Link::new(exact_key(seq), Key::commit(commit), BindRule::Commit);
-        certrail_store::tables::signals::insert_link(tx, &link, &Extent::All)?;
+        certrail_store::tables::signals::insert_link(tx, &link, Audience::EVERYONE)?;
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ pub(super) fn reached_branch(
     product: &certrail_domain::Product,
     commit: &str,
 ) -> Result<bool, StoreError> {
-    let pushed = graph::pushed_to(tx, commit)?;
+    let pushed = graph::pushed_to(tx, commit, &product.name)?;
     Ok(pushed.iter().any(|(r, b)| product.repositories.contains(r) && *b == product.branch))
 }
 

@@ -36,18 +36,21 @@ impl History {
                 });
                 for (child, parents, told) in crate::bind::history_of(push) {
                     for product in audit::kept_for(&signal.reach) {
-                        self.add(&edge(child, &parents, told as i64, product), heard);
+                        let repository = signal.forge_repository().unwrap_or_default();
+                        self.add(&edge(child, &parents, told as i64, product, repository), heard);
                     }
                 }
                 for commit in &push.commits {
-                    self.add(&pushed(&commit.sha, &push.repository, &push.branch), heard);
+                    for product in audit::kept_for(&signal.reach) {
+                        self.add(&pushed(&commit.sha, &push.repository, &push.branch, product), heard);
+                    }
                 }
             }
             Facts::Manifest(manifest) => {
                 let heard = self.products.contains_key(&manifest.product);
                 for commit in manifest.range.iter().flatten() {
                     let Some(parents) = &commit.parents else { continue };
-                    self.add(&edge(&commit.sha, &parents.join(" "), Told::Exact as i64, &manifest.product), heard);
+                    self.add(&edge(&commit.sha, &parents.join(" "), Told::Exact as i64, &manifest.product, ""), heard);
                 }
             }
             _ => {}
@@ -66,7 +69,8 @@ impl History {
             let Some(last) = some.last() else { break };
             after.clone_from(last);
             for row in some {
-                if self.rows.remove(&edge(&row.child, &row.parents, row.told, &row.product)).is_none() {
+                if self.rows.remove(&edge(&row.child, &row.parents, row.told, &row.product, &row.repository)).is_none()
+                {
                     check.report.fault(format!("What {} follows is kept otherwise than any signal tells.", row.child));
                 }
             }
@@ -76,8 +80,8 @@ impl History {
             let some = audit::pushed(check.tx, &after, STEP)?;
             let Some(last) = some.last() else { break };
             after.clone_from(last);
-            for (commit, repository, branch) in some {
-                if self.rows.remove(&pushed(&commit, &repository, &branch)).is_none() {
+            for (commit, repository, branch, product) in some {
+                if self.rows.remove(&pushed(&commit, &repository, &branch, &product)).is_none() {
                     check.report.fault(format!("That {commit} reached {branch} is kept, and no push says so."));
                 }
             }
@@ -92,10 +96,10 @@ impl History {
 
 const STEP: u64 = 1000;
 
-fn edge(child: &str, parents: &str, told: i64, product: &str) -> [u8; 16] {
-    half(&["edge", child, parents, &told.to_string(), product])
+fn edge(child: &str, parents: &str, told: i64, product: &str, repository: &str) -> [u8; 16] {
+    half(&["edge", child, parents, &told.to_string(), product, repository])
 }
 
-fn pushed(commit: &str, repository: &str, branch: &str) -> [u8; 16] {
-    half(&["pushed", commit, repository, branch])
+fn pushed(commit: &str, repository: &str, branch: &str, product: &str) -> [u8; 16] {
+    half(&["pushed", commit, repository, branch, product])
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{BindRule, Extent, Facts, Key, Signal, normal_version};
+use certrail_domain::{BindRule, Facts, Key, Signal, normal_version};
 use certrail_ledger::sha256;
 use certrail_store::{StoreError, tables::audit};
 
@@ -22,47 +22,46 @@ struct Told {
 impl Links {
     /// What a signal tells.
     pub(super) fn told(&mut self, signal: &Signal) {
-        let products: Vec<&str> = match &signal.reach {
-            Extent::All => vec![""],
-            Extent::Only(products) => products.iter().map(String::as_str).collect(),
-        };
+        let products = audit::kept_for(&signal.reach);
+        let repository = signal.forge_repository().unwrap_or_default();
         for link in signal.links() {
             for product in &products {
-                self.add(link.from.as_str(), link.to.as_str(), product, link.rule, true);
+                let ends = (link.from.as_str(), link.to.as_str());
+                self.add(ends, (product, repository), link.rule, true);
             }
         }
         if let Facts::Manifest(manifest) = &signal.facts {
             let own = Key::release(&manifest.product, normal_version(&manifest.version));
             for digest in &manifest.digests {
-                self.add(own.as_str(), Key::digest(digest).as_str(), "", BindRule::Digest, false);
+                self.add((own.as_str(), Key::digest(digest).as_str()), ("", ""), BindRule::Digest, false);
             }
             for told in manifest.range.iter().flatten() {
-                self.add("range:", Key::commit(&told.sha).as_str(), "", BindRule::Commit, false);
+                self.add(("range:", Key::commit(&told.sha).as_str()), ("", ""), BindRule::Commit, false);
             }
         }
     }
 
-    fn add(&mut self, from: &str, to: &str, product: &str, rule: BindRule, surely: bool) {
-        let told = self.0.entry(half(&[from, to, product])).or_insert(Told { rank: rule.rank(), surely });
+    fn add(&mut self, (from, to): (&str, &str), (product, repository): (&str, &str), rule: BindRule, surely: bool) {
+        let told = self.0.entry(half(&[from, to, product, repository])).or_insert(Told { rank: rule.rank(), surely });
         told.rank = told.rank.min(rule.rank());
         told.surely |= surely;
     }
 
     /// Compares the links that are kept with those that were told.
     pub(super) fn finish(mut self, check: &mut Check<'_>) -> Result<(), StoreError> {
-        let (mut source, mut target, mut product) = (String::new(), String::new(), String::new());
+        let mut after = audit::KeptLink::default();
         loop {
-            let some = audit::links(check.tx, &source, &target, &product, 1000)?;
-            let Some((last_source, last_target, last_product, _)) = some.last() else { break };
-            (source, target, product) = (last_source.clone(), last_target.clone(), last_product.clone());
-            for (from, to, product, rank) in some {
-                let known = match from.starts_with("range:") {
+            let some = audit::links(check.tx, &after, 1000)?;
+            let Some(last) = some.last() else { break };
+            after.clone_from(last);
+            for audit::KeptLink { source, target, product, repository, rank } in some {
+                let known = match source.starts_with("range:") {
                     // A range is told once for each release that is cut there.
-                    true => self.0.get(&half(&["range:", &to, &product])).map(|told| told.rank),
-                    false => self.0.remove(&half(&[&from, &to, &product])).map(|told| told.rank),
+                    true => self.0.get(&half(&["range:", &target, &product, &repository])).map(|told| told.rank),
+                    false => self.0.remove(&half(&[&source, &target, &product, &repository])).map(|told| told.rank),
                 };
                 if known != Some(rank) {
-                    check.report.fault(format!("That {from} leads to {to} is kept, and no signal says so."));
+                    check.report.fault(format!("That {source} leads to {target} is kept, and no signal says so."));
                 }
             }
         }

@@ -232,3 +232,38 @@ async fn a_checkouts_commits_bring_their_work_items() {
     assert_eq!(later["ack"]["bound"][0]["release"], "pay/1.0.0");
     assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
 }
+
+/// A copy of somebody's commits in another repository, with more before them, and a ticket in a message.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_forge_tells_of_a_commit_counts_for_those_who_have_its_repository() {
+    const COPY: &str = "acme/web";
+    let stage = pushed().await;
+    stage.second_product().await;
+    let commit = |id: &str| (sha(id), "mallory".to_owned(), format!("PAY-99 {id}"));
+    let copy = forge::push(COPY, at(40), "main", None, &[commit("hidden"), commit("b")], "mallory");
+    send(&stage, at(40), &Step::Hook("push", copy)).await;
+    send(&stage, at(50), &Step::Hook("push", forge::tag(REPO, at(50), "v2.5.0", &sha("c"), "dana"))).await;
+    let owns_ticket = || {
+        let stored = find_release(&stage.engine, "pay", "2.5.0").expect("there");
+        let ticket = certrail_domain::Key::ticket("PAY-99");
+        let member = stage.engine.read(|tx| certrail_store::tables::bindings::member(tx, stored.seq, &ticket));
+        member.expect("readable").is_some()
+    };
+    let own = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+    assert_eq!((contents(&stage, "2.5.0"), owns_ticket()), ((own.clone(), true), false));
+    stage.clean();
+    // Whoever takes the repository as theirs hears what it tells, also of what is cut; and no more when it leaves.
+    let olaf = &stage.tokens["olaf"];
+    let claim = async |minute: i64, repositories: Value| {
+        let body = json!({ "repositories": repositories });
+        stage.sender.call(at(minute), olaf, "PUT", "/api/v1/products/pay", &body).await.expect("changed");
+    };
+    claim(60, json!([REPO, COPY])).await;
+    let mut more = own.clone();
+    more.push("hidden".to_owned());
+    assert_eq!((contents(&stage, "2.5.0").0, owns_ticket()), (more, true));
+    stage.clean();
+    claim(70, json!([REPO])).await;
+    assert_eq!((contents(&stage, "2.5.0"), owns_ticket()), ((own, true), false));
+    stage.clean();
+}
