@@ -12,6 +12,7 @@ mod client;
 mod commands;
 mod config;
 mod demo;
+mod dossier_files;
 mod failure;
 mod git;
 mod listen;

@@ -340,7 +340,9 @@ CREATE TABLE dossier (
   number BIGINT NOT NULL,
   log_index BIGINT NOT NULL,
   made BIGINT NOT NULL,
-  digest {bytes} NOT NULL,
+  maker TEXT NOT NULL,
+  json {bytes} NOT NULL,
+  pdf {bytes},
   PRIMARY KEY (release, number)
 ) {keyed};
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -114,6 +115,47 @@ impl BlobFiles {
     }
 }
 
+impl BlobFiles {
+    /// The `size` bytes of a digest from one on, piece by piece, if they are here.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn read(&self, hex: &str, size: u64, from: u64) -> Result<Option<BodyReader>> {
+        let failed = |e| StoreError::io(format!("read blob {hex}"), e);
+        let file = match fs::File::open(self.path(hex)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(failed(e)),
+        };
+        let mut plain = frames::reader(file).map_err(failed)?;
+        // A frame is read from its beginning; what is before is unpacked and dropped.
+        let skipped = std::io::copy(&mut plain.by_ref().take(from), &mut std::io::sink()).map_err(failed)?;
+        if skipped < from {
+            return Err(StoreError::Damaged(format!("blob {hex} is cut off")));
+        }
+        Ok(Some(BodyReader(Box::new(plain.take(size - from.min(size))))))
+    }
+}
+
+/// Plain bytes on their way out of a frame.
+pub struct BodyReader(Box<dyn Read + Send>);
+
+impl BodyReader {
+    /// Bytes that are in memory already, from one on.
+    #[must_use]
+    pub fn held(bytes: Vec<u8>, from: u64) -> Self {
+        let mut bytes = std::io::Cursor::new(bytes);
+        bytes.set_position(from);
+        Self(Box::new(bytes))
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +168,11 @@ mod tests {
         blobs.put("abcd", b"bytes").expect("writes again");
         assert_eq!(blobs.get("abcd", 5).expect("reads").as_deref(), Some(b"bytes".as_slice()));
         assert_eq!(blobs.get("ffff", 5).expect("reads"), None);
+        let mut from_two = String::new();
+        let mut reader = blobs.read("abcd", 5, 2).expect("reads").expect("is there");
+        reader.read_to_string(&mut from_two).expect("reads");
+        assert_eq!(from_two, "tes");
+        assert!(blobs.read("abcd", 5, 6).is_err(), "beyond its end");
     }
 
     #[test]

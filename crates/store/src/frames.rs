@@ -43,6 +43,16 @@ pub(crate) fn unpack(frame: &[u8], size: u64) -> Result<Vec<u8>> {
     if bytes.len() == expected { Ok(bytes) } else { Err(damaged("is cut off")) }
 }
 
+/// The plain bytes of a frame, as they are read.
+///
+/// # Errors
+/// When there is no memory for it.
+pub(crate) fn reader(
+    frame: std::fs::File,
+) -> std::io::Result<zstd::Decoder<'static, std::io::BufReader<std::fs::File>>> {
+    Ok(zstd::Decoder::new(frame)?.single_frame())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ mod recent_keys;
 pub mod tables;
 
 pub use backup::{Backup, backup};
-pub use blobs::{BlobFiles, BlobPlace, FramePlace};
+pub use blobs::{BlobFiles, BlobPlace, BodyReader, FramePlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 pub use files::write_durably;
 pub use frames::pack;

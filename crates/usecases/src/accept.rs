@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use certrail_domain::{EvidenceId, Facts, RetentionClass, Signal};
+use certrail_domain::{EvidenceId, Facts, Problem, RetentionClass, Signal};
 use certrail_ledger::{
     Hash, Salt, commitment,
     leaf::{Authentication, Body, Capture},
@@ -19,7 +19,7 @@ use certrail_store::{
 
 use crate::{
     bind,
-    engine::{Batch, Engine, Fault, Kept, delivery_key, random},
+    engine::{Batch, Engine, Fault, Kept, delivery_key, in_place, internal, random},
     track::{self, AlertEvent, Prepared, VexSender},
 };
 
@@ -62,7 +62,19 @@ pub(crate) struct Ready {
 
 impl Incoming {
     /// Hashes and writes out what can be done outside the commit. Large bodies are on disk when this returns.
-    pub(crate) fn prepare(self, blobs: &BlobFiles) -> Result<Ready, StoreError> {
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn ready(self, engine: &Engine) -> Result<Ready, Problem> {
+        let ready = match self.body.len() > BlobFiles::SMALL {
+            // It goes to the disk before anything is committed.
+            true => in_place(|| self.prepare(&engine.blobs)),
+            false => self.prepare(&engine.blobs),
+        };
+        ready.map_err(|e| internal(&e))
+    }
+
+    fn prepare(self, blobs: &BlobFiles) -> Result<Ready, StoreError> {
         let digest = sha256(&self.body);
         let (apart, people) = self.signal.without_people();
         let write = |e: serde_json::Error| StoreError::Damaged(e.to_string());

@@ -362,7 +362,7 @@ async fn take(
         findings,
         vex: Some(VexSender { product: file.product.clone(), account: caller.account() }),
     };
-    let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let ready = incoming.ready(engine)?;
     let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
     let name = file.name.chars().take(200).collect();
     let (met, members) = (Vec::new(), Vec::new());

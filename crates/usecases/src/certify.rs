@@ -19,6 +19,7 @@ use crate::{
     access::{On, allow, decides},
     engine::{Batch, Engine, Fault, Kept, LogHead, random},
     judge::judge_in,
+    make_dossier::{Renderer, with_decision},
 };
 
 /// The state of the world at a decision (law 8): content-addressed, named by the decision.
@@ -61,9 +62,11 @@ pub struct CertifyReceipt {
     pub fraction: String,
     /// SHA-256 of the frozen state of the world.
     pub world: String,
+    /// The number of the dossier that was made with it; `None` if that takes longer, or failed.
+    pub dossier: Option<u64>,
 }
 
-/// Certifies a release.
+/// Certifies a release, and makes a dossier of it as it stands then.
 ///
 /// # Errors
 /// A role that may not, open requirements (each named), a release that is not cut or is decided already.
@@ -73,6 +76,7 @@ pub async fn certify(
     product: &str,
     version: &str,
     note: String,
+    renderer: Renderer,
 ) -> Result<(CertifyReceipt, Arc<LogHead>), Problem> {
     allow(caller, Action::Certify, On::Product(product))?;
     if caller.person.is_none() {
@@ -88,8 +92,10 @@ pub async fn certify(
         return Err(refuse("clock-uncertain", doubt.sentence(), fix));
     }
     let stored = crate::look::find_release(engine, product, version)?;
-    let caller = caller.clone();
-    engine.write(move |batch| decide(batch, &caller, stored.seq, &note)).await
+    let decider = caller.clone();
+    let (mut receipt, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note)).await?;
+    receipt.dossier = with_decision(engine, caller, product, version, renderer).await;
+    Ok((receipt, head))
 }
 
 fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem {
@@ -222,6 +228,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         sentence: sentence::sentence(&stored.release, evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         world: certrail_ledger::hex(&world_digest),
+        dossier: None,
     })
 }
 

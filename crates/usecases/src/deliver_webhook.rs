@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use certrail_domain::{Connector, Problem, ProblemKind};
 use certrail_sources::{Home, Refused, Source};
+use certrail_store::BlobFiles;
 
 use crate::{
     accept::{Ack, Incoming, accept},
     connectors,
-    engine::{Engine, LogHead, internal},
+    engine::{Engine, LogHead, in_place, internal},
     inputs,
 };
 
@@ -68,12 +69,15 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         return Err(empty_body("The delivery was not recorded."));
     }
     let secrets = engine.keys.secrets(&connector.id).map_err(|e| internal(&e))?;
-    let key = source.verify(&delivery.headers, &delivery.body, &secrets).map_err(|e| refused(&connector.id, e))?;
+    let large = delivery.body.len() > BlobFiles::SMALL;
+    let verify = || source.verify(&delivery.headers, &delivery.body, &secrets);
+    let key = if large { in_place(verify) } else { verify() }.map_err(|e| refused(&connector.id, e))?;
     let (id, event) = source.envelope(&delivery.headers).map_err(|e| refused(&connector.id, e))?;
     if !engine.heard()?.knows_secret(&key) {
         connectors::note_secret(engine, &connector.id, &key, "operator").await?;
     }
-    let read = source.read(&delivery.body);
+    let read = || source.read(&delivery.body);
+    let read = if large { in_place(read) } else { read() };
     let repository = match &read.repository {
         Some(told) => Some(connectors::repository_of(engine, &connector, told).await?),
         None => None,
@@ -94,7 +98,7 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         findings: None,
         vex: None,
     };
-    let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let ready = incoming.ready(engine)?;
     engine.write(move |batch| accept(batch, &ready)).await
 }
 

@@ -18,6 +18,7 @@ mod connectors;
 mod criteria_sets;
 mod decide_finding;
 mod deliver_webhook;
+mod dossiers;
 mod engine;
 mod finding_effect;
 mod finding_queue;
@@ -29,6 +30,7 @@ mod listed;
 mod look;
 mod look_findings;
 mod make_dossier;
+mod outgoing;
 mod people;
 mod products;
 mod prove;
@@ -58,6 +60,7 @@ pub use decide_finding::{
     triage_findings,
 };
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
+pub use dossiers::{DossierCard, Face, FileCard, dossier_file, find_dossier, list_dossiers};
 pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, blocking, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
@@ -66,14 +69,15 @@ pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};
 pub use look::{
-    EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_view, find_release, list_products,
-    list_releases, log_entries, recent_release_view, release_view, unbound_queue,
+    EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_file, evidence_view, find_release,
+    list_products, list_releases, log_entries, recent_release_view, release_view, unbound_queue,
 };
 pub use look_findings::{
     FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,
     list_findings, shelves, unknown as unknown_finding,
 };
-pub use make_dossier::{DossierFile, Renderer, make_dossier};
+pub use make_dossier::{Renderer, make_dossier};
+pub use outgoing::OutgoingFile;
 pub use people::{NewPerson, end_person, list_people, put_person, scope_of_products};
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};

@@ -21,6 +21,7 @@ use crate::{
     engine::{Engine, internal},
     judge::{Judged, evaluation_now},
     listed::Listed,
+    outgoing::{OutgoingFile, glance},
 };
 
 const END: u64 = i64::MAX as u64;
@@ -197,15 +198,7 @@ impl EvidenceView {
 /// # Errors
 /// When there is no such evidence.
 pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<EvidenceView, Problem> {
-    let missing = || {
-        Problem::new(
-            ProblemKind::NotFound,
-            "no-such-evidence",
-            "There is no such evidence.",
-            format!("We hold nothing under `{}`.", id.chars().take(60).collect::<String>()),
-            "Follow a link on a release page, or search by fingerprint.",
-        )
-    };
+    let missing = || no_evidence(id);
     let index = signals::index_of(id).ok_or_else(missing)?;
     let head = engine.head();
     let found = engine.read(|tx| {
@@ -237,17 +230,41 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
         // Whoever does not reach it is not told that it is there.
         return Err(missing());
     }
-    // A frame that cannot be read is a file that does not match, and no reason to show nothing.
-    let read = engine.store.read(|tx| crate::accept::body_of(tx, &engine.blobs, &signal.body, &signal.place));
-    let (body, damaged) = match read {
-        Err(StoreError::Damaged(_)) => (None, true),
-        read => (read.map_err(|e| internal(&e))?, false),
-    };
-    let genuine = body.as_ref().map(|b| certrail_ledger::sha256(b) == signal.body).or(damaged.then_some(false));
-    let preview =
-        body.as_deref().map(|b| String::from_utf8_lossy(&b[..b.len().min(4000)]).into_owned()).unwrap_or_default();
-    let size = body.map_or(0, |b| b.len() as u64);
-    Ok(EvidenceView { genuine, size, preview, signal, bound, context, history, receipt })
+    let seen = glance(engine, &signal.body, &signal.place, 4000)?;
+    let preview = String::from_utf8_lossy(&seen.first).into_owned();
+    let size = if seen.first.is_empty() { 0 } else { signal.place.size };
+    Ok(EvidenceView { genuine: seen.genuine, size, preview, signal, bound, context, history, receipt })
+}
+
+fn no_evidence(id: &str) -> Problem {
+    Problem::new(
+        ProblemKind::NotFound,
+        "no-such-evidence",
+        "There is no such evidence.",
+        format!("We hold nothing under `{}`.", id.chars().take(60).collect::<String>()),
+        "Follow a link on a release page, or search by fingerprint.",
+    )
+}
+
+/// The bytes of a piece of evidence, as they were received.
+///
+/// # Errors
+/// When there is no such evidence, for this caller.
+pub fn evidence_file(engine: &Engine, caller: &Caller, id: &str) -> Result<OutgoingFile, Problem> {
+    let missing = || no_evidence(id);
+    let index = signals::index_of(id).ok_or_else(missing)?;
+    let found = engine.read(|tx| {
+        let Some(signal) = signals::get(tx, index)?.filter(|s| s.id().as_str() == id) else { return Ok(None) };
+        let bound = bindings::of_signal(tx, index)?;
+        let mut visible = bound.is_empty() && may_be_of(tx, caller, &signal)?;
+        for binding in bound {
+            visible |= releases::by_seq(tx, binding.release)?.is_some_and(|s| caller.reaches(&s.release.product));
+        }
+        Ok::<_, StoreError>(visible.then_some(signal))
+    })?;
+    let signal = found.ok_or_else(missing)?;
+    let (digest, place) = (signal.body, signal.place);
+    Ok(OutgoingFile { name: id.to_owned(), media: "application/octet-stream", digest, place })
 }
 
 /// A line of the unbound queue.

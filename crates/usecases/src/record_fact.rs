@@ -16,7 +16,7 @@ use crate::{
     access::{On, allow},
     add_evidence::{MetRequirement, met_by},
     connectors,
-    engine::{Engine, LogHead, internal},
+    engine::{Engine, LogHead},
     inputs::{self, refuse, required},
 };
 
@@ -277,7 +277,7 @@ pub async fn record_fact(
         findings: None,
         vex: None,
     };
-    let ready = incoming.prepare(&engine.blobs).map_err(|e| internal(&e))?;
+    let ready = incoming.ready(engine)?;
     let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
     let met = met_by(engine, vec![ack.clone()]).await?.pop().unwrap_or_default();
     Ok((ack, met, head))

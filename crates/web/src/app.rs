@@ -9,14 +9,17 @@ use std::{
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     middleware,
 };
 use certrail_domain::Role;
 use certrail_usecases::{Engine, Renderer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer,
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate},
+    csrf::CsrfLayer,
+    set_header::SetResponseHeaderLayer,
     timeout::TimeoutLayer,
 };
 
@@ -24,6 +27,7 @@ use crate::{
     api, hooks, log_routes,
     operation::{self, Guard, Operation},
     ops, pages,
+    room::Room,
 };
 
 /// What the edge is told at start.
@@ -55,6 +59,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// Room for bodies on their way in.
+    pub room: Room,
 }
 
 /// The largest form, in bytes. API and hooks read their bodies themselves, each up to a limit of its own.
@@ -90,7 +96,10 @@ pub fn router(app: App) -> Router {
         .merge(machine)
         .route_layer(guard)
         .fallback(pages::not_found)
-        .layer(CompressionLayer::new())
+        // What is sent in parts is sent as it is: a part of something else would not fit.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(
+            |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(header::ACCEPT_RANGES),
+        )))
         .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(
             header::CONTENT_SECURITY_POLICY,

@@ -1,58 +1,147 @@
-//! Files on their way out, the same from pages and API: always a download, never rendered as a page of ours.
+//! Files on their way out, the same from pages and API: always a download, never rendered as a page of ours, read piece by piece,
+//! and in part where a range is asked for (RFC 9110 §14).
 
 use axum::{
-    http::header,
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use certrail_domain::{Problem, ProblemKind};
-use certrail_usecases::{Caller, Renderer, evidence_view, make_dossier};
+use certrail_usecases::{Caller, Engine, Face, OutgoingFile, dossier_file, evidence_file};
+use futures_util::stream;
+use http_range_header::parse_range_header;
+use std::{io::Read, ops::RangeInclusive, sync::Arc};
 
-use crate::{App, blocking::in_turn};
-
-/// A file by name and media type.
-fn file(name: &str, media: &'static str, bytes: Vec<u8>) -> Response {
-    let safe: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
-    let disposition = format!("attachment; filename=\"{safe}\"");
-    ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response()
-}
+use crate::{App, blocking::blocking};
 
 /// The raw bytes of a piece of evidence.
-pub(crate) async fn original(app: App, caller: Caller, id: String) -> Result<Response, Problem> {
-    let (name, bytes) = in_turn(app.engine.clone(), move || {
-        let view = evidence_view(&app.engine, &caller, &id)?;
-        let bytes = app.engine.body(&view.signal)?.ok_or_else(|| {
-            Problem::new(
-                ProblemKind::NotFound,
-                "bytes-gone",
-                "The original is not here.",
-                "Its bytes are gone; their fingerprint is kept.",
-                "Ask whoever runs the server: `certrail admin fsck` says what is missing.",
-            )
-        })?;
-        Ok((view.signal.id().to_string(), bytes))
-    })
-    .await?;
-    Ok(file(&name, "application/octet-stream", bytes))
+pub(crate) async fn original(app: App, caller: Caller, id: String, asked: &HeaderMap) -> Result<Response, Problem> {
+    let engine = app.engine.clone();
+    serve(app.engine, asked, blocking(move || evidence_file(&engine, &caller, &id)).await?).await
 }
 
-/// The next dossier of a release as JSON.
-pub(crate) async fn dossier_json(app: &App, product: &str, version: &str) -> Result<Response, Problem> {
-    let made = make_dossier(&app.engine, product, version, Renderer::None).await?;
-    Ok(file(&format!("dossier-{}-{}.json", made.name, made.number), "application/json", made.json))
+/// A file of a dossier that was made.
+pub(crate) async fn dossier(
+    app: App,
+    (product, version, number): (String, String, u64),
+    face: Face,
+    asked: &HeaderMap,
+) -> Result<Response, Problem> {
+    let engine = app.engine.clone();
+    let found = blocking(move || dossier_file(&engine, &product, &version, number, face)).await?;
+    serve(app.engine, asked, found).await
 }
 
-/// The next dossier of a release as PDF.
-pub(crate) async fn dossier_pdf(app: &App, product: &str, version: &str) -> Result<Response, Problem> {
-    let made = make_dossier(&app.engine, product, version, app.settings.renderer.clone()).await?;
-    let pdf = made.pdf.ok_or_else(|| {
-        Problem::new(
-            ProblemKind::Unavailable,
-            "no-renderer",
-            "The PDF was not made.",
-            "This server runs without a renderer.",
-            "Take the JSON, which holds the same.",
-        )
-    })?;
-    Ok(file(&format!("dossier-{}-{}.pdf", made.name, made.number), "application/pdf", pdf))
+/// Bytes read at once.
+const PIECE: usize = 256 * 1024;
+
+async fn serve(engine: Arc<Engine>, asked: &HeaderMap, file: OutgoingFile) -> Result<Response, Problem> {
+    let size = file.size();
+    // A file is what it is called: under its digest it never changes.
+    let tag = format!("\"sha256:{}\"", file.sha256());
+    let headers = |length: u64| {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
+        let name: String = file.name.chars().map(safe).collect();
+        [
+            (header::CONTENT_TYPE, file.media.to_owned()),
+            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+            (header::CONTENT_LENGTH, length.to_string()),
+            (header::ACCEPT_RANGES, "bytes".to_owned()),
+            (header::ETAG, tag.clone()),
+            // Compressed on its way, a range would be one of other bytes.
+            (header::CACHE_CONTROL, "private, no-cache, no-transform".to_owned()),
+        ]
+    };
+    let names = |name: header::HeaderName| asked.get(name).and_then(|value| value.to_str().ok());
+    if names(header::IF_NONE_MATCH).is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let wanted = names(header::RANGE).filter(|_| names(header::IF_RANGE).is_none_or(|known| known == tag));
+    let range = match part(wanted, size) {
+        Part::Whole => None,
+        Part::Range(range) => Some(range),
+        Part::None => {
+            let problem = Problem::new(
+                ProblemKind::BadInput,
+                "no-such-range",
+                "Nothing was sent.",
+                format!("The file has {size} bytes, and the range lies behind them."),
+                "Ask for a range inside it.",
+            );
+            let mut refused = crate::refusal::Refusal(problem).into_response();
+            *refused.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
+                refused.headers_mut().insert(header::CONTENT_RANGE, value);
+            }
+            return Ok(refused);
+        }
+    };
+    let (from, length) = range.as_ref().map_or((0, size), |r| (*r.start(), r.end() - r.start() + 1));
+    let opened = file.clone();
+    let reader = blocking(move || opened.read(&engine, from)).await?;
+    let mut response = (headers(length), body(reader.take(length))).into_response();
+    if let Some(range) = range
+        && let Ok(value) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", range.start(), range.end()))
+    {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    Ok(response)
+}
+
+/// What is sent of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Range(RangeInclusive<u64>),
+    None,
+}
+
+/// The part that a range header asks for. What does not read, or asks for several parts, is answered with the whole, as RFC 9110
+/// §14.2 allows.
+fn part(wanted: Option<&str>, size: u64) -> Part {
+    let Some(parsed) = wanted.and_then(|text| parse_range_header(text).ok()) else { return Part::Whole };
+    match parsed.validate(size) {
+        Ok(ranges) => match ranges.as_slice() {
+            [one] => Part::Range(one.clone()),
+            _ => Part::Whole,
+        },
+        Err(_) => Part::None,
+    }
+}
+
+/// A body that is read as it is sent. Whoever takes it slowly holds a piece of it, and no thread.
+fn body(reader: impl Read + Send + 'static) -> Body {
+    Body::from_stream(stream::try_unfold(reader, |mut reader| async {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = Vec::with_capacity(PIECE);
+            reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+            Ok::<_, std::io::Error>((piece, reader))
+        });
+        let (piece, reader) = read.await.map_err(std::io::Error::other)??;
+        Ok::<_, std::io::Error>((!piece.is_empty()).then(|| (Bytes::from(piece), reader)))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_range_is_a_part_and_everything_else_the_whole_or_nothing() {
+        for (wanted, part_of_ten) in [
+            (None, Part::Whole),
+            (Some("bytes=0-3"), Part::Range(0..=3)),
+            (Some("bytes=4-"), Part::Range(4..=9)),
+            (Some("bytes=-2"), Part::Range(8..=9)),
+            (Some("bytes=5-99"), Part::Range(5..=9)),
+            (Some("bytes=0-1,4-5"), Part::Whole),
+            (Some("lines=1-2"), Part::Whole),
+            (Some("bytes=x"), Part::Whole),
+            (Some("bytes=10-"), Part::None),
+            (Some("bytes=99-100"), Part::None),
+        ] {
+            assert_eq!(part(wanted, 10), part_of_ten, "{wanted:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -13,8 +13,10 @@ use serde::Serialize;
 
 use crate::{
     App,
+    input::Path,
     operation::{Access, Operation},
-    refusal::{Refusal, read_body},
+    refusal::Refusal,
+    room::{Received, Sender},
 };
 
 /// GitHub caps payloads at 25 MB.
@@ -51,7 +53,7 @@ async fn take(app: &App, connector: String, headers: &HeaderMap, body: Body) -> 
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     expect_webhook(&app.engine, &connector, &headers)?;
-    let body = read_body(body, MAX_DELIVERY).await?;
+    let Received { bytes: body, room: _room } = app.room.receive(Sender::Unproven, body, MAX_DELIVERY).await?;
     let (ack, head) = deliver_webhook(&app.engine, Delivery { connector, headers, body }).await?;
     let status = if ack.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     let receipt = format!("/api/v1/receipts/{}", ack.index);

@@ -51,6 +51,33 @@ pub(crate) fn no_blanks(value: &Value, at: &str) -> Result<(), Problem> {
     }
 }
 
+/// What stands in the path of an API operation.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        Ok(Self(read_path(parts, app).await?))
+    }
+}
+
+/// What stands in the path of a page.
+pub(crate) struct PagePath<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for PagePath<T> {
+    type Rejection = PageRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageRefusal> {
+        Ok(Self(read_path(parts, app).await?))
+    }
+}
+
+async fn read_path<T: DeserializeOwned + Send>(parts: &mut Parts, app: &App) -> Result<T, Problem> {
+    let read = axum::extract::Path::from_request_parts(parts, app).await;
+    Ok(read.map_err(|e| unreadable("bad-path", "The address", &e.body_text()))?.0)
+}
+
 /// The query of an API operation.
 pub(crate) struct Params<T>(pub(crate) T);
 

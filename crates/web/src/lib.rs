@@ -16,8 +16,10 @@ mod operation;
 mod ops;
 mod pages;
 mod refusal;
+mod room;
 mod svg;
 
 pub use app::{App, Settings, operations, router};
 pub use limiter::Peer;
 pub use operation::{Access, Operation, Reach};
+pub use room::Room;

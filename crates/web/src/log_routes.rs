@@ -1,7 +1,7 @@
 //! The log as C2SP tlog-tiles: leaves hold commitments only, so anybody may read it.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -11,6 +11,7 @@ use certrail_usecases::tile_bytes;
 use crate::{
     App,
     blocking::blocking,
+    input::Path,
     operation::{Access, Operation},
     refusal::Refusal,
 };

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::{MatchedPath, RawPathParams, Request, State},
+    extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     handler::Handler,
     http::Method,
     middleware::Next,
@@ -25,7 +25,7 @@ use crate::{
     App,
     blocking::blocking,
     caller::{identify, identify_machine},
-    input::blank,
+    input::{blank, unreadable},
     limiter::{Limiter, Peer},
     pages::PageRefusal,
     refusal::Refusal,
@@ -133,8 +133,8 @@ impl Guard {
     }
 
     /// A place for whoever looks, when one is free. Making a dossier takes long, and has a line of its own.
-    async fn place(&self, method: &Method, path: &str) -> Option<SemaphorePermit<'_>> {
-        if *method != Method::GET || path.ends_with("/dossier.json") || path.ends_with("/dossier.pdf") {
+    async fn place(&self, method: &Method) -> Option<SemaphorePermit<'_>> {
+        if *method != Method::GET {
             return None;
         }
         let mut gates = self.gates.subscribe();
@@ -163,7 +163,7 @@ impl Drop for Asked<'_> {
 pub(crate) async fn guard(
     State((app, guard)): State<(App, Guard)>,
     path: Option<MatchedPath>,
-    parameters: RawPathParams,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -198,6 +198,10 @@ pub(crate) async fn guard(
         Ok(caller) => caller,
         Err(problem) => return refuse(problem),
     };
+    let parameters = match parameters {
+        Ok(parameters) => parameters,
+        Err(error) => return refuse(unreadable("bad-path", "The address", &error.body_text())),
+    };
     if let Some((name, _)) = parameters.iter().find(|(_, value)| value.trim().is_empty()) {
         return refuse(blank(name));
     }
@@ -214,7 +218,7 @@ pub(crate) async fn guard(
     }
     // Strangers stand in nobody's way: a place is for who may be here.
     let _asked = (action == Some(Action::AskGate)).then(|| guard.gate());
-    let _place = guard.place(&method, path.as_ref().map_or("", |p| p.as_str())).await;
+    let _place = guard.place(&method).await;
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(Crowd(guard.readers.available_permits() == 0));
     next.run(request).await

@@ -54,19 +54,3 @@ pub(crate) fn too_large(limit: usize) -> Problem {
         "Send a smaller report, or split it.",
     )
 }
-
-/// Reads a whole body up to `limit` bytes.
-pub(crate) async fn read_body(body: axum::body::Body, limit: usize) -> Result<Vec<u8>, Problem> {
-    use http_body_util::{BodyExt, LengthLimitError, Limited};
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().to_vec()),
-        Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => Err(too_large(limit)),
-        Err(_) => Err(Problem::new(
-            ProblemKind::BadInput,
-            "body-cut-off",
-            "Nothing was recorded.",
-            "The body broke off before it was complete.",
-            "Send it again.",
-        )),
-    }
-}

@@ -17,9 +17,7 @@ use std::{
 };
 
 use certrail_domain::Product;
-use certrail_usecases::{
-    Caller, Engine, Gate, Renderer, ask_gate, fsck_folder, make_dossier, put_product, verify_dossier,
-};
+use certrail_usecases::{Caller, Engine, Gate, Renderer, ask_gate, fsck_folder, put_product, verify_dossier};
 
 use self::load::{Padding, Signed};
 use crate::{
@@ -206,7 +204,7 @@ async fn gates_and_dossier(args: &Args) -> Result<(), Failure> {
         percentile(&many, 0.99) / percentile(&few, 0.99).max(0.001)
     );
     let begun = Instant::now();
-    let file = make_dossier(&engine, PRODUCT, "1.0.0", Renderer::Child(std::env::current_exe()?)).await?;
+    let file = crate::dossier_files::made(&engine, PRODUCT, "1.0.0", Renderer::Child(std::env::current_exe()?)).await?;
     let made = begun.elapsed();
     let pdf = file.pdf.unwrap_or_default();
     let begun = Instant::now();

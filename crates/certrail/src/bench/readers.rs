@@ -235,7 +235,10 @@ async fn dossiers(data: &std::path::Path, token: &str) -> Result<(), Failure> {
         .map(|_| {
             let token = token.to_owned();
             tokio::spawn(async move {
-                let path = format!("/api/v1/products/{PRODUCT}/releases/1.0.0/dossier.pdf");
+                let path = format!("/api/v1/products/{PRODUCT}/releases/1.0.0/dossiers");
+                let (answer, ..) = Line::open(address).await?.ask(asked(&token, "POST", &path)?).await?;
+                let made = answer.headers().get("location").context("no dossier was made")?.to_str()?.to_owned();
+                let path = format!("{made}/dossier.pdf");
                 let (answer, size, _) = Line::open(address).await?.ask(asked(&token, "GET", &path)?).await?;
                 anyhow::Ok((answer.status().is_success(), size))
             })

@@ -105,6 +105,9 @@ pub(crate) struct Export {
     /// Where to.
     #[arg(long, default_value = ".")]
     to: PathBuf,
+    /// One that was made before; without it the next one is made.
+    #[arg(long)]
+    number: Option<u64>,
 }
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
@@ -262,17 +265,19 @@ fn export(global: &Global, args: &Export) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     let base = path(&product, &args.one.version);
     std::fs::create_dir_all(&args.to)?;
-    // One dossier, two files: the JSON is the one attached to the PDF.
-    let pdf = client.bytes(&format!("{base}/dossier.pdf"))?;
-    let json = certrail_usecases::attached_json(&pdf).ok_or_else(|| {
-        Failure::new(
-            NO,
-            "The dossier was not written.",
-            "The PDF carries no dossier.json.",
-            "Is the server of another version?",
-        )
-    })?;
-    for (name, bytes) in [("dossier.json", json), ("dossier.pdf", pdf)] {
+    let made: Value = match args.number {
+        Some(number) => client.json(&reqwest::Method::GET, &format!("{base}/dossiers/{number}"), &Value::Null)?,
+        None => client.json(&reqwest::Method::POST, &format!("{base}/dossiers"), &Value::Null)?,
+    };
+    let number = made["number"].as_u64().unwrap_or(0);
+    println!("Dossier {number} of {product} {}, made at {}", args.one.version, made["made_at"].as_str().unwrap_or("?"));
+    let mut last = None;
+    for name in ["dossier.json", "dossier.pdf"] {
+        if name.ends_with("pdf") && made["pdf"].is_null() {
+            eprintln!("There is no PDF of it: it could not be rendered when this was made; the server's log says why.");
+            continue;
+        }
+        let bytes = client.bytes(&format!("{base}/dossiers/{number}/{name}"))?;
         let file = args.to.join(name);
         std::fs::write(&file, &bytes).map_err(|e| {
             Failure::new(
@@ -283,7 +288,10 @@ fn export(global: &Global, args: &Export) -> Result<u8, Failure> {
             )
         })?;
         println!("{} ({} bytes)", file.display(), bytes.len());
+        last = Some(file);
     }
-    println!("Next: certrail verify {}", args.to.join("dossier.pdf").display());
+    if let Some(file) = last {
+        println!("Next: certrail verify {}", file.display());
+    }
     Ok(0)
 }

@@ -15,7 +15,7 @@ use certrail_usecases::{
     Caller, Clock, Engine, Loss, Renderer, end_decisions, first_connector, is_set_up, keep_last_used, note_secrets,
     put_criteria, setup_link, system_clock,
 };
-use certrail_web::{App, Settings, router};
+use certrail_web::{App, Room, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::{
@@ -170,8 +170,10 @@ fn app_at(
     let handle = recorder.handle();
     // A second server in one process (tests) keeps the first recorder.
     let _ = metrics::set_global_recorder(recorder);
-    let settings = Settings { version: crate::version(), renderer: Renderer::Child(program), demo, public_url };
-    Ok(App { engine, settings: Arc::new(settings), metrics: handle })
+    // The program that runs the tests of this crate renders nothing.
+    let renderer = if cfg!(test) { Renderer::None } else { Renderer::Child(program) };
+    let settings = Settings { version: crate::version(), renderer, demo, public_url };
+    Ok(App { engine, settings: Arc::new(settings), metrics: handle, room: Room::default() })
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

@@ -13,7 +13,7 @@ mod world;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};
 
 use certrail_domain::Role;
-use certrail_usecases::{Engine, Renderer, list_products, list_releases, make_dossier};
+use certrail_usecases::{Engine, Renderer, list_products, list_releases};
 
 use crate::{
     commands,
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     );
     if args.once {
         let renderer = Renderer::Child(std::env::current_exe()?);
-        let file = runtime.block_on(make_dossier(&engine, SHOWN.0, SHOWN.1, renderer))?;
+        let file = runtime.block_on(crate::dossier_files::made(&engine, SHOWN.0, SHOWN.1, renderer))?;
         for (name, bytes) in [("dossier.json", Some(file.json)), ("dossier.pdf", file.pdf)] {
             let bytes = bytes
                 .ok_or_else(|| Failure::new(NO, "The demo is not complete.", format!("{name} was not made."), ""))?;

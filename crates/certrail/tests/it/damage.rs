@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 116] = [
+const DAMAGE: [(&str, &str); 120] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -147,6 +147,10 @@ const DAMAGE: [(&str, &str); 116] = [
     ("UPDATE shipment SET product = 'other'", "deployments contradict"),
     ("UPDATE member SET base = 7", "members of releases contradict"),
     ("UPDATE dossier SET made = made + 1", "(dossier) is not what it tells"),
+    ("UPDATE dossier SET maker = 'other'", "(dossier) is not what it tells"),
+    ("UPDATE dossier SET json = zeroblob(32)", "(dossier) is not what it tells"),
+    ("UPDATE dossier SET pdf = zeroblob(32)", "(dossier) is not what it tells"),
+    ("DELETE FROM body WHERE log_index IN (SELECT log_index FROM dossier)", "of the dossier of entry"),
     ("UPDATE finding SET exploited = 7", "findings contradict"),
     ("DELETE FROM finding_decision", "(states of decisions about findings) is not what it tells"),
     ("UPDATE connector SET document = replace(document, '\"*\"', '[]')", "(states of connectors) is not what it tells"),

@@ -468,7 +468,9 @@ pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
             "places of bodies",
             "SELECT COUNT(*) FROM body WHERE log_index NOT IN (SELECT log_index FROM decision)
                  AND NOT EXISTS (SELECT 1 FROM gate_ask
-                     WHERE gate_ask.log_index = body.log_index AND gate_ask.evaluation = body.digest)",
+                     WHERE gate_ask.log_index = body.log_index AND gate_ask.evaluation = body.digest)
+                 AND NOT EXISTS (SELECT 1 FROM dossier
+                     WHERE dossier.log_index = body.log_index AND body.digest IN (dossier.json, dossier.pdf))",
         ),
         (
             "products",

@@ -40,6 +40,7 @@ pub(crate) use heard::Names;
 pub(crate) use kept::Made;
 pub use secrets::Keys;
 pub use turns::blocking;
+pub(crate) use turns::{NewestDossier, in_place};
 
 /// How somebody proves who they are who signed in themselves.
 pub(crate) const SESSION: &str = "session";
@@ -228,7 +229,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn read<T>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, Problem> {
-        self.store.read(f).map_err(|e| internal(&e))
+        turns::in_place(|| self.store.read(f)).map_err(|e| internal(&e))
     }
 
     /// Notes that a token was used.

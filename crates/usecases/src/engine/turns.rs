@@ -1,9 +1,17 @@
 //! Whose turn it is: how many may work something out at once. Gates do not wait for pages.
 
-use std::{num::NonZero, sync::Arc};
+use std::{
+    collections::HashMap,
+    num::NonZero,
+    sync::{Arc, PoisonError, Weak},
+    time::Instant,
+};
 
 use certrail_domain::{Problem, ProblemKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
+};
 
 use super::Engine;
 
@@ -13,17 +21,24 @@ pub(crate) struct Turns {
     looks: Arc<Semaphore>,
     /// Gates, and what pipelines are answered: somebody's deployment waits for it.
     gates: Arc<Semaphore>,
-    /// Dossiers: each takes seconds, and is held in memory until it is rendered.
+    /// Dossiers: each takes seconds, and is held in memory, here and in the process that renders it.
     dossiers: Arc<Semaphore>,
-    /// Numbers of dossiers: from looking at the last one until the next is on record.
-    numbers: Arc<Semaphore>,
+    /// Dossiers by release: each is numbered and on record before the next one begins.
+    releases: std::sync::Mutex<HashMap<String, Weak<Mutex<NewestDossier>>>>,
 }
+
+/// The dossier of a release that was made last, while others wait for theirs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NewestDossier(
+    /// When its making began, and its number: whoever asked before that is given it as well.
+    pub(crate) Option<(Instant, u64)>,
+);
 
 impl Default for Turns {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(2, NonZero::get);
         let places = || Arc::new(Semaphore::new(processors.clamp(2, 8)));
-        Self { looks: places(), gates: places(), dossiers: places(), numbers: Arc::new(Semaphore::new(1)) }
+        Self { looks: places(), gates: places(), dossiers: places(), releases: std::sync::Mutex::default() }
     }
 }
 
@@ -45,9 +60,19 @@ impl Engine {
         self.turns.dossiers.clone().acquire_owned().await.ok()
     }
 
-    /// The turn to number a dossier, until it is on record: two at once would take the same number.
-    pub(crate) async fn number_turn(&self) -> Option<OwnedSemaphorePermit> {
-        self.turns.numbers.clone().acquire_owned().await.ok()
+    /// The turn to make a dossier of a release: two at once would take the same number.
+    pub(crate) async fn release_turn(&self, release: &str) -> OwnedMutexGuard<NewestDossier> {
+        let turn = {
+            let mut all = self.turns.releases.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|_, turn| turn.strong_count() > 0);
+            let known = all.get(release).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let new = Arc::default();
+                all.insert(release.to_owned(), Arc::downgrade(&new));
+                new
+            })
+        };
+        turn.lock_owned().await
     }
 
     /// [`Engine::look`] for a gate or a pipeline.
@@ -74,6 +99,16 @@ async fn in_turn<T: Send + 'static>(
         outcome
     })
     .await
+}
+
+/// Does what waits for a disk, or takes long, where the caller stands: whatever else its thread had to do is done by another
+/// meanwhile. Costs some microseconds.
+pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        // There is no other thread, or no runtime.
+        _ => work(),
+    }
 }
 
 /// Runs `work` where waiting for a disk holds nobody else up, at once: what takes next to nothing.

@@ -151,13 +151,23 @@ impl Told {
             "certified" => self.certified(check, act, &doc, labels)?,
             "dossier-made" => {
                 self.count(Table::Dossier, 1);
-                let same = dossiers::of_release(check.tx, &text("release"))?.iter().any(|d| {
+                let number = doc["number"].as_u64().unwrap_or(0);
+                let same = dossiers::get(check.tx, &text("release"), number)?.is_some_and(|d| {
                     d.log_index == index
-                        && d.number == doc["number"].as_u64().unwrap_or(0)
-                        && hex(&d.digest) == doc["sha256"]
+                        && hex(&d.json) == doc["json"]
+                        && d.pdf.as_ref().map_or(Value::Null, |pdf| hex(pdf).into()) == doc["pdf"]
                         && d.made == act.received
+                        && d.maker == act.actor
                 });
                 differs(check, same, "dossier", index);
+                for face in ["json", "pdf"] {
+                    if doc[face].is_string() && records::bytes_of(check, index, &text(face))?.is_none() {
+                        let face = face.to_uppercase();
+                        check
+                            .report
+                            .fault(format!("The {face} of the dossier of entry {index} is not here as it was made."));
+                    }
+                }
             }
             crate::tokens::MADE => {
                 self.count(Table::Token, 1);

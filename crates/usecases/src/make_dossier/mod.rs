@@ -1,4 +1,4 @@
-//! Making a dossier: one value from one state of the world, numbered, recorded, sealed, in two files.
+//! Making a dossier: one value from one state of the world, numbered, sealed, in two files that are kept as they are.
 
 mod assemble;
 mod events;
@@ -6,36 +6,26 @@ mod proofs;
 mod render;
 mod sections;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use certrail_domain::{Problem, ProblemKind};
-use certrail_ledger::{hex, leaf::label, seal, sha256};
-use certrail_store::{
-    StoreError,
-    tables::{dossiers, releases::StoredRelease},
-};
+use certrail_ledger::{Hash, hex, leaf::label, seal, sha256};
+use certrail_store::tables::{dossiers, releases::StoredRelease};
+use serde_json::json;
 
 use assemble::assemble;
 pub(crate) use assemble::preview;
 pub(crate) use proofs::tool;
 
 use crate::{
-    engine::{Engine, blocking, internal},
+    Caller,
+    engine::{Batch, Engine, Fault, Kept, NewestDossier, blocking, internal},
     look,
 };
-
-/// A finished dossier.
-#[derive(Clone, Debug)]
-pub struct DossierFile {
-    /// The sealed JSON.
-    pub json: Vec<u8>,
-    /// The sealed PDF, if it was asked for.
-    pub pdf: Option<Vec<u8>>,
-    /// Its number.
-    pub number: u64,
-    /// `payments-api-2.4.1`.
-    pub name: String,
-}
 
 /// How PDFs are rendered.
 #[derive(Clone, Debug)]
@@ -46,80 +36,129 @@ pub enum Renderer {
     Child(PathBuf),
 }
 
-/// Makes the next numbered dossier of a release, records it, and seals it.
+/// The faces of a dossier, sealed, ready to be kept.
+struct Faces {
+    json: (Hash, Kept),
+    pdf: Option<(Hash, Kept)>,
+}
+
+/// Makes the next dossier of a release, keeps it and puts it on record; returns its number. Whoever asked before the making of
+/// one began is given that one: it shows what they asked for, and later than that.
 ///
 /// # Errors
-/// When there is no such release, the store fails, or the PDF cannot be rendered.
+/// When there is no such release, or the store fails. Where the PDF cannot be rendered, there is none.
 pub async fn make_dossier(
     engine: &Arc<Engine>,
+    caller: &Caller,
     product: &str,
     version: &str,
     renderer: Renderer,
-) -> Result<DossierFile, Problem> {
-    let stored = look::find_release(engine, product, version)?;
+) -> Result<u64, Problem> {
+    let asked = Instant::now();
+    let own = engine.clone();
+    let (product, version) = (product.to_owned(), version.to_owned());
+    let stored = blocking(move || look::find_release(&own, &product, &version)).await?;
+    let mut newest = engine.release_turn(stored.release.id.as_str()).await;
+    if let NewestDossier(Some((began, number))) = *newest
+        && began >= asked
+    {
+        return Ok(number);
+    }
     let _turn = engine.dossier_turn().await;
-    let number_turn = engine.number_turn().await;
+    let began = Instant::now();
     let mut tries = 0;
-    let (bytes, number) = loop {
+    let number = loop {
         tries += 1;
-        let (bytes, number) = numbered(engine, &stored).await?;
-        match record(engine, &stored, number, sha256(&bytes)).await {
-            Ok(()) => break (bytes, number),
-            // Somebody else took the number between reading and writing.
+        let (own, release, renderer) = (engine.clone(), stored.clone(), renderer.clone());
+        let (faces, number) = blocking(move || next(&own, &release, &renderer)).await?;
+        match record(engine, caller, &stored, number, faces).await {
+            Ok(()) => break number,
+            // Another process took the number between reading and writing.
             Err(problem) if problem.kind == ProblemKind::Conflict && tries < 5 => {}
             Err(problem) => return Err(problem),
         }
     };
-    drop(number_turn);
-    let json = seal::seal_json(&bytes, &engine.keys.dossier).map_err(|e| internal(&e))?;
-    let pdf = match renderer {
-        Renderer::None => None,
-        Renderer::Child(program) => {
-            let input = json.clone();
-            let plain = render::in_turn(program, input).await.map_err(|e| internal(&e))??;
-            let sealed = seal::seal_pdf(&plain, &engine.keys.dossier).map_err(|e| internal(&e))?;
-            Some(sealed.ok_or_else(|| internal(&StoreError::Damaged("the renderer gave no PDF".into())))?)
-        }
-    };
-    Ok(DossierFile { json, pdf, number, name: format!("{}-{}", stored.release.product, stored.release.version) })
+    *newest = NewestDossier(Some((began, number)));
+    Ok(number)
 }
 
-/// The bytes of the next dossier, with its number.
-async fn numbered(engine: &Arc<Engine>, stored: &StoredRelease) -> Result<(Vec<u8>, u64), Problem> {
-    let (own, stored) = (engine.clone(), stored.clone());
-    let work = move || {
-        let engine = own;
-        let known = engine.read(|tx| dossiers::of_release(tx, stored.release.id.as_str()))?;
-        let number = known.last().map_or(1, |d| d.number + 1);
-        let dossier = assemble(&engine, &stored, number)?;
-        Ok((serde_json::to_vec(&dossier).map_err(|e| internal(&e))?, number))
+/// How long a decision waits for its dossier.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Makes the dossier that goes with a decision; its number, if it was there soon. It is made all the same when it takes longer, or
+/// nobody waits; where it fails the decision stands, and anybody may have one made.
+pub(crate) async fn with_decision(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    product: &str,
+    version: &str,
+    renderer: Renderer,
+) -> Option<u64> {
+    let (engine, caller, product, version) = (engine.clone(), caller.clone(), product.to_owned(), version.to_owned());
+    let making = tokio::spawn(async move {
+        let made = make_dossier(&engine, &caller, &product, &version, renderer).await;
+        made.inspect_err(|problem| tracing::warn!(%problem, product, version, "no dossier came with a decision")).ok()
+    });
+    tokio::time::timeout(PATIENCE, making).await.ok()?.ok()?
+}
+
+/// The faces of the next dossier, with its number.
+fn next(engine: &Engine, stored: &StoredRelease, renderer: &Renderer) -> Result<(Faces, u64), Problem> {
+    let number = engine.read(|tx| dossiers::last(tx, stored.release.id.as_str()))? + 1;
+    let dossier = assemble(engine, stored, number)?;
+    let plain = serde_json::to_vec(&dossier).map_err(|e| internal(&e))?;
+    drop(dossier);
+    let json = seal::seal_json(&plain, &engine.keys.dossier).map_err(|e| internal(&e))?;
+    drop(plain);
+    let pdf = match renderer {
+        Renderer::None => None,
+        // What cannot be typeset is on record all the same: the JSON holds everything.
+        Renderer::Child(program) => match render::render(program, &json) {
+            Ok(pages) => seal::seal_pdf(&pages, &engine.keys.dossier).map_err(|e| internal(&e))?,
+            Err(problem) => {
+                tracing::warn!(%problem, release = %stored.release.title(), number, "a dossier has no PDF");
+                None
+            }
+        },
     };
-    blocking(work).await
+    let keep = |bytes: &Vec<u8>| {
+        let digest = sha256(bytes);
+        Ok((digest, Kept::prepare(&engine.blobs, &digest, bytes).map_err(|e| internal(&e))?))
+    };
+    let pdf = pdf.as_ref().map(keep).transpose()?;
+    Ok((Faces { json: keep(&json)?, pdf }, number))
 }
 
 /// Puts a dossier on record, unless its number is taken.
-async fn record(engine: &Arc<Engine>, stored: &StoredRelease, number: u64, digest: [u8; 32]) -> Result<(), Problem> {
+async fn record(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    stored: &StoredRelease,
+    number: u64,
+    faces: Faces,
+) -> Result<(), Problem> {
     let mark = label(&stored.label_key, stored.release.id.as_str());
     let release = stored.release.id.to_string();
-    engine
-        .write(move |batch| {
-            if dossiers::of_release(batch.tx, &release)?.last().is_some_and(|d| d.number >= number) {
-                let why = format!("Dossier {number} was made by somebody else at the same moment.");
-                return Err(Problem::new(
-                    ProblemKind::Conflict,
-                    "number-taken",
-                    "No dossier was made.",
-                    why,
-                    "Ask again.",
-                )
-                .into());
-            }
-            let document = serde_json::json!({ "release": release, "number": number, "sha256": hex(&digest) });
-            let log_index = batch.control("dossier-made", "certrail", &[mark], &document)?;
-            let made = dossiers::StoredDossier { number, log_index, made: batch.now.as_micros(), digest };
-            dossiers::insert(batch.tx, &release, &made)?;
-            Ok(())
-        })
-        .await?;
+    let maker = caller.account();
+    let work = move |batch: &mut Batch<'_>| {
+        if dossiers::last(batch.tx, &release)? >= number {
+            let why = format!("Dossier {number} was made by somebody else at the same moment.");
+            let kind = ProblemKind::Conflict;
+            return Err(Problem::new(kind, "number-taken", "No dossier was made.", why, "Ask again.").into());
+        }
+        let Faces { json: (json, _), pdf } = &faces;
+        let pdf = pdf.as_ref().map(|(digest, _)| *digest);
+        let document =
+            json!({ "release": release, "number": number, "json": hex(json), "pdf": pdf.as_ref().map(|p| hex(p)) });
+        let log_index = batch.control("dossier-made", &maker, &[mark], &document)?;
+        for (digest, kept) in [Some(&faces.json), faces.pdf.as_ref()].into_iter().flatten() {
+            batch.keep_body(digest, kept, log_index)?;
+        }
+        let (made, maker) = (batch.now.as_micros(), maker.clone());
+        let made = dossiers::StoredDossier { number, log_index, made, maker, json: *json, pdf };
+        dossiers::insert(batch.tx, &release, &made)?;
+        Ok::<_, Fault>(())
+    };
+    engine.write(work).await?;
     Ok(())
 }

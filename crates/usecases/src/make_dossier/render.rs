@@ -2,35 +2,15 @@
 
 use std::{
     io::{Read, Write},
-    path::PathBuf,
     process::{Command, Output, Stdio},
-    sync::LazyLock,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use certrail_domain::{Problem, ProblemKind};
-use tokio::sync::Semaphore;
 
 /// The longest a rendering may take.
 const LONGEST: Duration = Duration::from_secs(60);
-/// Renderings at once, for each processor; the others wait for their turn.
-const FOR_EACH_PROCESSOR: usize = 2;
-
-/// Renders once it is its turn.
-pub(super) async fn in_turn(
-    program: PathBuf,
-    json: Vec<u8>,
-) -> Result<Result<Vec<u8>, Problem>, tokio::task::JoinError> {
-    static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Semaphore::new(processors * FOR_EACH_PROCESSOR)
-    });
-    // It is never closed, so that everybody gets a turn.
-    let _turn = TURNS.acquire().await;
-    tokio::task::spawn_blocking(move || render(&program, &json)).await
-}
-
 /// Everything a pipe gives, read beside.
 fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
@@ -44,15 +24,9 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
 }
 
 /// Runs the renderer: JSON in, PDF out, bounded in time by us and in memory by the child itself.
-fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(super) fn render(program: &std::path::Path, json: &[u8]) -> Result<Vec<u8>, Problem> {
     let failed = |why: String| {
-        Problem::new(
-            ProblemKind::Internal,
-            "no-pdf",
-            "The PDF was not made.",
-            why,
-            "The JSON dossier holds the same; ask again, or look at the server's log.",
-        )
+        Problem::new(ProblemKind::Internal, "no-pdf", "The PDF was not made.", why, "The JSON holds the same.")
     };
     let mut child = Command::new(program)
         .arg("render-pdf")

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Body};
-use crate::{App, blocking::in_turn, caller::SignedIn, refusal::read_body};
+use crate::{App, blocking::in_turn, caller::SignedIn, room::Sender};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,8 +115,8 @@ pub(crate) async fn connector_secret(
 }
 
 pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn, request: Request) -> Answer<Value> {
-    let bytes = read_body(request.into_body(), 1024 * 1024).await?;
-    let text = String::from_utf8(bytes).map_err(|_| {
+    let received = app.room.receive(Sender::Proven, request.into_body(), 1024 * 1024).await?;
+    let text = String::from_utf8(received.bytes).map_err(|_| {
         Problem::new(
             ProblemKind::BadInput,
             "bad-criteria",

@@ -1,9 +1,6 @@
 //! Gates, certification, exceptions, binding by hand.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use certrail_domain::Exception;
 use certrail_usecases::{
     CertifyReceipt, Gate, GateAnswer, NewException, ask_gate, bind_by_hand, certify as certify_release,
@@ -13,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Body};
-use crate::{App, caller::SignedIn};
+use crate::{App, caller::SignedIn, input::Path};
 
 pub(crate) async fn gate(
     State(app): State<App>,
@@ -38,7 +35,9 @@ pub(crate) async fn certify(
     Path((product, version)): Path<(String, String)>,
     body: Body<Note>,
 ) -> Answer<CertifyReceipt> {
-    let (receipt, _) = certify_release(&app.engine, &caller, &product, &version, body.value.note).await?;
+    let (receipt, _) =
+        certify_release(&app.engine, &caller, &product, &version, body.value.note, app.settings.renderer.clone())
+            .await?;
     Ok(Json(receipt))
 }
 

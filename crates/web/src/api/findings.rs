@@ -1,9 +1,6 @@
 //! Findings as JSON: the list, one with its life, what people say and decide.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use certrail_domain::{ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
     Effect, FindingCard, FindingQueue, FindingView, FindingsWanted, Listed, NewFindingDecision, NewTriage,
@@ -12,8 +9,13 @@ use certrail_usecases::{
 };
 use serde::Deserialize;
 
-use super::{Answer, Body};
-use crate::{App, blocking::in_turn, caller::SignedIn, input::Params};
+use super::{Answer, Body, Optional};
+use crate::{
+    App,
+    blocking::in_turn,
+    caller::SignedIn,
+    input::{Params, Path},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,11 +93,9 @@ pub(crate) async fn decision(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((id, verb)): Path<(String, String)>,
-    body: axum::body::Bytes,
+    Optional(Because { reason: why }): Optional<Because>,
 ) -> Answer<FindingDecision> {
     // Approving needs no body.
-    let why: Option<Because> = if body.is_empty() { None } else { Body::parse(body.to_vec())?.value };
-    let why = why.unwrap_or_default().reason;
     let to = state_of(&verb)?;
     let mut ended = decide_finding_decisions(&app.engine, &caller, vec![id.clone()], to, why).await?;
     Ok(Json(ended.pop().ok_or_else(|| unknown_finding(&id))?))

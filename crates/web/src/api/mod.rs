@@ -2,6 +2,7 @@
 
 mod admin;
 mod decide;
+mod dossiers;
 mod findings;
 mod record;
 mod show;
@@ -19,7 +20,8 @@ use crate::{
     App,
     input::{no_blanks, unreadable},
     operation::{Access, Operation, Reach},
-    refusal::{Refusal, read_body},
+    refusal::Refusal,
+    room::{Received, Sender},
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -70,15 +72,23 @@ pub(crate) fn operations() -> Vec<Operation> {
             Needs(Read, Product),
             show::evaluation,
         ),
+        // Whoever may read a release may have its dossier: what is made is what they see, numbered.
+        Operation::post("/api/v1/products/{product}/releases/{version}/dossiers", Needs(Read, Product), dossiers::make),
+        Operation::get("/api/v1/products/{product}/releases/{version}/dossiers", Needs(Read, Product), dossiers::list),
         Operation::get(
-            "/api/v1/products/{product}/releases/{version}/dossier.json",
+            "/api/v1/products/{product}/releases/{version}/dossiers/{number}",
             Needs(Read, Product),
-            show::dossier_json,
+            dossiers::show,
         ),
         Operation::get(
-            "/api/v1/products/{product}/releases/{version}/dossier.pdf",
+            "/api/v1/products/{product}/releases/{version}/dossiers/{number}/dossier.json",
             Needs(Read, Product),
-            show::dossier_pdf,
+            dossiers::json,
+        ),
+        Operation::get(
+            "/api/v1/products/{product}/releases/{version}/dossiers/{number}/dossier.pdf",
+            Needs(Read, Product),
+            dossiers::pdf,
         ),
         Operation::get(
             "/api/v1/products/{product}/releases/{version}/findings",
@@ -132,24 +142,39 @@ const MAX_JSON: usize = 16 * 1024 * 1024;
 pub(crate) struct Body<T> {
     pub(crate) value: T,
     pub(crate) bytes: Vec<u8>,
+    _room: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
-        Self::parse(read_body(request.into_body(), MAX_JSON).await?)
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        Self::parse(app.room.receive(Sender::Proven, request.into_body(), MAX_JSON).await?)
+    }
+}
+
+/// A JSON body that may be left out.
+pub(crate) struct Optional<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for Optional<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let received = app.room.receive(Sender::Proven, request.into_body(), MAX_JSON).await?;
+        let told: Option<T> = if received.bytes.is_empty() { None } else { Body::parse(received)?.value };
+        Ok(Self(told.unwrap_or_default()))
     }
 }
 
 impl<T: DeserializeOwned> Body<T> {
     /// Reads what was sent.
-    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, Refusal> {
+    fn parse(received: Received) -> Result<Self, Refusal> {
+        let Received { bytes, room } = received;
         let bad = |e: serde_json::Error| unreadable("bad-json", "The body", &e.to_string());
         no_blanks(&serde_json::from_slice(&bytes).map_err(bad)?, "")?;
         // Read from the bytes, not from the value: a member that is there twice is refused.
         let value = serde_json::from_slice(&bytes).map_err(bad)?;
-        Ok(Self { value, bytes })
+        Ok(Self { value, bytes, _room: room })
     }
 }
 

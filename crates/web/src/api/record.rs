@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::{Answer, Body};
 use crate::{
     App,
+    blocking::blocking,
     caller::SignedIn,
     input::Params,
-    refusal::{Refusal, read_body},
+    refusal::Refusal,
+    room::{Received, Sender},
 };
 
 const MAX_REPORT: usize = 256 * 1024 * 1024;
@@ -88,7 +90,7 @@ pub(crate) async fn evidence(
     Key(key): Key,
     body: RawBody,
 ) -> Answer<Recorded> {
-    let bytes = read_body(body, MAX_REPORT).await?;
+    let Received { bytes, room: _room } = app.room.receive(Sender::Proven, body, MAX_REPORT).await?;
     let file = EvidenceFile {
         product: about.product,
         name: about.name,
@@ -111,7 +113,8 @@ pub(crate) async fn evidence(
     };
     let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes, key).await?;
     metrics::counter!("certrail_evidence_total", "type" => evidence.r#type.clone()).increment(1);
-    let receipt = receipt(&app.engine, &head, evidence.ack.index)?;
+    let index = evidence.ack.index;
+    let receipt = blocking(move || receipt(&app.engine, &head, index)).await?;
     let url = format!("/e/{}", evidence.ack.id);
     Ok(axum::Json(Recorded { evidence, receipt, url }))
 }
@@ -125,6 +128,7 @@ pub(crate) async fn fact(
 ) -> Answer<Value> {
     let sending = Sending { key, tried_at: tried.occurred_at };
     let (ack, met, head) = record_fact(&app.engine, &caller, body.value, body.bytes, sending).await?;
-    let receipt = receipt(&app.engine, &head, ack.index)?;
+    let index = ack.index;
+    let receipt = blocking(move || receipt(&app.engine, &head, index)).await?;
     Ok(axum::Json(json!({ "ack": ack, "met": met, "receipt": receipt, "url": format!("/e/{}", ack.id) })))
 }

@@ -2,8 +2,8 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::header,
+    extract::State,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use certrail_domain::{Product, Time};
@@ -15,18 +15,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::{App, blocking::in_turn, caller::SignedIn, download, input::Params, refusal::Refusal};
+use crate::{
+    App,
+    blocking::in_turn,
+    caller::SignedIn,
+    download,
+    input::{Params, Path},
+    refusal::Refusal,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     limit: Option<u64>,
     /// Behind which to go on: the `cursor` of the last release, the `index` of the last signal.
-    before: Option<u64>,
+    pub(super) before: Option<u64>,
 }
 
 impl Page {
-    fn limit(&self) -> u64 {
+    pub(super) fn limit(&self) -> u64 {
         self.limit.unwrap_or(50).clamp(1, 200)
     }
 }
@@ -103,8 +110,9 @@ pub(crate) async fn raw(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
+    asked: HeaderMap,
 ) -> Result<Response, Refusal> {
-    Ok(download::original(app, caller, id).await?)
+    Ok(download::original(app, caller, id, &asked).await?)
 }
 
 pub(crate) async fn receipt(State(app): State<App>, Path(index): Path<u64>) -> Answer<LogReceipt> {
@@ -119,18 +127,4 @@ pub(crate) async fn unbound(
     let (items, total) =
         in_turn(app.engine.clone(), move || unbound_queue(&app.engine, &caller, page.before, page.limit())).await?;
     Ok(Json(json!({ "items": items, "total": total })))
-}
-
-pub(crate) async fn dossier_json(
-    State(app): State<App>,
-    Path((product, version)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
-    Ok(download::dossier_json(&app, &product, &version).await?)
-}
-
-pub(crate) async fn dossier_pdf(
-    State(app): State<App>,
-    Path((product, version)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
-    Ok(download::dossier_pdf(&app, &product, &version).await?)
 }

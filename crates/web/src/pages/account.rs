@@ -1,9 +1,6 @@
 //! You, your tokens, and for admins the people.
 
-use axum::{
-    extract::{Path, State},
-    http::HeaderMap,
-};
+use axum::{extract::State, http::HeaderMap};
 use certrail_domain::{Action, Extent, Role, Scope};
 use certrail_usecases::{
     Caller, NewPerson, NewToken, Person, create_token, end_person, invite, list_people, list_products, put_person,
@@ -13,7 +10,12 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, layout, show};
-use crate::{App, blocking::in_turn, caller::Reader, input::Filled};
+use crate::{
+    App,
+    blocking::in_turn,
+    caller::Reader,
+    input::{Filled, PagePath},
+};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     render(&app, &caller, None).await
@@ -124,7 +126,7 @@ pub(super) async fn link(
     State(app): State<App>,
     Reader(caller): Reader,
     headers: HeaderMap,
-    Path(person): Path<String>,
+    PagePath(person): PagePath<String>,
 ) -> Page {
     let session = invite(&app.engine, &caller, &person).await?;
     let host = headers.get("host").and_then(|h| h.to_str().ok()).unwrap_or("this server").to_owned();
@@ -133,7 +135,7 @@ pub(super) async fn link(
         .await
 }
 
-pub(super) async fn end(State(app): State<App>, Reader(caller): Reader, Path(person): Path<String>) -> Page {
+pub(super) async fn end(State(app): State<App>, Reader(caller): Reader, PagePath(person): PagePath<String>) -> Page {
     end_person(&app.engine, &caller, &person).await?;
     render(&app, &caller, None).await
 }

@@ -1,7 +1,7 @@
 //! Deciding about findings: the form, what it would change, asking, taking back, approving.
 
 use axum::{
-    extract::{Path, RawForm, RawQuery, State},
+    extract::{RawForm, RawQuery, State},
     http::header,
     response::{IntoResponse, Redirect, Response},
 };
@@ -16,7 +16,7 @@ use certrail_usecases::{
 use maud::{Markup, html};
 
 use super::{PageRefusal, layout};
-use crate::{App, api::state_of, blocking::in_turn, caller::Reader};
+use crate::{App, api::state_of, blocking::in_turn, caller::Reader, input::PagePath};
 
 /// What was filled in.
 struct Filled {
@@ -221,7 +221,7 @@ pub(super) async fn decide(
 pub(super) async fn end(
     State(app): State<App>,
     Reader(caller): Reader,
-    Path(verb): Path<String>,
+    PagePath(verb): PagePath<String>,
     RawForm(body): RawForm,
 ) -> Result<Redirect, PageRefusal> {
     let filled = Filled::read(&body);

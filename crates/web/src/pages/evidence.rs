@@ -1,17 +1,14 @@
 //! Evidence: what is this, and is it genuine?
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use certrail_domain::{EvidencePart, Problem, ProblemKind};
 use certrail_usecases::evidence_view;
 use maud::html;
 
 use super::{Page, PageRefusal, layout, show};
-use crate::{App, blocking::in_turn, caller::Reader, download};
+use crate::{App, blocking::in_turn, caller::Reader, download, input::PagePath};
 
-pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Path(id): Path<String>) -> Page {
+pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePath(id): PagePath<String>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
     let view = in_turn(app.engine.clone(), move || evidence_view(&engine, &own, &id)).await?;
     let s = &view.signal;
@@ -73,9 +70,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Path(id
 pub(super) async fn raw(
     State(app): State<App>,
     Reader(caller): Reader,
-    Path(id): Path<String>,
+    PagePath(id): PagePath<String>,
+    asked: HeaderMap,
 ) -> Result<Response, PageRefusal> {
-    Ok(download::original(app, caller, id).await?)
+    Ok(download::original(app, caller, id, &asked).await?)
 }
 
 /// Which set of reports it belongs to, in words.

@@ -1,13 +1,19 @@
 //! One finding: what it is, when it is due and why then, its life, its decisions, who sees it.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use certrail_domain::FindingState;
 use certrail_usecases::{FindingView, finding_view, list_people};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Page, decide_finding, findings, layout, show};
-use crate::{App, blocking::in_turn, caller::Reader, input::Filter, svg};
+use crate::{
+    App,
+    blocking::in_turn,
+    caller::Reader,
+    input::{Filter, PagePath},
+    svg,
+};
 
 #[derive(Deserialize)]
 pub(super) struct Done {
@@ -18,7 +24,7 @@ pub(super) struct Done {
 pub(super) async fn page(
     State(app): State<App>,
     Reader(caller): Reader,
-    Path(id): Path<String>,
+    PagePath(id): PagePath<String>,
     Filter(done): Filter<Done>,
 ) -> Page {
     let here = format!("/f/{}", layout::encode(&id));

@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod decide_finding;
+mod dossiers;
 mod evidence;
 mod finding;
 mod findings;
@@ -39,8 +40,11 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::get("/r/{product}/{version}/changes", Needs(Read, Product), release::all_changes),
         Operation::get("/r/{product}/{version}/evidence", Needs(Read, Product), release::all_evidence),
         Operation::get("/r/{product}/{version}/requirements/{id}", Needs(Read, Product), release::all_rows),
-        Operation::get("/r/{product}/{version}/dossier.json", Needs(Read, Product), release::dossier_json),
-        Operation::get("/r/{product}/{version}/dossier.pdf", Needs(Read, Product), release::dossier_pdf),
+        Operation::get("/r/{product}/{version}/dossiers", Needs(Read, Product), dossiers::list),
+        Operation::post("/r/{product}/{version}/dossiers", Needs(Read, Product), dossiers::make),
+        Operation::get("/r/{product}/{version}/dossiers/{number}", Needs(Read, Product), dossiers::page),
+        Operation::get("/r/{product}/{version}/dossiers/{number}/dossier.json", Needs(Read, Product), dossiers::json),
+        Operation::get("/r/{product}/{version}/dossiers/{number}/dossier.pdf", Needs(Read, Product), dossiers::pdf),
         Operation::post("/r/{product}/{version}/certify", Needs(Certify, Product), release::certify),
         // A sign-off is a person's word, whichever of the two deciding roles they hold; the use case tells them apart.
         Operation::post("/r/{product}/{version}/approve", Needs(Read, Product), release::approve),

@@ -1,7 +1,7 @@
 //! Signing in: by token, or by the one-time set-up link. No passwords, no default credentials.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -15,7 +15,7 @@ use crate::{
     App,
     blocking::blocking,
     caller::{COOKIE, identify, identify_session},
-    input::{Filled, Filter},
+    input::{Filled, Filter, PagePath},
 };
 
 #[derive(Deserialize)]
@@ -96,7 +96,7 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resu
     Ok(with_cookie(&app, "", "/sign-in", 0))
 }
 
-pub(super) async fn setup_form(Path(_): Path<String>) -> Html<String> {
+pub(super) async fn setup_form(PagePath(_): PagePath<String>) -> Html<String> {
     let body = html! {
         h1 { "Set up certrail" }
         p { "You become its first person, with the role admin. This link works once." }
@@ -120,7 +120,7 @@ pub(super) struct SetupForm {
 
 pub(super) async fn setup(
     State(app): State<App>,
-    Path(link): Path<String>,
+    PagePath(link): PagePath<String>,
     Filled(form): Filled<SetupForm>,
 ) -> Response {
     match redeem_setup(&app.engine, &link, form.name, form.account).await {
@@ -148,7 +148,7 @@ fn welcome(app: &App, arrived: &Arrived) -> Response {
 }
 
 /// A link opens a page first: a mail scanner that follows it must not use it up.
-pub(super) async fn link_form(Path(_): Path<String>) -> Html<String> {
+pub(super) async fn link_form(PagePath(_): PagePath<String>) -> Html<String> {
     let body = html! {
         h1 { "Sign in" }
         form method="post" { button type="submit" autofocus { "Sign in" } }
@@ -157,7 +157,7 @@ pub(super) async fn link_form(Path(_): Path<String>) -> Html<String> {
     Html(layout::bare("Sign in", &body).into_string())
 }
 
-pub(super) async fn link(State(app): State<App>, headers: HeaderMap, Path(link): Path<String>) -> Response {
+pub(super) async fn link(State(app): State<App>, headers: HeaderMap, PagePath(link): PagePath<String>) -> Response {
     let own = app.clone();
     // Somebody else's link, opened in a browser that is signed in, is a mistake or worse. Without a session it is neither.
     let already = blocking(move || identify_session(&own, &headers)).await.ok();
@@ -171,7 +171,10 @@ pub(super) async fn link(State(app): State<App>, headers: HeaderMap, Path(link):
 }
 
 /// In the demo only: go on as another sample person.
-pub(super) async fn demo_role(State(app): State<App>, Path(role): Path<String>) -> Result<Response, PageRefusal> {
+pub(super) async fn demo_role(
+    State(app): State<App>,
+    PagePath(role): PagePath<String>,
+) -> Result<Response, PageRefusal> {
     let secret = app.settings.demo.as_ref().zip(Role::from_name(&role)).and_then(|(d, r)| d.get(&r).cloned());
     match secret {
         Some(secret) => Ok(with_cookie(&app, &secret, "/", 12 * 3600)),

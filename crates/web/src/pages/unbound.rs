@@ -1,9 +1,6 @@
 //! The unbound queue: what belongs to no release, why, and where it might.
 
-use axum::{
-    extract::{Path, State},
-    response::Redirect,
-};
+use axum::{extract::State, response::Redirect};
 use certrail_domain::Action;
 use certrail_usecases::{Listed, bind_by_hand, unbound_queue};
 use maud::html;
@@ -14,7 +11,7 @@ use crate::{
     App,
     blocking::in_turn,
     caller::Reader,
-    input::{Filled, Filter},
+    input::{Filled, Filter, PagePath},
 };
 
 /// Signals on one page.
@@ -67,7 +64,7 @@ pub(super) struct BindForm {
 pub(super) async fn bind(
     State(app): State<App>,
     Reader(caller): Reader,
-    Path(id): Path<String>,
+    PagePath(id): PagePath<String>,
     Filled(form): Filled<BindForm>,
 ) -> Result<Redirect, PageRefusal> {
     let (product, version) = form.release.split_once('/').unwrap_or((&form.release, ""));

@@ -15,7 +15,7 @@ use super::*;
 const OTHER: &str = "acme/web";
 
 impl Stage {
-    fn router(&self) -> axum::Router {
+    pub(super) fn router(&self) -> axum::Router {
         certrail_web::router(crate::commands::web_app(self.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}")))
     }
 

@@ -74,6 +74,7 @@ async fn a_clock_that_ran_ahead_once_ends_nothing() {
         "pay",
         "1.0.0",
         String::new(),
+        certrail_usecases::Renderer::None,
     )
     .await;
     assert_eq!(refused.unwrap_err().code, "clock-uncertain");

@@ -1,16 +1,17 @@
 //! Dossiers: what is genuine, and what only looks so.
 
-use certrail_usecases::{DossierFile, Renderer, make_dossier};
+use certrail_usecases::Renderer;
 
 use super::*;
+use crate::dossier_files::{self, DossierFiles};
 
 /// The dossier of 2.4.1 as it stands, without pages.
-async fn made(stage: &Stage) -> DossierFile {
-    make_dossier(&stage.engine, "pay", "2.4.1", Renderer::None).await.expect("made")
+async fn made(stage: &Stage) -> DossierFiles {
+    dossier_files::made(&stage.engine, "pay", "2.4.1", Renderer::None).await.expect("made")
 }
 
 /// The release from the first push to production, with its dossier.
-async fn finished() -> (Stage, DossierFile) {
+async fn finished() -> (Stage, DossierFiles) {
     let stage = stage().await;
     for (minute, step) in steps() {
         send(&stage, at(minute), &step).await;

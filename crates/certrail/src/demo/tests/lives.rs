@@ -1,7 +1,7 @@
 //! A log that lost entries goes on under a new name and key, and nobody has to take that on trust.
 
 use certrail_ledger::{life::Life, note::Checkpoint};
-use certrail_usecases::{Renderer, begin_epoch, fsck, make_dossier, verify_dossier};
+use certrail_usecases::{Renderer, begin_epoch, fsck, verify_dossier};
 
 use super::*;
 
@@ -17,7 +17,7 @@ async fn gone_on() -> (Stage, String, String, Vec<u8>) {
     let began = tokio::task::spawn_blocking(move || begin_epoch(&engine, "restored after a disk failure", None));
     let began = began.await.expect("no panic").expect("begins");
     assert_eq!((began.life.number, began.life.kept), (2, before.size()));
-    let file = make_dossier(&stage.engine, "pay", "2.4.1", Renderer::None).await.expect("made");
+    let file = crate::dossier_files::made(&stage.engine, "pay", "2.4.1", Renderer::None).await.expect("made");
     (stage, before.key.verifier().vkey(), before.checkpoint.clone(), file.json)
 }
 

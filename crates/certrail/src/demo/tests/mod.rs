@@ -10,6 +10,7 @@ mod context;
 mod dossiers;
 mod edge;
 mod findings;
+mod handed_out;
 mod kept;
 mod known;
 mod lives;

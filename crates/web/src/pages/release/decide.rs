@@ -1,16 +1,17 @@
 //! Certifying and approving from the release page.
 
-use axum::{
-    extract::{Path, State},
-    response::Redirect,
-};
+use axum::{extract::State, response::Redirect};
 use certrail_domain::{Action, ReleaseState};
 use certrail_usecases::{FactInput, Sending, certify as certify_release, dossier::Dossier, record_fact};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::{PageRefusal, layout};
-use crate::{App, caller::Reader, input::Filled};
+use crate::{
+    App,
+    caller::Reader,
+    input::{Filled, PagePath},
+};
 
 /// What this person may do here; what they may not is absent, and a line says who can.
 pub(super) fn decide(caller: &certrail_usecases::Caller, d: &Dossier, here: &str) -> Markup {
@@ -44,10 +45,10 @@ pub(in crate::pages) struct CertifyForm {
 pub(in crate::pages) async fn certify(
     State(app): State<App>,
     Reader(caller): Reader,
-    Path((product, version)): Path<(String, String)>,
+    PagePath((product, version)): PagePath<(String, String)>,
     Filled(form): Filled<CertifyForm>,
 ) -> Result<Redirect, PageRefusal> {
-    certify_release(&app.engine, &caller, &product, &version, form.note).await?;
+    certify_release(&app.engine, &caller, &product, &version, form.note, app.settings.renderer.clone()).await?;
     Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
 }
 
@@ -59,7 +60,7 @@ pub(in crate::pages) struct ApproveForm {
 pub(in crate::pages) async fn approve(
     State(app): State<App>,
     Reader(caller): Reader,
-    Path((product, version)): Path<(String, String)>,
+    PagePath((product, version)): PagePath<(String, String)>,
     Filled(form): Filled<ApproveForm>,
 ) -> Result<Redirect, PageRefusal> {
     let environment = if form.r#as == "approval" { "production" } else { "" };

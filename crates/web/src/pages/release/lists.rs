@@ -1,17 +1,20 @@
 //! What a release can have thousands of: rows of a requirement, changes, evidence. The release page shows the first of each;
 //! the rest is on pages of its own, so that no page grows with the release.
 
-use axum::{
-    Extension,
-    extract::{Path, State},
-};
+use axum::{Extension, extract::State};
 use certrail_domain::{Problem, ProblemKind, RequirementResult, Row};
 use certrail_usecases::dossier::{ChangeRow, Dossier, Event};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::{Page, layout, show};
-use crate::{App, caller::Reader, input::Filter, operation::Crowd, svg};
+use crate::{
+    App,
+    caller::Reader,
+    input::{Filter, PagePath},
+    operation::Crowd,
+    svg,
+};
 
 /// Items of a list on a page of its own.
 const ON_A_PAGE: usize = 200;
@@ -166,7 +169,7 @@ pub(in crate::pages) async fn all_evidence(
     State(app): State<App>,
     caller: Reader,
     Extension(crowd): Extension<Crowd>,
-    Path(release): Path<(String, String)>,
+    PagePath(release): PagePath<(String, String)>,
     Filter(place): Filter<Place>,
 ) -> Page {
     page(app, (caller, crowd), release, "Evidence", |d, here| {
@@ -181,7 +184,7 @@ pub(in crate::pages) async fn all_changes(
     State(app): State<App>,
     caller: Reader,
     Extension(crowd): Extension<Crowd>,
-    Path(release): Path<(String, String)>,
+    PagePath(release): PagePath<(String, String)>,
     Filter(place): Filter<Place>,
 ) -> Page {
     page(app, (caller, crowd), release, "Changes", |d, here| {
@@ -198,7 +201,7 @@ pub(in crate::pages) async fn all_rows(
     State(app): State<App>,
     caller: Reader,
     Extension(crowd): Extension<Crowd>,
-    Path((product, version, id)): Path<(String, String, String)>,
+    PagePath((product, version, id)): PagePath<(String, String, String)>,
     Filter(place): Filter<Place>,
 ) -> Page {
     page(app, (caller, crowd), (product, version), "Requirement", |d, here| {

@@ -8,21 +8,17 @@ pub(super) use lists::{all_changes, all_evidence, all_rows};
 
 use std::sync::Arc;
 
-use axum::{
-    Extension,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{Extension, extract::State};
 use certrail_domain::{Problem, ReleaseState, sentence};
 use certrail_usecases::{Engine, ReleaseView, dossier::Dossier, recent_release_view, release_view};
 use maud::{Markup, html};
 
-use super::{Page, PageRefusal, layout, show};
+use super::{Page, layout, show};
 use crate::{
     App,
     blocking::{blocking, in_turn},
     caller::Reader,
-    download,
+    input::PagePath,
     operation::Crowd,
     svg,
 };
@@ -34,7 +30,7 @@ pub(super) async fn page(
     State(app): State<App>,
     Reader(caller): Reader,
     Extension(crowd): Extension<Crowd>,
-    Path((product, version)): Path<(String, String)>,
+    PagePath((product, version)): PagePath<(String, String)>,
 ) -> Page {
     let view = view(app.engine.clone(), crowd, product, version).await?;
     let d = &view.dossier;
@@ -60,8 +56,8 @@ pub(super) async fn page(
                 @if r.ungated { p.alarm role="alert" { "It reached production without a valid decision." } }
                 @if r.range_partial { p.note { "Its commit range could not be followed to the release before. In a checkout, " code { "certrail release cut " (r.version) } " tells it exactly." } }
                 p.actions {
-                    a.button href=(format!("{here}/dossier.pdf")) { "Dossier (PDF)" } " "
-                    a.button href=(format!("{here}/dossier.json")) { "Dossier (JSON)" }
+                    form.inline method="post" action=(format!("{here}/dossiers")) { button type="submit" { "Make a dossier" } } " "
+                    a.button href=(format!("{here}/dossiers")) { "Dossiers made so far" }
                 }
             }
         }
@@ -245,18 +241,4 @@ fn asks(view: &ReleaseView) -> Markup {
             ul { @for (gate, answer, _, at) in &view.asks { li { code { (gate) } ": " strong { (answer) } " on " (layout::time(*at)) } } }
         }
     }
-}
-
-pub(super) async fn dossier_json(
-    State(app): State<App>,
-    Path((product, version)): Path<(String, String)>,
-) -> Result<Response, PageRefusal> {
-    Ok(download::dossier_json(&app, &product, &version).await?)
-}
-
-pub(super) async fn dossier_pdf(
-    State(app): State<App>,
-    Path((product, version)): Path<(String, String)>,
-) -> Result<Response, PageRefusal> {
-    Ok(download::dossier_pdf(&app, &product, &version).await?)
 }
