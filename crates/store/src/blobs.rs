@@ -43,8 +43,10 @@ fn shelf(hex: &str) -> usize {
 }
 
 impl BlobFiles {
-    /// Bodies up to this many bytes go into packs.
+    /// Bodies that take up to this many bytes when packed go into packs: a file of its own costs three times waiting for the disk.
     pub const SMALL: usize = 64 * 1024;
+    /// Bodies with more bytes than this are not tried.
+    pub const PACKABLE: usize = 1024 * 1024;
 
     /// The folder inside the data folder.
     ///

@@ -118,6 +118,9 @@ pub(crate) struct Guard {
     /// Places for those who look at something. Others wait in line, so that whoever sends evidence or asks a gate does not
     /// stand behind a crowd of readers at every step of the way.
     readers: Arc<Semaphore>,
+    /// Places for those of them who are being told apart from strangers: it takes next to nothing, and hundreds at once would
+    /// leave a gate's answer no processor.
+    known: Arc<Semaphore>,
     /// Gates that wait for their answer: somebody's deployment hangs on each.
     gates: Arc<watch::Sender<usize>>,
 }
@@ -128,8 +131,9 @@ const STAND_BACK: Duration = Duration::from_millis(20);
 impl Guard {
     pub(crate) fn new(rules: HashMap<(Method, &'static str), Access>) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let readers = Arc::new(Semaphore::new(processors.clamp(2, 32)));
-        Self { rules: Arc::new(rules), tries: Arc::default(), readers, gates: Arc::new(watch::Sender::new(0)) }
+        let places = || Arc::new(Semaphore::new(processors.clamp(2, 32)));
+        let gates = Arc::new(watch::Sender::new(0));
+        Self { rules: Arc::new(rules), tries: Arc::default(), readers: places(), known: places(), gates }
     }
 
     /// A place for whoever looks, when one is free. Making a dossier takes long, and has a line of its own.
@@ -194,7 +198,10 @@ pub(crate) async fn guard(
     let (own, headers) = (app.clone(), request.headers().clone());
     let identified =
         blocking(move || if machine { identify_machine(&own, &headers) } else { identify(&own, &headers) });
-    let caller = match identified.await {
+    let line = if method == Method::GET { guard.known.acquire().await.ok() } else { None };
+    let identified = identified.await;
+    drop(line);
+    let caller = match identified {
         Ok(caller) => caller,
         Err(problem) => return refuse(problem),
     };

@@ -65,11 +65,14 @@ impl Kept {
     /// When the disk refuses.
     pub(crate) fn prepare(blobs: &BlobFiles, digest: &Hash, bytes: &[u8]) -> Result<Self, StoreError> {
         let size = bytes.len() as u64;
-        if bytes.len() > BlobFiles::SMALL {
-            blobs.put(&certrail_ledger::hex(digest), bytes)?;
-            return Ok(Self { size, frame: None });
+        if bytes.len() <= BlobFiles::PACKABLE {
+            let frame = certrail_store::pack(bytes)?;
+            if frame.len() <= BlobFiles::SMALL {
+                return Ok(Self { size, frame: Some(frame) });
+            }
         }
-        Ok(Self { size, frame: Some(certrail_store::pack(bytes)?) })
+        blobs.put(&certrail_ledger::hex(digest), bytes)?;
+        Ok(Self { size, frame: None })
     }
 }
 
