@@ -155,6 +155,7 @@ CREATE TABLE repository_name (
 CREATE TABLE product_repository (
   repository TEXT NOT NULL,
   product TEXT NOT NULL,
+  held BIGINT NOT NULL,
   PRIMARY KEY (repository, product)
 ) {keyed};
 

@@ -133,7 +133,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
     let repository = bind::context::known(batch, &incoming.signal)?;
     // Learning may append entries of its own (a release opened); ours comes after them.
     let log_index = batch.next_index();
-    let outcome = bind::place(batch.tx, &incoming.signal)?;
+    let outcome = bind::place(batch.tx, &incoming.signal, batch.next_index())?;
     let (place, repeats) = batch.keep_content(digest, kept, log_index)?;
     let (body, facts, people): (Salt, Salt, Salt) = (random()?, random()?, random()?);
     let received = batch.now.to_string();
@@ -235,7 +235,7 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
             bound.push(placed(&s.release, b.rule));
         }
     }
-    let context = bind::place(batch.tx, was)?.context.map(|r| r.name);
+    let context = bind::place(batch.tx, was, batch.next_index())?.context.map(|r| r.name);
     Ok(Ack {
         id: stored.id(),
         index,

@@ -6,7 +6,8 @@ use certrail_store::{
     StoreError, Tx,
     tables::{
         dossiers::{self, StoredDossier},
-        log, people,
+        log,
+        people::{self, Person},
         releases::StoredRelease,
     },
 };
@@ -67,7 +68,8 @@ pub fn list_dossiers(
     let stored = find_release(engine, product, version)?;
     engine.read(|tx| {
         let some = dossiers::of_release(tx, stored.release.id.as_str(), before, limit)?;
-        some.iter().map(|dossier| card(tx, dossier)).collect::<Result<_, StoreError>>()
+        let names = people::all_at(tx, i64::MAX as u64)?;
+        some.iter().map(|dossier| card(tx, dossier, &names)).collect::<Result<_, StoreError>>()
     })
 }
 
@@ -78,7 +80,7 @@ pub fn list_dossiers(
 pub fn find_dossier(engine: &Engine, product: &str, version: &str, number: u64) -> Result<DossierCard, Problem> {
     let stored = find_release(engine, product, version)?;
     let found = get(engine, &stored, number)?;
-    engine.read(|tx| card(tx, &found))
+    engine.read(|tx| card(tx, &found, &people::all_at(tx, i64::MAX as u64)?))
 }
 
 fn get(engine: &Engine, stored: &StoredRelease, number: u64) -> Result<StoredDossier, Problem> {
@@ -101,13 +103,12 @@ fn get(engine: &Engine, stored: &StoredRelease, number: u64) -> Result<StoredDos
     })
 }
 
-fn card(tx: &Tx<'_>, dossier: &StoredDossier) -> Result<DossierCard, StoreError> {
+fn card(tx: &Tx<'_>, dossier: &StoredDossier, names: &[Person]) -> Result<DossierCard, StoreError> {
     let file = |digest: &Hash| {
         let place = log::body(tx, dossier.log_index, digest)?;
         let place = place.ok_or_else(|| StoreError::Damaged(format!("dossier {} has no files", dossier.number)))?;
         Ok::<_, StoreError>(FileCard { sha256: hex(digest), size: place.size })
     };
-    let names = people::all_at(tx, i64::MAX as u64)?;
     let name = names.iter().find(|p| p.accounts.contains(&dossier.maker) || p.id.as_str() == dossier.maker);
     Ok(DossierCard {
         number: dossier.number,

@@ -217,7 +217,7 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
             }
         }
         let receipt = crate::prove::receipt_in(tx, &head, index)?;
-        let context = crate::bind::place(tx, &signal.signal)?.context.map(|r| r.name);
+        let context = crate::bind::place(tx, &signal.signal, index)?.context.map(|r| r.name);
         Ok::<_, StoreError>(Some((signal, bound, context, history, receipt)))
     })?;
     let (signal, bound, context, history, receipt) =

@@ -96,7 +96,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             let next = bind_waiting(batch, i64::MAX as u64)?;
             let limits_changed = before.as_ref().is_some_and(|known| known.criteria != product.criteria);
             let mut left = before.map(|known| known.repositories).unwrap_or_default();
-            let changed = left != product.repositories;
+            let changed = product.repositories.iter().any(|repository| !left.contains(repository));
             left.retain(|repository| !product.repositories.contains(repository));
             Ok((product.clone(), next, left, changed, limits_changed))
         })
@@ -145,8 +145,8 @@ async fn due_again(engine: &Arc<Engine>, product: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Releases whose ownership is worked out again in one commit.
-const RELEASES: u64 = 20;
+/// Releases whose ownership is worked out again in one commit: one may own thousands of signals.
+const RELEASES: u64 = 1;
 
 /// Signals looked at again in one commit.
 const CHUNK: u64 = 5_000;

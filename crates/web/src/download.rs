@@ -9,7 +9,7 @@ use axum::{
 use certrail_domain::{Problem, ProblemKind};
 use certrail_usecases::{Caller, Engine, Face, OutgoingFile, dossier_file, evidence_file};
 use futures_util::stream;
-use http_range_header::parse_range_header;
+use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 use std::{io::Read, ops::RangeInclusive, sync::Arc};
 
 use crate::{App, blocking::blocking};
@@ -53,7 +53,9 @@ async fn serve(engine: Arc<Engine>, asked: &HeaderMap, file: OutgoingFile) -> Re
         ]
     };
     let names = |name: header::HeaderName| asked.get(name).and_then(|value| value.to_str().ok());
-    if names(header::IF_NONE_MATCH).is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+    // Compared weakly (RFC 9110 §13.1.2).
+    let same = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
+    if names(header::IF_NONE_MATCH).is_some_and(|known| known.split(',').any(|one| same(one.trim()))) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let wanted = names(header::RANGE).filter(|_| names(header::IF_RANGE).is_none_or(|known| known == tag));
@@ -78,7 +80,9 @@ async fn serve(engine: Arc<Engine>, asked: &HeaderMap, file: OutgoingFile) -> Re
     };
     let (from, length) = range.as_ref().map_or((0, size), |r| (*r.start(), r.end() - r.start() + 1));
     let opened = file.clone();
-    let reader = blocking(move || opened.read(&engine, from)).await?;
+    // What stands before a part is unpacked as well: it waits for its turn.
+    let own = engine.clone();
+    let reader = engine.look(move || opened.read(&own, from)).await?;
     let mut response = (headers(length), body(reader.take(length))).into_response();
     if let Some(range) = range
         && let Ok(value) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", range.start(), range.end()))
@@ -106,7 +110,8 @@ fn part(wanted: Option<&str>, size: u64) -> Part {
             [one] => Part::Range(one.clone()),
             _ => Part::Whole,
         },
-        Err(_) => Part::None,
+        Err(RangeUnsatisfiableError::Unsatisfiable) => Part::None,
+        Err(_) => Part::Whole,
     }
 }
 
@@ -138,6 +143,8 @@ mod tests {
             (Some("bytes=0-1,4-5"), Part::Whole),
             (Some("lines=1-2"), Part::Whole),
             (Some("bytes=x"), Part::Whole),
+            (Some("bytes=0-9,0-9,0-9"), Part::Whole),
+            (Some("bytes=0-18446744073709551615"), Part::Range(0..=9)),
             (Some("bytes=10-"), Part::None),
             (Some("bytes=99-100"), Part::None),
         ] {

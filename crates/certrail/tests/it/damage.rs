@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 120] = [
+const DAMAGE: [(&str, &str); 121] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -64,7 +64,7 @@ const DAMAGE: [(&str, &str); 120] = [
     ("UPDATE exception SET release = 'rel_other'", "(states of exceptions) is not what it tells"),
     ("UPDATE product_version SET name = name || 'x'", "(states of products) is not what it tells"),
     ("UPDATE gate_ask SET release = 'rel_other'", "(question to a gate) is not what it tells"),
-    ("INSERT INTO product_repository VALUES ('acme/other', 'payments-api')", "repositories of products"),
+    ("INSERT INTO product_repository VALUES ('acme/other', 'payments-api', 0)", "repositories of products"),
     (
         "INSERT INTO member SELECT 'tag:northwind/payments-api@nightly', seq, 1, 1 FROM release WHERE version = '2.5.0'",
         "owns other things than follow from its cut",
@@ -142,6 +142,7 @@ const DAMAGE: [(&str, &str); 120] = [
     ("UPDATE log SET origin = 'other'", "under another name"),
     ("UPDATE life SET number = 7", "under other numbers"),
     ("UPDATE body SET log_index = log_index - 1", "places of bodies contradict"),
+    ("UPDATE product_repository SET held = 0", "is not kept as it was told last"),
     ("UPDATE product SET log_index = 7", "products contradict"),
     ("UPDATE release SET created = created + 1", "is not what the log tells of it"),
     ("UPDATE shipment SET product = 'other'", "deployments contradict"),

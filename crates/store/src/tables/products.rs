@@ -20,10 +20,12 @@ pub fn put(tx: &Tx<'_>, product: &Product, log_index: u64) -> Result<()> {
         "INSERT INTO product_version (name, from_index, document) VALUES (?1, ?2, ?3)",
         &[(&product.name).into(), log_index.into(), (&document).into()],
     )?;
-    tx.exec("DELETE FROM product_repository WHERE product = ?1", &[(&product.name).into()])?;
+    // What it heard while it had a repository stays its own.
+    tx.exec("UPDATE product_repository SET held = 0 WHERE product = ?1", &[(&product.name).into()])?;
     for repository in &product.repositories {
         tx.exec(
-            "INSERT INTO product_repository (repository, product) VALUES (?1, ?2)",
+            "INSERT INTO product_repository (repository, product, held) VALUES (?1, ?2, 1)
+             ON CONFLICT (repository, product) DO UPDATE SET held = 1",
             &[repository.into(), (&product.name).into()],
         )?;
     }
@@ -73,8 +75,34 @@ pub fn all(tx: &Tx<'_>) -> Result<Vec<Product>> {
 pub fn of_repository(tx: &Tx<'_>, repository: &str) -> Result<Vec<Product>> {
     tx.query(
         "SELECT p.document FROM product_repository r JOIN product p ON p.name = r.product
-         WHERE r.repository = ?1 ORDER BY p.name",
+         WHERE r.repository = ?1 AND r.held = 1 ORDER BY p.name",
         &[repository.into()],
         |r| r.json(0),
+    )
+}
+
+/// Whether a product had a repository as of an entry of the log, or later.
+///
+/// # Errors
+/// When the database fails.
+pub fn had_since(tx: &Tx<'_>, name: &str, repository: &str, log_index: u64) -> Result<bool> {
+    let then: Vec<Product> = tx.query(
+        "SELECT document FROM product_version WHERE name = ?1 AND from_index >= COALESCE(
+            (SELECT MAX(from_index) FROM product_version WHERE name = ?1 AND from_index <= ?2), 0)",
+        &[name.into(), log_index.into()],
+        |r| r.json(0),
+    )?;
+    Ok(then.iter().any(|product| product.repositories.iter().any(|one| one == repository)))
+}
+
+/// The names of the products that own a repository, or did.
+///
+/// # Errors
+/// When the database fails.
+pub fn ever_of_repository(tx: &Tx<'_>, repository: &str) -> Result<Vec<String>> {
+    tx.query(
+        "SELECT product FROM product_repository WHERE repository = ?1 ORDER BY product",
+        &[repository.into()],
+        |r| r.text(0),
     )
 }

@@ -132,7 +132,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         if now.iter().any(|b| !keys.contains(&b.key)) {
             continue; // bound by hand: a person's word stands
         }
-        let outcome = places.of(&stored.signal)?;
+        let outcome = places.of(&stored.signal, index)?;
         // What findings follow from is looked at again where it went.
         let is_tracked = matches!(stored.signal.facts, Facts::Scan(_) | Facts::Alert(_));
         let same = now.len() == outcome.bound.len()
@@ -235,23 +235,15 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
 
 /// Commits reached a branch: what follows what, and what is on its way.
 fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mut Effects) -> Result<(), Fault> {
-    // Once for all products that own the repository: told a second time, nothing of it is new.
-    let mut history: Option<BTreeSet<String>> = None;
-    for product in products::of_repository(batch.tx, &push.repository)? {
-        if product.branch != push.branch || !to.reach.has(&product.name) {
-            continue;
-        }
-        let changed = match &history {
-            Some(changed) => changed,
-            None => history.insert(learn_history(batch.tx, push, to)?),
-        };
-        let mut waiting = BTreeSet::new();
-        for sha in changed {
-            waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, sha)?);
-        }
+    let mut listening = products::of_repository(batch.tx, &push.repository)?;
+    listening.retain(|product| product.branch == push.branch && to.reach.has(&product.name));
+    if listening.is_empty() {
+        return Ok(());
+    }
+    let changed = learn_history(batch.tx, push, to)?;
+    for product in listening {
         let open = open_release(batch, &product)?;
         for commit in &push.commits {
-            waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product.name)?);
             if !ownership::in_a_cut_release(batch.tx, &product.name, &commit.sha)? {
                 ownership::add_base(
                     batch.tx,
@@ -262,9 +254,19 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mu
                 )?;
             }
         }
-        for seq in waiting {
-            range::recompute(batch, seq, effects)?;
+    }
+    // What follows what is one history, whichever branch a product listens to.
+    let mut waiting = BTreeSet::new();
+    for product in products::ever_of_repository(batch.tx, &push.repository)? {
+        for sha in &changed {
+            waiting.extend(ownership::cut_releases_with(batch.tx, &product, sha)?);
         }
+        for commit in &push.commits {
+            waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product)?);
+        }
+    }
+    for seq in waiting {
+        range::recompute(batch, seq, effects)?;
     }
     Ok(())
 }
@@ -453,10 +455,9 @@ pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result
     Ok(effects)
 }
 
-/// What a release that is cut owns, after other repositories became its product's: what a forge told of one counts for
-/// those who have it.
+/// What a release that is cut owns, after another repository became its product's: what a forge told of it counts for those
+/// who have it, or had it.
 pub(crate) fn follow_repositories(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
-    effects.touched.signals.extend(bindings::indexes_of_release(batch.tx, seq)?);
     range::recompute(batch, seq, effects)
 }
 

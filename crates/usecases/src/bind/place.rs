@@ -26,9 +26,9 @@ pub(crate) struct Outcome {
     pub(crate) unbound: Option<String>,
 }
 
-/// Finds the releases of a signal and says which decide.
-pub(crate) fn place(tx: &Tx<'_>, signal: &Signal) -> Result<Outcome, StoreError> {
-    Places::new(tx).of(signal)
+/// Finds the releases of a signal and says which decide; `told` is its entry.
+pub(crate) fn place(tx: &Tx<'_>, signal: &Signal, told: u64) -> Result<Outcome, StoreError> {
+    Places::new(tx).of(signal, told)
 }
 
 /// Finds the releases of many signals, reading each release and repository once.
@@ -62,15 +62,15 @@ impl<'a> Places<'a> {
         Ok(self.of_repository.get(repository).map(Vec::as_slice).unwrap_or_default())
     }
 
-    /// Finds the releases of a signal and says which decide.
-    pub(crate) fn of(&mut self, signal: &Signal) -> Result<Outcome, StoreError> {
+    /// Finds the releases of a signal and says which decide; `told` is its entry.
+    pub(crate) fn of(&mut self, signal: &Signal, told: u64) -> Result<Outcome, StoreError> {
         let mut matches = Vec::new();
         let mut found: HashMap<String, Arc<StoredRelease>> = HashMap::new();
         for key in signal.keys() {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
                 let stored =
                     self.release(seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
-                if !self.concerns(signal, &stored.release.product)? {
+                if !self.concerns(signal, told, &stored.release.product)? {
                     continue;
                 }
                 let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
@@ -90,13 +90,14 @@ impl<'a> Places<'a> {
     }
 
     /// Nobody's word reaches further than they do, whatever keys it names; and what a forge tells of a repository concerns
-    /// the products whose repository it is, whatever commits others name.
-    fn concerns(&mut self, signal: &Signal, product: &str) -> Result<bool, StoreError> {
+    /// the products that have the repository, or had it when that was told, whatever commits others name.
+    fn concerns(&mut self, signal: &Signal, told: u64, product: &str) -> Result<bool, StoreError> {
         if !signal.reach.has(product) {
             return Ok(false);
         }
         match signal.forge_repository() {
-            Some(repository) => Ok(self.products(repository)?.iter().any(|p| p.name == product)),
+            Some(repository) if self.products(repository)?.iter().any(|p| p.name == product) => Ok(true),
+            Some(repository) => products::had_since(self.tx, product, repository, told),
             None => Ok(true),
         }
     }

@@ -335,9 +335,12 @@ impl Told {
             let kept = products::get(tx, name)?;
             let same = kept.as_ref().and_then(|p| serde_json::to_string(p).ok()).as_ref() == Some(document);
             let mut owned = same;
-            repositories += kept.as_ref().map_or(0, |p| p.repositories.len() as u64);
-            for repository in kept.iter().flat_map(|p| &p.repositories) {
-                owned &= products::of_repository(tx, repository)?.iter().any(|p| p.name == *name);
+            let ever: BTreeSet<String> =
+                products::versions(tx, name)?.into_iter().flat_map(|then| then.repositories).collect();
+            repositories += ever.len() as u64;
+            for repository in &ever {
+                let has = kept.as_ref().is_some_and(|p| p.repositories.contains(repository));
+                owned &= products::of_repository(tx, repository)?.iter().any(|p| p.name == *name) == has;
             }
             if !owned {
                 check.report.fault(format!("The product {name} is not kept as it was told last."));

@@ -117,7 +117,7 @@ impl Bound {
 /// The bindings that hold now are those that its keys and what releases own lead to. `true` if it is context of a repository.
 fn still_follows(check: &mut Check<'_>, index: u64, kept: &[bindings::Past]) -> Result<bool, StoreError> {
     let Some(stored) = signals::get(check.tx, index)? else { return Ok(false) };
-    let outcome = crate::bind::place(check.tx, &stored.signal)?;
+    let outcome = crate::bind::place(check.tx, &stored.signal, stored.log_index)?;
     let follows: BTreeSet<(i64, i64, &str)> =
         outcome.bound.iter().map(|(s, m)| (s.seq, m.rule.rank(), m.key.as_str())).collect();
     let open: BTreeSet<(i64, i64, &str)> = (kept.iter())

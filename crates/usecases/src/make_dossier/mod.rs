@@ -58,6 +58,18 @@ pub async fn make_dossier(
     let own = engine.clone();
     let (product, version) = (product.to_owned(), version.to_owned());
     let stored = blocking(move || look::find_release(&own, &product, &version)).await?;
+    // Its places go with the work: whoever asks and leaves frees none before it is done.
+    let making = make(engine.clone(), caller.clone(), stored, renderer, asked);
+    tokio::spawn(making).await.unwrap_or_else(|error| Err(internal(&error)))
+}
+
+async fn make(
+    engine: Arc<Engine>,
+    caller: Caller,
+    stored: StoredRelease,
+    renderer: Renderer,
+    asked: Instant,
+) -> Result<u64, Problem> {
     let mut newest = engine.release_turn(stored.release.id.as_str()).await;
     if let NewestDossier(Some((began, number))) = *newest
         && began >= asked
@@ -71,7 +83,7 @@ pub async fn make_dossier(
         tries += 1;
         let (own, release, renderer) = (engine.clone(), stored.clone(), renderer.clone());
         let (faces, number) = blocking(move || next(&own, &release, &renderer)).await?;
-        match record(engine, caller, &stored, number, faces).await {
+        match record(&engine, &caller, &stored, number, faces).await {
             Ok(()) => break number,
             // Another process took the number between reading and writing.
             Err(problem) if problem.kind == ProblemKind::Conflict && tries < 5 => {}
@@ -114,7 +126,13 @@ fn next(engine: &Engine, stored: &StoredRelease, renderer: &Renderer) -> Result<
         Renderer::None => None,
         // What cannot be typeset is on record all the same: the JSON holds everything.
         Renderer::Child(program) => match render::render(program, &json) {
-            Ok(pages) => seal::seal_pdf(&pages, &engine.keys.dossier).map_err(|e| internal(&e))?,
+            Ok(pages) => match seal::seal_pdf(&pages, &engine.keys.dossier) {
+                Ok(sealed) => sealed,
+                Err(error) => {
+                    tracing::warn!(%error, release = %stored.release.title(), number, "a PDF cannot be sealed");
+                    None
+                }
+            },
             Err(problem) => {
                 tracing::warn!(%problem, release = %stored.release.title(), number, "a dossier has no PDF");
                 None

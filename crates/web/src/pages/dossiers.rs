@@ -96,7 +96,7 @@ pub(super) async fn page(
     let body = html! {
         h1 { "Dossier " (number) " of " a href=(release) { (product) " " (version) } }
         p { "Made " (layout::time(dossier.made_at)) " for " (dossier.made_by) ". It shows the release as it stood then, and these files never change." }
-        p.actions { (files(&dossier, &here)) }
+        div.actions { (files(&dossier, &here)) }
         dl {
             @if let Some(card) = &dossier.pdf { (file("PDF", card)) }
             (file("JSON", &dossier.json))

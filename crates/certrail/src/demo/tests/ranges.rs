@@ -252,7 +252,8 @@ async fn what_a_forge_tells_of_a_commit_counts_for_those_who_have_its_repository
     let own = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
     assert_eq!((contents(&stage, "2.5.0"), owns_ticket()), ((own.clone(), true), false));
     stage.clean();
-    // Whoever takes the repository as theirs hears what it tells, also of what is cut; and no more when it leaves.
+    // Whoever takes the repository as theirs hears what it tells, also of what is cut; and keeps what they heard when it leaves:
+    // a release that went out loses none of its evidence because the team works elsewhere now.
     let olaf = &stage.tokens["olaf"];
     let claim = async |minute: i64, repositories: Value| {
         let body = json!({ "repositories": repositories });
@@ -261,9 +262,33 @@ async fn what_a_forge_tells_of_a_commit_counts_for_those_who_have_its_repository
     claim(60, json!([REPO, COPY])).await;
     let mut more = own.clone();
     more.push("hidden".to_owned());
-    assert_eq!((contents(&stage, "2.5.0").0, owns_ticket()), (more, true));
+    assert_eq!((contents(&stage, "2.5.0").0, owns_ticket()), (more.clone(), true));
     stage.clean();
     claim(70, json!([REPO])).await;
-    assert_eq!((contents(&stage, "2.5.0"), owns_ticket()), ((own, true), false));
+    assert_eq!((contents(&stage, "2.5.0").0, owns_ticket()), (more, true));
     stage.clean();
+}
+
+/// Two products have one repository and listen to branches of their own; the history is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_to_one_branch_is_history_of_releases_cut_from_another() {
+    let commit = |id: &str| (sha(id), "dana".to_owned(), format!("PAY-9 {id}"));
+    let main = || Step::Hook("push", forge::push(REPO, at(20), "main", Some(&sha("old")), &[commit("m")], "dana"));
+    let side = || Step::Hook("push", forge::push(REPO, at(21), "release", Some(&sha("m")), &[commit("r")], "dana"));
+    let tag = || Step::Hook("push", forge::tag(REPO, at(22), "w-1.0.0", &sha("r"), "dana"));
+    let mut told = Vec::new();
+    for order in [[main(), side(), tag()], [side(), tag(), main()]] {
+        let stage = stage().await;
+        let own = json!({ "repositories": [REPO], "branch": "release", "tag_pattern": "w-{version}" });
+        stage.sender.call(at(0), &stage.tokens["olaf"], "PUT", "/api/v1/products/web", &own).await.expect("made");
+        for (minute, step) in (20..).zip(&order) {
+            send(&stage, at(minute), step).await;
+        }
+        let stored = find_release(&stage.engine, "web", "1.0.0").expect("there");
+        let members = stage.engine.read(|tx| certrail_store::tables::bindings::members(tx, stored.seq));
+        told.push(members.expect("readable").into_iter().map(|(key, ..)| key.to_string()).collect::<Vec<_>>());
+        stage.clean();
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(told[0].iter().any(|key| key.ends_with(&sha("m"))), "{told:?}");
 }

@@ -55,9 +55,9 @@ pub(super) async fn page(
                 }
                 @if r.ungated { p.alarm role="alert" { "It reached production without a valid decision." } }
                 @if r.range_partial { p.note { "Its commit range could not be followed to the release before. In a checkout, " code { "certrail release cut " (r.version) } " tells it exactly." } }
-                p.actions {
-                    form.inline method="post" action=(format!("{here}/dossiers")) { button type="submit" { "Make a dossier" } } " "
-                    a.button href=(format!("{here}/dossiers")) { "Dossiers made so far" }
+                div.actions {
+                    form method="post" action=(format!("{here}/dossiers")) { button type="submit" { "Make a dossier" } }
+                    a href=(format!("{here}/dossiers")) { "Dossiers made so far" }
                 }
             }
         }
