@@ -4,16 +4,26 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Request,
+};
 use certrail_web::Peer;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -140,10 +150,9 @@ fn take(
         request.extensions_mut().insert(Peer(from.ip()));
         let (router, own) = (router.clone(), own.clone());
         async move {
+            let sent = Sent(own);
             let request: Request = request.map(Body::new);
-            let answered = router.oneshot(request).await;
-            own.store(IDLE, Ordering::Relaxed);
-            answered
+            router.oneshot(request).await.map(|answer| answer.map(|body| Sending { body, _sent: sent }))
         }
     };
     let serve = async move {
@@ -171,6 +180,41 @@ fn take(
         serve.await;
     });
     all.1.insert(id, Open { address: from.ip(), state, end: task.abort_handle() });
+}
+
+/// Marks a connection as one that has been answered: when the whole answer is sent, or nobody takes it.
+struct Sent(Arc<AtomicU8>);
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.0.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+/// An answer under way.
+struct Sending {
+    body: Body,
+    _sent: Sent,
+}
+
+impl hyper::body::Body for Sending {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Takes a connection off the list, however it ends.
@@ -232,7 +276,13 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(300)).await;
             "slow"
         };
-        let router = Router::new().route("/", get(|| async { "ok" })).route("/slow", get(slow));
+        let piece = |n: u8| async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            (n < 5).then(|| (Ok::<_, std::io::Error>(format!("{n}")), n + 1))
+        };
+        let long = move || async move { Body::from_stream(futures_util::stream::unfold(0, piece)) };
+        let router =
+            Router::new().route("/", get(|| async { "ok" })).route("/slow", get(slow)).route("/long", get(long));
         let (stop, stopped) = oneshot::channel::<()>();
         let done = tokio::spawn(serve(listener, router, async move { drop(stopped.await) }, limits));
         Running { address, stop, done }
@@ -282,10 +332,13 @@ mod tests {
         let mut half = TcpStream::connect(server.address).await.expect("connects");
         half.write_all(b"POST / HTTP/1.1\r\nx: ").await.expect("writes");
         let whole = tokio::spawn(ask(server.address, "/slow"));
+        let long = tokio::spawn(ask(server.address, "/long"));
         tokio::time::sleep(Duration::from_millis(100)).await;
         let begun = Instant::now();
         let _ = server.stop.send(());
         assert!(whole.await.expect("runs").expect("answered").ends_with("slow"));
+        let long = long.await.expect("runs").expect("answered");
+        assert!(long.trim_end().ends_with('0') && long.contains('4'), "to its last piece: {long}");
         server.done.await.expect("ends");
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     }
