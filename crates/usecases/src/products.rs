@@ -16,7 +16,7 @@ use crate::{
     access::{On, allow},
     bind::{self, Effects},
     connectors,
-    engine::{Batch, Engine, Fault},
+    engine::{Batch, Engine, Fault, internal},
     inputs, track,
 };
 
@@ -54,7 +54,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();
-    let ((product, next, left, changed, limits_changed), _) = engine
+    let ((product, rest), _) = engine
         .write(move |batch| {
             let position = batch.next_index() + 1;
             if criteria::in_force(batch.tx, &product.criteria, position)?.is_none() {
@@ -96,32 +96,48 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             let next = bind_waiting(batch, i64::MAX as u64)?;
             let limits_changed = before.as_ref().is_some_and(|known| known.criteria != product.criteria);
             let mut left = before.map(|known| known.repositories).unwrap_or_default();
-            let changed = product.repositories.iter().any(|repository| !left.contains(repository));
             left.retain(|repository| !product.repositories.contains(repository));
-            Ok((product.clone(), next, left, changed, limits_changed))
+            Ok((product.clone(), Rest { waiting: next, left, limits_changed }))
         })
         .await?;
-    let mut next = next;
+    // It is done whether or not whoever asked is still there.
+    let rest = tokio::spawn(follow(engine.clone(), product.name.clone(), rest));
+    rest.await.unwrap_or_else(|error| Err(internal(&error)))?;
+    Ok(product)
+}
+
+/// What follows from a product's new state, in commits of their own.
+struct Rest {
+    /// Where to go on among the signals that wait.
+    waiting: Option<u64>,
+    /// The repositories that are its no more.
+    left: Vec<String>,
+    limits_changed: bool,
+}
+
+async fn follow(engine: Arc<Engine>, product: String, rest: Rest) -> Result<(), Problem> {
+    let mut next = rest.waiting;
     // A long queue is worked off in several commits, so that what arrives meanwhile need not wait for it.
     while let Some(before) = next {
         (next, _) = engine.write(move |batch| bind_waiting(batch, before)).await?;
     }
-    let mut next = changed.then_some(None);
+    // Each time, also where no repository is new: a crash may have left it undone, and telling it again takes it up.
+    let mut next = Some(None);
     while let Some(before) = next {
-        let name = product.name.clone();
+        let name = product.clone();
         (next, _) = engine.write(move |batch| follow_repositories(batch, &name, before)).await?;
     }
-    for repository in left {
+    for repository in rest.left {
         let mut next = Some(0);
         while let Some(from) = next {
             let repository = repository.clone();
             (next, _) = engine.write(move |batch| place_again(batch, &repository, from)).await?;
         }
     }
-    if limits_changed {
-        due_again(engine, &product.name).await?;
+    if rest.limits_changed {
+        due_again(&engine, &product).await?;
     }
-    Ok(product)
+    Ok(())
 }
 
 /// Who claims a repository sees what its forge tells. One that other products have is claimed by whoever reaches those.

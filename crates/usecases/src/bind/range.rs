@@ -51,8 +51,10 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         .collect();
     ownership::replace(batch.tx, seq, &base, &mut effects.touched)?;
     graph::set_frontier(batch.tx, seq, &dark)?;
-    stored.release.range_partial = partial;
-    releases::update(batch.tx, &stored, &version, batch.work_first)?;
+    if stored.release.range_partial != partial {
+        stored.release.range_partial = partial;
+        releases::update(batch.tx, &stored, &version, batch.work_first)?;
+    }
     move_commits(batch, &product, &commits, &before, effects)
 }
 

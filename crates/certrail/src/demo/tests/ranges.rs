@@ -292,3 +292,22 @@ async fn a_push_to_one_branch_is_history_of_releases_cut_from_another() {
     assert_eq!(told[0], told[1]);
     assert!(told[0].iter().any(|key| key.ends_with(&sha("m"))), "{told:?}");
 }
+
+/// What a crash left undone between a product's change and what follows from it is taken up when it is told again.
+#[tokio::test(flavor = "multi_thread")]
+async fn telling_a_product_again_takes_up_what_was_left_undone() {
+    let stage = pushed().await;
+    cut(&stage, &manifest("c", Some("2.4.0"), &[("c", &["b"]), ("b", &["a"]), ("a", &[BEGIN])])).await;
+    let seq = find_release(&stage.engine, "pay", "2.5.0").expect("there").seq;
+    let lose = move |batch: &mut certrail_usecases::Batch<'_>| {
+        let key = certrail_domain::Key::commit(&sha("a"));
+        certrail_store::tables::bindings::remove_member(batch.tx, seq, &key).map_err(Into::into)
+    };
+    stage.engine.write(lose).await.expect("written");
+    assert!(!contents(&stage, "2.5.0").0.contains(&"a".to_owned()));
+    assert!(!certrail_usecases::fsck(&stage.engine).expect("runs").faults.is_empty());
+    let again = json!({ "repositories": [REPO] });
+    stage.sender.call(at(70), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &again).await.expect("told again");
+    assert!(contents(&stage, "2.5.0").0.contains(&"a".to_owned()));
+    stage.clean();
+}
