@@ -249,17 +249,6 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
     })
 }
 
-impl Engine {
-    /// The bytes of a signal.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn body(&self, signal: &StoredSignal) -> Result<Option<Vec<u8>>, certrail_domain::Problem> {
-        let bytes = self.store.read(|tx| body_of(tx, &self.blobs, &signal.body, &signal.place));
-        bytes.map_err(|e| crate::engine::internal(&e))
-    }
-}
-
 /// The bytes of a digest, where they were put.
 pub(crate) fn body_of(
     tx: &certrail_store::Tx<'_>,

@@ -88,7 +88,7 @@ pub use sign_in::{
     setup_link, sign_in,
 };
 pub use tokens::{NewToken, Session, TokenView, create_token, list_tokens, revoke_token};
-pub use verify_dossier::{Check, Verification, attached_json, verify_dossier};
+pub use verify_dossier::{Check, Verification, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};
 pub use certrail_ledger::receipt::Receipt as LogReceipt;

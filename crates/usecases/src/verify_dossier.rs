@@ -119,12 +119,6 @@ fn open_pdf(file: &[u8], v: &mut Verification) -> Option<(Vec<u8>, String)> {
     Some((json?, seal.key))
 }
 
-/// The dossier JSON attached to a PDF of ours, sealed as it is; `None` if there is none.
-#[must_use]
-pub fn attached_json(pdf: &[u8]) -> Option<Vec<u8>> {
-    attachment(pdf)
-}
-
 /// Finds the attached JSON: the stream of the embedded file, deflated or plain (ISO 32000-2 §7.11.4).
 fn attachment(pdf: &[u8]) -> Option<Vec<u8>> {
     let find = |haystack: &[u8], needle: &[u8]| haystack.windows(needle.len()).position(|w| w == needle);
