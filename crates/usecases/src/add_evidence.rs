@@ -273,7 +273,7 @@ async fn read_report(
     wanted: Option<Format>,
     bytes: Vec<u8>,
 ) -> Result<(Read, Vec<u8>), Problem> {
-    let scan = file.purpose.as_deref().and_then(ScanKind::from_name);
+    let scan = file.purpose.as_deref().and_then(ScanKind::told);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
     let hints = Hints { suite, scan, database_at: file.database_date, policy, trust: engine.trusted() };
     let (reading, findings, bytes) = beside(move || {

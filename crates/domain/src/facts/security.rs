@@ -46,14 +46,20 @@ impl ScanKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind of that name, as it is stored.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::told(name).or((name == Self::Unknown.name()).then_some(Self::Unknown))
+    }
+
+    /// The kind that a sender means by a name; nobody means `unknown`.
+    #[must_use]
+    pub fn told(name: &str) -> Option<Self> {
+        Self::TOLD.into_iter().find(|kind| kind.name() == name)
     }
 
     /// Every kind that a sender may name.
-    pub const ALL: [Self; 8] =
+    pub const TOLD: [Self; 8] =
         [Self::Sast, Self::Secret, Self::Sca, Self::Container, Self::Iac, Self::Dast, Self::Host, Self::Posture];
 
     /// Whether it looks things up in a database of vulnerabilities, whose date then counts.

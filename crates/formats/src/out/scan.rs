@@ -281,7 +281,7 @@ impl<'c> ScanReport<'c> {
                 .add("It does not say how old its database of vulnerabilities is; say it with --database-date.");
         }
         if scan.scan == ScanKind::Unknown {
-            let kinds: Vec<&str> = ScanKind::ALL.into_iter().map(ScanKind::name).collect();
+            let kinds: Vec<&str> = ScanKind::TOLD.into_iter().map(ScanKind::name).collect();
             self.warnings.add(format!("What the tool looks for is not known; say it with --for {}.", kinds.join("|")));
         }
         let mut subjects = self.subjects;

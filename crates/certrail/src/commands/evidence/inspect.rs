@@ -41,7 +41,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
-    let scan = args.purpose.as_deref().and_then(ScanKind::from_name);
+    let scan = args.purpose.as_deref().and_then(ScanKind::told);
     let hints = Hints {
         suite: args.purpose.clone().filter(|_| scan.is_none()),
         scan,

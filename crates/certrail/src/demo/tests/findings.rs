@@ -390,6 +390,19 @@ async fn a_clean_scan_of_something_else_hides_and_closes_nothing() {
     assert_eq!(s.faults(), Vec::<String>::new());
 }
 
+/// A tool that nobody here has heard of: what it found is listed and compared like anything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_findings_of_an_unknown_tool_can_be_read() {
+    let mut s = Story::begin().await;
+    let found = [("odd", "warning", "src/round.rs", "odd")];
+    s.send("release=1.0.0&name=novel.sarif", reports::sarif("Novel Scanner", "1", &found)).await;
+    assert_eq!(s.standing().await, ["odd detected"]);
+    let section = s.get("/api/v1/products/pay/releases/1.0.0/findings").await;
+    assert_eq!(section["groups"][0]["findings"][0]["name"], "odd");
+    assert!(!s.gate("1.0.0").await.0);
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
 /// A report from yesterday that arrives today says what was so yesterday.
 #[tokio::test(flavor = "multi_thread")]
 async fn scans_are_in_the_order_in_which_they_were_made() {
