@@ -28,14 +28,14 @@ const PRODUCTS: u64 = 20;
 /// Asks of one figure.
 const ASKS: usize = 100;
 
-/// A SARIF log with findings numbered from `first` on; `run` makes its bytes differ.
-fn report(first: u64, run: u64) -> Vec<u8> {
-    let mut out = String::with_capacity(800 * OF_A_REPORT as usize);
+/// A SARIF log with `count` findings numbered from `first` on; `run` makes its bytes differ.
+pub(super) fn report(first: u64, count: u64, run: u64) -> Vec<u8> {
+    let mut out = String::with_capacity(800 * count as usize);
     let _ = write!(
         out,
         r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"bench-scan","version":"1.{run}","rules":[{{"id":"B1"}}]}}}},"invocations":[{{"executionSuccessful":true}}],"results":["#
     );
-    for n in first..first + OF_A_REPORT {
+    for n in first..first + count {
         let comma = if n == first { "" } else { "," };
         let level = ["error", "warning", "note"][(n % 3) as usize];
         let _ = write!(
@@ -62,15 +62,17 @@ pub(super) async fn findings(args: &Args) -> Result<(), Failure> {
     let (mut first, mut same, mut next) = (vec![], vec![], vec![]);
     for run in 0..args.runs as u64 {
         // Each run has findings of its own, so that each first import is one.
-        let bytes = Bytes::from(report((1 + run) * 100_000_000, 0));
+        let bytes = Bytes::from(report((1 + run) * 100_000_000, OF_A_REPORT, 0));
         first.push(import(&engine, &commit, bytes.clone()).await?.as_secs_f64());
         same.push(import(&engine, &commit, bytes).await?.as_secs_f64());
-        next.push(import(&engine, &commit, Bytes::from(report((1 + run) * 100_000_000, 1))).await?.as_secs_f64());
+        next.push(
+            import(&engine, &commit, Bytes::from(report((1 + run) * 100_000_000, OF_A_REPORT, 1))).await?.as_secs_f64(),
+        );
     }
     println!(
         "import   {:.2} s for a report with {OF_A_REPORT} findings ({:.1} MB) over HTTP until they are listed; the same file again {:.2} s; the next scan that sees the same {:.2} s (median of {} runs)",
         median(&mut first),
-        report(0, 0).len() as f64 / 1e6,
+        report(0, OF_A_REPORT, 0).len() as f64 / 1e6,
         median(&mut same),
         median(&mut next),
         args.runs
@@ -144,7 +146,7 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
             commit: Some(sha(&format!("many {n}"))),
             ..EvidenceFile::default()
         };
-        add_evidence(engine, &system(), file, report(n * OF_A_REPORT, 0), None).await?;
+        add_evidence(engine, &system(), file, report(n * OF_A_REPORT, OF_A_REPORT, 0), None).await?;
     }
     let took = begun.elapsed().as_secs_f64();
     let total = (reports * OF_A_REPORT).max(1);

@@ -8,6 +8,7 @@ mod findings;
 mod load;
 mod product;
 mod readers;
+mod report;
 mod server;
 
 use std::{
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// Findings in the store for the list and storage figures.
     #[arg(long, default_value_t = 1_000_000)]
     findings: u64,
+    /// Findings of the one large report.
+    #[arg(long, default_value_t = 200_000)]
+    in_a_report: u64,
     /// People who read the page of one release at once.
     #[arg(long, default_value_t = 200)]
     readers: usize,
@@ -69,6 +73,7 @@ enum Figures {
     Release,
     Product,
     Findings,
+    Report,
     Readers,
 }
 
@@ -104,6 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     if wanted(Figures::Readers) {
         runtime.block_on(readers::readers(args))?;
+    }
+    if wanted(Figures::Report) {
+        runtime.block_on(report::report(args))?;
     }
     if wanted(Figures::Findings) {
         runtime.block_on(findings::findings(args))?;

@@ -37,13 +37,13 @@ const OTHER_REPO: &str = "acme/other";
 
 /// What somebody measured.
 #[derive(Default)]
-struct Waited {
-    times: Vec<Duration>,
+pub(super) struct Waited {
+    pub(super) times: Vec<Duration>,
     bytes: u64,
 }
 
 impl Waited {
-    fn of(all: impl IntoIterator<Item = Self>) -> Self {
+    pub(super) fn of(all: impl IntoIterator<Item = Self>) -> Self {
         let mut sum = Self::default();
         for one in all {
             sum.times.extend(one.times);
@@ -55,7 +55,7 @@ impl Waited {
 }
 
 /// Asks the same again and again until the time is over.
-async fn repeat(
+pub(super) async fn repeat(
     address: SocketAddr,
     until: Instant,
     pause: Duration,
@@ -75,10 +75,10 @@ async fn repeat(
     Ok(waited)
 }
 
-/// Sends check runs of commits at a steady pace.
-async fn deliver(
+/// Sends check runs of commits at a steady pace as long as `goes_on` says so.
+pub(super) async fn deliver(
     address: SocketAddr,
-    until: Instant,
+    goes_on: impl Fn() -> bool,
     each_second: u64,
     make: impl Fn(u64) -> Value,
 ) -> anyhow::Result<Waited> {
@@ -87,7 +87,7 @@ async fn deliver(
     let mut waited = Waited::default();
     let mut beat = tokio::time::interval(Duration::from_micros(1_000_000 / each_second));
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"bench");
-    while Instant::now() < until {
+    while goes_on() {
         beat.tick().await;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let body = serde_json::to_vec(&make(number))?;
@@ -147,15 +147,29 @@ pub(super) async fn readers(args: &Args) -> Result<(), Failure> {
         })
         .collect();
     let at = certrail_usecases::system_clock().read();
-    let own = tokio::spawn(deliver(address, until, OWN, move |n| {
-        forge::check_run(REPO, at, &last, &format!("late {n}"), "success")
-    }));
+    let own = tokio::spawn(deliver(
+        address,
+        move || Instant::now() < until,
+        OWN,
+        move |n| forge::check_run(REPO, at, &last, &format!("late {n}"), "success"),
+    ));
     // Four connections share the pace, as a forge has several.
     let others: Vec<_> = (0..4)
         .map(|_| {
-            tokio::spawn(deliver(address, until, OTHERS / 4, move |n| {
-                forge::check_run(OTHER_REPO, at, &sha(&format!("other {}", n / 50)), &format!("check {n}"), "success")
-            }))
+            tokio::spawn(deliver(
+                address,
+                move || Instant::now() < until,
+                OTHERS / 4,
+                move |n| {
+                    forge::check_run(
+                        OTHER_REPO,
+                        at,
+                        &sha(&format!("other {}", n / 50)),
+                        &format!("check {n}"),
+                        "success",
+                    )
+                },
+            ))
         })
         .collect();
     let pages = all(pages).await?;
