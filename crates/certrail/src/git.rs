@@ -1,9 +1,10 @@
-//! The commit range of a release, exact parents included, read from the checkout.
+//! Commits as a checkout has them: the range of a release, those of a change, each as the object itself.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use certrail_domain::{account_of_mail, facts::Commit, is_prerelease, normal_version, version_cmp};
+use certrail_usecases::CommitInput;
 use gix::{ObjectId, Repository};
 
 /// What a checkout says about a release.
@@ -14,7 +15,7 @@ pub(crate) struct Range {
     /// The release before it on the line, if a tag names one.
     pub(crate) previous: Option<String>,
     /// The commits between, newest first.
-    pub(crate) commits: Vec<Commit>,
+    pub(crate) commits: Vec<CommitInput>,
     /// `owner/name` of the remote, without credentials.
     pub(crate) repository: Option<String>,
 }
@@ -45,19 +46,73 @@ pub(crate) fn range(folder: &Path, version: &str, at: &str, previous: Option<&st
         Some((_, id)) => walk.with_hidden([*id]),
         None => walk,
     };
-    let mut commits = Vec::new();
+    let commits = told(walk, "name the release before with --previous")?;
+    Ok(Range { commit: tip.to_string(), previous: before.map(|(v, _)| v), commits, repository: remote(&repo) })
+}
+
+/// The commits of a change.
+pub(crate) struct Brought {
+    /// Its head.
+    pub(crate) head: String,
+    /// The commits that it brings, newest first.
+    pub(crate) commits: Vec<CommitInput>,
+    /// `owner/name` of the remote, without credentials.
+    pub(crate) repository: Option<String>,
+}
+
+/// What `head` brings that `base` does not have; `base` is the first parent of the merge where that is known.
+pub(crate) fn brought(folder: &Path, head: &str, base: Option<&str>, merge: Option<&str>) -> anyhow::Result<Brought> {
+    let repo = gix::discover(folder).context("find the git checkout")?;
+    if repo.is_shallow()? {
+        bail!("the clone is shallow, so commits would be missing; run `git fetch --unshallow`");
+    }
+    let tip = resolve(&repo, head)?;
+    let base = match (base, merge) {
+        (Some(base), _) => resolve(&repo, base)?,
+        (None, Some(merge)) => {
+            let merge = repo.find_commit(resolve(&repo, merge)?)?;
+            merge.parent_ids().next().context("the merge commit has no parent; say --base")?.detach()
+        }
+        (None, None) => bail!("where it branched off is not known; say --base, or --merge-commit of what is merged"),
+    };
+    let commits = told(repo.rev_walk([tip]).with_hidden([base]), "is --base right?")?;
+    Ok(Brought { head: tip.to_string(), commits, repository: remote(&repo) })
+}
+
+/// Bytes of objects that go with one fact; what comes behind is told without its object.
+const MOST_BYTES: usize = 10 * 1024 * 1024;
+
+/// The commits of a walk, each as its object, which proves what it says.
+fn told(walk: gix::revision::walk::Platform<'_>, too_many: &str) -> anyhow::Result<Vec<CommitInput>> {
+    let (mut commits, mut room) = (Vec::new(), MOST_BYTES);
     for info in walk.all().context("walk the commits")? {
         let info = info.context("walk the commits; is the clone shallow? `git fetch --unshallow` helps")?;
-        let commit = info.object()?;
-        let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
-        let author = account_of_mail(&commit.author()?.email.to_string());
-        let parents = commit.parent_ids().map(|p| p.to_string()).collect();
-        commits.push(Commit::from_message(&info.id.to_string(), Some(author), &message, Some(parents)));
+        let (sha, commit) = (info.id.to_string(), info.object()?);
+        let raw = std::str::from_utf8(&commit.data).ok().filter(|raw| raw.len() <= room).map(str::to_owned);
+        room -= raw.as_ref().map_or(0, String::len);
+        commits.push(match raw {
+            Some(raw) => CommitInput { sha, raw: Some(raw), ..CommitInput::default() },
+            None => {
+                let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
+                let author = account_of_mail(&commit.author()?.email.to_string());
+                let parents = commit.parent_ids().map(|p| p.to_string()).collect();
+                let read = Commit::from_message(&sha, Some(author), &message, Some(parents));
+                CommitInput {
+                    sha: read.sha,
+                    raw: None,
+                    author: read.author,
+                    co_authors: read.co_authors,
+                    title: read.title,
+                    tickets: read.tickets,
+                    parents: read.parents,
+                }
+            }
+        });
         if commits.len() > 100_000 {
-            bail!("the range holds more than 100,000 commits; name the release before with --previous");
+            bail!("these are more than 100,000 commits; {too_many}");
         }
     }
-    Ok(Range { commit: tip.to_string(), previous: before.map(|(v, _)| v), commits, repository: remote(&repo) })
+    Ok(commits)
 }
 
 /// The full commit id that `at` names.

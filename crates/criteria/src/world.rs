@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use certrail_domain::{
-    ActorKind, EvidenceId, FactId, Facts, Interval, Time, Truth,
+    ActorKind, EvidenceId, FactId, Facts, HowKnown, Interval, Time, Truth,
     facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
 };
 
@@ -231,6 +231,10 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     let mut covered: HashSet<&str> = HashSet::new();
     let mut views: Vec<ChangeView<'a>> = Vec::new();
     for (key, mut told) in events {
+        // What the forge itself tells of a change is not told otherwise by anybody.
+        if told.iter().any(|(e, _)| e.signal.known == HowKnown::Observed) {
+            told.retain(|(e, _)| e.signal.known == HowKnown::Observed);
+        }
         told.sort_by_key(|(e, _)| (e.at(), e.log_index));
         let mut own = Vec::new();
         let view = one_change(&key, &told, pushed_to, reviews.remove(&key).unwrap_or_default(), &mut own);
@@ -285,6 +289,8 @@ fn one_change<'a>(
         covered.extend(push.commits.iter().map(|c| c.sha.as_str()));
         commits.extend(&push.commits);
     }
+    covered.extend(newest.commits.iter().map(|c| c.sha.as_str()));
+    commits.extend(&newest.commits);
     covered.extend(heads);
     covered.extend(merge_commit);
     for commit in &commits {

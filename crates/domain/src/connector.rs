@@ -18,7 +18,7 @@ pub struct Connector {
     /// The products it may speak for.
     pub products: Extent,
     /// It is heard no longer.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
 }
 
@@ -29,11 +29,6 @@ impl Connector {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         !text.is_empty() && text.len() <= 40 && text.chars().all(plain)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// What a forge calls a repository, from an entry on, as a connector heard it. A repository is its id; its names come and go.

@@ -75,6 +75,7 @@ impl Signal {
                 for who in [&mut change.author, &mut change.principal, &mut change.pusher, &mut change.merged_by] {
                     actor(who, visit);
                 }
+                commits(&mut change.commits, visit);
             }
             Facts::Review(review) => actor(&mut review.reviewer, visit),
             Facts::Manifest(manifest) => commits(manifest.range.as_deref_mut().unwrap_or_default(), visit),

@@ -29,13 +29,8 @@ pub struct Product {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepts_reported: Vec<AcceptedReport>,
     /// One person makes and decides everything here; its admin said so.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sole_decider: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// A kind of facts that counts for a product though it was only reported: asked for by one, approved by another.

@@ -7,6 +7,7 @@
 //! To add a provider: a folder with a [`Source`], one line in [`ALL`], recorded payloads under
 //! `tests/data/<provider>/`.
 
+pub mod git;
 mod github;
 mod payload;
 mod signature;

@@ -124,6 +124,15 @@ pub struct Ack {
 
 /// Takes a signal in. The same delivery again is answered with what the first one became (law 2).
 pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault> {
+    take_in(batch, ready, ready.incoming.part_of)
+}
+
+/// [`accept`] for a part of the delivery whose entry is `whole`, of the same commit.
+pub(crate) fn accept_part(batch: &mut Batch<'_>, ready: &Ready, whole: u64) -> Result<Ack, Fault> {
+    take_in(batch, ready, Some(whole))
+}
+
+fn take_in(batch: &mut Batch<'_>, ready: &Ready, part_of: Option<u64>) -> Result<Ack, Fault> {
     let Ready { incoming, digest, kept, texts } = ready;
     let key = delivery_key(batch.keys, &incoming.connector, &incoming.delivery);
     if let Some(index) = batch.delivered(&key)? {
@@ -152,7 +161,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         mapper: &incoming.mapper,
         known: incoming.signal.known.name(),
         labels: &labels,
-        part_of: incoming.part_of,
+        part_of,
         people: texts.people.as_ref().map(|text| commitment(&people, &sha256(text.as_bytes()))),
         received: &received,
         retention: RetentionClass::of(&incoming.signal.facts).name(),
@@ -173,7 +182,7 @@ pub(crate) fn accept(batch: &mut Batch<'_>, ready: &Ready) -> Result<Ack, Fault>
         salts: Salts { body: Some(body), facts: Some(facts), people },
         mapper: incoming.mapper.clone(),
         duplicate_of: repeats,
-        part_of: incoming.part_of,
+        part_of,
         signal: incoming.signal.clone(),
     };
     batch.insert_signal(stored, texts)?;

@@ -81,7 +81,9 @@ pub use outgoing::OutgoingFile;
 pub use people::{NewPerson, end_person, list_people, put_person, scope_of_products};
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
-pub use record_fact::{FactInput, Sending, record_fact};
+pub use record_fact::{
+    ChangeInput, CommitInput, FactInput, ManifestInput, ProtectionInput, ReviewInput, Sending, Told, record_fact,
+};
 pub use release_findings::release_findings;
 pub use sign_in::{
     Arrived, invite, is_set_up, keep_last_used, open_session, recover, redeem_link, redeem_setup, session_for,

@@ -2,6 +2,7 @@
 
 mod admin;
 mod approve;
+mod change;
 mod connector;
 mod deploy;
 mod doctor;
@@ -91,6 +92,8 @@ enum Command {
     Deploy(deploy::Command),
     /// Record a work item.
     Ticket(ticket::Args),
+    /// Record a change with its reviews and its merge, where the forge is not heard.
+    Change(Box<change::Args>),
     /// Ask for, approve, reject or revoke an exception.
     #[command(subcommand)]
     Exception(exception::Command),
@@ -137,6 +140,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Approve(args) => approve::run(&global, args),
         Command::Deploy(command) => deploy::run(&global, command),
         Command::Ticket(args) => ticket::run(&global, args),
+        Command::Change(args) => change::run(&global, &args),
         Command::Exception(command) => exception::run(&global, command),
         Command::Finding(command) => finding::run(&global, command),
         Command::Product(command) => manage::product(&global, command),

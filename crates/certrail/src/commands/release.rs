@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use certrail_domain::{ReleaseType, Time, facts::ReleaseManifest};
+use certrail_domain::{ReleaseType, Time};
+use certrail_usecases::{FactInput, ManifestInput};
 use serde_json::{Value, json};
 
 use super::{Global, print_json};
@@ -135,7 +136,8 @@ fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
         })?),
         None => None,
     };
-    let manifest = ReleaseManifest {
+    let count = range.commits.len();
+    let manifest = ManifestInput {
         product: product.clone(),
         version: args.version.clone(),
         release_type: ReleaseType::from_name(&args.release_type).unwrap_or_default(),
@@ -146,14 +148,12 @@ fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
         digests: args.digest.clone(),
         planned_at,
     };
-    let mut body = serde_json::to_value(&manifest).unwrap_or_default();
-    body["kind"] = json!("release.manifest");
+    let body = serde_json::to_value(FactInput::Manifest(manifest)).map_err(anyhow::Error::from)?;
     let answer: Value = Client::new(global)?.json(&reqwest::Method::POST, "/api/v1/facts", &body)?;
     if global.json() {
         print_json(&answer);
         return Ok(0);
     }
-    let count = manifest.range.as_ref().map_or(0, Vec::len);
     println!(
         "{product} {} is cut at {} with {count} commit{} since {}.",
         args.version,

@@ -24,6 +24,9 @@ pub struct Commit {
     /// Parents, where the sender knows them; order as in the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parents: Option<Vec<String>>,
+    /// Author, message and parents were read from the object itself, whose id this is: whoever sent it could not make them up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proved: bool,
 }
 
 impl Commit {
@@ -49,6 +52,7 @@ impl Commit {
             title: message.lines().next().unwrap_or_default().chars().take(200).collect(),
             tickets: ticket_keys(message),
             parents,
+            proved: false,
         }
     }
 }
@@ -173,6 +177,9 @@ pub struct Change {
     /// When it merged, by the server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_at: Option<Time>,
+    /// The commits it brings, where its teller lists them; a forge tells them with pushes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<Commit>,
     /// Where a person reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -198,6 +205,7 @@ impl Change {
             links.push(Link::new(Key::commit(&self.head), change.clone(), BindRule::Change));
         }
         links.extend(self.tickets.iter().map(|t| Link::new(change.clone(), Key::ticket(t), BindRule::Ticket)));
+        links.extend(self.commits.iter().flat_map(Commit::links));
         links
     }
 }

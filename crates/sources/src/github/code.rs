@@ -109,6 +109,7 @@ pub(super) fn pull_request(v: &Value, repository: &str) -> Mapped {
         merge_commit: merged.then(|| commit(pr, "/merge_commit_sha")).flatten(),
         merged_by: account(pr, "/merged_by"),
         merged_at: time(pr, "/merged_at"),
+        commits: Vec::new(),
         url: text(pr, "/html_url").map(str::to_owned),
         action,
     };

@@ -1,7 +1,7 @@
 //! What concerns a repository as a whole is bound to no release: it is context of that repository, once, and every
 //! release of its products reads it by kind and time.
 
-use certrail_domain::{Extent, Facts, Key, Match, Signal, Time, facts::ChangeState};
+use certrail_domain::{Extent, Facts, HowKnown, Key, Match, Signal, Time, facts::ChangeState};
 use certrail_ledger::{half, hex, leaf::label, sha256};
 use certrail_store::{
     StoreError, Tx,
@@ -57,6 +57,11 @@ pub(crate) fn of(tx: &Tx<'_>, signal: &Signal, deciding: &[Match]) -> Result<Opt
     if owned { context::repository(tx, &name) } else { Ok(None) }
 }
 
+/// The repository that a signal is, or may become, context of.
+pub(crate) fn repository_of(signal: &Signal) -> Option<String> {
+    signal.whole_repository().or_else(|| change_of(signal).map(|(repository, _)| repository.to_owned()))
+}
+
 /// The change that a signal is of: its repository and number.
 fn change_of(signal: &Signal) -> Option<(&str, u64)> {
     match &signal.facts {
@@ -66,26 +71,26 @@ fn change_of(signal: &Signal) -> Option<(&str, u64)> {
     }
 }
 
-/// The repository of the change that a signal is of, if the last that happened to the change is that it was closed.
+/// The repository of the change that a signal is of, if the last that happened to the change is that it was closed: as its
+/// forge says, where it says anything, else as it was told for the same products.
 fn abandoned(tx: &Tx<'_>, signal: &Signal) -> Result<Option<String>, StoreError> {
     let Some((repository, number)) = change_of(signal) else { return Ok(None) };
     let state = |of: &Signal| match &of.facts {
-        // In the same instant, what comes later in the life of a change counts.
-        Facts::Change(change) => {
+        Facts::Change(change) if of.known == HowKnown::Observed || of.reach == signal.reach => {
+            // In the same instant, what comes later in the life of a change counts.
             let states = [ChangeState::Open, ChangeState::Closed, ChangeState::Merged];
-            Some((of.occurred_at, states.iter().position(|s| *s == change.state), change.state))
+            let rank = states.iter().position(|s| *s == change.state);
+            Some((of.known == HowKnown::Observed, of.occurred_at, rank, change.state == ChangeState::Closed))
         }
         _ => None,
     };
     // It may itself be on its way into the store.
     let mut last = state(signal);
     for index in signals::about(tx, &Key::change(repository, number), 0, i64::MAX as u64)? {
-        let told = signals::get(tx, index)?.and_then(|s| state(&s.signal));
-        if told.map(|(at, rank, _)| (at, rank)) > last.map(|(at, rank, _)| (at, rank)) {
-            last = told;
-        }
+        let told = signals::get(tx, index)?;
+        last = last.max(told.and_then(|s| state(&s.signal)));
     }
-    Ok(last.is_some_and(|(.., state)| state == ChangeState::Closed).then(|| repository.to_owned()))
+    Ok(last.is_some_and(|(.., closed)| closed).then(|| repository.to_owned()))
 }
 
 /// The signals of a change that was closed or opened again: they may be on their way no longer, or again.

@@ -45,8 +45,8 @@ impl Repositories {
     pub(super) fn arrived(&mut self, check: &mut Check<'_>, signal: &StoredSignal, labels: &[String]) -> Vec<String> {
         let index = signal.log_index;
         let whole = signal.signal.whole_repository();
-        let Some(name) = whole.as_deref().or(signal.signal.forge_repository()) else { return labels.to_vec() };
-        let mark = self.known.get(name).map(|(mark, ..)| mark);
+        let Some(name) = bind::context::repository_of(&signal.signal) else { return labels.to_vec() };
+        let mark = self.known.get(&name).map(|(mark, ..)| mark);
         if whole.is_some() && !mark.is_some_and(|mark| labels.contains(mark)) {
             check.report.fault(format!("Entry {index} does not carry the label of its repository {name}."));
         }

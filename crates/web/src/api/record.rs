@@ -2,9 +2,8 @@
 
 use axum::{body::Body as RawBody, extract::State};
 use certrail_domain::{EvidencePart, Problem, ProblemKind, Time};
-use certrail_usecases::{EvidenceFile, EvidenceReceipt, FactInput, Sending, add_evidence, receipt, record_fact};
+use certrail_usecases::{EvidenceFile, EvidenceReceipt, FactInput, Sending, Told, add_evidence, receipt, record_fact};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{Answer, Body};
 use crate::{
@@ -119,16 +118,25 @@ pub(crate) async fn evidence(
     Ok(axum::Json(Recorded { evidence, receipt, url }))
 }
 
+#[derive(Serialize)]
+pub(crate) struct RecordedFact {
+    #[serde(flatten)]
+    told: Told,
+    receipt: certrail_usecases::LogReceipt,
+    url: String,
+}
+
 pub(crate) async fn fact(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Params(tried): Params<Tried>,
     Key(key): Key,
     body: Body<FactInput>,
-) -> Answer<Value> {
+) -> Answer<RecordedFact> {
     let sending = Sending { key, tried_at: tried.occurred_at };
-    let (ack, met, head) = record_fact(&app.engine, &caller, body.value, body.bytes, sending).await?;
-    let index = ack.index;
+    let (told, head) = record_fact(&app.engine, &caller, body.value, body.bytes, sending).await?;
+    let index = told.ack.index;
     let receipt = blocking(move || receipt(&app.engine, &head, index)).await?;
-    Ok(axum::Json(json!({ "ack": ack, "met": met, "receipt": receipt, "url": format!("/e/{}", ack.id) })))
+    let url = format!("/e/{}", told.ack.id);
+    Ok(axum::Json(RecordedFact { told, receipt, url }))
 }

@@ -21,6 +21,7 @@ mod repeats;
 mod report_files;
 mod sessions;
 mod story;
+mod told_changes;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,48 +1,29 @@
-//! What no webhook brings: a cut, a ticket, an approval, a deployment, told by a person or a pipeline.
+//! What no webhook brings: a cut, a change, a ticket, an approval, a deployment, told by a person or a pipeline.
 
-use std::sync::Arc;
+mod change;
+mod commits;
+mod input;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, Extent, Facts, HowKnown, Key, Problem, ProblemKind, ReleaseType, Signal, Time,
-    facts::{Approval, Commit, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
+    Action, Extent, Facts, HowKnown, Key, Problem, ProblemKind, Product, Signal, Time,
+    facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version,
 };
 use certrail_store::tables::people;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+pub use self::input::*;
 use crate::{
     Caller,
-    accept::{Ack, Incoming, accept},
+    accept::{Ack, Incoming, accept, accept_part},
     access::{On, allow},
     add_evidence::{MetRequirement, met_by},
     connectors,
     engine::{Engine, LogHead},
     inputs::{self, refuse, required},
 };
-
-/// A fact as it is sent. The sender's role decides which kinds it may tell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub enum FactInput {
-    /// A release is cut.
-    #[serde(rename = "release.manifest")]
-    Manifest(ManifestInput),
-    /// A work item.
-    #[serde(rename = "requirement.ticket")]
-    Ticket(TicketInput),
-    /// An approval or sign-off of a release.
-    #[serde(rename = "deployment.approval")]
-    Approval(ApprovalInput),
-    /// A deployment.
-    #[serde(rename = "deployment.event")]
-    Deployment(DeploymentInput),
-    /// A check after deployment.
-    #[serde(rename = "deployment.validation")]
-    Validation(ValidationInput),
-    /// What to go back to.
-    #[serde(rename = "deployment.rollback_target")]
-    RollbackTarget(RollbackInput),
-}
 
 /// How something is sent.
 #[derive(Clone, Debug, Default)]
@@ -53,170 +34,19 @@ pub struct Sending {
     pub tried_at: Option<Time>,
 }
 
-impl FactInput {
-    /// What does not say when it happened had happened when it was first tried.
-    fn tried_at(&mut self, at: Option<Time>) {
-        let occurred = match self {
-            Self::Ticket(t) => &mut t.occurred_at,
-            Self::Deployment(d) => &mut d.occurred_at,
-            Self::Validation(v) => &mut v.occurred_at,
-            Self::RollbackTarget(r) => &mut r.occurred_at,
-            Self::Manifest(_) | Self::Approval(_) => return,
-        };
-        *occurred = occurred.or(at);
-    }
+/// What became of a fact.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    /// Where it ended up.
+    pub ack: Ack,
+    /// Where its parts did: the reviews of a change in their order, then the protection of its branch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Ack>,
+    /// The requirements that rest on it now.
+    pub met: Vec<MetRequirement>,
 }
 
-/// A release is cut.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ManifestInput {
-    /// The product.
-    pub product: String,
-    /// The version.
-    pub version: String,
-    /// Its type.
-    #[serde(default)]
-    pub release_type: ReleaseType,
-    /// `owner/name`, where known.
-    #[serde(default)]
-    pub repository: Option<String>,
-    /// The commit it is cut at.
-    pub commit: String,
-    /// The version it follows.
-    #[serde(default)]
-    pub previous: Option<String>,
-    /// The exact range, where the sender has a checkout.
-    #[serde(default)]
-    pub range: Option<Vec<Commit>>,
-    /// Its artefacts, `sha256:…`.
-    #[serde(default)]
-    pub digests: Vec<String>,
-    /// When it is planned to ship.
-    #[serde(default)]
-    pub planned_at: Option<Time>,
-}
-
-/// A work item of a product.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TicketInput {
-    /// The product it is for.
-    pub product: String,
-    /// `PAY-123`.
-    pub key: String,
-    /// Its title.
-    pub title: String,
-    /// Why it is wanted.
-    #[serde(default)]
-    pub reason: String,
-    /// Its state, in the tracker's word.
-    pub status: String,
-    /// Who asked.
-    #[serde(default)]
-    pub requester: Option<Actor>,
-    /// Who authorised the work.
-    #[serde(default)]
-    pub authorised_by: Option<Actor>,
-    /// When it was authorised.
-    #[serde(default)]
-    pub authorised_at: Option<Time>,
-    /// Change type in ITIL's words: standard, normal, emergency.
-    #[serde(default)]
-    pub change_type: Option<String>,
-    /// What it means for security and customers.
-    #[serde(default)]
-    pub impact: Option<String>,
-    /// Where a person reads it.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// When it last changed.
-    #[serde(default)]
-    pub occurred_at: Option<Time>,
-}
-
-/// An approval or sign-off. Who signs is whoever sends it; what is signed is the release's exact build.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalInput {
-    /// The product.
-    pub product: String,
-    /// The release.
-    pub release: String,
-    /// The environment; for a sign-off, empty.
-    #[serde(default)]
-    pub environment: String,
-    /// What the signature means; `approval` for a deployment.
-    pub meaning: String,
-    /// `approved`, `rejected` or `withdrawn`.
-    pub verdict: certrail_domain::facts::ApprovalVerdict,
-    /// What they wrote beside it.
-    #[serde(default)]
-    pub comment: String,
-}
-
-/// A deployment of a release.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeploymentInput {
-    /// The product.
-    pub product: String,
-    /// The release.
-    pub release: String,
-    /// Its number in the deployment system.
-    pub id: String,
-    /// The environment.
-    pub environment: String,
-    /// Where it stands.
-    pub state: certrail_domain::facts::DeploymentState,
-    /// The artefacts; those of the release where none are named.
-    #[serde(default)]
-    pub digests: Vec<String>,
-    /// It goes back to this release.
-    #[serde(default)]
-    pub rollback: bool,
-    /// When.
-    #[serde(default)]
-    pub occurred_at: Option<Time>,
-}
-
-/// A check after deployment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValidationInput {
-    /// The product.
-    pub product: String,
-    /// The release.
-    pub release: String,
-    /// Where.
-    pub environment: String,
-    /// What was checked.
-    pub name: String,
-    /// Whether it held.
-    pub passed: bool,
-    /// When.
-    #[serde(default)]
-    pub occurred_at: Option<Time>,
-}
-
-/// What to go back to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RollbackInput {
-    /// The product.
-    pub product: String,
-    /// The release.
-    pub release: String,
-    /// The release to go back to.
-    pub to: String,
-    /// The steps, or where they are written.
-    pub plan: String,
-    /// When.
-    #[serde(default)]
-    pub occurred_at: Option<Time>,
-}
-
-/// Takes a fact.
+/// Takes a fact, and what it has parts of, in one commit.
 ///
 /// # Errors
 /// A role that may not, an unknown product or release, an empty or malformed value, a failed commit.
@@ -226,10 +56,11 @@ pub async fn record_fact(
     mut input: FactInput,
     body: Vec<u8>,
     sending: Sending,
-) -> Result<(Ack, Vec<MetRequirement>, Arc<LogHead>), Problem> {
+) -> Result<(Told, Arc<LogHead>), Problem> {
     input.tried_at(sending.tried_at);
     let (action, product) = match &input {
         FactInput::Manifest(m) => (Action::Cut, &m.product),
+        FactInput::Change(c) => (Action::Record, &c.product),
         FactInput::Ticket(t) => (Action::Record, &t.product),
         FactInput::Approval(a) => (if a.meaning == "approval" { Action::Approve } else { Action::Certify }, &a.product),
         FactInput::Deployment(d) => (Action::Record, &d.product),
@@ -255,35 +86,69 @@ pub async fn record_fact(
     } else {
         allow(caller, Action::Approve, on)?;
     }
-    let product = product.clone();
-    inputs::product(engine, &product)?;
-    let mut input = input;
-    if let FactInput::Manifest(m) = &mut input {
-        m.repository = m.repository.take().map(|name| connectors::canonical_name(engine, &name)).transpose()?;
-        reaches_repository(caller, m.repository.as_deref())?;
-        is_of_product(&inputs::product(engine, &product)?, m.repository.as_deref())?;
+    let product = inputs::product(engine, product)?;
+    if let FactInput::Manifest(ManifestInput { repository, .. }) = &mut input {
+        own_repository(engine, caller, &product, repository)?;
     }
-    let signal = to_signal(engine, caller, input)?;
-    let incoming = Incoming {
-        connector: caller.connector().into(),
-        delivery: caller.delivery(sending.key.as_deref())?,
-        media: "application/json".into(),
-        auth_how: caller.how.clone(),
-        auth_key: caller.key.clone(),
-        mapper: "fact@1".into(),
-        body,
-        signal: Arc::new(signal),
-        part_of: None,
-        findings: None,
-        vex: None,
+    if let FactInput::Change(change) = &mut input {
+        let only = (product.repositories.len() == 1).then(|| product.repositories[0].clone());
+        change.repository = change.repository.take().or(only);
+        own_repository(engine, caller, &product, &mut change.repository)?;
+    }
+    let parts = match &input {
+        FactInput::Change(told) => change::parts(told, engine.now())?,
+        _ => Vec::new(),
     };
-    let ready = incoming.ready(engine)?;
-    let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
-    let met = met_by(engine, vec![ack.clone()]).await?.pop().unwrap_or_default();
-    Ok((ack, met, head))
+    let first = to_signal(engine, caller, input)?;
+    let incoming = |signal: Signal, body: Vec<u8>, key: Option<&str>| -> Result<Incoming, Problem> {
+        Ok(Incoming {
+            connector: caller.connector().into(),
+            delivery: caller.delivery(key)?,
+            media: "application/json".into(),
+            auth_how: caller.how.clone(),
+            auth_key: caller.key.clone(),
+            mapper: "fact@1".into(),
+            body,
+            signal: Arc::new(signal),
+            part_of: None,
+            findings: None,
+            vex: None,
+        })
+    };
+    let first = incoming(first, body, sending.key.as_deref())?.ready(engine)?;
+    let mut rest = Vec::with_capacity(parts.len());
+    for (number, part) in parts.into_iter().enumerate() {
+        let key = sending.key.as_ref().map(|key| format!("{key}/{number}"));
+        let signal = signal(caller, &product.name, part.facts, Some(part.at));
+        rest.push(incoming(signal, part.body, key.as_deref())?.ready(engine)?);
+    }
+    let ((ack, parts), head) = engine
+        .write(move |batch| {
+            let ack = accept(batch, &first)?;
+            let parts = rest.iter().map(|part| accept_part(batch, part, ack.index)).collect::<Result<Vec<_>, _>>()?;
+            Ok((ack, parts))
+        })
+        .await?;
+    let acks = std::iter::once(&ack).chain(&parts).cloned().collect();
+    let mut met: Vec<MetRequirement> = met_by(engine, acks).await?.into_iter().flatten().collect();
+    let mut named = BTreeSet::new();
+    met.retain(|m| named.insert((m.release.clone(), m.requirement.clone())));
+    Ok((Told { ack, parts, met }, head))
 }
 
-/// Whoever speaks for some repositories cuts no release from another.
+/// What is told is told of a repository that its teller reaches and its product has, by the name it has here.
+fn own_repository(
+    engine: &Engine,
+    caller: &Caller,
+    product: &Product,
+    repository: &mut Option<String>,
+) -> Result<(), Problem> {
+    *repository = repository.take().map(|name| connectors::canonical_name(engine, &name)).transpose()?;
+    reaches_repository(caller, repository.as_deref())?;
+    is_of_product(product, repository.as_deref())
+}
+
+/// Whoever speaks for some repositories cuts no release from another and tells no change of it.
 fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), Problem> {
     let reached = &caller.scope.repositories;
     match repository {
@@ -303,8 +168,8 @@ fn reaches_repository(caller: &Caller, repository: Option<&str>) -> Result<(), P
     }
 }
 
-/// A release is cut from a repository of its product, where the product names any.
-fn is_of_product(product: &certrail_domain::Product, repository: Option<&str>) -> Result<(), Problem> {
+/// A release is cut from a repository of its product, and a change is one of it, where the product names any.
+fn is_of_product(product: &Product, repository: Option<&str>) -> Result<(), Problem> {
     let Some(repository) = repository.map(str::to_ascii_lowercase) else { return Ok(()) };
     if product.repositories.is_empty() || product.repositories.contains(&repository) {
         return Ok(());
@@ -317,7 +182,7 @@ fn is_of_product(product: &certrail_domain::Product, repository: Option<&str>) -
             product.name,
             product.repositories.join(", ")
         ),
-        "Cut in a checkout of the product's own repository, or ask an admin to add this one to the product.",
+        "Use a checkout of the product's own repository, or ask an admin to add this one to the product.",
     ))
 }
 
@@ -332,13 +197,19 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 repository: m.repository.map(|r| r.to_ascii_lowercase()),
                 commit: m.commit.to_ascii_lowercase(),
                 previous: m.previous,
-                range: m.range,
+                range: m.range.map(|all| commits::read(all, commits::MOST)).transpose()?,
                 digests: m.digests,
                 planned_at: m.planned_at,
             };
             check_manifest(&m)?;
             let product = m.product.clone();
             (Facts::Manifest(m), vec![], Some(now), product)
+        }
+        FactInput::Change(told) => {
+            let product = told.product.clone();
+            // What is not merged stands as it does now.
+            let at = told.merged_at.unwrap_or(now);
+            (Facts::Change(change::change(*told)?), vec![], Some(at), product)
         }
         FactInput::Ticket(t) => {
             for (name, value) in [("key", &t.key), ("title", &t.title), ("status", &t.status)] {
@@ -429,23 +300,31 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
             (Facts::RollbackTarget(target), vec![Key::release(&r.product, &release.version)], at, r.product)
         }
     };
-    Ok(Signal {
-        source: caller.source(&product),
+    let known = how_known(engine, caller, &facts)?;
+    Ok(Signal { known, named, ..signal(caller, &product, facts, occurred_at) })
+}
+
+/// What is told of a product.
+fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time>) -> Signal {
+    Signal {
+        source: caller.source(product),
         name: facts.kind().to_owned(),
-        // A work item and a cut are of the product they were told for; everything else may serve whatever its sender reaches.
+        // Work items, changes and cuts are of the product they were told for; everything else may serve whatever its sender reaches.
         reach: match facts {
-            Facts::Ticket(_) | Facts::Manifest(_) => Extent::one(&product),
+            Facts::Ticket(_) | Facts::Manifest(_) | Facts::Change(_) | Facts::Review(_) | Facts::BranchRule(_) => {
+                Extent::one(product)
+            }
             _ => caller.scope.products.clone(),
         },
-        known: how_known(engine, caller, &facts)?,
+        known: HowKnown::Reported,
         occurred_at,
         actor: Some(caller.actor()),
         fact: None,
         part: certrail_domain::EvidencePart::default(),
         facts,
-        named,
+        named: vec![],
         warnings: vec![],
-    })
+    }
 }
 
 /// What a person does here under their own session is observed; whatever else is told, by them or by a pipeline, is
@@ -481,16 +360,7 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
             "Cut in a full checkout: `certrail release cut`.",
         ));
     }
-    let commits = m.range.iter().flatten();
     inputs::commit(&m.commit)?;
-    commits.clone().try_for_each(|c| inputs::commit(&c.sha))?;
-    if commits.count() > 100_000 {
-        return Err(refuse(
-            "range-too-large",
-            "The range holds more than 100,000 commits.",
-            "Name the previous release with --previous.",
-        ));
-    }
     m.digests.iter().try_for_each(|digest| inputs::digest(digest))
 }
 
@@ -498,18 +368,4 @@ fn check_manifest(m: &ReleaseManifest) -> Result<(), Problem> {
 pub(crate) fn release_of(engine: &Engine, product: &str, version: &str) -> Result<certrail_domain::Release, Problem> {
     required(version, "release")?;
     crate::look::find_release(engine, product, version).map(|s| s.release)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_reads_its_own_shape_and_nothing_else() {
-        let good = r#"{"kind":"deployment.validation","product":"p","release":"1","environment":"production","name":"smoke","passed":true}"#;
-        assert!(serde_json::from_str::<FactInput>(good).is_ok());
-        for bad in [r#"{"kind":"nothing"}"#, r#"{"kind":"deployment.validation","product":"p"}"#, "{}", "[]"] {
-            assert!(serde_json::from_str::<FactInput>(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -1,0 +1,226 @@
+//! Changes that no forge of ours told: by a pipeline, with their commits as objects, their reviews, merge and protection.
+
+use super::*;
+
+/// A commit object and its id.
+#[derive(Clone)]
+struct Object {
+    id: String,
+    raw: String,
+}
+
+impl Object {
+    fn new(parents: &[&Self], author: &str, message: &str) -> Self {
+        let parents: String = parents.iter().map(|p| format!("parent {}\n", p.id)).collect();
+        let raw = format!(
+            "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n{parents}author {author} <{author}@example.org> 1773100000 +0000\ncommitter {author} <{author}@example.org> 1773100000 +0000\n\n{message}\n"
+        );
+        let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, gix::objs::Kind::Commit, raw.as_bytes());
+        Self { id: id.expect("hashes").to_string(), raw }
+    }
+
+    fn told(&self) -> Value {
+        json!({ "sha": self.id, "raw": self.raw })
+    }
+}
+
+/// A line of commits, a branch of it, and its merge.
+struct Line {
+    root: Object,
+    one: Object,
+    two: Object,
+    merge: Object,
+}
+
+impl Line {
+    fn new() -> Self {
+        let root = Object::new(&[], "olaf", "Begin");
+        let one = Object::new(&[&root], "dana", "PAY-7 Round");
+        let two = Object::new(&[&one], "dana", "More");
+        let merge = Object::new(&[&root, &two], "anna", "Merge PAY-7");
+        Self { root, one, two, merge }
+    }
+
+    fn manifest(&self, version: &str, previous: Option<&str>, at: &Object, range: &[&Object]) -> Value {
+        let range: Vec<Value> = range.iter().map(|c| c.told()).collect();
+        json!({ "kind": "release.manifest", "product": "pay", "version": version, "repository": REPO, "commit": at.id,
+            "previous": previous, "range": range })
+    }
+
+    fn change(&self, reviewer: &str, revision: &Object) -> Value {
+        let human = |account: &str| json!({ "account": account, "kind": "human" });
+        json!({ "kind": "code.change", "product": "pay", "repository": REPO, "number": 12, "title": "PAY-7 Round half to even",
+            "state": "merged", "author": human("dana@example.org"), "pusher": human("dana@example.org"), "head": self.two.id,
+            "head_branch": "feature", "target_branch": "main", "commits": [self.two.told(), self.one.told()],
+            "merge_commit": self.merge.id, "merged_by": human("anna"), "merged_at": at(40).to_string(),
+            "reviews": [{ "reviewer": human(reviewer), "verdict": "approved", "revision": revision.id,
+                "submitted_at": at(30).to_string() }],
+            "protection": { "required_reviews": 1 } })
+    }
+}
+
+async fn call(stage: &Stage, minute: i64, secret: &str, path: &str, body: Value) -> Result<Value, String> {
+    stage.sender.call(at(minute), secret, "POST", path, &body).await.map_err(|e| e.to_string())
+}
+
+async fn fact(stage: &Stage, minute: i64, body: Value) -> Result<Value, String> {
+    call(stage, minute, &stage.ci.clone(), "/api/v1/facts", body).await
+}
+
+/// Two people let reports of a kind count for the product.
+async fn accept(stage: &Stage, minute: i64, kind: &str) {
+    let path = "/api/v1/products/pay/accepts-reported";
+    let why = json!({ "kind": kind, "reason": "Our forge is one that nobody here hears." });
+    call(stage, minute, &stage.tokens["anna"], path, why).await.expect("asked");
+    call(stage, minute, &stage.tokens["priya"], &format!("{path}/{kind}"), json!({})).await.expect("approved");
+}
+
+/// People whose mail and account are one person.
+async fn people(stage: &Stage) {
+    for (name, accounts) in [("Dana", ["dana", "dana@example.org"]), ("Tom", ["tom", "tom@example.org"])] {
+        let accounts = accounts.map(str::to_owned).to_vec();
+        let new = NewPerson { name: name.into(), accounts, role: Role::Contributor, scope: Scope::ALL };
+        put_person(&stage.engine, &Caller::internal("test"), new).await.expect("a person");
+    }
+}
+
+fn verdict(stage: &Stage, id: &str) -> String {
+    let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+    let judged = judge(&stage.engine, &stored).expect("judged");
+    let r = judged.evaluation.requirements.iter().find(|r| r.id == id).expect("there").clone();
+    format!("{} {}: {}", r.verdict, r.cause.name(), r.sentence)
+}
+
+async fn cut(stage: &Stage, line: &Line) {
+    fact(stage, -45, line.manifest("2.4.0", None, &line.root, &[&line.root])).await.expect("cut");
+    let range = [&line.merge, &line.two, &line.one];
+    fact(stage, 60, line.manifest("2.4.1", Some("2.4.0"), &line.merge, &range)).await.expect("cut");
+}
+
+/// Behind an air gap: what a pipeline tells of a change counts once two people say that it does here, and each verdict that
+/// rests on it says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_told_change_counts_where_two_people_say_so() {
+    let (stage, line) = (stage().await, Line::new());
+    people(&stage).await;
+    cut(&stage, &line).await;
+    let told = fact(&stage, 61, line.change("tom", &line.two)).await.expect("told");
+    assert_eq!(told["parts"].as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!(told["ack"]["bound"][0]["release"], "pay/2.4.1", "{told}");
+    assert!(verdict(&stage, "code-review").starts_with("failed"), "{}", verdict(&stage, "code-review"));
+    for kind in ["code.change", "code.review"] {
+        accept(&stage, 62, kind).await;
+    }
+    let review = verdict(&stage, "code-review");
+    assert!(review.starts_with("passed") && review.contains("only reported (code.change and code.review)"), "{review}");
+    let protected = verdict(&stage, "protected-branch");
+    assert!(protected.starts_with("missing not_observed"), "{protected}");
+    accept(&stage, 63, "code.branch_rule").await;
+    let protected = verdict(&stage, "protected-branch");
+    assert!(protected.starts_with("passed") && protected.contains("only reported"), "{protected}");
+    stage.clean();
+}
+
+/// What a pipeline makes up: another author for a commit, a change without its commits, another product's repository, a
+/// review by whoever wrote it, a review of an earlier version.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_told_change_cannot_be_bent() {
+    let (stage, line) = (stage().await, Line::new());
+    people(&stage).await;
+    let good = line.change("tom", &line.two);
+    let bent = |pointer: &str, value: Value| {
+        let mut bent = good.clone();
+        *bent.pointer_mut(pointer).expect("there") = value;
+        bent
+    };
+    let forged = line.two.raw.replace("dana", "mara");
+    let said = json!({ "sha": line.two.id, "title": "More" });
+    for (body, why) in [
+        (bent("/commits/0/raw", json!(forged)), "is not what was given for it"),
+        (bent("/commits", json!([line.one.told()])), "do not hold its head"),
+        (bent("/commits", json!([])), "do not hold its head"),
+        (bent("/commits/0", said), "Who wrote commit"),
+        (bent("/repository", json!("acme/web")), "no repository of pay"),
+        (bent("/merged_at", Value::Null), "when or by whom"),
+        (bent("/state", json!("open")), "its state is another"),
+        (bent("/author/account", json!(" ")), "empty value"),
+        (bent("/reviews/0/revision", json!("main")), "not a full commit id"),
+        (bent("/title", json!("")), "empty value"),
+    ] {
+        let answer = fact(&stage, 61, body).await.expect_err(why);
+        assert!(answer.contains(why), "{why}: {answer}");
+    }
+    stage.second_product().await;
+    let other = stage.pipeline(&["web"]).await;
+    let answer = call(&stage, 61, &other, "/api/v1/facts", good.clone()).await.expect_err("another product's");
+    assert!(answer.contains("403"), "{answer}");
+
+    cut(&stage, &line).await;
+    for kind in ["code.change", "code.review"] {
+        accept(&stage, 62, kind).await;
+    }
+    fact(&stage, 63, line.change("dana@example.org", &line.two)).await.expect("told");
+    assert!(verdict(&stage, "code-review").starts_with("failed not_independent"), "{}", verdict(&stage, "code-review"));
+    fact(&stage, 64, line.change("tom", &line.one)).await.expect("told");
+    assert!(verdict(&stage, "code-review").starts_with("failed stale"), "{}", verdict(&stage, "code-review"));
+    fact(&stage, 65, good).await.expect("told");
+    assert!(verdict(&stage, "code-review").starts_with("passed"), "{}", verdict(&stage, "code-review"));
+    stage.clean();
+}
+
+/// A change that the forge tells of is what the forge says, whatever a pipeline says of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forge_is_not_told_otherwise() {
+    let (stage, line) = (stage().await, Line::new());
+    people(&stage).await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    for kind in ["code.change", "code.review"] {
+        accept(&stage, 70, kind).await;
+    }
+    assert!(verdict(&stage, "code-review").starts_with("passed"), "{}", verdict(&stage, "code-review"));
+    // A later head that nobody reviewed, and that the change be another's.
+    let mut told = line.change("dana", &line.two);
+    told["reviews"] = json!([]);
+    fact(&stage, 71, told).await.expect("told");
+    let review = verdict(&stage, "code-review");
+    assert!(review.starts_with("passed") && !review.contains("only reported"), "{review}");
+    stage.clean();
+}
+
+/// That a change was closed is the forge's to say: a pipeline takes no evidence of it out of what is on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_closes_no_change_of_a_forge() {
+    let (stage, line) = (stage().await, Line::new());
+    fact(&stage, 0, line.manifest("1.0.0", None, &line.root, &[&line.root])).await.expect("cut");
+    let pull = Pull {
+        repo: REPO,
+        number: 12,
+        title: "Round",
+        author: "dana",
+        branch: "round",
+        head: &line.two.id,
+        merge: None,
+    };
+    for (event, value) in [
+        ("pull_request", forge::pull_request(at(1), "opened", &pull, "dana")),
+        ("pull_request_review", forge::review(at(2), &pull, "tom", "changes_requested", &line.two.id)),
+    ] {
+        stage.sender.github(at(3), event, &value).await.unwrap_or_else(|e| panic!("{e}"));
+    }
+    let on_its_way = || {
+        let stored = find_release(&stage.engine, "pay", "next").expect("open");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        judged.seen.evidence.iter().filter(|e| e.signal.known.name() == "observed").count()
+    };
+    assert_eq!(on_its_way(), 2);
+    let mut closed = line.change("tom", &line.two);
+    for (member, value) in [("state", json!("closed")), ("merged_at", Value::Null), ("merged_by", Value::Null)] {
+        closed[member] = value;
+    }
+    closed["merge_commit"] = Value::Null;
+    fact(&stage, 60, closed).await.expect("told");
+    assert_eq!(on_its_way(), 2);
+    stage.clean();
+}
