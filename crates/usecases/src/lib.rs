@@ -69,8 +69,9 @@ pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};
 pub use look::{
-    EvidenceView, LogLine, ReleaseCard, ReleaseView, UnboundView, evidence_file, evidence_view, find_release,
-    list_products, list_releases, log_entries, recent_release_view, release_view, unbound_queue,
+    EvidenceView, LogLine, ProductView, ReleaseCard, ReleaseView, UnboundView, evidence_file, evidence_view,
+    find_release, list_products, list_releases, log_entries, product_view, recent_release_view, release_view,
+    unbound_queue,
 };
 pub use look_findings::{
     FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,

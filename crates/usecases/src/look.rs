@@ -9,7 +9,7 @@ use certrail_domain::{
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, decisions, log, products,
+        bindings, decisions, log, people, products,
         releases::{self, ListedRelease, StoredRelease},
         signals::{self, StoredSignal},
     },
@@ -76,6 +76,37 @@ pub fn list_releases(
         Listed::of(card, &row.seq, &row.version).map_err(|e| internal(&e))
     };
     rows.into_iter().map(card).collect()
+}
+
+/// A product, with who is who in what was decided about it.
+#[derive(Clone, Debug)]
+pub struct ProductView {
+    /// The product.
+    pub product: Product,
+    names: BTreeMap<String, String>,
+}
+
+impl ProductView {
+    /// The name of whoever has an account of ours; the account where nobody has it any more.
+    #[must_use]
+    pub fn name<'a>(&'a self, account: &'a str) -> &'a str {
+        self.names.get(account).map_or(account, String::as_str)
+    }
+}
+
+/// The product of that name.
+///
+/// # Errors
+/// When there is none: those there are, named.
+pub fn product_view(engine: &Engine, name: &str) -> Result<ProductView, Problem> {
+    let product = crate::inputs::product(engine, name)?;
+    let mut names = BTreeMap::new();
+    for account in product.accepts_reported.iter().flat_map(|a| a.approver.iter().chain([&a.requester])) {
+        if let Some(person) = engine.read(|tx| people::get(tx, account))? {
+            names.insert(account.clone(), person.name);
+        }
+    }
+    Ok(ProductView { product, names })
 }
 
 /// The release a person names; `v2.4.1` is `2.4.1`, `latest` the newest cut one. Names the nearest if there is none.

@@ -32,8 +32,8 @@ pub(crate) fn unreadable(code: &str, what: &str, why: &str) -> Problem {
     Problem::new(ProblemKind::BadInput, code, "Nothing was done.", why, "Look at docs/reference/api.md for its shape.")
 }
 
-/// Refuses blank text anywhere in a JSON document. What a checkout tells of commits (`range`) is nobody's typing: authors and titles
-/// there may be blank.
+/// Refuses blank text anywhere in a JSON document. What a checkout tells of commits (`range`, `commits`) is nobody's typing: authors
+/// and titles there may be blank.
 pub(crate) fn no_blanks(value: &Value, at: &str) -> Result<(), Problem> {
     match value {
         Value::String(text) if text.trim().is_empty() => Err(blank(if at.is_empty() { "body" } else { at })),
@@ -42,7 +42,7 @@ pub(crate) fn no_blanks(value: &Value, at: &str) -> Result<(), Problem> {
         }
         Value::Object(members) => members.iter().try_for_each(|(name, member)| {
             let here = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-            if name == "range" || MAY_BE_BLANK.contains(&name.as_str()) {
+            if matches!(name.as_str(), "range" | "commits") || MAY_BE_BLANK.contains(&name.as_str()) {
                 return Ok(());
             }
             no_blanks(member, &here)

@@ -47,8 +47,8 @@ pub(crate) struct Args {
     #[arg(long)]
     base: Option<String>,
     /// The branch it comes from.
-    #[arg(long, default_value = "")]
-    branch: String,
+    #[arg(long)]
+    branch: Option<String>,
     /// The branch it goes to.
     #[arg(long)]
     target: String,

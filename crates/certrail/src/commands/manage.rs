@@ -38,19 +38,17 @@ pub(crate) enum Product {
         #[arg(long, value_parser = ["tool-first", "score-first", "highest"])]
         severity: Option<String>,
     },
-    /// Ask that facts of a kind count here though they were only reported; approve it as somebody else, or end it.
+    /// Ask that facts of a kind count here though they were only reported, or end that; somebody else approves it in a browser.
     AcceptReported {
         /// The product.
         name: String,
-        /// The kind: code.change, code.review, code.branch_rule, requirement.ticket, deployment.approval.
+        /// The kind: code.change, code.review, code.branch_rule, requirement.ticket, deployment.approval,
+        /// decision.
         #[arg(long)]
         kind: String,
         /// Why they cannot be observed.
-        #[arg(long, required_unless_present_any = ["approve", "end"])]
+        #[arg(long, required_unless_present = "end")]
         reason: Option<String>,
-        /// Approve what somebody else asked for.
-        #[arg(long, conflicts_with_all = ["reason", "end"])]
-        approve: bool,
         /// End it.
         #[arg(long, conflicts_with = "reason")]
         end: bool,
@@ -148,19 +146,18 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
                 client.json(&reqwest::Method::PUT, &format!("/api/v1/products/{}", segment(&name)), &body)?;
             say(global, &answer, |a| println!("Product {} is set.", a["name"].as_str().unwrap_or("?")));
         }
-        Product::AcceptReported { name, kind, reason, approve, end } => {
+        Product::AcceptReported { name, kind, reason, end } => {
             let own = format!("/api/v1/products/{}/accepts-reported", segment(&name));
             let one = format!("{own}/{}", segment(&kind));
-            let answer: Value = match (approve, end) {
-                (true, _) => client.json(&reqwest::Method::POST, &one, &json!({}))?,
-                (_, true) => client.json(&reqwest::Method::DELETE, &one, &json!({}))?,
-                _ => client.json(&reqwest::Method::POST, &own, &json!({ "kind": kind, "reason": reason }))?,
+            let answer: Value = match end {
+                true => client.json(&reqwest::Method::DELETE, &one, &json!({}))?,
+                false => client.json(&reqwest::Method::POST, &own, &json!({ "kind": kind, "reason": reason }))?,
             };
-            say(global, &answer, |_| match (approve, end) {
-                (true, _) => println!("{name} accepts reports of {kind}; every verdict that rests on one says so."),
-                (_, true) => println!("{name} accepts reports of {kind} no longer."),
-                _ => println!(
-                    "Asked. Somebody else has to approve it: certrail product accept-reported {name} --kind {kind} --approve"
+            say(global, &answer, |_| match end {
+                true => println!("{name} accepts reports of {kind} no longer."),
+                false => println!(
+                    "Asked. Somebody else has to approve it, in a browser: {}",
+                    client.address(&format!("/p/{}", segment(&name)))
                 ),
             });
         }

@@ -116,7 +116,8 @@ pub(super) fn change(told: ChangeInput) -> Result<Change, Problem> {
             "Give `author`, or the object itself as `raw`.",
         ));
     }
-    let mut tickets = ticket_keys(&format!("{} {}", told.title, told.head_branch));
+    let head_branch = told.head_branch.unwrap_or_default();
+    let mut tickets = ticket_keys(&format!("{} {head_branch}", told.title));
     tickets.dedup();
     Ok(Change {
         repository,
@@ -128,7 +129,7 @@ pub(super) fn change(told: ChangeInput) -> Result<Change, Problem> {
         author: Some(account(&told.author, "author")?),
         principal: None,
         head,
-        head_branch: told.head_branch,
+        head_branch,
         target_branch: told.target_branch,
         pusher: Some(account(&told.pusher, "pusher")?),
         merge_commit: told.merge_commit.map(|sha| sha.to_ascii_lowercase()),

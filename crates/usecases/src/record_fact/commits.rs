@@ -36,19 +36,14 @@ fn one(told: CommitInput) -> Result<Commit, Problem> {
             let fix = "Give `raw` as `git cat-file commit ID` prints it, or leave it out and say what you know.";
             refuse("other-commit", format!("Commit {short} is not what was given for it: {why}."), fix)
         }),
-        None => {
-            if let Some(author) = &told.author {
-                inputs::required(author, "author")?;
-            }
-            Ok(Commit {
-                sha: told.sha.to_ascii_lowercase(),
-                author: told.author,
-                co_authors: told.co_authors,
-                title: told.title,
-                tickets: told.tickets,
-                parents: told.parents,
-                proved: false,
-            })
-        }
+        None => Ok(Commit {
+            sha: told.sha.to_ascii_lowercase(),
+            author: told.author,
+            co_authors: told.co_authors,
+            title: told.title,
+            tickets: told.tickets,
+            parents: told.parents,
+            proved: false,
+        }),
     }
 }

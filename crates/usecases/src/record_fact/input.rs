@@ -126,7 +126,7 @@ pub struct ChangeInput {
     pub head: String,
     /// The branch it comes from.
     #[serde(default)]
-    pub head_branch: String,
+    pub head_branch: Option<String>,
     /// The branch it goes to.
     pub target_branch: String,
     /// The commits it brings, its head among them.

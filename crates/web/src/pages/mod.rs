@@ -10,6 +10,7 @@ mod findings;
 mod home;
 mod layout;
 mod log;
+mod product;
 mod release;
 mod releases;
 mod sign_in;
@@ -31,7 +32,7 @@ use crate::{
 
 pub(crate) fn operations() -> Vec<Operation> {
     use Access::{Needs, Open, Proves, SignedIn};
-    use Action::{Administer, Bind, Certify, Read, RequestException};
+    use Action::{Administer, Bind, Certify, GrantException, Read, RequestException};
     use Reach::{Everything, List, Named, Product};
     vec![
         Operation::get("/", Needs(Read, List), home::page),
@@ -48,6 +49,20 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::post("/r/{product}/{version}/certify", Needs(Certify, Product), release::certify),
         // A sign-off is a person's word, whichever of the two deciding roles they hold; the use case tells them apart.
         Operation::post("/r/{product}/{version}/approve", Needs(Read, Product), release::approve),
+        Operation::post(
+            "/r/{product}/{version}/exceptions",
+            Needs(RequestException, Product),
+            release::request_exception,
+        ),
+        Operation::post(
+            "/r/{product}/{version}/exceptions/{id}/{verb}",
+            Needs(GrantException, Product),
+            release::answer_exception,
+        ),
+        Operation::get("/p/{product}", Needs(Read, Product), product::page),
+        Operation::post("/p/{product}/accepts-reported", Needs(RequestException, Product), product::request),
+        // One person alone may do both where the product says that there is no other; the use case tells.
+        Operation::post("/p/{product}/accepts-reported/{kind}/{verb}", Needs(Read, Product), product::answer),
         Operation::get("/e/{id}", Needs(Read, Named), evidence::page),
         Operation::get("/e/{id}/raw", Needs(Read, Named), evidence::raw),
         Operation::get("/findings", Needs(Read, List), findings::page),

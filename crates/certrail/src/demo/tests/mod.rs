@@ -7,6 +7,7 @@ mod attempts;
 mod clock;
 mod connectors;
 mod context;
+mod decided_on_pages;
 mod dossiers;
 mod edge;
 mod findings;

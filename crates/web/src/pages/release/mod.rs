@@ -1,16 +1,18 @@
 //! The release: can it ship, or was it right? What is long is begun here and goes on on a page of its own.
 
 mod decide;
+mod exceptions;
 mod lists;
 
 pub(super) use decide::{approve, certify};
+pub(super) use exceptions::{answer as answer_exception, request as request_exception};
 pub(super) use lists::{all_changes, all_evidence, all_rows};
 
 use std::sync::Arc;
 
 use axum::{Extension, extract::State};
 use certrail_domain::{Problem, ReleaseState, sentence};
-use certrail_usecases::{Engine, ReleaseView, dossier::Dossier, recent_release_view, release_view};
+use certrail_usecases::{Caller, Engine, ReleaseView, dossier::Dossier, recent_release_view, release_view};
 use maud::{Markup, html};
 
 use super::{Page, layout, show};
@@ -37,7 +39,7 @@ pub(super) async fn page(
     let r = &d.release;
     let here = address(d);
     let body = html! {
-        p.crumbs { a href="/releases" { "Releases" } " / " (r.product) " / " (r.version) }
+        p.crumbs { a href="/releases" { "Releases" } " / " a href=(super::product::place(&r.product)) { (r.product) } " / " (r.version) }
         section.hero aria-label="Readiness" {
             (svg::ring(&d.summary))
             div {
@@ -61,7 +63,7 @@ pub(super) async fn page(
                 }
             }
         }
-        (open_items(d, &here))
+        (open_items(&caller, d, &here))
         (decide::decide(&caller, d, &here))
         (met(d, &here))
         (findings(d))
@@ -71,7 +73,7 @@ pub(super) async fn page(
         (lists::changes(d, &here))
         (approvals(d))
         (deployments(d))
-        (exceptions(d))
+        (exceptions::list(&caller, d, &here))
         (controls(d))
         (asks(&view))
     };
@@ -101,7 +103,7 @@ async fn view(
     in_turn(engine, move || release_view(&own, &product, &version)).await
 }
 
-fn open_items(d: &Dossier, here: &str) -> Markup {
+fn open_items(caller: &Caller, d: &Dossier, here: &str) -> Markup {
     let open = sentence::open_items(&d.evaluation);
     html! {
         h2 #open { "What is open (" (open.len()) ")" }
@@ -116,6 +118,7 @@ fn open_items(d: &Dossier, here: &str) -> Markup {
                         }
                         @if !item.fix.is_empty() { p.fix { strong { "What to do: " } (item.fix) } }
                         (lists::rows(item, here))
+                        (exceptions::ask(caller, d, &item.id, here))
                     }
                 }
             }
@@ -197,15 +200,6 @@ fn deployments(d: &Dossier) -> Markup {
         @if !d.deployments.is_empty() {
             h2 #deployments { "Deployments" }
             ul { @for x in &d.deployments { li { (x.environment) ": " code { (x.object) } @if x.same_object { " as released" } @else { strong { " is not what was released" } } ", began " (layout::time(x.start)) @if let Some(at) = x.succeeded { ", succeeded " (layout::time(at)) } } } }
-        }
-    }
-}
-
-fn exceptions(d: &Dossier) -> Markup {
-    html! {
-        @if !d.exceptions.is_empty() {
-            h2 #exceptions { "Exceptions" }
-            ul { @for x in &d.exceptions { li { strong { (x.scope.requirement) } ": " (x.reason) " Asked by " (x.requester) @if let Some(a) = &x.approver { ", " (x.state.name()) " by " (a) } ", until " (layout::time(x.expires_at)) "." } } }
         }
     }
 }

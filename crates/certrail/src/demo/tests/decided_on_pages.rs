@@ -1,0 +1,103 @@
+//! What people decide on pages, in sessions of their own: exceptions, and which reports count for a product.
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+use super::*;
+
+/// Somebody's browser.
+struct Browser<'a> {
+    stage: &'a Stage,
+    who: &'static str,
+}
+
+impl Browser<'_> {
+    async fn send(&self, request: axum::http::request::Builder, body: String) -> (u16, String) {
+        let app = crate::commands::web_app(self.stage.engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
+        let request = request
+            .header(header::COOKIE, format!("certrail_session={}", self.stage.tokens[self.who]))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .expect("a request");
+        let answer = certrail_web::router(app).oneshot(request).await.expect("answers");
+        let status = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.expect("reads").to_bytes();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    async fn look(&self, path: &str) -> String {
+        let (status, page) = self.send(Request::get(path), String::new()).await;
+        assert_eq!(status, 200, "{path}: {page}");
+        page
+    }
+
+    async fn fill(&self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.send(Request::post(path), body).await
+    }
+}
+
+/// The address of the first form on a page that holds `part`.
+fn form<'a>(page: &'a str, part: &str) -> Option<&'a str> {
+    page.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|action| action.contains(part))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_is_asked_for_and_approved_on_the_release_page() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let [anna, priya, vera] = ["anna", "priya", "vera"].map(|who| Browser { stage: &stage, who });
+    let here = "/r/pay/2.4.1";
+    let page = anna.look(here).await;
+    assert_eq!(form(&page, "/exceptions"), Some("/r/pay/2.4.1/exceptions"));
+    assert_eq!(form(&vera.look(here).await, "/exceptions"), None, "a viewer is offered nothing");
+    let until = at(60 * 24 * 20).to_string()[..10].to_owned();
+    let why = ("reason", "Nothing to go back to in a first release.");
+    let asked = [("requirement", "rollback-target"), why, ("compensating", ""), ("until", until.as_str())];
+    assert_eq!(vera.fill("/r/pay/2.4.1/exceptions", &asked).await.0, 403);
+    let (status, text) = anna.fill("/r/pay/2.4.1/exceptions", &asked[..3]).await;
+    assert!(status == 400 && text.contains("until"), "{text}");
+    let answer = anna.fill("/r/pay/2.4.1/exceptions", &asked).await;
+    assert_eq!(answer.0, 303, "{}", answer.1);
+
+    // Whoever asked is not offered to approve it, and cannot.
+    assert_eq!(form(&anna.look(here).await, "/approve").filter(|f| f.contains("/exceptions/")), None);
+    let page = priya.look(here).await;
+    let approve = form(&page, "/exceptions/").expect("offered").to_owned();
+    assert!(approve.ends_with("/approve"), "{approve}");
+    assert_eq!(anna.fill(&approve, &[]).await.0, 403);
+    assert_eq!(priya.fill(&approve, &[]).await.0, 303);
+    assert!(priya.look(here).await.contains("approved by priya"));
+    assert_eq!(priya.fill(&approve, &[]).await.0, 409);
+    stage.clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_decide_on_the_page_of_a_product_which_reports_count() {
+    let stage = stage().await;
+    let [anna, priya, vera] = ["anna", "priya", "vera"].map(|who| Browser { stage: &stage, who });
+    assert!(anna.look("/releases").await.contains("href=\"/p/pay\""));
+    let page = anna.look("/p/pay").await;
+    let ask = form(&page, "accepts-reported").expect("offered").to_owned();
+    assert_eq!(form(&vera.look("/p/pay").await, "accepts-reported"), None);
+    let short = [("kind", "code.change"), ("reason", "because")];
+    assert!(anna.fill(&ask, &short).await.1.contains("fewer than 20 characters"));
+    let asked = [("kind", "code.change"), ("reason", "Our forge is one that nobody hears.")];
+    assert_eq!(anna.fill(&ask, &asked).await.0, 303);
+    let approve = "/p/pay/accepts-reported/code.change/approve";
+    assert_eq!(anna.fill(approve, &[]).await.0, 403, "whoever asked");
+    assert_eq!(vera.fill(approve, &[]).await.0, 403);
+    assert_eq!(form(&priya.look("/p/pay").await, "/approve"), Some(approve));
+    assert_eq!(priya.fill(approve, &[]).await.0, 303);
+    assert!(priya.look("/p/pay").await.contains("approved by priya"));
+    assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/end", &[]).await.0, 303);
+    assert!(!priya.look("/p/pay").await.contains("approved by"));
+    assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/keep", &[]).await.0, 400);
+    stage.clean();
+}
