@@ -330,6 +330,8 @@ pub struct DecisionRow {
     pub result: String,
     /// Who decided, as shown.
     pub by: String,
+    /// How that is known, as the signed statement says.
+    pub known: HowKnown,
     /// When.
     pub at: Time,
     /// SHA-256 of the frozen world, hex.

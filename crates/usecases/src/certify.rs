@@ -7,9 +7,12 @@ use certrail_domain::{
     Summary, Time, sentence,
 };
 use certrail_ledger::{dsse::Envelope, leaf::label, sha256};
-use certrail_store::tables::{
-    decisions::{self, StoredDecision},
-    log, people, releases,
+use certrail_store::{
+    StoreError,
+    tables::{
+        decisions::{self, StoredDecision},
+        log, people, releases,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -103,8 +106,7 @@ fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem
 }
 
 fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Result<CertifyReceipt, Fault> {
-    let mut stored = releases::by_seq(batch.tx, seq)?
-        .ok_or_else(|| certrail_store::StoreError::Damaged(format!("release {seq}")))?;
+    let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq}")))?;
     match stored.release.state {
         ReleaseState::Cut => {}
         ReleaseState::Open => {
@@ -149,8 +151,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         );
         return Err(refuse("requirements-open", why, "Meet them, or ask for an exception.").into());
     }
-    let evaluation_bytes =
-        serde_json::to_vec(evaluation).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+    let evaluation_bytes = serde_json::to_vec(evaluation).map_err(|e| StoreError::Damaged(e.to_string()))?;
     let people = people::all_at(batch.tx, position)?;
     let able = |action: Action| people.iter().filter(|p| p.role.may(action)).map(|p| p.id.to_string()).collect();
     let world = FrozenWorld {
@@ -169,7 +170,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         could_certify: able(Action::Certify),
         could_approve: able(Action::Approve),
     };
-    let world_bytes = serde_json::to_vec(&world).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+    let world_bytes = serde_json::to_vec(&world).map_err(|e| StoreError::Damaged(e.to_string()))?;
     let world_digest = sha256(&world_bytes);
     let id = DecisionId::new(batch.now, random()?);
     let statements = statements(batch, caller, &stored.release, &world, &world_digest, &id, note);
@@ -177,12 +178,10 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     let mut index = 0;
     let mut envelopes = Vec::new();
     for statement in statements {
-        let bytes = serde_json::to_vec(&statement).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
-        let envelope = Envelope::sign(&bytes, &batch.keys.certifier)
-            .map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        let bytes = serde_json::to_vec(&statement).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        let envelope = Envelope::sign(&bytes, &batch.keys.certifier).map_err(|e| StoreError::Damaged(e.to_string()))?;
         index = batch.append_decision(&envelope)?;
-        let document =
-            serde_json::to_string(&envelope).map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?;
+        let document = serde_json::to_string(&envelope).map_err(|e| StoreError::Damaged(e.to_string()))?;
         log::insert_act(
             batch.tx,
             &log::Act {
@@ -213,8 +212,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
             result: "PASSED".into(),
             actor: caller.account(),
             decided: batch.now.as_micros(),
-            envelope: serde_json::to_string(&envelopes)
-                .map_err(|e| certrail_store::StoreError::Damaged(e.to_string()))?,
+            envelope: serde_json::to_string(&envelopes).map_err(|e| StoreError::Damaged(e.to_string()))?,
             world: world_digest,
         },
     )?;
@@ -290,6 +288,22 @@ fn statements(
         },
     });
     [vsa, own]
+}
+
+/// How it is known who made a decision, as its signed statement says.
+///
+/// # Errors
+/// When its envelopes cannot be read, or none of them says so.
+pub(crate) fn how_decided(decision: &StoredDecision) -> Result<HowKnown, StoreError> {
+    let damaged = || StoreError::Damaged(format!("decision {} does not say how it was made", decision.id));
+    let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&decision.envelope).map_err(|_| damaged())?;
+    let statements = entries.iter().filter_map(|(_, envelope)| {
+        let payload = data_encoding::BASE64.decode(envelope["payload"].as_str()?.as_bytes()).ok()?;
+        serde_json::from_slice::<serde_json::Value>(&payload).ok()
+    });
+    let known =
+        statements.filter_map(|s| HowKnown::from_name(s.pointer("/predicate/decidedBy/known")?.as_str()?)).next();
+    known.ok_or_else(damaged)
 }
 
 /// When a decision was made, for people.

@@ -101,6 +101,9 @@ fn build(
     })
 }
 
+/// Lines that say what matters.
+const MOST_LINES: usize = 10;
+
 fn lines(
     release: &certrail_domain::Release,
     judged: &Judged,
@@ -108,6 +111,7 @@ fn lines(
     findings: &FindingsSection,
 ) -> Vec<String> {
     let s = judged.evaluation.summary;
+    let product = &judged.seen.product;
     let mut out = vec![
         format!("{} changes by {} people.", world.changes.len(), world.authors().len()),
         format!("Change type: {}.", release.release_type.name()),
@@ -116,7 +120,16 @@ fn lines(
             s.met, s.excepted, s.failed, s.missing, s.indeterminate
         ),
     ];
-    for item in sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending).take(4) {
+    if product.sole_decider {
+        out.push("One person makes and decides everything in this product, as its admin declared.".into());
+    }
+    let accepted: Vec<&str> =
+        product.accepts_reported.iter().map(|a| a.kind.as_str()).filter(|kind| product.accepts(kind)).collect();
+    if !accepted.is_empty() {
+        out.push(format!("What was only reported counts in this product for {}.", accepted.join(", ")));
+    }
+    let room = MOST_LINES - out.len() - 3;
+    for item in sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending).take(room) {
         out.push(format!("{}: {}", item.title, item.sentence));
     }
     if let Some(version) = &findings.not_compared {

@@ -1,5 +1,7 @@
 //! Changes that no forge of ours told: by a pipeline, with their commits as objects, their reviews, merge and protection.
 
+use certrail_usecases::Renderer;
+
 use super::*;
 
 /// A commit object and its id.
@@ -118,6 +120,34 @@ async fn a_told_change_counts_where_two_people_say_so() {
     accept(&stage, 63, "code.branch_rule").await;
     let protected = verdict(&stage, "protected-branch");
     assert!(protected.starts_with("passed") && protected.contains("only reported"), "{protected}");
+    stage.clean();
+}
+
+/// One person makes and decides everything: they let reports count alone, and page 1 of every dossier says both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_of_one_says_so_on_page_one() {
+    let (stage, line) = (stage().await, Line::new());
+    cut(&stage, &line).await;
+    let path = "/api/v1/products/pay/accepts-reported";
+    let why = json!({ "kind": "code.change", "reason": "Our forge is one that nobody here hears." });
+    call(&stage, 61, &stage.tokens["anna"], path, why).await.expect("asked");
+    let approve = format!("{path}/code.change");
+    let refused = call(&stage, 61, &stage.tokens["anna"], &approve, json!({})).await.expect_err("not alone");
+    assert!(refused.contains("403"), "{refused}");
+    let alone = json!({ "repositories": [REPO], "sole_decider": true });
+    let put = stage.sender.call(at(62), &stage.tokens["anna"], "PUT", "/api/v1/products/pay", &alone).await;
+    assert!(put.is_err(), "nobody declares that of themselves");
+    stage.sender.call(at(62), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &alone).await.expect("declared");
+    call(&stage, 63, &stage.tokens["anna"], &approve, json!({})).await.expect("alone");
+    let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+    let file = crate::dossier_files::made(&stage.engine, "pay", &stored.release.version, Renderer::None).await;
+    let dossier: Value = serde_json::from_slice(&file.expect("made").json).expect("JSON");
+    let lines = dossier.pointer("/dossier/lines").or(dossier.get("lines")).expect("lines").to_string();
+    assert!(
+        lines.contains("One person makes and decides everything")
+            && lines.contains("counts in this product for code.change"),
+        "{lines}"
+    );
     stage.clean();
 }
 

@@ -11,7 +11,7 @@ pub(super) use lists::{all_changes, all_evidence, all_rows};
 use std::sync::Arc;
 
 use axum::{Extension, extract::State};
-use certrail_domain::{Problem, ReleaseState, sentence};
+use certrail_domain::{HowKnown, Problem, ReleaseState, sentence};
 use certrail_usecases::{Caller, Engine, ReleaseView, dossier::Dossier, recent_release_view, release_view};
 use maud::{Markup, html};
 
@@ -71,6 +71,7 @@ pub(super) async fn page(
         (svg::timeline(&d.events, r.cut_at, r.certified_at, r.shipped_at))
         (lists::events(d, &here))
         (lists::changes(d, &here))
+        (decisions(d))
         (approvals(d))
         (deployments(d))
         (exceptions::list(&caller, d, &here))
@@ -182,6 +183,15 @@ fn findings(d: &Dossier) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+fn decisions(d: &Dossier) -> Markup {
+    html! {
+        @if !d.decisions.is_empty() {
+            h2 #decisions { "Decisions" }
+            ul { @for x in &d.decisions { li { (x.kind.replace('_', " ")) " by " (x.by) " on " (layout::time(x.at)) ": " (x.result.to_lowercase()) ", decided " @if x.known == HowKnown::Observed { "in a session of their own" } @else { strong { "by a token, so it was only reported" } } } } }
         }
     }
 }
