@@ -39,7 +39,7 @@ use certrail_domain::{
 pub use archive::{ArchiveKind, MAX_FILES, MAX_TOTAL, unpack};
 pub use base::input::HELD;
 pub use definition::{Family, Format};
-pub use trust::Trust;
+pub use trust::{Trust, Trusted, TrustedKey, TrustedRoot};
 
 use base::input::Input;
 use definition::Context;

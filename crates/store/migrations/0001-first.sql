@@ -111,6 +111,8 @@ CREATE TABLE act (
   salt {bytes},
   document TEXT NOT NULL
 );
+-- Whose signatures are believed: a handful among all entries.
+CREATE INDEX act_of_trust ON act (log_index) WHERE act = 'trust';
 
 CREATE TABLE product (
   name TEXT PRIMARY KEY,

@@ -39,6 +39,7 @@ mod release_findings;
 mod sign_in;
 mod tokens;
 mod track;
+mod trust;
 mod verify_dossier;
 
 pub use accept::{Ack, Placed};
@@ -50,6 +51,7 @@ pub use begin_epoch::{EpochBegan, begin_epoch};
 pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
+pub use certrail_formats::{Trusted, TrustedKey, TrustedRoot};
 pub use clock_era::{ClockEra, begin_clock_era};
 pub use connectors::{
     ConnectorInput, NewSecret, add_connector_secret, end_connector, first_connector, list_connectors, note_secrets,
@@ -91,6 +93,7 @@ pub use sign_in::{
     setup_link, sign_in,
 };
 pub use tokens::{NewToken, Session, TokenView, create_token, list_tokens, revoke_token};
+pub use trust::{note_trust, trusted_signers};
 pub use verify_dossier::{Check, Verification, verify_dossier};
 
 pub use certrail_criteria::{Framework, frameworks};

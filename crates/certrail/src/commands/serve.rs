@@ -13,7 +13,7 @@ use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
     Caller, Clock, Engine, Loss, Renderer, end_decisions, first_connector, is_set_up, keep_last_used, note_secrets,
-    put_criteria, setup_link, system_clock,
+    note_trust, put_criteria, setup_link, system_clock,
 };
 use certrail_web::{App, Room, Settings, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -66,6 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         engine.trust(trust);
     }
     runtime.block_on(async {
+        note_trust(&engine).await?;
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|e| {
             Failure::new(
                 SIGN_IN,

@@ -47,6 +47,10 @@ impl Key {
         })
     }
 
+    pub(super) fn described(&self) -> super::TrustedKey {
+        super::TrustedKey { name: self.name.clone(), sha256: self.print.clone() }
+    }
+
     /// Whether it made the signature.
     pub(super) fn signed(&self, message: &[u8], signature: &Signature) -> bool {
         let bytes = SignatureBytes::from_bytes(&signature.0);

@@ -11,8 +11,38 @@ mod tests;
 use std::fmt;
 
 use certrail_domain::facts::Verified;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use keys::Signature;
+
+/// Whom an operator trusts to sign, as it is put on record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trusted {
+    /// Public keys.
+    pub keys: Vec<TrustedKey>,
+    /// Identities that a Sigstore root certifies.
+    pub roots: Vec<TrustedRoot>,
+}
+
+/// A public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedKey {
+    /// What the operator calls it.
+    pub name: String,
+    /// SHA-256 of its `SubjectPublicKeyInfo` (RFC 5280), hex.
+    pub sha256: String,
+}
+
+/// An identity that a Sigstore root certifies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedRoot {
+    /// The OIDC issuer.
+    pub issuer: String,
+    /// The subject of the certificate; a `*` at the end stands for anything.
+    pub identity: String,
+    /// SHA-256 of the `trusted_root.json`, hex.
+    pub sha256: String,
+}
 
 /// Keys and Sigstore roots of the operator.
 #[derive(Default)]
@@ -46,6 +76,15 @@ impl Trust {
     pub fn add_root(&mut self, root: &str, issuer: &str, identity: &str) -> Result<(), String> {
         self.roots.push(sigstore::Root::parse(root, issuer, identity)?);
         Ok(())
+    }
+
+    /// Whom it trusts, for the record.
+    #[must_use]
+    pub fn described(&self) -> Trusted {
+        Trusted {
+            keys: self.keys.iter().map(keys::Key::described).collect(),
+            roots: self.roots.iter().map(sigstore::Root::described).collect(),
+        }
     }
 
     /// Whether nobody is trusted.

@@ -1,5 +1,7 @@
 //! Sigstore bundles under roots the operator gave: certificate, signed time, transparency log, signature.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use sigstore_verify::{
     VerificationPolicy, Verifier,
     trust_root::TrustedRoot,
@@ -14,6 +16,8 @@ pub(super) struct Root {
     verifier: Verifier,
     issuer: String,
     identity: String,
+    /// SHA-256 of the trusted root, hex.
+    print: String,
 }
 
 impl Root {
@@ -22,9 +26,14 @@ impl Root {
             // Sigstore certifies anybody. Without an identity, anybody would be trusted.
             return Err("issuer and identity are needed: Sigstore certifies anybody who asks".to_owned());
         }
+        let print = HEXLOWER.encode(digest(&SHA256, root.as_bytes()).as_ref());
         let root = TrustedRoot::from_json(root).map_err(|e| format!("it is no trusted root: {e}"))?;
         let verifier = Verifier::new(&root).map_err(|e| format!("the trusted root cannot be used: {e}"))?;
-        Ok(Self { verifier, issuer: issuer.trim().to_owned(), identity: identity.trim().to_owned() })
+        Ok(Self { verifier, issuer: issuer.trim().to_owned(), identity: identity.trim().to_owned(), print })
+    }
+
+    pub(super) fn described(&self) -> super::TrustedRoot {
+        super::TrustedRoot { issuer: self.issuer.clone(), identity: self.identity.clone(), sha256: self.print.clone() }
     }
 
     /// Who signed, where the bundle holds; else why it does not.

@@ -326,6 +326,15 @@ pub fn act_names(tx: &Tx<'_>, from: u64, to: u64) -> Result<Vec<(u64, String)>> 
     tx.query(sql, &[from.into(), to.into()], |r| Ok((r.uint(0)?, r.text(1)?)))
 }
 
+/// The newest entry that says whose signatures are believed.
+///
+/// # Errors
+/// When the database fails.
+pub fn newest_trust(tx: &Tx<'_>) -> Result<Option<(u64, String)>> {
+    let sql = "SELECT log_index, document FROM act WHERE act = 'trust' ORDER BY log_index DESC LIMIT 1";
+    tx.first(sql, &[], |r| Ok((r.uint(0)?, r.text(1)?)))
+}
+
 /// Notes that from an entry on the time is uncertain, or no longer is.
 ///
 /// # Errors

@@ -40,7 +40,7 @@ const FAR: u64 = 20_000;
 
 /// Acts that change nothing which is judged: they speak of questions, secrets, who is heard, and bindings, and the last are
 /// looked at for themselves.
-pub(super) const BESIDE: [&str; 8] = [
+pub(super) const BESIDE: [&str; 9] = [
     "gate-asked",
     "dossier-made",
     "rebind",
@@ -49,6 +49,7 @@ pub(super) const BESIDE: [&str; 8] = [
     "connector",
     "secret-added",
     "repository-named",
+    "trust",
 ];
 
 /// What something about a release was made from, told apart by when it changed last.

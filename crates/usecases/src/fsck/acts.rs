@@ -191,7 +191,7 @@ impl Told {
                 }
             }
             crate::clock_era::ERA => self.era = true,
-            "recovered" | "trust" => {}
+            "recovered" | crate::trust::TRUST => {}
             crate::connectors::PUT => self.state(check, Table::Connector, act, text("id"), "")?,
             crate::connectors::SECRET => {
                 self.count(Table::ConnectorSecret, 1);

@@ -2,18 +2,30 @@
 
 use axum::extract::State;
 use certrail_domain::{Action, Role};
-use certrail_usecases::list_connectors;
-use maud::html;
+use certrail_usecases::{Trusted, list_connectors, trusted_signers};
+use maud::{Markup, html};
 
 use super::{Page, show};
 use crate::{App, blocking::in_turn, caller::Reader};
 
+/// The keys and identities that the operator of the server trusts to sign attestations.
+fn signers(trusted: Option<&(u64, Trusted)>) -> Markup {
+    let Some((entry, trusted)) = trusted.filter(|(_, t)| *t != Trusted::default()) else {
+        return html! { p { "Nobody's: signatures of attestations are not checked here. Whoever operates the server names keys and roots with " code { "certrail serve --trust FILE" } "." } };
+    };
+    html! {
+        p { "A signature that holds says who signed an attestation, not that what it says is true. Entry " (entry) " of the log says that from then on these count." }
+        ul {
+            @for key in &trusted.keys { li { (key.name) " " code { "sha256:" (key.sha256) } } }
+            @for root in &trusted.roots { li { code { (root.identity) } " certified for " (root.issuer) " under the root " code { "sha256:" (root.sha256) } } }
+        }
+    }
+}
+
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
-    let connectors = in_turn(app.engine.clone(), {
-        let engine = app.engine.clone();
-        move || list_connectors(&engine)
-    })
-    .await?;
+    let engine = app.engine.clone();
+    let (connectors, trusted) =
+        in_turn(app.engine.clone(), move || Ok((list_connectors(&engine)?, trusted_signers(&engine)?))).await?;
     let body = html! {
         h1 { "Who may do what" }
         p { "A role says what somebody may do, a scope says where: products, environments, repositories, and actions among those of the role. A token reaches no further than whoever made it, and both shrink with the role and scope that person holds now." }
@@ -49,6 +61,8 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
                 }
             }
         }
+        h2 { "Whose signatures are believed" }
+        (signers(trusted.as_ref()))
         p.meta { "Whoever writes the rules decides nothing under them, and whoever asks does not approve. A pipeline belongs to nobody: it cannot certify, approve or administer." }
     };
     Ok(show(&app, &caller, "Who may do what", "/access", &body))

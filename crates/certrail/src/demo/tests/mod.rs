@@ -23,6 +23,7 @@ mod report_files;
 mod sessions;
 mod story;
 mod told_changes;
+mod trusted;
 
 use std::{collections::BTreeMap, sync::Arc};
 
