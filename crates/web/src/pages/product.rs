@@ -28,7 +28,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
     let body = html! {
         p.crumbs { a href=(format!("/releases?product={}", layout::encode(&product.name))) { "Releases of " (product.name) } " / product" }
         h1 { (product.name) }
-        @if product.sole_decider { p.note { "One person makes and decides everything here: an admin said so. Every verdict that rests on reports alone says it." } }
+        @if product.sole_decider { p.note { "One person makes and decides everything here, as an admin declared. Page 1 of every dossier says so." } }
         dl {
             dt { "Repositories" } dd { @if product.repositories.is_empty() { "none" } @for r in &product.repositories { code { (r) } " " } }
             dt { "Branch" } dd { code { (product.branch) } }
