@@ -90,12 +90,21 @@ pub struct Identities {
     person_of: BTreeMap<String, String>,
     /// The name to show, by person.
     names: BTreeMap<String, String>,
+    /// Somebody's record cannot be read: an account that nobody claims may be theirs.
+    incomplete: bool,
 }
 
 impl Identities {
     /// From pairs of account and person.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { person_of: pairs.into_iter().map(|(a, p)| (a.to_lowercase(), p)).collect(), names: BTreeMap::new() }
+        Self { person_of: pairs.into_iter().map(|(a, p)| (a.to_lowercase(), p)).collect(), ..Self::default() }
+    }
+
+    /// Without somebody whose record cannot be read: whether an account that nobody claims is somebody else's is then unknown.
+    #[must_use]
+    pub const fn incomplete(mut self, incomplete: bool) -> Self {
+        self.incomplete = incomplete;
+        self
     }
 
     /// With the names of people, from pairs of person and name.
@@ -124,6 +133,7 @@ impl Identities {
         match (a == b, self.person_of.get(a), self.person_of.get(b)) {
             (true, ..) => Truth::True,
             (_, Some(a), Some(b)) => (a == b).into(),
+            _ if self.incomplete => Truth::Unknown,
             (_, Some(person), None) => self.owns_kind_of(person, b),
             (_, None, Some(person)) => self.owns_kind_of(person, a),
             (_, None, None) => of_two_logins(a, b),

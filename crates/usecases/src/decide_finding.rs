@@ -10,7 +10,7 @@ use certrail_criteria::open_findings;
 
 use certrail_domain::{
     Action, Assessment, Claim, ExceptionId, ExceptionState, Finding, FindingDecision, FindingId, FindingState,
-    Justification, Problem, ProblemKind, Product, Reach, Release, Time, facts::Level, line_of,
+    Justification, Problem, ProblemKind, Reach, Release, Time, facts::Level, line_of,
 };
 use certrail_ledger::leaf::label;
 use certrail_store::{
@@ -538,7 +538,7 @@ fn end(
 fn reached(tx: &Tx<'_>, decision: &FindingDecision) -> Result<Vec<i64>, StoreError> {
     let everywhere = matches!(decision.reach, Reach::Everywhere { .. });
     let names: Vec<String> = match everywhere {
-        true => products::all(tx)?.into_iter().map(|p: Product| p.name).collect(),
+        true => products::names(tx)?,
         false => vec![decision.product.clone()],
     };
     let mut rows = Vec::new();

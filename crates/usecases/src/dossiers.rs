@@ -1,13 +1,14 @@
 //! Dossiers that were made: what is on record of each, and its files, which never change.
 
+use std::collections::BTreeMap;
+
 use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{Hash, hex};
 use certrail_store::{
     StoreError, Tx,
     tables::{
         dossiers::{self, StoredDossier},
-        log,
-        people::{self, Person},
+        log, people,
         releases::StoredRelease,
     },
 };
@@ -68,7 +69,7 @@ pub fn list_dossiers(
     let stored = find_release(engine, product, version)?;
     engine.read(|tx| {
         let some = dossiers::of_release(tx, stored.release.id.as_str(), before, limit)?;
-        let names = people::all_at(tx, i64::MAX as u64)?;
+        let names = people::names(tx)?;
         some.iter().map(|dossier| card(tx, dossier, &names)).collect::<Result<_, StoreError>>()
     })
 }
@@ -80,7 +81,7 @@ pub fn list_dossiers(
 pub fn find_dossier(engine: &Engine, product: &str, version: &str, number: u64) -> Result<DossierCard, Problem> {
     let stored = find_release(engine, product, version)?;
     let found = get(engine, &stored, number)?;
-    engine.read(|tx| card(tx, &found, &people::all_at(tx, i64::MAX as u64)?))
+    engine.read(|tx| card(tx, &found, &people::names(tx)?))
 }
 
 fn get(engine: &Engine, stored: &StoredRelease, number: u64) -> Result<StoredDossier, Problem> {
@@ -103,17 +104,16 @@ fn get(engine: &Engine, stored: &StoredRelease, number: u64) -> Result<StoredDos
     })
 }
 
-fn card(tx: &Tx<'_>, dossier: &StoredDossier, names: &[Person]) -> Result<DossierCard, StoreError> {
+fn card(tx: &Tx<'_>, dossier: &StoredDossier, names: &BTreeMap<String, String>) -> Result<DossierCard, StoreError> {
     let file = |digest: &Hash| {
         let place = log::body(tx, dossier.log_index, digest)?;
         let place = place.ok_or_else(|| StoreError::Damaged(format!("dossier {} has no files", dossier.number)))?;
         Ok::<_, StoreError>(FileCard { sha256: hex(digest), size: place.size })
     };
-    let name = names.iter().find(|p| p.accounts.contains(&dossier.maker) || p.id.as_str() == dossier.maker);
     Ok(DossierCard {
         number: dossier.number,
         made_at: Time::from_micros(dossier.made),
-        made_by: name.map_or_else(|| dossier.maker.clone(), |p| p.name.clone()),
+        made_by: names.get(&dossier.maker).unwrap_or(&dossier.maker).clone(),
         entry: dossier.log_index,
         json: file(&dossier.json)?,
         pdf: dossier.pdf.as_ref().map(file).transpose()?,

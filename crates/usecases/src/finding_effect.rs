@@ -112,7 +112,7 @@ fn effect_in(
         };
         expires_at = expires_at.max(decision.expires_at);
         let names = match decision.reach {
-            Reach::Everywhere { .. } => products::all(tx)?.into_iter().map(|p| p.name).collect(),
+            Reach::Everywhere { .. } => products::names(tx)?,
             _ => vec![decision.product.clone()],
         };
         for name in names {

@@ -117,7 +117,7 @@ pub fn finding_queue(engine: &Engine, caller: &Caller, product: Option<&str>) ->
     engine.read(|tx| {
         let names = match product {
             Some(name) => vec![name.to_owned()],
-            None => products::all(tx)?.into_iter().map(|p| p.name).filter(|name| caller.reaches(name)).collect(),
+            None => products::names(tx)?.into_iter().filter(|name| caller.reaches(name)).collect(),
         };
         // By row of the finding: when it is due at the earliest, and where it is.
         let mut wanted: BTreeMap<i64, (Option<Time>, Vec<InRelease>)> = BTreeMap::new();

@@ -53,8 +53,8 @@ pub(crate) fn product(engine: &Engine, name: &str) -> Result<Product, Problem> {
     if let Some(product) = engine.read(|tx| products::get(tx, name))? {
         return Ok(product);
     }
-    let known = engine.read(products::all)?;
-    let names: Vec<&str> = known.iter().map(|p| p.name.as_str()).take(10).collect();
+    let mut names = engine.read(products::names)?;
+    names.truncate(10);
     let fix = match names.is_empty() {
         true => "Make it first: `certrail product add NAME --repository OWNER/NAME`.".to_owned(),
         false => format!("Known are: {}.", names.join(", ")),

@@ -242,7 +242,18 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
             })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let people = people::all_at(tx, position)?;
+    let mut people = Vec::new();
+    let mut unread = false;
+    for (id, person) in people::listed_at(tx, position)? {
+        match person {
+            Ok(person) => people.push(person),
+            Err(error) if error.is_damage() => {
+                tracing::error!(%error, id, "the record of a person cannot be read");
+                unread = true;
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let names: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.name.clone())).collect();
     // Whoever claims another person's id for an account is still not them: the last pair counts.
     let own: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.id.to_string())).collect();
@@ -250,7 +261,7 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
         let id = p.id.to_string();
         p.accounts.into_iter().map(move |a| (a, id.clone()))
     });
-    let identities = Identities::new(claimed.chain(own)).with_names(names);
+    let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         known_versions: known_versions(tx, &release, &evidence, position)?,

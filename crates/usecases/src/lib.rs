@@ -72,8 +72,8 @@ pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};
 pub use look::{
     EvidenceView, LogLine, ProductView, ReleaseCard, ReleaseView, UnboundView, evidence_file, evidence_view,
-    find_release, list_products, list_releases, log_entries, product_view, recent_release_view, release_view,
-    unbound_queue,
+    find_release, known_product, list_products, list_releases, log_entries, names_of_products, product_view,
+    recent_release_view, release_view, unbound_queue,
 };
 pub use look_findings::{
     FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,
@@ -81,7 +81,7 @@ pub use look_findings::{
 };
 pub use make_dossier::{Renderer, make_dossier};
 pub use outgoing::OutgoingFile;
-pub use people::{NewPerson, end_person, list_people, put_person, scope_of_products};
+pub use people::{NewPerson, end_person, list_people, names_of_people, put_person, scope_of_products};
 pub use products::{put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{

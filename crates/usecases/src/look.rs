@@ -41,13 +41,23 @@ pub struct ReleaseCard {
     pub evaluation: Arc<Evaluation>,
 }
 
-/// Every product that the caller reaches.
+/// Every product that the caller reaches, by name.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list_products(engine: &Engine, caller: &Caller) -> Result<Vec<Product>, Problem> {
-    let all = engine.read(products::all)?;
-    Ok(all.into_iter().filter(|p| caller.reaches(&p.name)).collect())
+pub fn list_products(engine: &Engine, caller: &Caller) -> Result<Vec<Listed<Product>>, Problem> {
+    engine.read(|tx| {
+        let all = products::listed(tx)?.into_iter().filter(|(name, _)| caller.reaches(name));
+        all.map(|(name, product)| Listed::of(product, &name, &name)).collect()
+    })
+}
+
+/// The names of the products that the caller reaches, in order.
+///
+/// # Errors
+/// When the store fails.
+pub fn names_of_products(engine: &Engine, caller: &Caller) -> Result<Vec<String>, Problem> {
+    Ok(engine.read(products::names)?.into_iter().filter(|name| caller.reaches(name)).collect())
 }
 
 /// The releases of a product, newest first, at most `limit`, behind `before`, each judged as known now.
@@ -92,6 +102,14 @@ impl ProductView {
     pub fn name<'a>(&'a self, account: &'a str) -> &'a str {
         self.names.get(account).map_or(account, String::as_str)
     }
+}
+
+/// The product of that name, if there is one.
+///
+/// # Errors
+/// When the store fails or its record is damaged.
+pub fn known_product(engine: &Engine, name: &str) -> Result<Option<Product>, Problem> {
+    engine.read(|tx| products::get(tx, name))
 }
 
 /// The product of that name.
@@ -382,15 +400,15 @@ pub(crate) fn may_be_of(tx: &Tx<'_>, caller: &Caller, signal: &StoredSignal) -> 
 /// The newest releases of the products that the signal's source or name points to.
 fn candidates(tx: &Tx<'_>, caller: &Caller, signal: &StoredSignal) -> Result<Vec<String>, StoreError> {
     let rest = signal.signal.source.split_once(':').map_or("", |(_, rest)| rest);
-    let mut near: Vec<Product> = products::of_repository(tx, rest)?;
-    near.extend(products::get(tx, rest)?);
+    let of_it = products::of_repository(tx, rest)?.into_iter().chain(products::get(tx, rest)?);
+    let mut near: Vec<String> = of_it.map(|p| p.name).collect();
     if near.is_empty() {
-        near = products::all(tx)?;
+        near = products::names(tx)?;
         near.truncate(2);
     }
     let mut out = Vec::new();
-    for product in near.into_iter().filter(|p| caller.reaches(&p.name)) {
-        for stored in releases::of_product(tx, &product.name, None, 2)? {
+    for product in near.into_iter().filter(|name| caller.reaches(name)) {
+        for stored in releases::of_product(tx, &product, None, 2)? {
             out.push(format!("{}/{}", stored.release.product, stored.release.version));
         }
     }

@@ -1,6 +1,6 @@
 //! People: who they are, what they may do, and when they left.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope};
 use certrail_store::{
@@ -14,6 +14,7 @@ use crate::{
     access::{On, allow},
     engine::{Batch, Engine, Fault, random},
     inputs,
+    listed::Listed,
     tokens::end,
 };
 
@@ -216,12 +217,23 @@ pub async fn end_person(engine: &Arc<Engine>, caller: &Caller, wanted: &str) -> 
     Ok(ended)
 }
 
-/// Everybody.
+/// Everybody, by id.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list_people(engine: &Engine) -> Result<Vec<Person>, Problem> {
-    engine.read(|tx| people::all_at(tx, NOW))
+pub fn list_people(engine: &Engine) -> Result<Vec<Listed<Person>>, Problem> {
+    engine.read(|tx| {
+        let all = people::listed_at(tx, NOW)?;
+        all.into_iter().map(|(id, person)| Listed::of(person, &id, &id)).collect()
+    })
+}
+
+/// What people are called, by id, as far as that can be read.
+///
+/// # Errors
+/// When the store fails.
+pub fn names_of_people(engine: &Engine) -> Result<BTreeMap<String, String>, Problem> {
+    engine.read(people::names)
 }
 
 /// A scope of products as somebody typed it, with everything else.

@@ -63,9 +63,9 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             let before = products::get(batch.tx, &product.name)?;
             if before.is_none()
                 && let Some(alike) =
-                    products::all(batch.tx)?.iter().find(|p| p.name.eq_ignore_ascii_case(&product.name))
+                    products::names(batch.tx)?.iter().find(|name| name.eq_ignore_ascii_case(&product.name))
             {
-                let why = format!("There is a product {}, which differs in case only.", alike.name);
+                let why = format!("There is a product {}, which differs in case only.", alike);
                 return Err(refuse(&why, "Use another name.").into());
             }
             // Named as its forge calls it now; what the product has already stays what it is called here.
@@ -234,8 +234,11 @@ pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -
             Ok::<_, Fault>((set.name.clone(), true))
         })
         .await?;
-    for product in engine.read(products::all)?.into_iter().filter(|p| changed && p.criteria == name) {
-        due_again(engine, &product.name).await?;
+    // Of a product whose record is damaged it cannot be told; it is judged again when that is mended.
+    for (product, known) in engine.read(products::listed)? {
+        if changed && known.is_ok_and(|p| p.criteria == name) {
+            due_again(engine, &product).await?;
+        }
     }
     Ok(name)
 }

@@ -31,7 +31,7 @@ const END: u64 = i64::MAX as u64;
 /// # Errors
 /// When the store fails.
 pub fn is_set_up(engine: &Engine) -> Result<bool, Problem> {
-    engine.read(|tx| Ok(!people::all_at(tx, END)?.is_empty()))
+    engine.read(|tx| Ok(!people::listed_at(tx, END)?.is_empty()))
 }
 
 fn link(
@@ -135,7 +135,7 @@ pub async fn redeem_setup(engine: &Arc<Engine>, link: &str, name: String, accoun
     let (arrived, _) = engine
         .write(move |batch| {
             let token = live_link(batch, &digest, TokenKind::Setup, "Start the server again for a new one.")?;
-            if !people::all_at(batch.tx, END)?.is_empty() {
+            if !people::listed_at(batch.tx, END)?.is_empty() {
                 return Err(Problem::new(
                     ProblemKind::Conflict,
                     "set-up",

@@ -248,10 +248,8 @@ pub fn list_tokens(engine: &Engine, caller: &Caller) -> Result<Vec<TokenView>, P
     let now = engine.now();
     let used = engine.last_used();
     engine.read(|tx| {
-        let everybody = people::all_at(tx, i64::MAX as u64)?;
-        let name = |id: Option<&String>| {
-            Some(everybody.iter().find(|p| Some(p.id.as_str()) == id.map(String::as_str))?.name.clone())
-        };
+        let names = people::names(tx)?;
+        let name = |id: Option<&String>| names.get(id?).cloned();
         let live = |t: &Token| t.revoked.is_none() && t.expires > now;
         let all = people::tokens(tx)?.into_iter().filter(|t| !t.kind.is_session() || live(t));
         Ok(all

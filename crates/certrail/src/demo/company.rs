@@ -169,8 +169,8 @@ pub(super) async fn load(
         .await?;
     clock.set(now);
     let mut sessions = BTreeMap::new();
-    for person in certrail_usecases::list_people(engine)? {
-        let session = session_for(engine, &person).await?;
+    for person in certrail_usecases::list_people(engine)?.iter().filter_map(|row| row.whole()) {
+        let session = session_for(engine, person).await?;
         sessions.entry(person.role).or_insert(session.secret);
     }
     Ok(sessions)

@@ -13,7 +13,7 @@ mod world;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};
 
 use certrail_domain::Role;
-use certrail_usecases::{Engine, Renderer, list_products, list_releases};
+use certrail_usecases::{Engine, Renderer, list_releases, names_of_products};
 
 use crate::{
     commands,
@@ -64,13 +64,13 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let engine = commands::open_engine(&folder, "demo.certrail.local/log", clock.as_clock())?;
     let sessions = runtime.block_on(company::load(&engine, &clock, now, |line| eprintln!("         {line}")))?;
     clock.follow_the_real_one();
-    let products = list_products(&engine, &certrail_usecases::Caller::internal("demo"))?;
+    let products = names_of_products(&engine, &certrail_usecases::Caller::internal("demo"))?;
     let mut releases = 0;
     for product in &products {
-        for row in list_releases(&engine, &product.name, None, 50)? {
+        for row in list_releases(&engine, product, None, 50)? {
             releases += 1;
             if let (true, Some(card)) = (args.once, row.whole()) {
-                println!("{} {}", product.name, card.sentence);
+                println!("{} {}", product, card.sentence);
             }
         }
     }

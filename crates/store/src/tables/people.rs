@@ -1,5 +1,7 @@
 //! People and the secrets that stand for them.
 
+use std::collections::BTreeMap;
+
 use certrail_domain::{PersonId, Role, Scope, Time};
 use serde::{Deserialize, Serialize};
 
@@ -44,13 +46,34 @@ pub fn record(tx: &Tx<'_>, person: &Person, log_index: u64) -> Result<()> {
 /// Everybody, as the log stood at `position`, by id.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or the record of one is damaged.
 pub fn all_at(tx: &Tx<'_>, position: u64) -> Result<Vec<Person>> {
     tx.query(
         "SELECT document FROM person WHERE log_index < ?1 AND (to_index IS NULL OR to_index >= ?1) ORDER BY id",
         &[position.into()],
         |r| r.json(0),
     )
+}
+
+/// [`all_at`] with the id of each, those whose record is damaged too.
+///
+/// # Errors
+/// When the database fails.
+pub fn listed_at(tx: &Tx<'_>, position: u64) -> Result<Vec<(String, Result<Person>)>> {
+    tx.query(
+        "SELECT id, document FROM person WHERE log_index < ?1 AND (to_index IS NULL OR to_index >= ?1) ORDER BY id",
+        &[position.into()],
+        |r| Ok((r.text(0)?, r.json(1))),
+    )
+}
+
+/// What people are called, by id, as far as that can be read: for what is shown, never for what is decided.
+///
+/// # Errors
+/// When the database fails.
+pub fn names(tx: &Tx<'_>) -> Result<BTreeMap<String, String>> {
+    let all = listed_at(tx, i64::MAX as u64)?;
+    Ok(all.into_iter().filter_map(|(id, person)| Some((id, person.ok()?.name))).collect())
 }
 
 /// A person as they are known now.

@@ -60,10 +60,26 @@ pub fn versions(tx: &Tx<'_>, name: &str) -> Result<Vec<Product>> {
     tx.query("SELECT document FROM product_version WHERE name = ?1 ORDER BY from_index", &[name.into()], |r| r.json(0))
 }
 
-/// Every product, by name.
+/// The name of every product, in order.
 ///
 /// # Errors
 /// When the database fails.
+pub fn names(tx: &Tx<'_>) -> Result<Vec<String>> {
+    tx.query("SELECT name FROM product ORDER BY name", &[], |r| r.text(0))
+}
+
+/// Every product by name, those whose record is damaged too.
+///
+/// # Errors
+/// When the database fails.
+pub fn listed(tx: &Tx<'_>) -> Result<Vec<(String, Result<Product>)>> {
+    tx.query("SELECT name, document FROM product ORDER BY name", &[], |r| Ok((r.text(0)?, r.json(1))))
+}
+
+/// Every product, by name.
+///
+/// # Errors
+/// When the database fails, or the record of one is damaged.
 pub fn all(tx: &Tx<'_>) -> Result<Vec<Product>> {
     tx.query("SELECT document FROM product ORDER BY name", &[], |r| r.json(0))
 }

@@ -7,7 +7,10 @@ use certrail_domain::{Problem, Time, sentence};
 use certrail_dossier::{Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
-    tables::{people, releases::StoredRelease},
+    tables::{
+        people::{self, Person},
+        releases::StoredRelease,
+    },
 };
 
 use super::{events::events, proofs, sections};
@@ -53,7 +56,8 @@ fn build(
         false => judge_now(tx, engine, stored, position, now)?,
     };
     let release = judged.seen.release.clone();
-    let everybody = people::all_at(tx, position)?;
+    let everybody: Vec<Person> =
+        people::listed_at(tx, position)?.into_iter().filter_map(|(_, person)| person.ok()).collect();
     let names: BTreeMap<String, String> = everybody
         .iter()
         .flat_map(|p| p.accounts.iter().cloned().chain([p.id.to_string().to_lowercase()]).map(|a| (a, p.name.clone())))

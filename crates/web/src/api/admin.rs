@@ -6,9 +6,9 @@ use axum::{
 };
 use certrail_domain::{Connector, Problem, ProblemKind, Product, facts::BandPolicy};
 use certrail_usecases::{
-    ConnectorInput, NewAcceptance, NewPerson, NewSecret, NewToken, Person, Session, TokenView, add_connector_secret,
-    create_token, decide_acceptance, list_connectors, list_people, list_products, list_tokens, put_connector,
-    put_criteria, put_person, put_product, request_acceptance, revoke_token,
+    ConnectorInput, Listed, NewAcceptance, NewPerson, NewSecret, NewToken, Person, Session, TokenView,
+    add_connector_secret, create_token, decide_acceptance, known_product, list_connectors, list_people, list_tokens,
+    put_connector, put_criteria, put_person, put_product, request_acceptance, revoke_token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -63,9 +63,7 @@ pub(crate) async fn product(
     body: Body<ProductInput>,
 ) -> Answer<Product> {
     let (engine, wanted) = (app.engine.clone(), name.clone());
-    let (own, wanted) = (caller.clone(), wanted);
-    let known =
-        in_turn(app.engine.clone(), move || list_products(&engine, &own)).await?.into_iter().find(|p| p.name == wanted);
+    let known = in_turn(app.engine.clone(), move || known_product(&engine, &wanted)).await?;
     // What is not named stays as it is.
     let usual = known.unwrap_or_else(|| Product::new(&name, None));
     let input = body.value;
@@ -147,7 +145,7 @@ pub(crate) async fn end_person(
     Ok(Json(json!({ "ended": person, "tokens_ended": tokens })))
 }
 
-pub(crate) async fn people(State(app): State<App>) -> Answer<Vec<Person>> {
+pub(crate) async fn people(State(app): State<App>) -> Answer<Vec<Listed<Person>>> {
     Ok(Json(in_turn(app.engine.clone(), move || list_people(&app.engine)).await?))
 }
 

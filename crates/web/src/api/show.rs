@@ -38,7 +38,7 @@ impl Page {
     }
 }
 
-pub(crate) async fn products(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<Product>> {
+pub(crate) async fn products(State(app): State<App>, SignedIn(caller): SignedIn) -> Answer<Vec<Listed<Product>>> {
     Ok(Json(in_turn(app.engine.clone(), move || list_products(&app.engine, &caller)).await?))
 }
 

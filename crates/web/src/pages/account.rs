@@ -3,8 +3,8 @@
 use axum::{extract::State, http::HeaderMap};
 use certrail_domain::{Action, Extent, Role, Scope};
 use certrail_usecases::{
-    Caller, NewPerson, NewToken, Person, create_token, end_person, invite, list_people, list_products, put_person,
-    scope_of_products,
+    Caller, Listed, NewPerson, NewToken, Person, create_token, end_person, invite, list_people, names_of_products,
+    put_person, scope_of_products,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ async fn render(app: &App, caller: &Caller, once: Option<(&str, String)>) -> Pag
     let admin = caller.may(Action::Administer) && caller.scope.products.is_all();
     let (people, products) = in_turn(app.engine.clone(), move || {
         let people = if admin { list_people(&engine)? } else { Vec::new() };
-        Ok((people, list_products(&engine, &own)?.into_iter().map(|p| p.name).collect::<Vec<_>>()))
+        Ok((people, names_of_products(&engine, &own)?))
     })
     .await?;
     let body = html! {
@@ -74,7 +74,7 @@ fn reach(scope: &Scope) -> String {
     words.join("; ")
 }
 
-fn everybody(people: &[Person]) -> Markup {
+fn everybody(people: &[Listed<Person>]) -> Markup {
     html! {
         h2 { "People" }
         div.scroll tabindex="0" {
@@ -82,8 +82,10 @@ fn everybody(people: &[Person]) -> Markup {
                 caption { "Everybody who is known" }
                 thead { tr { th scope="col" { "Name" } th scope="col" { "Role" } th scope="col" { "Reaches" } th scope="col" { "Accounts" } th scope="col" { "Sign-in" } } }
                 tbody {
-                    @for p in people {
-                        tr {
+                    @for row in people {
+                        @match row {
+                        Listed::Damaged(row) => { tr { th scope="row" { (row.name) } td colspan="4" { (layout::damaged(row)) } } }
+                        Listed::Whole(p) => { tr {
                             th scope="row" { (p.name) } td { (p.role.name()) } td { (reach(&p.scope)) } td { (p.accounts.join(", ")) }
                             td { @match p.ended_at {
                                 Some(at) => { "left on " (layout::time(at)) }
@@ -92,6 +94,7 @@ fn everybody(people: &[Person]) -> Markup {
                                     " " form.inline method="post" action=(format!("/account/end/{}", p.id)) { button.plain type="submit" { "Has left" } }
                                 }
                             } }
+                        } }
                         }
                     }
                 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use certrail_domain::FindingState;
-use certrail_usecases::{FindingView, finding_view, list_people};
+use certrail_usecases::{FindingView, finding_view, names_of_people};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -30,11 +30,8 @@ pub(super) async fn page(
     let here = format!("/f/{}", layout::encode(&id));
     let (engine, own) = (app.engine.clone(), caller.clone());
     let (view, people) =
-        in_turn(app.engine.clone(), move || Ok((finding_view(&engine, &own, &id)?, list_people(&engine)?))).await?;
-    let name = |account: &str| {
-        let known = people.iter().find(|p| p.id.as_str() == account);
-        known.map_or_else(|| account.to_owned(), |p| p.name.clone())
-    };
+        in_turn(app.engine.clone(), move || Ok((finding_view(&engine, &own, &id)?, names_of_people(&engine)?))).await?;
+    let name = |account: &str| people.get(account).cloned().unwrap_or_else(|| account.to_owned());
     let (f, now, account) = (&view.finding, app.engine.now(), caller.account());
     let body = html! {
         p.crumbs { a href="/findings" { "Findings" } " / " (f.product) " / " (f.seen.rule) }

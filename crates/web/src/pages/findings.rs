@@ -4,7 +4,7 @@ use axum::extract::State;
 use certrail_domain::{Finding, Time, facts::Level};
 use certrail_usecases::{
     Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, Listed, QueueItem, Shelf, count_findings,
-    finding_queue, list_findings, list_products, shelves,
+    finding_queue, list_findings, names_of_products, shelves,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -47,7 +47,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
             let wanted = FindingsWanted { product: of.clone(), shelves, after, limit: ON_A_PAGE };
             Shown::Shelf(list_findings(&engine, &own, &wanted)?)
         };
-        Ok((listed, count_findings(&engine, &own, of.as_deref())?, list_products(&engine, &own)?))
+        Ok((listed, count_findings(&engine, &own, of.as_deref())?, names_of_products(&engine, &own)?))
     })
     .await?;
     let now = app.engine.now();
@@ -67,7 +67,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
         h1 { (title) }
         (recorded(&which, &back))
         (svg::dues(&counts.due))
-        (views(&which, &counts, &products.iter().map(|p| p.name.clone()).collect::<Vec<_>>(), &listed))
+        (views(&which, &counts, &products, &listed))
         p.meta { "Keys: " kbd { "j" } " " kbd { "k" } " move, " kbd { "x" } " select, " kbd { "e" } " decide, " kbd { "u" } " undo." }
         ol.findings {
             @match &listed {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use certrail_domain::{ReleaseState, sentence};
-use certrail_usecases::{DamagedRow, Listed, list_products, list_releases, unbound_queue};
+use certrail_usecases::{DamagedRow, Listed, list_releases, names_of_products, unbound_queue};
 use maud::html;
 
 use super::{Page, layout, show};
@@ -12,8 +12,8 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
     let (engine, own) = (app.engine.clone(), caller.clone());
     let (rows, unbound) = in_turn(app.engine.clone(), move || {
         let mut cards = Vec::new();
-        for product in list_products(&engine, &own)? {
-            cards.extend(list_releases(&engine, &product.name, None, 6)?);
+        for product in names_of_products(&engine, &own)? {
+            cards.extend(list_releases(&engine, &product, None, 6)?);
         }
         let (_, unbound) = unbound_queue(&engine, &own, None, 1)?;
         Ok((cards, unbound))

@@ -1,7 +1,7 @@
 //! Releases: which versions, in what state?
 
 use axum::extract::State;
-use certrail_usecases::{Listed, list_products, list_releases};
+use certrail_usecases::{Listed, list_releases, names_of_products};
 use maud::html;
 use serde::Deserialize;
 
@@ -25,8 +25,8 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let groups = in_turn(app.engine.clone(), move || {
         let mut groups = Vec::new();
         let wanted = |name: &str| which.product.as_deref().is_none_or(|product| product == name);
-        for product in list_products(&engine, &own)?.into_iter().filter(|p| wanted(&p.name)) {
-            let cards = list_releases(&engine, &product.name, which.before, ON_A_PAGE)?;
+        for product in names_of_products(&engine, &own)?.into_iter().filter(|name| wanted(name)) {
+            let cards = list_releases(&engine, &product, which.before, ON_A_PAGE)?;
             groups.push((product, cards));
         }
         Ok(groups)
@@ -38,10 +38,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
             p { "No products yet. Make one: " code { "certrail product add NAME --repository OWNER/NAME" } }
         }
         @for (product, cards) in &groups {
-            h2 { a href=(super::product::place(&product.name)) { (product.name) } }
+            h2 { a href=(super::product::place(product)) { (product) } }
             div.scroll tabindex="0" {
                 table {
-                    caption { "Releases of " (product.name) ", newest first" }
+                    caption { "Releases of " (product) ", newest first" }
                     thead { tr { th scope="col" { "Version" } th scope="col" { "State" } th scope="col" { "Readiness" } th scope="col" { "In one sentence" } th scope="col" { "In production" } } }
                     tbody {
                         @for row in cards {
@@ -63,7 +63,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
             }
             @if cards.is_empty() { p { "No release" @if further { " before those" } "." } }
             @if let Some(last) = cards.last().filter(|_| cards.len() as u64 == ON_A_PAGE).map(|row| row.cursor(|card| card.cursor.to_string())) {
-                p { a href=(format!("/releases?product={}&before={}", layout::encode(&product.name), last)) { "Older releases of " (product.name) } }
+                p { a href=(format!("/releases?product={}&before={}", layout::encode(product), last)) { "Older releases of " (product) } }
             }
         }
     };

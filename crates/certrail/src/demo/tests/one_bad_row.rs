@@ -132,3 +132,33 @@ async fn a_finding_that_cannot_be_read_is_one_marked_row() {
     assert_eq!(list.len(), 2);
     assert_eq!(list.iter().filter(|row| row.whole().is_none()).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_that_cannot_be_read_is_one_marked_row() {
+    let (_engine, router, secret, _folder) = damaged(&["UPDATE product SET document = '[' WHERE name = 'pay'"]).await;
+    marked(&router, &secret, &[("/api/v1/products", "pay")]).await;
+    for (address, rest) in [("/", "Waiting"), ("/releases", "2.4.1"), ("/findings", "pay"), ("/account", "pay")] {
+        let (status, text) = page(&router, &secret, address).await;
+        assert!(status == StatusCode::OK && text.contains(rest), "{address}: {text}");
+    }
+    // It is not made anew over what cannot be read.
+    let put = Request::put("/api/v1/products/pay").header("authorization", format!("Bearer {secret}"));
+    let put = put.header("content-type", "application/json").body(Body::from(r#"{"branch":"other"}"#));
+    let answer = router.clone().oneshot(put.expect("a request")).await.expect("answers");
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// Whose accounts are whose is then not known of everybody: what rests on two people being two is undecided, and says no.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_cannot_be_read_is_one_marked_row_and_nobody_is_taken_for_two() {
+    let (engine, router, secret, _folder) =
+        damaged(&["UPDATE person SET document = '[' WHERE document LIKE '%\"vera\"%'"]).await;
+    marked(&router, &secret, &[("/account", "priya"), ("/api/v1/people", "priya")]).await;
+    for address in ["/", "/releases", "/r/pay/2.4.1", "/r/pay/2.4.1/dossiers", "/findings", "/api/v1/tokens"] {
+        assert_eq!(page(&router, &secret, address).await.0, StatusCode::OK, "{address}");
+    }
+    let stored = find_release(&engine, "pay", "2.4.1").expect("there");
+    let judged = judge(&engine, &stored).expect("judged");
+    let review = judged.evaluation.requirements.iter().find(|r| r.id == "code-review").expect("there");
+    assert_eq!(review.verdict, certrail_domain::Verdict::Indeterminate, "{}", review.sentence);
+}
