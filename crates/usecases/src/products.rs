@@ -65,7 +65,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 && let Some(alike) =
                     products::names(batch.tx)?.iter().find(|name| name.eq_ignore_ascii_case(&product.name))
             {
-                let why = format!("There is a product {}, which differs in case only.", alike);
+                let why = format!("There is a product {alike}, which differs in case only.");
                 return Err(refuse(&why, "Use another name.").into());
             }
             // Named as its forge calls it now; what the product has already stays what it is called here.
