@@ -126,7 +126,7 @@ pub(crate) fn judge_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Judged>, StoreError> {
-    let judged = engine.kept.get_or_make(tx, stored, position, now, || {
+    let judged = engine.kept.get_or_make(tx, (stored, &[]), position, now, || {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let (valid_until, weight) = (judged.valid_until, weight(&judged));
         Ok(Made { value: Arc::new(judged), at: now, valid_until, weight, acts: 0 })
@@ -170,7 +170,7 @@ pub(crate) fn evaluation_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Evaluation>, StoreError> {
-    engine.kept.get_or_make(tx, stored, position, now, || {
+    engine.kept.get_or_make(tx, (stored, &[]), position, now, || {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let weight = rows(&judged.evaluation) * 500;
         Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight, acts: 0 })

@@ -3,6 +3,7 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use certrail_criteria::{Evidence, OpenFinding, closes, is_for, open_findings};
@@ -18,21 +19,35 @@ use certrail_store::{
 };
 
 use crate::{
-    engine::{Engine, internal},
+    engine::{Engine, Made},
     judge::{Judged, Seen, judge_now},
 };
 
-/// Compares the findings of a release with those of the release before it.
+/// Compares the findings of a release with those of the release before it; kept until something of either changes.
 ///
 /// # Errors
 /// When the store fails.
-pub fn release_findings(engine: &Engine, stored: &StoredRelease) -> Result<FindingsSection, Problem> {
-    let (now, position) = (engine.now(), engine.head().size());
-    let compared = engine.store.read(|tx| {
-        let judged = judge_now(tx, engine, stored, position, now)?;
-        section(tx, engine, &judged, position, now)
-    });
-    compared.map_err(|e| internal(&e))
+pub fn release_findings(engine: &Engine, stored: &StoredRelease) -> Result<Arc<FindingsSection>, Problem> {
+    let acts = engine.kept.acts();
+    let (position, now) = (engine.head().size(), engine.now());
+    engine.read(|tx| {
+        let before = readable_before(tx, &stored.release)?;
+        engine.kept.get_or_make(tx, (stored, before.as_slice()), position, now, || {
+            let judged = judge_now(tx, engine, stored, position, now)?;
+            let section = section(tx, engine, &judged, position, now)?;
+            let lines: usize = section.groups.iter().map(|g| g.findings.len()).sum();
+            let valid_until = judged.valid_until;
+            Ok(Made { value: Arc::new(section), at: now, valid_until, weight: lines as u64 * 300, acts })
+        })
+    })
+}
+
+/// [`before`], where its record can be read.
+pub(crate) fn readable_before(tx: &Tx<'_>, release: &Release) -> Result<Option<StoredRelease>, StoreError> {
+    match before(tx, release) {
+        Err(error) if error.is_damage() => Ok(None),
+        other => other,
+    }
 }
 
 /// The findings of a judged release against the one before it.

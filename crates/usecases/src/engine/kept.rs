@@ -55,6 +55,7 @@ pub(super) const BESIDE: [&str; 9] = [
 /// What something about a release was made from, told apart by when it changed last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Basis {
+    of: i64,
     bound: bindings::Extent,
     release: Option<u64>,
     product: u64,
@@ -74,7 +75,8 @@ struct Followed {
 #[derive(Clone)]
 struct Entry {
     value: Arc<dyn Any + Send + Sync>,
-    basis: Basis,
+    /// Of the release it is about first, then of others that it rests on.
+    basis: Vec<Basis>,
     /// The clock it was made by.
     at: Time,
     made: Instant,
@@ -126,19 +128,22 @@ impl Default for Kept {
 }
 
 impl Kept {
-    /// What is kept of a release, if it is as good as made now; else made by `make` and kept.
+    /// What is kept of a release, if it is as good as made now; else made by `make` and kept. `beside` are others that it
+    /// rests on.
     ///
     /// # Errors
     /// When the store fails, or `make` does.
     pub(crate) fn get_or_make<T: Send + Sync + 'static>(
         &self,
         tx: &Tx<'_>,
-        release: &StoredRelease,
+        (release, beside): (&StoredRelease, &[StoredRelease]),
         position: u64,
         now: Time,
         make: impl FnOnce() -> Result<Made<T>, StoreError>,
     ) -> Result<Arc<T>, StoreError> {
-        let basis = self.basis(tx, release, position)?;
+        let all = std::iter::once(release).chain(beside);
+        let basis: Option<Vec<Basis>> =
+            all.map(|release| self.basis(tx, release, position)).collect::<Result<_, StoreError>>()?;
         let key = (TypeId::of::<T>(), release.seq);
         let good = |e: &Entry| {
             basis.as_ref().is_some_and(|basis| e.basis == *basis)
@@ -188,7 +193,13 @@ impl Kept {
         let product = followed.products.get(&release.release.product).copied().unwrap_or_default();
         let everything = followed.everything;
         // What changed at `position` or later is not what this looks at.
-        Ok((product.max(everything) < position).then_some(Basis { bound, release: known, product, everything }))
+        Ok((product.max(everything) < position).then_some(Basis {
+            of: release.seq,
+            bound,
+            release: known,
+            product,
+            everything,
+        }))
     }
 }
 

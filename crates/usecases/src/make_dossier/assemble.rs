@@ -31,7 +31,8 @@ pub(crate) fn preview(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Dos
     let acts = engine.kept.acts();
     let (head, now) = (engine.head(), engine.now());
     engine.read(|tx| {
-        engine.kept.get_or_make(tx, stored, head.size(), now, || {
+        let before = release_findings::readable_before(tx, &stored.release)?;
+        engine.kept.get_or_make(tx, (stored, before.as_slice()), head.size(), now, || {
             let judged = judge_now(tx, engine, stored, head.size(), now)?;
             let dossier = build(engine, tx, stored, &head, now, 0, false)?;
             let weight = (dossier.evidence.len() + dossier.events.len()) as u64 * 500;

@@ -1,5 +1,7 @@
 //! Findings as JSON: the list, one with its life, what people say and decide.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use certrail_domain::{ExceptionState, Finding, FindingDecision, Problem, ProblemKind};
 use certrail_usecases::{
@@ -128,7 +130,7 @@ pub(crate) fn state_of(verb: &str) -> Result<ExceptionState, Problem> {
 pub(crate) async fn of_release(
     State(app): State<App>,
     Path((product, version)): Path<(String, String)>,
-) -> Answer<FindingsSection> {
+) -> Answer<Arc<FindingsSection>> {
     let engine = app.engine.clone();
     let work = move || {
         let stored = find_release(&engine, &product, &version)?;

@@ -403,6 +403,26 @@ async fn the_findings_of_an_unknown_tool_can_be_read() {
     assert_eq!(s.faults(), Vec::<String>::new());
 }
 
+/// What is kept of a comparison goes with either release that it compares.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_follows_the_release_before_too() {
+    let mut s = Story::begin().await;
+    let groups = async |s: &Story| {
+        let section = s.get("/api/v1/products/pay/releases/2.0.0/findings").await;
+        let groups = section["groups"].as_array().expect("groups").clone();
+        groups.iter().map(|g| format!("{} {}", g["name"].as_str().unwrap_or(""), g["total"])).collect::<Vec<_>>()
+    };
+    s.scan("release=1.0.0", &["b"], true).await;
+    s.scan("release=2.0.0", &["a"], true).await;
+    assert_eq!(groups(&s).await, ["new 1", "fixed 1"]);
+    s.scan("release=1.0.0", &["a"], true).await;
+    assert_eq!(groups(&s).await, ["carried 1"]);
+    let page = s.stage.ask(&axum::http::Method::GET, "/r/pay/2.0.0", Some(&s.stage.tokens["anna"]), "").await;
+    assert_eq!(page.0, axum::http::StatusCode::OK);
+    s.scan("release=1.0.0", &[], true).await;
+    assert_eq!(groups(&s).await, ["new 1"]);
+}
+
 /// A report from yesterday that arrives today says what was so yesterday.
 #[tokio::test(flavor = "multi_thread")]
 async fn scans_are_in_the_order_in_which_they_were_made() {
