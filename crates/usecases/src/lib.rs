@@ -66,7 +66,7 @@ pub use dossiers::{DossierCard, Face, FileCard, dossier_file, find_dossier, list
 pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, blocking, system_clock};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
-pub use fsck::{FsckReport, fsck, fsck_folder};
+pub use fsck::{FsckReport, FsckStage, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};

@@ -1,8 +1,15 @@
 //! `certrail admin`: looking after a data folder, on the machine that holds it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::Cell,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use certrail_usecases::{Engine, Keys, Loss, backup, begin_clock_era, begin_epoch, fsck_folder, recover, system_clock};
+use certrail_usecases::{
+    Engine, FsckStage, Keys, Loss, backup, begin_clock_era, begin_epoch, fsck_folder, recover, system_clock,
+};
 use serde_json::json;
 
 use super::{Global, print_json};
@@ -78,11 +85,50 @@ pub(crate) enum Command {
     },
 }
 
+/// How far a long check has come, on standard error: one line that is written over at a terminal, else a line now and then.
+struct Said {
+    terminal: bool,
+    last: Cell<Instant>,
+    began: Cell<bool>,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self { terminal: std::io::stderr().is_terminal(), last: Cell::new(Instant::now()), began: Cell::new(false) }
+    }
+}
+
+impl Said {
+    fn say(&self, stage: FsckStage) {
+        let pause = Duration::from_millis(if self.terminal { 300 } else { 10_000 });
+        if self.last.get().elapsed() < pause {
+            return;
+        }
+        self.last.set(Instant::now());
+        self.began.set(true);
+        let share = stage.done.saturating_mul(100).checked_div(stage.of);
+        let share = share.map(|share| format!(", {share}% of {}", stage.of)).unwrap_or_default();
+        if self.terminal {
+            eprint!("\r\x1b[2KComparing {}{share}", stage.what);
+        } else {
+            eprintln!("Comparing {}{share}", stage.what);
+        }
+    }
+
+    fn end(&self) {
+        if self.terminal && self.began.get() {
+            eprint!("\r\x1b[2K");
+        }
+    }
+}
+
 pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Fsck { guard, data } => {
             must_exist(&data)?;
-            let report = fsck_folder(&data, guard.as_deref())?;
+            let said = Said::default();
+            let report = fsck_folder(&data, guard.as_deref(), &|stage| said.say(stage))?;
+            said.end();
             if global.json() {
                 print_json(&json!({ "clean": report.faults.is_empty(), "report": report }));
             } else {

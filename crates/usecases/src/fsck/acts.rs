@@ -19,8 +19,8 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::{
-    Check, bindings::Bound, context::Repositories, evaluations::Evaluated, findings::Findings, history::History,
-    links::Links, records, releases::Folded, surplus,
+    Check, FsckStage, bindings::Bound, context::Repositories, evaluations::Evaluated, findings::Findings,
+    history::History, links::Links, records, releases::Folded, surplus,
 };
 use crate::EpochBegan;
 
@@ -383,22 +383,28 @@ impl Told {
                 check.report.fault(format!("{what} cannot be compared with the log: {e}."));
             }
         };
+        check.comes_to("links and the history of commits");
         let outcome = self.links.finish(check);
         unreadable(check, "Links", outcome);
         let outcome = self.history.finish(check);
         unreadable(check, "The history of commits", outcome);
         let outcome = surplus::check(check);
         unreadable(check, "Rows that nothing tells of", outcome);
+        check.comes_to("releases");
         let outcome = self.releases.finish(check);
         unreadable(check, "Releases", outcome);
+        check.comes_to("findings");
         let outcome = self.findings.finish(check);
         unreadable(check, "Findings", outcome);
+        check.comes_to("bindings");
         let outcome = self.bound.finish(check, &self.releases);
         unreadable(check, "Bindings", outcome);
         let outcome = self.repositories.finish(check);
         unreadable(check, "Repositories", outcome);
         let mut of_other_rules = 0;
-        for evaluated in &self.evaluated {
+        let of = self.evaluated.len() as u64;
+        for (done, evaluated) in (0..).zip(&self.evaluated) {
+            (check.progress)(FsckStage { what: "past evaluations", done, of });
             match evaluated.run_again(check) {
                 Ok(ours) => of_other_rules += usize::from(!ours),
                 Err(e) => unreadable(check, "An evaluation", Err(e)),

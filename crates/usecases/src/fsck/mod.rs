@@ -65,25 +65,41 @@ impl FsckReport {
     }
 }
 
+/// How far a check has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FsckStage {
+    /// What is being compared: `entries`, then what follows from them.
+    pub what: &'static str,
+    /// How many are done.
+    pub done: u64,
+    /// Of how many; 0 where that is not known.
+    pub of: u64,
+}
+
 /// Checks a running system.
 ///
 /// # Errors
 /// When the store cannot be read at all; what can be read and is wrong is in the report.
 pub fn fsck(engine: &Arc<Engine>) -> Result<FsckReport, Problem> {
-    engine.store.read(|tx| check(tx, &engine.blobs, Some(&engine.keys), None)).map_err(|e| internal(&e))
+    engine.store.read(|tx| check(tx, &engine.blobs, Some(&engine.keys), None, &|_| ())).map_err(|e| internal(&e))
 }
 
 /// Checks a data folder that nobody serves, even one whose log would not open. Without its keys, what needs them is
-/// left out, and a note says so. `guard` is where the last signed head is kept, if not in the folder.
+/// left out, and a note says so. `guard` is where the last signed head is kept, if not in the folder; `progress` hears how far
+/// it has come.
 ///
 /// # Errors
 /// When the folder is in use or the store cannot be read at all.
-pub fn fsck_folder(folder: &Path, guard: Option<&Path>) -> Result<FsckReport, StoreError> {
+pub fn fsck_folder(
+    folder: &Path,
+    guard: Option<&Path>,
+    progress: &dyn Fn(FsckStage),
+) -> Result<FsckReport, StoreError> {
     let (store, _writer) = Store::open(folder)?;
     let blobs = BlobFiles::open(folder)?;
     let keys = if Keys::are_in(folder)? { Some(Keys::open(folder, "")?) } else { None };
     let last_signed = last_signed(folder, guard)?;
-    store.read(|tx| check(tx, &blobs, keys.as_ref(), last_signed))
+    store.read(|tx| check(tx, &blobs, keys.as_ref(), last_signed, progress))
 }
 
 /// What the checks share.
@@ -98,7 +114,15 @@ struct Check<'a> {
     keys_from: u64,
     /// Keys of signals that were found in their tables: of deliveries, and of contents.
     in_tables: (u64, u64),
+    progress: &'a dyn Fn(FsckStage),
     report: FsckReport,
+}
+
+impl Check<'_> {
+    /// What is being compared from here on.
+    fn comes_to(&self, what: &'static str) {
+        (self.progress)(FsckStage { what, done: 0, of: 0 });
+    }
 }
 
 /// Entries looked at in one step.
@@ -109,10 +133,11 @@ fn check(
     blobs: &BlobFiles,
     keys: Option<&Keys>,
     last_signed: Option<LastSigned>,
+    progress: &dyn Fn(FsckStage),
 ) -> Result<FsckReport, StoreError> {
     let report = FsckReport::default();
     let criteria = CriteriaSets::default();
-    let mut check = Check { tx, blobs, keys, last_signed, criteria, keys_from: 0, in_tables: (0, 0), report };
+    let mut check = Check { tx, blobs, keys, last_signed, criteria, keys_from: 0, in_tables: (0, 0), progress, report };
     if keys.is_none() {
         check.report.notes.push("The keys are not here: who signed, and deliveries, were not compared.".into());
     }
@@ -131,6 +156,7 @@ fn check(
             ranges.extend([(from + STEP, to), (from, from + STEP)]);
             continue;
         }
+        progress(FsckStage { what: "entries", done: from, of: head.size });
         match crate::engine_leaves(tx, from, to) {
             Ok(leaves) => {
                 Gap::end(&mut gap, &mut check);

@@ -1,6 +1,6 @@
 //! Whose signatures are believed stands in the log, and so does that somebody's no longer are.
 
-use certrail_usecases::{fsck, note_trust, trusted_signers};
+use certrail_usecases::{fsck, fsck_folder, note_trust, trusted_signers};
 
 use super::*;
 
@@ -35,6 +35,11 @@ async fn whom_an_operator_trusts_is_on_record() {
     assert_eq!(fsck(&engine).expect("runs").faults, Vec::<String>::new());
     engine.close();
     drop(engine);
+    let seen = std::cell::RefCell::new(Vec::new());
+    let report = fsck_folder(&folder.path().join("data"), None, &|stage| seen.borrow_mut().push(stage.what));
+    assert_eq!(report.expect("runs").faults, Vec::<String>::new());
+    let stages = seen.into_inner();
+    assert!(stages.first() == Some(&"entries") && stages.contains(&"findings"), "it tells how far it is: {stages:?}");
 
     // Started without the file: nobody is trusted any more, and that is an entry too.
     let engine = open();
