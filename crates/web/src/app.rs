@@ -28,6 +28,7 @@ use crate::{
     operation::{self, Guard, Operation},
     ops, pages,
     room::Room,
+    slots::Slots,
 };
 
 /// What the edge is told at start.
@@ -61,6 +62,8 @@ pub struct App {
     pub metrics: PrometheusHandle,
     /// Room for bodies on their way in.
     pub room: Room,
+    /// Places for files on their way out.
+    pub downloads: Slots,
 }
 
 /// The largest form, in bytes. API and hooks read their bodies themselves, each up to a limit of its own.

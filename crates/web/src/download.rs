@@ -3,21 +3,39 @@
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use certrail_domain::{Problem, ProblemKind};
-use certrail_usecases::{Caller, Engine, Face, OutgoingFile, dossier_file, evidence_file};
+use certrail_usecases::{Caller, Face, OutgoingFile, dossier_file, evidence_file};
 use futures_util::stream;
 use http_range_header::{RangeUnsatisfiableError, parse_range_header};
-use std::{io::Read, ops::RangeInclusive, sync::Arc};
+use std::{io::Read, ops::RangeInclusive};
 
-use crate::{App, blocking::blocking};
+use crate::{App, blocking::blocking, caller::SignedIn, refusal::Refusal, slots::Slot};
+
+/// How a file is asked for, and by whom.
+pub(crate) struct FileAsked {
+    method: Method,
+    headers: HeaderMap,
+    caller: Caller,
+}
+
+impl FromRequestParts<App> for FileAsked {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let SignedIn(caller) = SignedIn::from_request_parts(parts, app).await?;
+        Ok(Self { method: parts.method.clone(), headers: parts.headers.clone(), caller })
+    }
+}
 
 /// The raw bytes of a piece of evidence.
-pub(crate) async fn original(app: App, caller: Caller, id: String, asked: &HeaderMap) -> Result<Response, Problem> {
-    let engine = app.engine.clone();
-    serve(app.engine, asked, blocking(move || evidence_file(&engine, &caller, &id)).await?).await
+pub(crate) async fn original(app: App, id: String, asked: FileAsked) -> Result<Response, Problem> {
+    let (engine, caller) = (app.engine.clone(), asked.caller.clone());
+    let found = blocking(move || evidence_file(&engine, &caller, &id)).await?;
+    serve(app, asked, found).await
 }
 
 /// A file of a dossier that was made.
@@ -25,17 +43,18 @@ pub(crate) async fn dossier(
     app: App,
     (product, version, number): (String, String, u64),
     face: Face,
-    asked: &HeaderMap,
+    asked: FileAsked,
 ) -> Result<Response, Problem> {
     let engine = app.engine.clone();
     let found = blocking(move || dossier_file(&engine, &product, &version, number, face)).await?;
-    serve(app.engine, asked, found).await
+    serve(app, asked, found).await
 }
 
 /// Bytes read at once.
 const PIECE: usize = 256 * 1024;
 
-async fn serve(engine: Arc<Engine>, asked: &HeaderMap, file: OutgoingFile) -> Result<Response, Problem> {
+async fn serve(app: App, asked: FileAsked, file: OutgoingFile) -> Result<Response, Problem> {
+    let FileAsked { method, headers: asked, caller } = asked;
     let size = file.size();
     // A file is what it is called: under its digest it never changes.
     let tag = format!("\"sha256:{}\"", file.sha256());
@@ -79,11 +98,18 @@ async fn serve(engine: Arc<Engine>, asked: &HeaderMap, file: OutgoingFile) -> Re
         }
     };
     let (from, length) = range.as_ref().map_or((0, size), |r| (*r.start(), r.end() - r.start() + 1));
-    let opened = file.clone();
-    // What stands before a part is unpacked as well: it waits for its turn.
-    let own = engine.clone();
-    let reader = engine.look(move || opened.read(&own, from)).await?;
-    let mut response = (headers(length), body(reader.take(length))).into_response();
+    let sent = match method {
+        // Whoever asks about a file opens none.
+        Method::HEAD => Body::empty(),
+        _ => {
+            let slot = app.downloads.take(&caller.account()).ok_or_else(too_many)?;
+            let (opened, own) = (file.clone(), app.engine.clone());
+            // What stands before a part is unpacked as well: it waits for its turn.
+            let reader = app.engine.look(move || opened.read(&own, from)).await?;
+            body(reader.take(length), slot)
+        }
+    };
+    let mut response = (headers(length), sent).into_response();
     if let Some(range) = range
         && let Ok(value) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", range.start(), range.end()))
     {
@@ -115,16 +141,26 @@ fn part(wanted: Option<&str>, size: u64) -> Part {
     }
 }
 
-/// A body that is read as it is sent. Whoever takes it slowly holds a piece of it, and no thread.
-fn body(reader: impl Read + Send + 'static) -> Body {
-    Body::from_stream(stream::try_unfold(reader, |mut reader| async {
+fn too_many() -> Problem {
+    Problem::new(
+        ProblemKind::TooMany,
+        "too-many-downloads",
+        "Nothing was sent.",
+        "You are taking as many files at once as you may.",
+        "Ask again when one of them is there.",
+    )
+}
+
+/// A body that is read as it is sent. Whoever takes it slowly holds a piece of it and one of their own places, and no thread.
+fn body(reader: impl Read + Send + 'static, slot: Slot) -> Body {
+    Body::from_stream(stream::try_unfold((reader, slot), |(mut reader, slot)| async {
         let read = tokio::task::spawn_blocking(move || {
             let mut piece = Vec::with_capacity(PIECE);
             reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
             Ok::<_, std::io::Error>((piece, reader))
         });
         let (piece, reader) = read.await.map_err(std::io::Error::other)??;
-        Ok::<_, std::io::Error>((!piece.is_empty()).then(|| (Bytes::from(piece), reader)))
+        Ok::<_, std::io::Error>((!piece.is_empty()).then(|| (Bytes::from(piece), (reader, slot))))
     }))
 }
 

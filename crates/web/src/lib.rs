@@ -17,9 +17,11 @@ mod ops;
 mod pages;
 mod refusal;
 mod room;
+mod slots;
 mod svg;
 
 pub use app::{App, Settings, operations, router};
 pub use limiter::Peer;
 pub use operation::{Access, Operation, Reach};
 pub use room::Room;
+pub use slots::Slots;

@@ -15,7 +15,7 @@ use certrail_usecases::{
     Caller, Clock, Engine, Loss, Renderer, end_decisions, first_connector, is_set_up, keep_last_used, note_secrets,
     note_trust, put_criteria, setup_link, system_clock,
 };
-use certrail_web::{App, Room, Settings, router};
+use certrail_web::{App, Room, Settings, Slots, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::{
@@ -174,7 +174,13 @@ fn app_at(
     // The program that runs the tests of this crate renders nothing.
     let renderer = if cfg!(test) { Renderer::None } else { Renderer::Child(program) };
     let settings = Settings { version: crate::version(), renderer, demo, public_url };
-    Ok(App { engine, settings: Arc::new(settings), metrics: handle, room: Room::default() })
+    Ok(App {
+        engine,
+        settings: Arc::new(settings),
+        metrics: handle,
+        room: Room::default(),
+        downloads: Slots::default(),
+    })
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

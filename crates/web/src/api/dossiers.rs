@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{OriginalUri, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use certrail_usecases::{DossierCard, Face, find_dossier, list_dossiers, make_dossier};
@@ -13,7 +13,7 @@ use crate::{
     App,
     blocking::blocking,
     caller::SignedIn,
-    download,
+    download::{self, FileAsked},
     input::{Params, Path},
     refusal::Refusal,
 };
@@ -49,10 +49,10 @@ pub(crate) async fn show(State(app): State<App>, Path((product, version, number)
     Ok(Json(blocking(move || find_dossier(&app.engine, &product, &version, number)).await?))
 }
 
-pub(crate) async fn json(State(app): State<App>, Path(of): One, asked: HeaderMap) -> Result<Response, Refusal> {
-    Ok(download::dossier(app, of, Face::Json, &asked).await?)
+pub(crate) async fn json(State(app): State<App>, Path(of): One, asked: FileAsked) -> Result<Response, Refusal> {
+    Ok(download::dossier(app, of, Face::Json, asked).await?)
 }
 
-pub(crate) async fn pdf(State(app): State<App>, Path(of): One, asked: HeaderMap) -> Result<Response, Refusal> {
-    Ok(download::dossier(app, of, Face::Pdf, &asked).await?)
+pub(crate) async fn pdf(State(app): State<App>, Path(of): One, asked: FileAsked) -> Result<Response, Refusal> {
+    Ok(download::dossier(app, of, Face::Pdf, asked).await?)
 }

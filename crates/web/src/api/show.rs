@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use certrail_domain::{Product, Time};
@@ -19,7 +19,7 @@ use crate::{
     App,
     blocking::in_turn,
     caller::SignedIn,
-    download,
+    download::{self, FileAsked},
     input::{Params, Path},
     refusal::Refusal,
 };
@@ -106,13 +106,8 @@ pub(crate) async fn evidence(
 }
 
 /// The raw bytes, never shown by the browser as a page of ours.
-pub(crate) async fn raw(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    Path(id): Path<String>,
-    asked: HeaderMap,
-) -> Result<Response, Refusal> {
-    Ok(download::original(app, caller, id, &asked).await?)
+pub(crate) async fn raw(State(app): State<App>, Path(id): Path<String>, asked: FileAsked) -> Result<Response, Refusal> {
+    Ok(download::original(app, id, asked).await?)
 }
 
 pub(crate) async fn receipt(State(app): State<App>, Path(index): Path<u64>) -> Answer<LogReceipt> {

@@ -2,7 +2,6 @@
 
 use axum::{
     extract::State,
-    http::HeaderMap,
     response::{Redirect, Response},
 };
 use certrail_usecases::{DossierCard, Face, FileCard, find_dossier, list_dossiers, make_dossier};
@@ -14,7 +13,7 @@ use crate::{
     App,
     blocking::blocking,
     caller::Reader,
-    download,
+    download::{self, FileAsked},
     input::{Filter, PagePath},
 };
 
@@ -131,10 +130,10 @@ fn size(bytes: u64) -> String {
     }
 }
 
-pub(super) async fn json(State(app): State<App>, PagePath(of): One, asked: HeaderMap) -> Result<Response, PageRefusal> {
-    Ok(download::dossier(app, of, Face::Json, &asked).await?)
+pub(super) async fn json(State(app): State<App>, PagePath(of): One, asked: FileAsked) -> Result<Response, PageRefusal> {
+    Ok(download::dossier(app, of, Face::Json, asked).await?)
 }
 
-pub(super) async fn pdf(State(app): State<App>, PagePath(of): One, asked: HeaderMap) -> Result<Response, PageRefusal> {
-    Ok(download::dossier(app, of, Face::Pdf, &asked).await?)
+pub(super) async fn pdf(State(app): State<App>, PagePath(of): One, asked: FileAsked) -> Result<Response, PageRefusal> {
+    Ok(download::dossier(app, of, Face::Pdf, asked).await?)
 }

@@ -1,12 +1,18 @@
 //! Evidence: what is this, and is it genuine?
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use certrail_domain::{EvidencePart, Problem, ProblemKind};
 use certrail_usecases::evidence_view;
 use maud::html;
 
 use super::{Page, PageRefusal, layout, show};
-use crate::{App, blocking::in_turn, caller::Reader, download, input::PagePath};
+use crate::{
+    App,
+    blocking::in_turn,
+    caller::Reader,
+    download::{self, FileAsked},
+    input::PagePath,
+};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePath(id): PagePath<String>) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
@@ -69,11 +75,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
 /// The original, as a download: it is never rendered as a page of ours.
 pub(super) async fn raw(
     State(app): State<App>,
-    Reader(caller): Reader,
     PagePath(id): PagePath<String>,
-    asked: HeaderMap,
+    asked: FileAsked,
 ) -> Result<Response, PageRefusal> {
-    Ok(download::original(app, caller, id, &asked).await?)
+    Ok(download::original(app, id, asked).await?)
 }
 
 /// Which set of reports it belongs to, in words.

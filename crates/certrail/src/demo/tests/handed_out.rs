@@ -127,3 +127,35 @@ async fn a_large_original_is_had_in_parts() {
     let (status, _, page) = file(&stage, &page, "anna", &[]).await;
     assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&page));
 }
+
+/// Whoever takes files as slowly as they like holds a few places of their own, and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_downloads_hold_a_few_places_of_their_own() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    stage.ask(&Method::POST, DOSSIERS, Some(&stage.tokens["anna"]), "").await;
+    let (path, router) = (format!("{DOSSIERS}/1/dossier.json"), stage.router());
+    let ask = async |who: &str, method: Method| {
+        let request = Request::builder().method(method).uri(&path);
+        let request = request.header("authorization", format!("Bearer {}", stage.tokens[who]));
+        router.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("answers")
+    };
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let answer = ask("anna", Method::GET).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        held.push(answer);
+    }
+    assert_eq!(ask("anna", Method::GET).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let asked = ask("anna", Method::HEAD).await;
+    let length = asked.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    assert_eq!(asked.status(), StatusCode::OK, "asking about a file takes no place");
+    let whole = ask("priya", Method::GET).await;
+    assert_eq!(whole.status(), StatusCode::OK, "others have their own");
+    let whole = whole.into_body().collect().await.expect("a body").to_bytes();
+    assert_eq!(length, Some(whole.len().to_string()));
+    held.pop();
+    assert_eq!(ask("anna", Method::GET).await.status(), StatusCode::OK);
+}
