@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use certrail_domain::{account_of_mail, facts::Commit, is_prerelease, normal_version, version_cmp};
-use certrail_usecases::CommitInput;
+use certrail_usecases::{CommitInput, LONGEST_COMMIT};
 use gix::{ObjectId, Repository};
 
 /// What a checkout says about a release.
@@ -60,7 +60,8 @@ pub(crate) struct Brought {
     pub(crate) repository: Option<String>,
 }
 
-/// What `head` brings that `base` does not have; `base` is the first parent of the merge where that is known.
+/// What `head` and its merge bring that `base` does not have: the target just before, which is the first parent of the merge
+/// where nobody says.
 pub(crate) fn brought(folder: &Path, head: &str, base: Option<&str>, merge: Option<&str>) -> anyhow::Result<Brought> {
     let repo = gix::discover(folder).context("find the git checkout")?;
     if repo.is_shallow()? {
@@ -75,41 +76,55 @@ pub(crate) fn brought(folder: &Path, head: &str, base: Option<&str>, merge: Opti
         }
         (None, None) => bail!("where it branched off is not known; say --base, or --merge-commit of what is merged"),
     };
-    let commits = told(repo.rev_walk([tip]).with_hidden([base]), "is --base right?")?;
-    Ok(Brought { head: tip.to_string(), commits, repository: remote(&repo) })
+    // What was rebased or squashed is on the target only, under other ids.
+    let merged = merge.map(|merge| resolve(&repo, merge)).transpose()?;
+    let commits = told(repo.rev_walk([tip].into_iter().chain(merged)).with_hidden([base]), "is --base right?")?;
+    let tip = tip.to_string();
+    if !commits.iter().any(|commit| commit.sha == tip) {
+        bail!(
+            "{head} brings nothing that {base} does not have; say --base as the target just before the merge, and the merge commit by its id"
+        );
+    }
+    Ok(Brought { head: tip, commits, repository: remote(&repo) })
 }
 
-/// Bytes of objects that go with one fact; what comes behind is told without its object.
-const MOST_BYTES: usize = 10 * 1024 * 1024;
+/// Bytes that commits take in one fact; where there are more, the older ones are told without their objects.
+const MOST_BYTES: usize = 14 * 1024 * 1024;
 
 /// The commits of a walk, each as its object, which proves what it says.
 fn told(walk: gix::revision::walk::Platform<'_>, too_many: &str) -> anyhow::Result<Vec<CommitInput>> {
-    let (mut commits, mut room) = (Vec::new(), MOST_BYTES);
+    let (mut commits, mut objects, mut bytes) = (Vec::new(), Vec::new(), 0);
     for info in walk.all().context("walk the commits")? {
         let info = info.context("walk the commits; is the clone shallow? `git fetch --unshallow` helps")?;
-        let (sha, commit) = (info.id.to_string(), info.object()?);
-        let raw = std::str::from_utf8(&commit.data).ok().filter(|raw| raw.len() <= room).map(str::to_owned);
-        room -= raw.as_ref().map_or(0, String::len);
-        commits.push(match raw {
-            Some(raw) => CommitInput { sha, raw: Some(raw), ..CommitInput::default() },
-            None => {
-                let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
-                let author = account_of_mail(&commit.author()?.email.to_string());
-                let parents = commit.parent_ids().map(|p| p.to_string()).collect();
-                let read = Commit::from_message(&sha, Some(author), &message, Some(parents));
-                CommitInput {
-                    sha: read.sha,
-                    raw: None,
-                    author: read.author,
-                    co_authors: read.co_authors,
-                    title: read.title,
-                    tickets: read.tickets,
-                    parents: read.parents,
-                }
-            }
-        });
+        let commit = info.object()?;
+        let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
+        let author = account_of_mail(&commit.author()?.email.to_string());
+        let parents = commit.parent_ids().map(|p| p.to_string()).collect();
+        let read = Commit::from_message(&info.id.to_string(), Some(author), &message, Some(parents));
+        let told = CommitInput {
+            sha: read.sha,
+            raw: None,
+            author: read.author,
+            co_authors: read.co_authors,
+            title: read.title,
+            tickets: read.tickets,
+            parents: read.parents,
+        };
+        bytes += serde_json::to_vec(&told)?.len();
+        let small = commit.data.len() <= LONGEST_COMMIT && bytes < MOST_BYTES;
+        objects.push(std::str::from_utf8(&commit.data).ok().filter(|_| small).map(str::to_owned));
+        commits.push(told);
         if commits.len() > 100_000 {
             bail!("these are more than 100,000 commits; {too_many}");
+        }
+    }
+    for (told, object) in commits.iter_mut().zip(objects) {
+        let Some(raw) = object else { continue };
+        let proved = CommitInput { sha: told.sha.clone(), raw: Some(raw), ..CommitInput::default() };
+        let more = serde_json::to_vec(&proved)?.len();
+        if bytes + more <= MOST_BYTES {
+            bytes += more;
+            *told = proved;
         }
     }
     Ok(commits)

@@ -155,9 +155,13 @@ impl Identities {
     }
 }
 
+fn is_mail(account: &str) -> bool {
+    account.split_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
+}
+
 /// Both logins, or both mail addresses. A name in prose is comparable with nothing.
 fn same_kind(a: &str, b: &str) -> bool {
-    is_login(a) && is_login(b) || a.contains('@') && b.contains('@')
+    is_login(a) && is_login(b) || is_mail(a) && is_mail(b)
 }
 
 /// Two different logins are two people; whatever else it is, it could be anybody.

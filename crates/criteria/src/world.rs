@@ -205,7 +205,10 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
         match &e.signal.facts {
             // What somebody told of a change or a yes is no change and no yes; a no that was told is one.
             Facts::Change(_) if !e.is_believed(input.product) => {}
-            Facts::Review(r) if r.verdict == ReviewVerdict::Approved && !e.is_believed(input.product) => {}
+            // Setting a review aside takes a no back, which is a yes.
+            Facts::Review(r)
+                if matches!(r.verdict, ReviewVerdict::Approved | ReviewVerdict::Dismissed)
+                    && !e.is_believed(input.product) => {}
             Facts::Change(c) => events.entry((c.repository.clone(), c.number)).or_default().push((e, c)),
             Facts::Push(p) => pushes.push((e, p)),
             Facts::Review(r) => {
@@ -228,16 +231,31 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
         own.sort_unstable();
         own.into_iter().map(|n| pushes[n].1).collect()
     };
+    // Whoever anybody says wrote a commit wrote it: a told list takes no author away.
+    let mut wrote: HashMap<&str, Vec<&'a Commit>> = HashMap::new();
+    for commit in pushes.iter().flat_map(|(_, p)| &p.commits).chain(range.iter().map(|(_, c)| *c)) {
+        wrote.entry(commit.sha.as_str()).or_default().push(commit);
+    }
     let mut covered: HashSet<&str> = HashSet::new();
     let mut views: Vec<ChangeView<'a>> = Vec::new();
     for (key, mut told) in events {
-        // What the forge itself tells of a change is not told otherwise by anybody.
-        if told.iter().any(|(e, _)| e.signal.known == HowKnown::Observed) {
-            told.retain(|(e, _)| e.signal.known == HowKnown::Observed);
+        let mut reviewed = reviews.remove(&key).unwrap_or_default();
+        // What the forge itself tells of a change is not told otherwise by anybody; a no counts from everybody.
+        let is_observed = |e: &Evidence| e.signal.known == HowKnown::Observed;
+        if told.iter().any(|(e, _)| is_observed(e)) {
+            told.retain(|(e, _)| is_observed(e));
+            reviewed.retain(|r| is_observed(r.evidence) || r.review.verdict == ReviewVerdict::ChangesRequested);
+            told.sort_by_key(|(e, _)| (e.at(), e.log_index));
+        } else {
+            // Of what was told the last word counts, also where it corrects a time.
+            told.sort_by_key(|(e, _)| e.log_index);
         }
-        told.sort_by_key(|(e, _)| (e.at(), e.log_index));
         let mut own = Vec::new();
-        let view = one_change(&key, &told, pushed_to, reviews.remove(&key).unwrap_or_default(), &mut own);
+        let mut view = one_change(&key, &told, pushed_to, reviewed, &mut own);
+        let listed = told.iter().flat_map(|(_, change)| &change.commits);
+        for commit in listed.filter_map(|c| wrote.get(c.sha.as_str())).flatten() {
+            view.authors.extend(commit.author.iter().chain(&commit.co_authors).cloned());
+        }
         // Only a merged change answers for its commits: what was closed, or is still open, covers nothing.
         if view.merged.is_some() {
             covered.extend(own);

@@ -17,6 +17,10 @@ pub enum HowKnown {
     Derived,
 }
 
+/// The kinds of facts to which a yes has to be observed, where nobody accepts less; `decision` is what opens a gate.
+pub const HAVE_TO_BE_OBSERVED: [&str; 6] =
+    ["code.change", "code.review", "code.branch_rule", "requirement.ticket", "deployment.approval", "decision"];
+
 impl HowKnown {
     /// The name used in JSON, SQL and leaves.
     #[must_use]

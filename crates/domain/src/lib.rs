@@ -47,7 +47,7 @@ pub use finding::{Finding, FindingMove, FindingState};
 pub use finding_decision::{Claim, FindingDecision, Justification, Reach};
 pub use ids::{DecisionId, EvidenceId, ExceptionId, FindingId, PersonId, ReleaseId, TokenId};
 pub use key::{Key, Link};
-pub use known::{HowKnown, RetentionClass};
+pub use known::{HAVE_TO_BE_OBSERVED, HowKnown, RetentionClass};
 pub use marks::Mark;
 pub use part::{EvidencePart, FactId};
 pub use people::Mentioned;

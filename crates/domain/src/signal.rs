@@ -76,7 +76,11 @@ impl Signal {
     /// What follows from this signal for whoever owns one of its keys.
     #[must_use]
     pub fn links(&self) -> Vec<Link> {
-        let mut links = self.facts.links();
+        let mut links = match &self.facts {
+            // What was only told of a change moves nothing that its forge observed: it finds its releases by its commits.
+            Facts::Change(change) if self.known != HowKnown::Observed => change.told_links(),
+            facts => facts.links(),
+        };
         // What was built becomes an artefact of the release it is named with. A scan does not: it may
         // have looked at another build, and saying so must not make that build ours.
         if matches!(self.facts, Facts::Sbom(_) | Facts::Build(_)) {

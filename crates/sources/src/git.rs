@@ -24,7 +24,9 @@ pub fn commit(sha: &str, object: &[u8]) -> Result<Commit, String> {
     }
     let read = CommitRef::from_bytes(object, hash).map_err(|e| format!("its object cannot be read: {e}"))?;
     let author = read.author().map_err(|e| format!("its author cannot be read: {e}"))?;
-    let author = account_of_mail(&author.email.to_string());
+    // A commit may carry no address; then there is a name in prose, which is comparable with nothing.
+    let mail = account_of_mail(&author.email.to_string());
+    let author = if mail.is_empty() { author.name.to_string() } else { mail };
     let parents = read.parents().map(|p| p.to_string()).collect();
     let message = String::from_utf8_lossy(read.message);
     Ok(Commit { proved: true, ..Commit::from_message(&id, Some(author), &message, Some(parents)) })

@@ -4,20 +4,16 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{AcceptedReport, Action, Problem, ProblemKind, Product};
+use certrail_domain::{AcceptedReport, Action, HAVE_TO_BE_OBSERVED, Problem, ProblemKind, Product, Time};
 use certrail_store::tables::products;
 use serde::Deserialize;
 
 use crate::{
     Caller,
-    access::{DECISION, On, allow, decides},
+    access::{On, allow, decides},
     engine::{Batch, Engine, Fault},
     inputs,
 };
-
-/// The kinds of facts that have to be observed where nobody accepts less.
-pub const HAVE_TO_BE_OBSERVED: [&str; 6] =
-    ["code.change", "code.review", "code.branch_rule", "requirement.ticket", "deployment.approval", DECISION];
 
 /// What is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,6 +63,10 @@ pub async fn request_acceptance(
         return Err(refuse(ProblemKind::Refused, "reason-too-short", "The reason has fewer than 20 characters.", fix));
     }
     change(engine, product, move |batch, product| {
+        if product.accepts(&new.kind) {
+            let why = format!("Reports of `{}` count here already.", inputs::clip(&new.kind));
+            return Err(refuse(ProblemKind::Conflict, "accepted", why, "End that first, to ask for it anew.").into());
+        }
         product.accepts_reported.retain(|a| a.kind != new.kind);
         product.accepts_reported.push(AcceptedReport {
             kind: new.kind.clone(),
@@ -82,7 +82,7 @@ pub async fn request_acceptance(
     .await
 }
 
-/// Approves what was asked for, or ends it.
+/// Approves what was asked for, or ends it. `seen` is when that was asked for which somebody looked at.
 ///
 /// # Errors
 /// A role that may not, whoever asked, nothing that was asked for, a failed commit.
@@ -92,6 +92,7 @@ pub async fn decide_acceptance(
     product: &str,
     kind: &str,
     approve: bool,
+    seen: Option<Time>,
 ) -> Result<Product, Problem> {
     // Less is accepted by whoever grants; more is asked for again by whoever asks. One person alone does both only where the
     // product's admin declared that there is no other.
@@ -112,6 +113,10 @@ pub async fn decide_acceptance(
         if approve && asked.requester == account && !alone {
             let fix = "Ask another approver.";
             return Err(refuse(ProblemKind::Refused, "own-request", "Whoever asks does not approve.", fix).into());
+        }
+        if approve && seen.is_some_and(|seen| seen != asked.requested_at) {
+            let why = "It was asked for again since you looked, with another reason perhaps.";
+            return Err(refuse(ProblemKind::Conflict, "asked-again", why, "Read it again.").into());
         }
         if approve {
             // What lowers what has to be observed is itself never a report.

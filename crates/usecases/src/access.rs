@@ -48,7 +48,7 @@ pub(crate) fn decides(caller: &Caller, product: Option<&certrail_domain::Product
         "not-in-person",
         "Nothing was decided.",
         "A person has to decide this in a session of their own, and this is a token's word.",
-        "Sign in in a browser with your sign-in key and decide there; where that cannot be, two people let the product accept it: `certrail product accept-reported PRODUCT --kind decision`.",
+        "Sign in in a browser with your sign-in key and decide there; where that cannot be, two people let the product accept it: `certrail product accept-reported PRODUCT --kind decision --reason WHY`.",
     ))
 }
 

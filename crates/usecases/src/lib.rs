@@ -43,7 +43,7 @@ mod trust;
 mod verify_dossier;
 
 pub use accept::{Ack, Placed};
-pub use accept_reported::{HAVE_TO_BE_OBSERVED, NewAcceptance, decide_acceptance, request_acceptance};
+pub use accept_reported::{NewAcceptance, decide_acceptance, request_acceptance};
 pub use access::{Caller, On, allow};
 pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence};
 pub use ask_gate::{Gate, GateAnswer, ask_gate};
@@ -52,6 +52,7 @@ pub use bind_by_hand::bind_by_hand;
 pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use certrail_formats::{Trusted, TrustedKey, TrustedRoot};
+pub use certrail_sources::git::LONGEST_COMMIT;
 pub use clock_era::{ClockEra, begin_clock_era};
 pub use connectors::{
     ConnectorInput, NewSecret, add_connector_secret, end_connector, first_connector, list_connectors, note_secrets,

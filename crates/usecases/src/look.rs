@@ -118,12 +118,7 @@ pub fn known_product(engine: &Engine, name: &str) -> Result<Option<Product>, Pro
 /// When there is none: those there are, named.
 pub fn product_view(engine: &Engine, name: &str) -> Result<ProductView, Problem> {
     let product = crate::inputs::product(engine, name)?;
-    let mut names = BTreeMap::new();
-    for account in product.accepts_reported.iter().flat_map(|a| a.approver.iter().chain([&a.requester])) {
-        if let Some(person) = engine.read(|tx| people::get(tx, account))? {
-            names.insert(account.clone(), person.name);
-        }
-    }
+    let names = engine.read(people::names)?;
     Ok(ProductView { product, names })
 }
 

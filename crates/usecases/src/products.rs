@@ -194,13 +194,17 @@ fn follow_repositories(
     Ok(next)
 }
 
-/// What concerns a repository as a whole may be context of no product any more, from an entry on; returns where to go on,
-/// if there is more.
+/// What concerns a repository as a whole, or a change of it that was closed, may be context of no product any more, from an
+/// entry on; returns where to go on, if there is more.
 fn place_again(batch: &mut Batch<'_>, repository: &str, from: u64) -> Result<Option<u64>, Fault> {
     let wide = signals::about(batch.tx, &Key::repository(repository), from, CHUNK)?;
-    let next = wide.last().map(|last| last + 1).filter(|_| wide.len() as u64 == CHUNK);
+    let of_changes = signals::about_changes(batch.tx, repository, from, CHUNK)?;
+    // Each list ends where it is full: beyond that, the other one comes again.
+    let full = |list: &[u64]| list.last().map(|last| last + 1).filter(|_| list.len() as u64 == CHUNK);
+    let next = full(&wide).into_iter().chain(full(&of_changes)).min();
     let mut effects = Effects::default();
-    effects.touched.signals.extend(wide);
+    let reached = |index: &u64| next.is_none_or(|next| *index < next);
+    effects.touched.signals.extend(wide.into_iter().chain(of_changes).filter(reached));
     bind::settle(batch, effects, "product")?;
     Ok(next)
 }

@@ -372,6 +372,9 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
                 if own.as_str() != Some(d.release.id.as_str()) || decided != Some(decision.id.as_str()) {
                     return Err(fail("it is a decision on another release"));
                 }
+                if says("/predicate/decidedBy/known") != Some(decision.known.name()) {
+                    return Err(fail("a statement tells otherwise how it was decided"));
+                }
                 if says("/predicate/meaning") != Some(decision.kind.as_str()) {
                     return Err(fail("a statement has another meaning"));
                 }

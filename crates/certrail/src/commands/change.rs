@@ -42,8 +42,8 @@ pub(crate) struct Args {
     /// Its head; merged: the one that was merged.
     #[arg(long)]
     head: String,
-    /// Where it branched off: what it brings is what its head has and this has not. Of what is merged, the first parent of the
-    /// merge commit if absent.
+    /// The target just before the merge, or where the change branched off: what it brings is what its head and its merge have and
+    /// this has not. Of what is merged, the first parent of the merge commit if absent.
     #[arg(long)]
     base: Option<String>,
     /// The branch it comes from.

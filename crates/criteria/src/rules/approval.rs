@@ -99,8 +99,16 @@ fn one(
         },
         None => Subject { id: "release".into(), name: scope.input.release.title() },
     };
-    let inputs: Vec<EvidenceId> =
-        approvals.iter().map(|(e, _)| e.id.clone()).chain(deployment.iter().flat_map(|d| d.evidence.clone())).collect();
+    // Whether who approved wrote any of it rests on what was told of its changes, too.
+    let told = scope
+        .input
+        .evidence
+        .iter()
+        .filter(|e| matches!(e.signal.facts, Facts::Change(_)) && e.is_accepted_report(scope.input.product));
+    let inputs: Vec<EvidenceId> = (approvals.iter().map(|(e, _)| e.id.clone()))
+        .chain(deployment.iter().flat_map(|d| d.evidence.clone()))
+        .chain(told.map(|e| e.id.clone()))
+        .collect();
     let row = |verdict, cause, sentence: String| Row {
         subject: subject.clone(),
         verdict,

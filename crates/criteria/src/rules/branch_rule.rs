@@ -1,6 +1,6 @@
 //! T09: the forge's own protection was in force when each change was merged.
 
-use certrail_domain::{Cause, Facts, Row, Subject, Time, Verdict, facts::BranchRule};
+use certrail_domain::{Cause, Facts, HowKnown, Row, Subject, Time, Verdict, facts::BranchRule};
 
 use super::{Found, Scope};
 use crate::{Clock, Evidence};
@@ -84,10 +84,17 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
 
 /// The newest rule for a branch known at `at`.
 fn newest<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> Option<(&'a Evidence, &'a BranchRule)> {
-    // That a rule is gone counts from whomever we hear it; that one holds, from the forge alone.
-    (scope.input.context.iter())
+    // That a rule is gone counts from whomever we hear it; that one holds, from the forge alone. Where the forge says
+    // anything, nobody is believed beside it.
+    let known: Vec<(&Evidence, &BranchRule)> = (scope.input.context.iter())
         .filter_map(|e| Some((e, is_about(e, repository, branch)?)))
         .filter(|(e, rule)| e.at() <= at && (rule.removed || e.is_believed(scope.input.product)))
+        .collect();
+    let observed = |e: &Evidence| e.signal.known == HowKnown::Observed;
+    let heard = known.iter().any(|(e, _)| observed(e));
+    known
+        .into_iter()
+        .filter(|(e, rule)| !heard || rule.removed || observed(e))
         .max_by_key(|(e, _)| (e.at(), e.log_index))
 }
 

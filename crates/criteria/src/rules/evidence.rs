@@ -1,6 +1,6 @@
 //! At least one piece of evidence of a kind fulfils a predicate. What cannot be computed is never a pass.
 
-use certrail_domain::{Cause, Verdict};
+use certrail_domain::{Cause, HAVE_TO_BE_OBSERVED, Verdict};
 
 use super::{Found, Scope, release_row};
 use crate::predicate::{Predicate, PredicateError};
@@ -18,8 +18,13 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
     };
     let value =
         |of: Result<serde_json::Value, serde_json::Error>| of.map_err(|e| PredicateError::NoAnswer(e.to_string()));
-    let (mut refused, mut unclear) = (Vec::new(), None);
+    let (mut refused, mut unclear, mut told) = (Vec::new(), None, Vec::new());
     for e in scope.newest_first().filter(|e| e.signal.facts.kind() == kind) {
+        // A yes to these has to be observed, or accepted.
+        if HAVE_TO_BE_OBSERVED.contains(&kind) && !e.is_believed(scope.input.product) {
+            told.push(e.id.clone());
+            continue;
+        }
         let answer = value(serde_json::to_value(&e.signal.facts)).and_then(|facts| {
             let release = value(serde_json::to_value(scope.input.release))?;
             predicate.holds(&facts, &release)
@@ -49,6 +54,13 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
             Cause::Absent,
             "None of the records we hold says it.",
             refused,
+        )]),
+        (None, true) if !told.is_empty() => Found::rows(vec![release_row(
+            scope,
+            Verdict::Missing,
+            Cause::NotObserved,
+            "It was only reported, and has to be observed.",
+            told,
         )]),
         (None, true) => Found::nothing(Verdict::Missing, Cause::Absent, "We hold no such record."),
     }

@@ -194,6 +194,20 @@ impl Change {
         ]
     }
 
+    /// The commits by which releases own what is told of it: its head, and what its merge made.
+    #[must_use]
+    pub fn own_commits(&self) -> Vec<Key> {
+        std::iter::once(&self.head).chain(&self.merge_commit).map(|sha| Key::commit(sha)).collect()
+    }
+
+    /// What follows where nobody but its teller says so: whoever owns its commits owns the work items that it names.
+    pub(crate) fn told_links(&self) -> Vec<Link> {
+        let named = self.own_commits().into_iter().flat_map(|commit| {
+            self.tickets.iter().map(move |ticket| Link::new(commit.clone(), Key::ticket(ticket), BindRule::Ticket))
+        });
+        named.chain(self.commits.iter().flat_map(Commit::links)).collect()
+    }
+
     pub(super) fn links(&self) -> Vec<Link> {
         let change = Key::change(&self.repository, self.number);
         let mut links = vec![Link::new(change.clone(), Key::commit(&self.head), BindRule::Change)];

@@ -263,6 +263,22 @@ pub fn about(tx: &Tx<'_>, key: &Key, from: u64, limit: u64) -> Result<Vec<u64>> 
     )
 }
 
+/// The entries from `from` on that are about any change of a repository, in order, each once.
+///
+/// # Errors
+/// When the database fails.
+pub fn about_changes(tx: &Tx<'_>, repository: &str, from: u64, limit: u64) -> Result<Vec<u64>> {
+    let first = format!("change:{}#", repository.to_ascii_lowercase());
+    // `$` is what follows `#`.
+    let behind = format!("{}$", &first[..first.len() - 1]);
+    tx.query(
+        "SELECT DISTINCT log_index FROM subject WHERE key >= ?1 AND key < ?2 AND log_index >= ?3
+         ORDER BY log_index LIMIT ?4",
+        &[(&first).into(), (&behind).into(), from.into(), limit.into()],
+        |r| r.uint(0),
+    )
+}
+
 /// Remembers a link, for those whom its teller may tell. `true` if it is new or stronger than what was known.
 ///
 /// # Errors

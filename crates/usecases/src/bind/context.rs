@@ -1,6 +1,8 @@
 //! What concerns a repository as a whole is bound to no release: it is context of that repository, once, and every
 //! release of its products reads it by kind and time.
 
+use std::collections::HashMap;
+
 use certrail_domain::{Extent, Facts, HowKnown, Key, Match, Signal, Time, facts::ChangeState};
 use certrail_ledger::{half, hex, leaf::label, sha256};
 use certrail_store::{
@@ -46,10 +48,15 @@ pub(crate) fn mark(name: &str, label_key: &[u8; 32]) -> [u8; 16] {
 
 /// The repository that a signal is context of: it concerns it as a whole, and a product in its reach has it; or it is of a
 /// change that was closed without being merged, which is on its way to no release any more.
-pub(crate) fn of(tx: &Tx<'_>, signal: &Signal, deciding: &[Match]) -> Result<Option<StoredRepository>, StoreError> {
+pub(crate) fn of(
+    tx: &Tx<'_>,
+    signal: &Signal,
+    deciding: &[Match],
+    states: &mut States,
+) -> Result<Option<StoredRepository>, StoreError> {
     let name = match signal.whole_repository() {
         Some(name) => Some(name),
-        None if deciding.iter().all(|m| m.key.parts().0 == "target") => abandoned(tx, signal)?,
+        None if deciding.iter().all(|m| m.key.parts().0 == "target") => abandoned(tx, signal, states)?,
         None => None,
     };
     let Some(name) = name else { return Ok(None) };
@@ -71,9 +78,16 @@ fn change_of(signal: &Signal) -> Option<(&str, u64)> {
     }
 }
 
+/// Where a change stands: whether its forge says so, when, how far along that is, and whether it is closed.
+type State = (bool, Option<Time>, Option<usize>, bool);
+
+/// Where changes stand by what is stored, by repository, number and reach of whoever asks: worked out once for all signals
+/// that are placed together.
+pub(crate) type States = HashMap<(String, u64, String), Option<State>>;
+
 /// The repository of the change that a signal is of, if the last that happened to the change is that it was closed: as its
 /// forge says, where it says anything, else as it was told for the same products.
-fn abandoned(tx: &Tx<'_>, signal: &Signal) -> Result<Option<String>, StoreError> {
+fn abandoned(tx: &Tx<'_>, signal: &Signal, states: &mut States) -> Result<Option<String>, StoreError> {
     let Some((repository, number)) = change_of(signal) else { return Ok(None) };
     let state = |of: &Signal| match &of.facts {
         Facts::Change(change) if of.known == HowKnown::Observed || of.reach == signal.reach => {
@@ -84,13 +98,21 @@ fn abandoned(tx: &Tx<'_>, signal: &Signal) -> Result<Option<String>, StoreError>
         }
         _ => None,
     };
+    let key = (repository.to_owned(), number, signal.reach.shown());
+    let kept = match states.get(&key) {
+        Some(kept) => *kept,
+        None => {
+            let mut last = None;
+            for index in signals::about(tx, &Key::change(repository, number), 0, i64::MAX as u64)? {
+                last = last.max(signals::get(tx, index)?.and_then(|s| state(&s.signal)));
+            }
+            states.insert(key, last);
+            last
+        }
+    };
     // It may itself be on its way into the store.
-    let mut last = state(signal);
-    for index in signals::about(tx, &Key::change(repository, number), 0, i64::MAX as u64)? {
-        let told = signals::get(tx, index)?;
-        last = last.max(told.and_then(|s| state(&s.signal)));
-    }
-    Ok(last.is_some_and(|(.., closed)| closed).then(|| repository.to_owned()))
+    let closed = kept.max(state(signal)).is_some_and(|(.., closed)| closed);
+    Ok(closed.then(|| repository.to_owned()))
 }
 
 /// The signals of a change that was closed or opened again: they may be on their way no longer, or again.

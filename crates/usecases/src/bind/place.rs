@@ -36,11 +36,12 @@ pub(crate) struct Places<'a> {
     tx: &'a Tx<'a>,
     releases: HashMap<i64, Arc<StoredRelease>>,
     of_repository: HashMap<String, Vec<Product>>,
+    changes: context::States,
 }
 
 impl<'a> Places<'a> {
     pub(crate) fn new(tx: &'a Tx<'a>) -> Self {
-        Self { tx, releases: HashMap::new(), of_repository: HashMap::new() }
+        Self { tx, releases: HashMap::new(), of_repository: HashMap::new(), changes: HashMap::new() }
     }
 
     /// A release by its number, as it was when it was first asked for here.
@@ -79,7 +80,7 @@ impl<'a> Places<'a> {
             }
         }
         let mut deciding = decide(&matches);
-        let context = context::of(self.tx, signal, &deciding)?;
+        let context = context::of(self.tx, signal, &deciding, &mut self.changes)?;
         if context.is_some() {
             // On its way it is no more; what else it belongs to it still does.
             deciding.retain(|m| m.key.parts().0 != "target");

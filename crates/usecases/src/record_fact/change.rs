@@ -100,7 +100,7 @@ pub(super) fn change(told: ChangeInput) -> Result<Change, Problem> {
     inputs::commit(&told.head)?;
     told.merge_commit.iter().try_for_each(|sha| inputs::commit(sha))?;
     let head = told.head.to_ascii_lowercase();
-    let commits = commits::read(told.commits, MOST_COMMITS)?;
+    let commits = commits::read(told.commits, MOST_COMMITS, "Is its base right?")?;
     if !commits.iter().any(|c| c.sha == head) {
         return Err(refuse(
             "bad-range",
@@ -147,10 +147,15 @@ fn repository(told: &ChangeInput) -> Result<String, Problem> {
     })
 }
 
-/// Accounts are told in lower case.
+/// Somebody who is named, by the account that everybody calls them by.
 fn account(who: &Actor, name: &str) -> Result<Actor, Problem> {
-    required(&who.account, name)?;
-    Ok(Actor { account: who.account.trim().to_lowercase(), ..who.clone() })
+    let account = commits::account(&who.account);
+    required(&account, name)?;
+    if account.starts_with('@') || account.ends_with('@') {
+        let why = format!("`{}` is neither an account nor an address.", inputs::clip(&who.account));
+        return Err(refuse("bad-account", why, "Give the login, or the address of mail."));
+    }
+    Ok(Actor { account, ..who.clone() })
 }
 
 fn bytes(value: &impl serde::Serialize) -> Result<Vec<u8>, Problem> {

@@ -1,6 +1,6 @@
 //! Commits as they are told: read from their own objects where these are sent.
 
-use certrail_domain::{Problem, facts::Commit};
+use certrail_domain::{Problem, account_of_mail, facts::Commit};
 
 use super::input::CommitInput;
 use crate::inputs::{self, clip, refuse};
@@ -11,13 +11,18 @@ pub(super) const MOST: usize = 100_000;
 /// Reads commits.
 ///
 /// # Errors
-/// More than `most`, a malformed id, an object that is not the commit of its id.
-pub(super) fn read(told: Vec<CommitInput>, most: usize) -> Result<Vec<Commit>, Problem> {
+/// More than `most` (`fix` says what to do), a malformed id, an object that is not the commit of its id.
+pub(super) fn read(told: Vec<CommitInput>, most: usize, fix: &str) -> Result<Vec<Commit>, Problem> {
     if told.len() > most {
-        let why = format!("The range holds more than {most} commits.");
-        return Err(refuse("range-too-large", why, "Name the previous release with --previous."));
+        return Err(refuse("range-too-large", format!("It holds more than {most} commits."), fix));
     }
     told.into_iter().map(one).collect()
+}
+
+/// The account of somebody as people write it: `@Dana`, an address that a forge made up.
+pub(super) fn account(text: &str) -> String {
+    let text = text.trim();
+    account_of_mail(text.strip_prefix('@').unwrap_or(text))
 }
 
 fn one(told: CommitInput) -> Result<Commit, Problem> {
@@ -38,10 +43,10 @@ fn one(told: CommitInput) -> Result<Commit, Problem> {
         }),
         None => Ok(Commit {
             sha: told.sha.to_ascii_lowercase(),
-            author: told.author,
-            co_authors: told.co_authors,
+            author: told.author.as_deref().map(account),
+            co_authors: told.co_authors.iter().map(|who| account(who)).collect(),
             title: told.title,
-            tickets: told.tickets,
+            tickets: told.tickets.iter().map(|key| key.to_ascii_uppercase()).collect(),
             parents: told.parents,
             proved: false,
         }),

@@ -100,6 +100,10 @@ pub async fn record_fact(
         _ => Vec::new(),
     };
     let first = to_signal(engine, caller, input)?;
+    let commits = match &first.facts {
+        Facts::Change(change) => change.own_commits(),
+        _ => Vec::new(),
+    };
     let incoming = |signal: Signal, body: Vec<u8>, key: Option<&str>| -> Result<Incoming, Problem> {
         Ok(Incoming {
             connector: caller.connector().into(),
@@ -119,7 +123,9 @@ pub async fn record_fact(
     let mut rest = Vec::with_capacity(parts.len());
     for (number, part) in parts.into_iter().enumerate() {
         let key = sending.key.as_ref().map(|key| format!("{key}/{number}"));
-        let signal = signal(caller, &product.name, part.facts, Some(part.at));
+        // A review is of the releases that its change is of; a rule is of its repository.
+        let named = if matches!(part.facts, Facts::Review(_)) { commits.clone() } else { Vec::new() };
+        let signal = Signal { named, ..signal(caller, &product.name, part.facts, Some(part.at)) };
         rest.push(incoming(signal, part.body, key.as_deref())?.ready(engine)?);
     }
     let ((ack, parts), head) = engine
@@ -197,7 +203,10 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 repository: m.repository.map(|r| r.to_ascii_lowercase()),
                 commit: m.commit.to_ascii_lowercase(),
                 previous: m.previous,
-                range: m.range.map(|all| commits::read(all, commits::MOST)).transpose()?,
+                range: m
+                    .range
+                    .map(|all| commits::read(all, commits::MOST, "Name the previous release with --previous."))
+                    .transpose()?,
                 digests: m.digests,
                 planned_at: m.planned_at,
             };
@@ -209,7 +218,9 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
             let product = told.product.clone();
             // What is not merged stands as it does now.
             let at = told.merged_at.unwrap_or(now);
-            (Facts::Change(change::change(*told)?), vec![], Some(at), product)
+            let change = change::change(*told)?;
+            let named = change.own_commits();
+            (Facts::Change(change), named, Some(at), product)
         }
         FactInput::Ticket(t) => {
             for (name, value) in [("key", &t.key), ("title", &t.title), ("status", &t.status)] {

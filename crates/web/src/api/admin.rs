@@ -44,7 +44,7 @@ pub(crate) async fn approve_acceptance(
     SignedIn(caller): SignedIn,
     Path((product, kind)): Path<(String, String)>,
 ) -> Answer<Product> {
-    Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, true).await?))
+    Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, true, None).await?))
 }
 
 /// It is accepted no longer.
@@ -53,7 +53,7 @@ pub(crate) async fn end_acceptance(
     SignedIn(caller): SignedIn,
     Path((product, kind)): Path<(String, String)>,
 ) -> Answer<Product> {
-    Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, false).await?))
+    Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, false, None).await?))
 }
 
 pub(crate) async fn product(

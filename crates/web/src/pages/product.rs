@@ -1,10 +1,8 @@
 //! A product: where it comes from, by what it is judged, and which reports count here though nobody observed what they say.
 
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{AcceptedReport, Action, Product};
-use certrail_usecases::{
-    Caller, HAVE_TO_BE_OBSERVED, NewAcceptance, ProductView, decide_acceptance, product_view, request_acceptance,
-};
+use certrail_domain::{AcceptedReport, Action, HAVE_TO_BE_OBSERVED, Product, Time};
+use certrail_usecases::{Caller, NewAcceptance, ProductView, decide_acceptance, product_view, request_acceptance};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -112,6 +110,7 @@ fn decide(product: &Product, asked: &AcceptedReport, caller: &Caller) -> Markup 
     let button = |verb: &str, word: &str| {
         html! {
             form.small method="post" action=(format!("{}/accepts-reported/{}/{verb}", place(&product.name), asked.kind)) {
+                input type="hidden" name="seen" value=(asked.requested_at);
                 button.plain type="submit" { (word) }
             }
         }
@@ -141,12 +140,19 @@ pub(super) enum Verb {
     End,
 }
 
+/// Which request somebody looked at: when it was asked for.
+#[derive(Deserialize)]
+pub(super) struct Looked {
+    seen: Time,
+}
+
 pub(super) async fn answer(
     State(app): State<App>,
     Reader(caller): Reader,
     PagePath((product, kind, verb)): PagePath<(String, String, Verb)>,
+    Filled(looked): Filled<Looked>,
 ) -> Result<Redirect, PageRefusal> {
-    decide_acceptance(&app.engine, &caller, &product, &kind, verb == Verb::Approve).await?;
+    decide_acceptance(&app.engine, &caller, &product, &kind, verb == Verb::Approve, Some(looked.seen)).await?;
     Ok(back(&product))
 }
 

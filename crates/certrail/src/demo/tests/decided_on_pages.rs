@@ -91,13 +91,28 @@ async fn two_people_decide_on_the_page_of_a_product_which_reports_count() {
     let asked = [("kind", "code.change"), ("reason", "Our forge is one that nobody hears.")];
     assert_eq!(anna.fill(&ask, &asked).await.0, 303);
     let approve = "/p/pay/accepts-reported/code.change/approve";
-    assert_eq!(anna.fill(approve, &[]).await.0, 403, "whoever asked");
-    assert_eq!(vera.fill(approve, &[]).await.0, 403);
-    assert_eq!(form(&priya.look("/p/pay").await, "/approve"), Some(approve));
-    assert_eq!(priya.fill(approve, &[]).await.0, 303);
+    let page = priya.look("/p/pay").await;
+    assert_eq!(form(&page, "/approve"), Some(approve));
+    let seen = |page: &str| {
+        let (_, rest) = page.split_once("name=\"seen\" value=\"").expect("says which request");
+        rest.split('"').next().unwrap_or_default().to_owned()
+    };
+    let looked = [("seen", seen(&page))];
+    let looked: Vec<(&str, &str)> = looked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(anna.fill(approve, &looked).await.0, 403, "whoever asked");
+    assert_eq!(vera.fill(approve, &looked).await.0, 403);
+    // Asked again with another reason after she looked: she approves nothing that she did not read.
+    stage.clock.set(at(10));
+    let other = [("kind", "code.change"), ("reason", "Because nobody will notice this one.")];
+    assert_eq!(anna.fill(&ask, &other).await.0, 303);
+    assert_eq!(priya.fill(approve, &looked).await.0, 409);
+    let again = [("seen", seen(&priya.look("/p/pay").await))];
+    let again: Vec<(&str, &str)> = again.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(priya.fill(approve, &again).await.0, 303);
     assert!(priya.look("/p/pay").await.contains("approved by priya"));
-    assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/end", &[]).await.0, 303);
+    assert_eq!(anna.fill(&ask, &other).await.0, 409, "what holds is ended by whoever grants, not by asking");
+    assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/end", &again).await.0, 303);
     assert!(!priya.look("/p/pay").await.contains("approved by"));
-    assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/keep", &[]).await.0, 400);
+    assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/keep", &again).await.0, 400);
     stage.clean();
 }

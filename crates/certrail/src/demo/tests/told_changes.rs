@@ -219,6 +219,122 @@ async fn a_forge_is_not_told_otherwise() {
     stage.clean();
 }
 
+/// On the forge Tom asked for changes and Anna approved. A pipeline takes Tom's no back, in vain, whether reports count or not; nor
+/// does it give a yes beside what the forge tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_takes_no_no_back() {
+    let (stage, line) = (stage().await, Line::new());
+    people(&stage).await;
+    let refused = |(minute, step): (i64, Step)| match step {
+        Step::Hook("pull_request_review", _) if minute == 30 => {
+            let head = sha("two");
+            let pull = Pull {
+                repo: REPO,
+                number: 12,
+                title: "PAY-7",
+                author: "dana",
+                branch: "feature/pay-7",
+                head: &head,
+                merge: None,
+            };
+            (minute, Step::Hook("pull_request_review", forge::review(at(30), &pull, "tom", "changes_requested", &head)))
+        }
+        step => (minute, step),
+    };
+    for (minute, step) in steps().into_iter().map(refused) {
+        send(&stage, at(minute), &step).await;
+    }
+    let head = sha("two");
+    let told = |verdict: &str, reviewer: &str| {
+        let mut told = line.change(reviewer, &line.two);
+        told["reviews"][0]["verdict"] = json!(verdict);
+        told["reviews"][0]["revision"] = json!(head);
+        told["reviews"][0]["submitted_at"] = json!(at(35).to_string());
+        told
+    };
+    assert!(verdict(&stage, "code-review").starts_with("failed negative"), "{}", verdict(&stage, "code-review"));
+    fact(&stage, 70, told("dismissed", "tom")).await.expect("told");
+    assert!(verdict(&stage, "code-review").starts_with("failed negative"));
+    for kind in ["code.change", "code.review", "code.branch_rule"] {
+        accept(&stage, 71, kind).await;
+    }
+    for (minute, body) in
+        [(72, told("dismissed", "tom")), (73, told("approved", "tom")), (74, told("approved", "olaf"))]
+    {
+        fact(&stage, minute, body).await.expect("told");
+        let review = verdict(&stage, "code-review");
+        assert!(review.starts_with("failed negative"), "{review}");
+    }
+    // Nor is protection told otherwise: the forge took it away before the merge.
+    let removed = forge::branch_rule(REPO, at(33), 0);
+    stage.sender.github(at(75), "branch_protection_rule", &removed).await.expect("taken");
+    fact(&stage, 76, told("commented", "olaf")).await.expect("told");
+    let protected = verdict(&stage, "protected-branch");
+    assert!(protected.starts_with("failed"), "{protected}");
+    stage.clean();
+}
+
+/// Whoever wrote a commit stays its author, whatever a told list says, and nobody is two people by how they are written.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_author_is_told_away() {
+    let (stage, line) = (stage().await, Line::new());
+    people(&stage).await;
+    cut(&stage, &line).await;
+    for kind in ["code.change", "code.review"] {
+        accept(&stage, 61, kind).await;
+    }
+    // The cut's own objects say that Dana wrote both; the list of the change says Zoe did.
+    let mut other = line.change("dana", &line.two);
+    let zoe = json!({ "account": "zoe", "kind": "human" });
+    (other["author"], other["pusher"]) = (zoe.clone(), zoe);
+    let told = |sha: &str| json!({ "sha": sha, "author": "zoe", "title": "Round" });
+    other["commits"] = json!([told(&line.two.id), told(&line.one.id)]);
+    fact(&stage, 62, other).await.expect("told");
+    let review = verdict(&stage, "code-review");
+    assert!(review.starts_with("failed not_independent"), "{review}");
+    for (minute, written) in [(63, "@dana"), (64, "123+dana@users.noreply.github.com"), (65, " DANA ")] {
+        fact(&stage, minute, line.change(written, &line.two)).await.expect("told");
+        let review = verdict(&stage, "code-review");
+        assert!(review.starts_with("failed not_independent"), "{written}: {review}");
+    }
+    for written in ["@", "dana@", "@@dana"] {
+        assert!(fact(&stage, 66, line.change(written, &line.two)).await.is_err(), "{written}");
+    }
+    stage.clean();
+}
+
+/// What a pipeline tells of a change moves nothing that the forge observed of it into another release.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_told_merge_moves_nothing_that_was_observed() {
+    let (stage, line) = (stage().await, Line::new());
+    fact(&stage, -45, line.manifest("2.4.0", None, &line.root, &[&line.root])).await.expect("cut");
+    let open = sha("open head");
+    let pull =
+        Pull { repo: REPO, number: 77, title: "Later", author: "dana", branch: "later", head: &open, merge: None };
+    let events = [
+        ("pull_request", forge::pull_request(at(1), "opened", &pull, "dana")),
+        ("pull_request_review", forge::review(at(2), &pull, "tom", "changes_requested", &open)),
+        ("check_run", forge::check_run(REPO, at(3), &open, "ci", "success")),
+    ];
+    let mut entries = Vec::new();
+    for (event, value) in &events {
+        let answer = stage.sender.github(at(4), event, value).await.unwrap_or_else(|e| panic!("{e}"));
+        entries.push(answer["ack"]["id"].as_str().expect("an id").to_owned());
+    }
+    let mut told = line.change("tom", &line.two);
+    (told["number"], told["merge_commit"]) = (json!(77), json!(line.root.id));
+    fact(&stage, 60, told.clone()).await.expect("told");
+    // And a head that is green elsewhere.
+    told["head"] = json!(open);
+    told["commits"] = json!([{ "sha": open, "author": "dana" }]);
+    fact(&stage, 61, told).await.expect("told");
+    let stored = find_release(&stage.engine, "pay", "2.4.0").expect("cut");
+    let judged = judge(&stage.engine, &stored).expect("judged");
+    let moved: Vec<_> = judged.seen.evidence.iter().filter(|e| entries.contains(&e.id.to_string())).collect();
+    assert!(moved.is_empty(), "{moved:?}");
+    stage.clean();
+}
+
 /// That a change was closed is the forge's to say: a pipeline takes no evidence of it out of what is on its way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_closes_no_change_of_a_forge() {
@@ -250,7 +366,13 @@ async fn a_pipeline_closes_no_change_of_a_forge() {
         closed[member] = value;
     }
     closed["merge_commit"] = Value::Null;
-    fact(&stage, 60, closed).await.expect("told");
+    fact(&stage, 60, closed.clone()).await.expect("told");
     assert_eq!(on_its_way(), 2);
+    // One that the forge does not tell of, and then the product goes elsewhere: nothing is left between the places.
+    (closed["number"], closed["target_branch"]) = (json!(13), json!("main"));
+    fact(&stage, 61, closed).await.expect("told");
+    stage.clean();
+    let elsewhere = json!({ "repositories": ["acme/elsewhere"] });
+    stage.sender.call(at(62), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &elsewhere).await.expect("moved");
     stage.clean();
 }
