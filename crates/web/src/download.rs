@@ -102,7 +102,7 @@ async fn serve(app: App, asked: FileAsked, file: OutgoingFile) -> Result<Respons
         // Whoever asks about a file opens none.
         Method::HEAD => Body::empty(),
         _ => {
-            let slot = app.downloads.take(&caller.account()).ok_or_else(too_many)?;
+            let slot = app.downloads.take(&caller.account()).await.ok_or_else(too_many)?;
             let (opened, own) = (file.clone(), app.engine.clone());
             // What stands before a part is unpacked as well: it waits for its turn.
             let reader = app.engine.look(move || opened.read(&own, from)).await?;
