@@ -92,11 +92,15 @@ fn put(batch: &mut Batch<'_>, person: &Person, by: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Everybody whose record can be read: a damaged one keeps nobody else from leaving.
+fn readable(tx: &Tx<'_>) -> Result<Vec<Person>, StoreError> {
+    Ok(people::listed_at(tx, NOW)?.into_iter().filter_map(|(_, person)| person.ok()).collect())
+}
+
 /// The person of an id or account.
 pub(crate) fn person_of(tx: &Tx<'_>, wanted: &str) -> Result<Person, Fault> {
     let account = wanted.trim().to_lowercase();
-    let all = people::all_at(tx, NOW)?;
-    let found = all.into_iter().find(|p| p.id.as_str() == wanted || p.accounts.contains(&account));
+    let found = readable(tx)?.into_iter().find(|p| p.id.as_str() == wanted || p.accounts.contains(&account));
     found.ok_or_else(|| {
         Problem::new(
             ProblemKind::NotFound,
@@ -112,7 +116,7 @@ pub(crate) fn person_of(tx: &Tx<'_>, wanted: &str) -> Result<Person, Fault> {
 /// Whether an admin of everything is left among people; an installation without one could not be managed any more.
 fn has_admin(tx: &Tx<'_>) -> Result<bool, StoreError> {
     let whole = |p: &Person| p.role == Role::Admin && p.scope == Scope::ALL && p.ended_at.is_none();
-    Ok(people::all_at(tx, NOW)?.iter().any(whole))
+    Ok(readable(tx)?.iter().any(whole))
 }
 
 /// Refuses what would leave none where there was one.

@@ -157,6 +157,10 @@ async fn a_person_who_cannot_be_read_is_one_marked_row_and_nobody_is_taken_for_t
     for address in ["/", "/releases", "/r/pay/2.4.1", "/r/pay/2.4.1/dossiers", "/findings", "/api/v1/tokens"] {
         assert_eq!(page(&router, &secret, address).await.0, StatusCode::OK, "{address}");
     }
+    // Others can leave all the same; nobody is added, as the account might be the unreadable one's.
+    let left = Request::delete("/api/v1/people/anna").header("authorization", format!("Bearer {secret}"));
+    let answer = router.clone().oneshot(left.body(Body::empty()).expect("a request")).await.expect("answers");
+    assert_eq!(answer.status(), StatusCode::OK);
     let stored = find_release(&engine, "pay", "2.4.1").expect("there");
     let judged = judge(&engine, &stored).expect("judged");
     let review = judged.evaluation.requirements.iter().find(|r| r.id == "code-review").expect("there");
