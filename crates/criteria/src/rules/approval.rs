@@ -107,7 +107,7 @@ fn one(
         .filter(|e| matches!(e.signal.facts, Facts::Change(_)) && e.is_accepted_report(scope.input.product));
     let inputs: Vec<EvidenceId> = (approvals.iter().map(|(e, _)| e.id.clone()))
         .chain(deployment.iter().flat_map(|d| d.evidence.clone()))
-        .chain(told.map(|e| e.id.clone()))
+        .chain(told.filter(|_| !approvals.is_empty()).map(|e| e.id.clone()))
         .collect();
     let row = |verdict, cause, sentence: String| Row {
         subject: subject.clone(),
