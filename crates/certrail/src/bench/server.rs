@@ -25,7 +25,7 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::null())
             .spawn()?;
         let out = child.stdout.take().context("the server says nothing")?;
         let mut lines = BufReader::new(out).lines();
