@@ -30,16 +30,22 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Whether the system where it happened told it, or the person who did it here.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.signal.known == HowKnown::Observed
+    }
+
     /// Whether it counts where what happened has to be observed: it was, or the product accepts reports of its kind.
     #[must_use]
     pub fn is_believed(&self, product: &Product) -> bool {
-        self.signal.known.suffices(HowKnown::Observed) || product.accepts(self.signal.facts.kind())
+        self.is_observed() || product.accepts(self.signal.facts.kind())
     }
 
     /// Whether it counts only because the product accepts reports of its kind.
     #[must_use]
     pub fn is_accepted_report(&self, product: &Product) -> bool {
-        !self.signal.known.suffices(HowKnown::Observed) && product.accepts(self.signal.facts.kind())
+        !self.is_observed() && product.accepts(self.signal.facts.kind())
     }
 
     /// How far off a clock that jumped may have been.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use certrail_domain::{
-    ActorKind, EvidenceId, FactId, Facts, HowKnown, Interval, Time, Truth,
+    ActorKind, EvidenceId, FactId, Facts, Interval, Time, Truth,
     facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
 };
 
@@ -231,9 +231,11 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
         own.sort_unstable();
         own.into_iter().map(|n| pushes[n].1).collect()
     };
-    // Whoever anybody says wrote a commit wrote it: a told list takes no author away.
+    // Whoever anybody says wrote a commit wrote it: a told list takes no author away. Forges list none.
     let mut wrote: HashMap<&str, Vec<&'a Commit>> = HashMap::new();
-    for commit in pushes.iter().flat_map(|(_, p)| &p.commits).chain(range.iter().map(|(_, c)| *c)) {
+    let lists = events.values().flatten().any(|(_, change)| !change.commits.is_empty());
+    let known = pushes.iter().flat_map(|(_, p)| &p.commits).chain(range.iter().map(|(_, c)| *c));
+    for commit in known.filter(|_| lists) {
         wrote.entry(commit.sha.as_str()).or_default().push(commit);
     }
     let mut covered: HashSet<&str> = HashSet::new();
@@ -241,10 +243,9 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     for (key, mut told) in events {
         let mut reviewed = reviews.remove(&key).unwrap_or_default();
         // What the forge itself tells of a change is not told otherwise by anybody; a no counts from everybody.
-        let is_observed = |e: &Evidence| e.signal.known == HowKnown::Observed;
-        if told.iter().any(|(e, _)| is_observed(e)) {
-            told.retain(|(e, _)| is_observed(e));
-            reviewed.retain(|r| is_observed(r.evidence) || r.review.verdict == ReviewVerdict::ChangesRequested);
+        if told.iter().any(|(e, _)| e.is_observed()) {
+            told.retain(|(e, _)| e.is_observed());
+            reviewed.retain(|r| r.evidence.is_observed() || r.review.verdict == ReviewVerdict::ChangesRequested);
             told.sort_by_key(|(e, _)| (e.at(), e.log_index));
         } else {
             // Of what was told the last word counts, also where it corrects a time.

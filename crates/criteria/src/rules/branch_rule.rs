@@ -1,6 +1,6 @@
 //! T09: the forge's own protection was in force when each change was merged.
 
-use certrail_domain::{Cause, Facts, HowKnown, Row, Subject, Time, Verdict, facts::BranchRule};
+use certrail_domain::{Cause, Facts, Row, Subject, Time, Verdict, facts::BranchRule};
 
 use super::{Found, Scope};
 use crate::{Clock, Evidence};
@@ -90,11 +90,10 @@ fn newest<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> Op
         .filter_map(|e| Some((e, is_about(e, repository, branch)?)))
         .filter(|(e, rule)| e.at() <= at && (rule.removed || e.is_believed(scope.input.product)))
         .collect();
-    let observed = |e: &Evidence| e.signal.known == HowKnown::Observed;
-    let heard = known.iter().any(|(e, _)| observed(e));
+    let heard = known.iter().any(|(e, _)| e.is_observed());
     known
         .into_iter()
-        .filter(|(e, rule)| !heard || rule.removed || observed(e))
+        .filter(|(e, rule)| !heard || rule.removed || e.is_observed())
         .max_by_key(|(e, _)| (e.at(), e.log_index))
 }
 

@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{
-    ActorKind, Cause, HowKnown, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict,
-};
+use certrail_domain::{ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict};
 
 use super::{Found, Scope, rule};
 use crate::world::{ChangeView, ReviewView};
@@ -67,7 +65,7 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         let stays = latest.get(reviewer.account.as_str()).is_some_and(|known| {
             known.review.verdict == ReviewVerdict::Dismissed && known.evidence.at() == view.evidence.at()
         });
-        let replayed = view.evidence.signal.known == HowKnown::Observed && view.evidence.duplicate_of.is_some();
+        let replayed = view.evidence.is_observed() && view.evidence.duplicate_of.is_some();
         if stays || replayed {
             continue; // a replay under a fresh delivery id revives nothing
         }

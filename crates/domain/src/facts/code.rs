@@ -219,7 +219,6 @@ impl Change {
             links.push(Link::new(Key::commit(&self.head), change.clone(), BindRule::Change));
         }
         links.extend(self.tickets.iter().map(|t| Link::new(change.clone(), Key::ticket(t), BindRule::Ticket)));
-        links.extend(self.commits.iter().flat_map(Commit::links));
         links
     }
 }

@@ -117,8 +117,7 @@ pub(super) fn change(told: ChangeInput) -> Result<Change, Problem> {
         ));
     }
     let head_branch = told.head_branch.unwrap_or_default();
-    let mut tickets = ticket_keys(&format!("{} {head_branch}", told.title));
-    tickets.dedup();
+    let tickets = ticket_keys(&format!("{} {head_branch}", told.title));
     Ok(Change {
         repository,
         number: told.number,

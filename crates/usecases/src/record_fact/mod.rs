@@ -100,10 +100,7 @@ pub async fn record_fact(
         _ => Vec::new(),
     };
     let first = to_signal(engine, caller, input)?;
-    let commits = match &first.facts {
-        Facts::Change(change) => change.own_commits(),
-        _ => Vec::new(),
-    };
+    let commits = first.named.clone();
     let incoming = |signal: Signal, body: Vec<u8>, key: Option<&str>| -> Result<Incoming, Problem> {
         Ok(Incoming {
             connector: caller.connector().into(),
