@@ -1,7 +1,7 @@
 //! What is open in a release: the newest complete scan of each scope tells, and every later one that is not complete adds
 //! what it saw. Alerts of the forge tell by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
     Assessment, EvidenceId, Facts, FindingDecision, FindingId, Graded, Key, Release, Time,
@@ -18,6 +18,8 @@ use crate::{
 pub struct Tracked {
     /// What each scan saw, by its entry in the log.
     pub scans: BTreeMap<u64, Vec<InScan>>,
+    /// The entries of scans that were still being taken in: what they saw was not known.
+    pub incomplete: BTreeSet<u64>,
     /// The findings, by row.
     pub known: BTreeMap<i64, TrackedFinding>,
     /// The rows of alerts, by fingerprint.
@@ -91,6 +93,8 @@ impl OpenFinding<'_> {
 pub struct OpenFindings<'a> {
     /// At least one scan looked and saw.
     pub scanned: bool,
+    /// The scans that speak and were still being taken in: what they saw is not among what is open.
+    pub incomplete: Vec<EvidenceId>,
     /// What is open.
     pub open: BTreeMap<String, OpenFinding<'a>>,
     /// What the reports leave out themselves, up to medium.
@@ -105,7 +109,9 @@ pub fn open_findings<'a>(input: &'a Input<'_>) -> OpenFindings<'a> {
 
 pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindings<'a> {
     let (scans, scanned) = speaking(world, input.release);
-    let mut found = OpenFindings { scanned, open: BTreeMap::new(), left_out: BTreeMap::new() };
+    let incomplete = scans.iter().filter(|e| input.findings.incomplete.contains(&e.log_index));
+    let incomplete = incomplete.map(|e| e.id.clone()).collect();
+    let mut found = OpenFindings { scanned, incomplete, open: BTreeMap::new(), left_out: BTreeMap::new() };
     for e in scans {
         for seen in input.findings.scans.get(&e.log_index).into_iter().flatten() {
             let Some(known) = input.findings.known.get(&seen.finding) else { continue };
@@ -238,7 +244,7 @@ fn is_exact(e: &Evidence, scan: &Scan, release: &Release) -> bool {
 
 /// The newest event of each alert that is open. Dismissed at the forge is not accepted here: that takes a decision (law 6).
 fn alerts<'a>(input: &'a Input<'_>, world: &World<'_>) -> Vec<(&'a Evidence, &'a Alert)> {
-    let usable: std::collections::BTreeSet<u64> = world.usable.iter().map(|e| e.log_index).collect();
+    let usable: BTreeSet<u64> = world.usable.iter().map(|e| e.log_index).collect();
     let own = input.evidence.iter().filter(|e| usable.contains(&e.log_index));
     // Alerts concern the repository as a whole: every release made while they are open on its branch, whatever commit
     // they were last seen on.

@@ -112,6 +112,8 @@ pub enum Cause {
     IdentityUncertain,
     /// The evidence could not be read, or the check could not be computed.
     Error,
+    /// It is here, and not all of it is taken in yet.
+    Incomplete,
     /// A named exception covers it.
     Excepted,
     /// There is nothing of the kind to check.
@@ -140,6 +142,7 @@ impl Cause {
             Self::ClockUncertain => "clock_uncertain",
             Self::IdentityUncertain => "identity_uncertain",
             Self::Error => "error",
+            Self::Incomplete => "incomplete",
             Self::Excepted => "excepted",
             Self::NoSubjects => "no_subjects",
             Self::NotObserved => "not_observed",

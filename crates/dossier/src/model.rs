@@ -196,6 +196,9 @@ pub struct FindingsSection {
     pub not_compared: Option<String>,
     /// At least one complete scan of this release is there.
     pub scanned: bool,
+    /// Scans that were still being taken in: what they found is not among these.
+    #[serde(default)]
+    pub incomplete: u64,
     /// Open by level; decided ones are left out.
     pub levels: Levels,
     /// Empty groups are left out.

@@ -471,14 +471,22 @@ CREATE TABLE scan_scope (
   UNIQUE (product, name)
 );
 
--- What a scan saw: findings with their level, packed.
+-- A scan of a product.
 CREATE TABLE scan (
   log_index {id} PRIMARY KEY,
   scope BIGINT NOT NULL,
   complete BIGINT NOT NULL,
   at BIGINT NOT NULL,
-  found {bytes} NOT NULL
+  -- The entry from which on all that it saw is known: its own, or the last of those that took in a large one. Null until then.
+  taken_in BIGINT
 );
+-- What it saw: findings with their level, packed; a large list in pieces.
+CREATE TABLE scan_found (
+  log_index BIGINT NOT NULL,
+  piece BIGINT NOT NULL,
+  found {bytes} NOT NULL,
+  PRIMARY KEY (log_index, piece)
+) {keyed};
 CREATE INDEX scan_by_scope ON scan (scope, complete, at, log_index);
 
 -- Which scope sees a finding, and the newest release it saw it in (0 where it belongs to none).
@@ -494,3 +502,16 @@ CREATE TABLE sighting (
   PRIMARY KEY (scope, finding)
 ) {keyed};
 CREATE INDEX sighting_by_finding ON sighting (finding);
+
+-- What commits left to later ones, in the order in which it is done, and how far each has come.
+CREATE TABLE job (
+  seq {id} PRIMARY KEY,
+  product TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  -- What it is about: an entry of the log, or a document.
+  subject TEXT NOT NULL,
+  step BIGINT NOT NULL,
+  next BIGINT NOT NULL,
+  UNIQUE (kind, subject)
+);
+CREATE INDEX job_by_product ON job (product, seq);

@@ -19,9 +19,9 @@ use crate::{
     access::{On, allow},
     deliver_webhook::empty_body,
     engine::{Engine, LogHead, internal},
-    inputs,
+    inputs, jobs,
     judge::{Judged, judge},
-    track::{Gathered, VexSender},
+    track::{Gathered, PIECE, VexSender},
 };
 
 /// A report file with what its sender says about it.
@@ -187,7 +187,7 @@ pub async fn add_evidence(
         warnings.push("No file in it was recognised as a report.".to_owned());
     }
     let read = Read {
-        findings: Gathered::new(),
+        findings: Gathered::new(&file.product, PIECE),
         parsed: BTreeMap::from([("files", archive.total), ("reports", parts.len() as u64)]),
         facts: Facts::Archive(archive),
         r#type: kind.name().to_owned(),
@@ -276,8 +276,9 @@ async fn read_report(
     let scan = file.purpose.as_deref().and_then(ScanKind::told);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
     let hints = Hints { suite, scan, database_at: file.database_date, policy, trust: engine.trusted() };
+    let product = file.product.clone();
     let (reading, findings, bytes) = beside(move || {
-        let mut findings = Gathered::new();
+        let mut findings = Gathered::new(&product, PIECE);
         let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |seen| findings.take(seen));
         (reading, findings, bytes)
     })
@@ -301,7 +302,7 @@ async fn read_report(
             return Err(Problem::new(ProblemKind::BadInput, "other-format", what, e.why, looks));
         }
         Err(e) => Read {
-            findings: Gathered::new(),
+            findings: Gathered::new(&file.product, PIECE),
             warnings: vec![format!("It is kept and could not be read: {}", e.why)],
             facts: Facts::Unread { name, why: e.why },
             r#type: "unread".to_owned(),
@@ -332,7 +333,7 @@ async fn take(
                     .push("It has neither a name nor a scope, so it closes nothing; send it with --scope.".to_owned());
             }
             scan.all = findings.all().map_err(|e| internal(&e))?;
-            Some(findings.prepare(scan, &file.product, &source, file.occurred_at).map_err(|e| internal(&e))?)
+            Some(findings.prepare(scan, &source, file.occurred_at).map_err(|e| internal(&e))?)
         }
         _ => None,
     };
@@ -362,8 +363,12 @@ async fn take(
         findings,
         vex: Some(VexSender { product: file.product.clone(), account: caller.account() }),
     };
+    let is_scan = incoming.findings.is_some();
     let ready = incoming.ready(engine)?;
-    let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
+    let (mut ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
+    if is_scan {
+        ack.warnings.extend(jobs::not_taken_in(engine, ack.index).await?.map(str::to_owned));
+    }
     let name = file.name.chars().take(200).collect();
     let (met, members) = (Vec::new(), Vec::new());
     Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members }, head))

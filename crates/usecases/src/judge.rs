@@ -332,7 +332,12 @@ fn tracked(
     let mut rows = BTreeSet::new();
     for e in evidence {
         let Facts::Scan(scan) = &e.signal.facts else { continue };
-        let list = scans::scan(tx, e.log_index)?.map(|s| s.found).unwrap_or_default();
+        // What of it was known at the position: all or nothing.
+        if scans::scan(tx, e.log_index)?.is_some_and(|scan| !scan.is_known_at(position)) {
+            tracked.incomplete.insert(e.log_index);
+            continue;
+        }
+        let list = scans::found(tx, e.log_index)?;
         if list.is_empty() && scan.levels.total() > 0 {
             return Err(StoreError::Damaged(format!(
                 "the findings of the scan at entry {} are not there",

@@ -25,6 +25,7 @@ mod finding_queue;
 mod fsck;
 mod grant_exception;
 mod inputs;
+mod jobs;
 mod judge;
 mod listed;
 mod look;
@@ -69,6 +70,7 @@ pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, FsckStage, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
+pub use jobs::do_jobs;
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};
 pub use look::{

@@ -128,7 +128,7 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
     groups.insert(Group::LeftOut, now.left_out.values().map(|finding| line(finding, limits)).collect());
     groups.retain(|_, lines| !lines.is_empty());
     let looked: BTreeSet<String> = scans(&this.evidence)
-        .filter(|(e, s)| is_for(s, &this.release) && closes(e, s))
+        .filter(|(e, s)| is_for(s, &this.release) && closes(e, s) && !now.incomplete.contains(&e.id))
         .map(|(e, s)| scope_of(e, s))
         .collect();
     let there = |id: &String| now.open.contains_key(id) || now.left_out.contains_key(id);
@@ -145,6 +145,7 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
         previous: before.map(|b| b.release.version.clone()),
         not_compared: None,
         scanned: now.scanned,
+        incomplete: now.incomplete.len() as u64,
         levels,
         groups: groups.into_iter().map(|(group, findings)| group.of(findings)).collect(),
         decisions: decisions.into_values().collect(),

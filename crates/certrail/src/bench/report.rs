@@ -48,7 +48,8 @@ pub(super) async fn report(args: &Args) -> Result<(), Failure> {
     close(engine).await?;
 
     let server = Server::start(&data)?;
-    for (run, what) in ["new ones", "the same seen again", "none of them seen any longer"].into_iter().enumerate() {
+    let runs = ["new ones", "the same seen again", "none of them seen any longer", "all of them back"];
+    for (run, what) in runs.into_iter().enumerate() {
         let bytes = Bytes::from(match run {
             2 => findings::report(args.in_a_report * 10, 1, 2),
             _ => findings::report(0, args.in_a_report, run as u64),

@@ -12,8 +12,8 @@ use std::{
 use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
-    Caller, Clock, Engine, Loss, Renderer, end_decisions, first_connector, is_set_up, keep_last_used, note_secrets,
-    note_trust, put_criteria, setup_link, system_clock,
+    Caller, Clock, Engine, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up, keep_last_used,
+    note_secrets, note_trust, put_criteria, setup_link, system_clock,
 };
 use certrail_web::{App, Room, Settings, Slots, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -153,6 +153,8 @@ fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<&Path>) -
             .map_err(anyhow::Error::from)
     });
     done.join().map_err(|_| anyhow::anyhow!("recording the criteria ended early"))??;
+    // What a stop interrupted goes on.
+    do_jobs(&engine)?;
     Ok(engine)
 }
 

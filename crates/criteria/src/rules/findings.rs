@@ -1,6 +1,6 @@
 //! T17: no open finding is past its limit. Clocks start at detection, or where they say.
 
-use certrail_domain::{Cause, Limits, Row, Subject, Time, Verdict};
+use certrail_domain::{Cause, EvidenceId, Limits, Row, Subject, Time, Verdict};
 
 use super::{Found, Scope};
 use crate::findings::{OpenFinding, collect};
@@ -17,6 +17,7 @@ pub(super) fn check(scope: &Scope<'_>, limits: &Limits) -> Found {
     let decided = found.open.values().filter(|f| f.decision.is_some()).count();
     let total = found.open.len() - decided;
     let mut rows: Vec<Row> = found.open.values().filter_map(|f| late(scope, limits, f)).collect();
+    rows.extend(found.incomplete.iter().map(incomplete));
     rows.sort_by(|a, b| a.subject.id.cmp(&b.subject.id));
     let sentence = match total {
         0 if decided > 0 => "Nothing is open but what was decided.".to_owned(),
@@ -30,6 +31,18 @@ pub(super) fn check(scope: &Scope<'_>, limits: &Limits) -> Found {
         n => format!("{sentence} {n} more are decided."),
     };
     Found { fallback: (Verdict::Passed, Cause::Satisfied, sentence), ..Found::rows(rows) }
+}
+
+/// A scan whose findings are not all known yet: it may have found anything.
+fn incomplete(scan: &EvidenceId) -> Row {
+    Row {
+        subject: Subject { id: format!("scan:{scan}"), name: format!("scan {scan}") },
+        verdict: Verdict::Indeterminate,
+        cause: Cause::Incomplete,
+        sentence: "What this scan found is still being taken in, so not all that is open is known yet.".to_owned(),
+        inputs: vec![scan.clone()],
+        exception: None,
+    }
 }
 
 /// A finding past its limit: failed, or excepted where a decision covers it.

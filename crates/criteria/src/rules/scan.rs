@@ -166,6 +166,11 @@ fn too_many(scope: &Scope<'_>, subject: &Subject, covering: &[(&Evidence, &Scan)
             exception: None,
         };
         let row = match excepted(scope, e, max) {
+            // Which of them were decided about is not known yet.
+            None if scope.input.findings.incomplete.contains(&e.log_index) => {
+                let sentence = format!("What {} found is still being taken in: {total}; {max} are allowed.", scan.tool);
+                row(Verdict::Indeterminate, Cause::Incomplete, sentence)
+            }
             Some(decision) => Row {
                 exception: Some(decision.id.clone()),
                 ..row(

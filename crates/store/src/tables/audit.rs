@@ -47,8 +47,10 @@ pub enum Table {
     FindingDecision,
     /// What people said of findings.
     FindingTriage,
-    /// What scans saw.
+    /// Scans.
     Scan,
+    /// What they saw, in pieces.
+    ScanFound,
     /// Every state of every connector.
     Connector,
     /// The names of their secrets.
@@ -59,7 +61,7 @@ pub enum Table {
 
 impl Table {
     /// Every one of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Signal,
         Self::Delivery,
         Self::Content,
@@ -81,6 +83,7 @@ impl Table {
         Self::FindingDecision,
         Self::FindingTriage,
         Self::Scan,
+        Self::ScanFound,
         Self::Connector,
         Self::ConnectorSecret,
         Self::RepositoryName,
@@ -110,7 +113,8 @@ impl Table {
             Self::FindingMove => "steps of findings",
             Self::FindingDecision => "states of decisions about findings",
             Self::FindingTriage => "words about findings",
-            Self::Scan => "lists of scans",
+            Self::Scan => "scans",
+            Self::ScanFound => "lists of scans",
             Self::Connector => "states of connectors",
             Self::ConnectorSecret => "secrets of connectors",
             Self::RepositoryName => "names of repositories",
@@ -145,6 +149,7 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
         Table::FindingDecision => "SELECT COUNT(*) FROM finding_decision",
         Table::FindingTriage => "SELECT COUNT(*) FROM finding_triage",
         Table::Scan => "SELECT COUNT(*) FROM scan",
+        Table::ScanFound => "SELECT COUNT(*) FROM scan_found",
         Table::Connector => "SELECT COUNT(*) FROM connector",
         Table::ConnectorSecret => "SELECT COUNT(*) FROM connector_secret",
         Table::RepositoryName => "SELECT COUNT(*) FROM repository_name",

@@ -11,6 +11,7 @@ pub mod exceptions;
 pub mod finding_decisions;
 pub mod findings;
 pub mod graph;
+pub mod jobs;
 pub mod keys;
 pub mod log;
 pub mod people;

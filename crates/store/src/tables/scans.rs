@@ -18,8 +18,8 @@ pub struct Saw {
     pub suppressed: bool,
 }
 
-/// A scan and what it saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A scan of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredScan {
     /// Its entry in the log.
     pub log_index: u64,
@@ -29,8 +29,16 @@ pub struct StoredScan {
     pub complete: bool,
     /// When it was made.
     pub at: Time,
-    /// What it saw, by row.
-    pub found: Vec<Saw>,
+    /// The entry from which on all that it saw is known; none while it is being taken in.
+    pub taken_in: Option<u64>,
+}
+
+impl StoredScan {
+    /// Whether all that it saw was known at a log position.
+    #[must_use]
+    pub fn is_known_at(&self, position: u64) -> bool {
+        self.taken_in.is_some_and(|entry| entry < position)
+    }
 }
 
 impl Saw {
@@ -141,49 +149,118 @@ pub fn scope_named(tx: &Tx<'_>, seq: i64) -> Result<Option<(String, String)>> {
     tx.first("SELECT product, name FROM scan_scope WHERE seq = ?1", &[seq.into()], |r| Ok((r.text(0)?, r.text(1)?)))
 }
 
-/// Keeps what a scan saw. `found` is sorted by row here.
+/// Keeps a scan.
 ///
 /// # Errors
 /// When the database fails.
 pub fn insert_scan(tx: &Tx<'_>, scan: &StoredScan) -> Result<()> {
-    let mut found = scan.found.clone();
-    found.sort_unstable_by_key(|s| s.finding);
     tx.exec(
-        "INSERT INTO scan (log_index, scope, complete, at, found) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO scan (log_index, scope, complete, at, taken_in) VALUES (?1, ?2, ?3, ?4, ?5)",
         &[
             scan.log_index.into(),
             scan.scope.into(),
             i64::from(scan.complete).into(),
             scan.at.as_micros().into(),
-            pack(&found)?.as_slice().into(),
+            scan.taken_in.into(),
         ],
     )?;
     Ok(())
 }
 
-/// What a scan saw.
+/// All that a scan saw is known, from an entry on.
 ///
 /// # Errors
-/// When the database fails or a list is damaged.
+/// When the database fails.
+pub fn set_taken_in(tx: &Tx<'_>, log_index: u64, entry: u64) -> Result<()> {
+    tx.exec("UPDATE scan SET taken_in = ?2 WHERE log_index = ?1", &[log_index.into(), entry.into()])?;
+    Ok(())
+}
+
+/// Keeps a piece of what a scan saw, sorted by row here. Pieces are numbered from 0.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_found(tx: &Tx<'_>, log_index: u64, piece: i64, mut found: Vec<Saw>) -> Result<()> {
+    found.sort_unstable_by_key(|s| s.finding);
+    tx.exec(
+        "INSERT INTO scan_found (log_index, piece, found) VALUES (?1, ?2, ?3)",
+        &[log_index.into(), piece.into(), pack(&found)?.as_slice().into()],
+    )?;
+    Ok(())
+}
+
+/// A piece of what a scan saw.
+///
+/// # Errors
+/// When the database fails or the piece is damaged.
+pub fn found_piece(tx: &Tx<'_>, log_index: u64, piece: i64) -> Result<Option<Vec<Saw>>> {
+    let sql = "SELECT found FROM scan_found WHERE log_index = ?1 AND piece = ?2";
+    tx.first(sql, &[log_index.into(), piece.into()], |r| unpack(&r.bytes(0)?))
+}
+
+/// The numbers of the pieces that are kept of a scan, in order.
+///
+/// # Errors
+/// When the database fails.
+pub fn pieces(tx: &Tx<'_>, log_index: u64) -> Result<Vec<i64>> {
+    tx.query("SELECT piece FROM scan_found WHERE log_index = ?1 ORDER BY piece", &[log_index.into()], |r| r.int(0))
+}
+
+/// What a scan saw as far as it is taken in, by row.
+///
+/// # Errors
+/// When the database fails or a piece is damaged.
+pub fn found(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Saw>> {
+    let sql = "SELECT found FROM scan_found WHERE log_index = ?1 ORDER BY piece";
+    let pieces = tx.query(sql, &[log_index.into()], |r| unpack(&r.bytes(0)?))?;
+    let mut found = pieces.concat();
+    found.sort_unstable_by_key(|s| s.finding);
+    Ok(found)
+}
+
+/// A scan by its entry.
+///
+/// # Errors
+/// When the database fails.
 pub fn scan(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredScan>> {
-    tx.first("SELECT log_index, scope, complete, at, found FROM scan WHERE log_index = ?1", &[log_index.into()], |r| {
+    let sql = "SELECT log_index, scope, complete, at, taken_in FROM scan WHERE log_index = ?1";
+    tx.first(sql, &[log_index.into()], |r| {
         Ok(StoredScan {
             log_index: r.uint(0)?,
             scope: r.int(1)?,
             complete: r.int(2)? == 1,
             at: Time::from_micros(r.int(3)?),
-            found: unpack(&r.bytes(4)?)?,
+            taken_in: r.opt_uint(4)?,
         })
     })
 }
 
-/// What a scope sees.
+/// Up to `limit` findings that a scope sees, behind a row, in order.
 ///
 /// # Errors
 /// When the database fails.
-pub fn sightings(tx: &Tx<'_>, scope: i64) -> Result<Vec<Sighting>> {
-    let sql = "SELECT finding, log_index, at, mark, release FROM sighting WHERE scope = ?1";
-    tx.query(sql, &[scope.into()], |r| Sighting::map(r, 0))
+pub fn sightings(tx: &Tx<'_>, scope: i64, after: i64, limit: u64) -> Result<Vec<Sighting>> {
+    let sql = "SELECT finding, log_index, at, mark, release FROM sighting
+        WHERE scope = ?1 AND finding > ?2 ORDER BY finding LIMIT ?3";
+    tx.query(sql, &[scope.into(), after.into(), limit.into()], |r| Sighting::map(r, 0))
+}
+
+/// How many findings a scope sees, counted no further than `most`.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_sightings(tx: &Tx<'_>, scope: i64, most: u64) -> Result<u64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM sighting WHERE scope = ?1 LIMIT ?2) AS some";
+    Ok(tx.first(sql, &[scope.into(), most.into()], |r| r.uint(0))?.unwrap_or(0))
+}
+
+/// Whether and how a scope sees a finding.
+///
+/// # Errors
+/// When the database fails.
+pub fn sighting(tx: &Tx<'_>, scope: i64, finding: i64) -> Result<Option<Sighting>> {
+    let sql = "SELECT finding, log_index, at, mark, release FROM sighting WHERE scope = ?1 AND finding = ?2";
+    tx.first(sql, &[scope.into(), finding.into()], |r| Sighting::map(r, 0))
 }
 
 /// A scope sees a finding.

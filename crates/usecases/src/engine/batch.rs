@@ -47,6 +47,8 @@ pub struct Batch<'a> {
     pub(super) signals: Vec<(Arc<StoredSignal>, u64)>,
     /// Somebody acted: people expect to see what came of it.
     pub(super) acted: bool,
+    /// Something is left to later commits.
+    pub(super) left: bool,
     /// The life of the log that begins with this commit, and its key.
     pub(super) life: Option<(i64, Arc<LogKey>)>,
 }
@@ -101,6 +103,15 @@ impl Batch<'_> {
         super::head::keep_life(self.tx, life)?;
         self.life = Some((life.number, key));
         Ok(())
+    }
+
+    /// Leaves a job to later commits.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn leave(&mut self, product: &str, job: super::Job) -> Result<(), StoreError> {
+        self.left = true;
+        job.put(self.tx, product)
     }
 
     /// Appends a leaf; returns its index.

@@ -420,7 +420,7 @@ fn commit(
             other => other,
         };
         match outcome {
-            Ok(Committed { head, done, signals, acted }) => {
+            Ok(Committed { head, done, signals, acted, left }) => {
                 engine.store.remember(&signals);
                 if let Some(head) = head {
                     recent.committed(head.keys_from);
@@ -428,6 +428,9 @@ fn commit(
                 }
                 if acted {
                     engine.kept.acted();
+                }
+                if left {
+                    engine.worker.ring();
                 }
                 let head = engine.head();
                 waiting.drain(..done).for_each(|work| work.finish(&head));
@@ -480,6 +483,7 @@ fn attempt(
             recent,
             signals: Vec::new(),
             acted: false,
+            left: false,
             life: None,
         };
         let mut done = 0;
@@ -495,7 +499,7 @@ fn attempt(
         }
         // A new clock era may begin with this commit, and then it is earlier than it was.
         let now = batch.now;
-        let Batch { leaves, pack, signals, recent, life, acted, .. } = batch;
+        let Batch { leaves, pack, signals, recent, life, acted, left, .. } = batch;
         let mut next = old.as_ref().clone();
         if let Some((number, key)) = life {
             (next.epoch, next.key) = (number, key);
@@ -504,7 +508,7 @@ fn attempt(
             next.keys_from = recent.shrink(tx, old.size() + leaves.len() as u64)?;
         }
         let head = seal(tx, &old, next, now, &leaves, &pack)?;
-        Ok(Committed { head, done, signals, acted })
+        Ok(Committed { head, done, signals, acted, left })
     })
 }
 
@@ -518,6 +522,8 @@ struct Committed {
     signals: Vec<(Arc<StoredSignal>, u64)>,
     /// Somebody acted: people expect to see what came of it.
     acted: bool,
+    /// Something is left to later commits.
+    left: bool,
 }
 
 /// Runs one piece of work so that, refused, it leaves nothing behind.

@@ -6,6 +6,7 @@ mod committer;
 mod guard;
 mod head;
 mod heard;
+mod jobs;
 mod kept;
 mod secrets;
 mod turns;
@@ -37,6 +38,7 @@ pub(crate) use guard::last_signed;
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
 pub(crate) use heard::Names;
+pub(crate) use jobs::Job;
 pub(crate) use kept::Made;
 pub use secrets::Keys;
 pub use turns::blocking;
@@ -73,6 +75,7 @@ pub struct Engine {
     /// What was worked out of releases.
     pub(crate) kept: kept::Kept,
     turns: turns::Turns,
+    worker: jobs::Worker,
     ear: heard::Ear,
     /// When tokens were used last, as far as it is not in the store yet.
     used: Mutex<BTreeMap<String, Time>>,
@@ -136,6 +139,7 @@ impl Engine {
             queue,
             kept: kept::Kept::default(),
             turns: turns::Turns::default(),
+            worker: jobs::Worker::default(),
             ear: heard::Ear::default(),
             used: Mutex::default(),
         });
@@ -258,6 +262,8 @@ impl Engine {
             self.queue.close();
             handle.join();
         }
+        // What it wants to write is refused by now.
+        self.worker.end();
     }
 }
 

@@ -205,6 +205,8 @@ impl Told {
                 differs(check, same, "name of a repository", index);
             }
             crate::track::MOVED => self.findings.moved(check, index, &doc),
+            crate::track::TAKEN_IN => self.findings.taken_in(index, &doc, true),
+            crate::track::NOT_TAKEN_IN => self.findings.taken_in(index, &doc, false),
             crate::decide_finding::ENDED => self.findings.ended(check, act, &doc),
             "finding-triaged" | "finding-in_remediation" => {
                 self.count(Table::FindingTriage, 1);

@@ -2,15 +2,16 @@
 //! comes out is compared with what is kept. Who still sees a finding is compared with what those scans saw.
 
 use std::{
+    cell::RefCell,
     cmp::Ordering,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    rc::Rc,
 };
 
 use certrail_domain::{
     Facts, FindingDecision, FindingId, FindingState, Product, Reach, Time,
-    facts::{Alert, BandPolicy, Level, Scan, ScanKind},
+    facts::{Alert, Scan, ScanKind},
 };
-use certrail_formats::{Format, Hints};
 use certrail_ledger::sha256;
 use certrail_store::{
     StoreError,
@@ -19,10 +20,11 @@ use certrail_store::{
         bindings,
         finding_decisions::Triage,
         findings::{self, Grade, Shelf},
+        jobs,
         log::Act,
         products,
         releases::{self, StoredRelease},
-        scans,
+        scans::{self, Saw},
         signals::StoredSignal,
     },
 };
@@ -31,10 +33,14 @@ use serde_json::Value;
 use super::Check;
 use crate::{
     add_evidence::READERS,
-    track::{self, Dues, Gathered, Prepared, Running, key, seen_by_alert},
+    engine::Job,
+    track::{self, Dues, Ready, Reread, Running, key, seen_by_alert},
 };
 
 type Key = [u8; 16];
+
+/// Findings of one report held at once; one with more is read twice.
+const HELD: usize = 250_000;
 
 /// A finding as the log tells it.
 struct Lived {
@@ -68,6 +74,12 @@ pub(super) struct Findings {
     /// As they stand now, the newest change last.
     decisions: Vec<FindingDecision>,
     scans: u64,
+    /// Pieces of what they saw.
+    pieces: u64,
+    /// The entries that tell that a large scan is taken in, or cannot be; by its entry.
+    taken_in: HashMap<u64, Option<u64>>,
+    /// From which entry on each scan is known, as kept.
+    kept_taken_in: BTreeMap<u64, Option<u64>>,
     /// When each scan was made, by entry.
     made: HashMap<u64, Time>,
     /// Alerts of repositories that no product owned yet.
@@ -80,9 +92,14 @@ pub(super) struct Findings {
 
 impl Findings {
     /// How many rows each table should have.
-    pub(super) fn rows(&self) -> [(Table, u64); 3] {
+    pub(super) fn rows(&self) -> [(Table, u64); 4] {
         let steps = self.by_key.values().map(|f| f.steps.len() as u64).sum();
-        [(Table::Scan, self.scans), (Table::Finding, self.by_key.len() as u64), (Table::FindingMove, steps)]
+        [
+            (Table::Scan, self.scans),
+            (Table::ScanFound, self.pieces),
+            (Table::Finding, self.by_key.len() as u64),
+            (Table::FindingMove, steps),
+        ]
     }
 
     /// A product as it is told.
@@ -132,30 +149,52 @@ impl Findings {
             check.report.fault(format!("What the scan of entry {index} saw is not kept."));
             return Ok(());
         };
+        let (found, pieces) = (scans::found(check.tx, index)?, scans::pieces(check.tx, index)?);
         self.scans += 1;
+        self.pieces += pieces.len() as u64;
+        self.kept_taken_in.insert(index, row.taken_in);
         let policy = self.products.get(product).map(|p| p.severity).unwrap_or_default();
         let Some(body) = crate::accept::body_of(check.tx, check.blobs, &signal.body, &signal.place)? else {
             return Ok(());
         };
-        let Some(prepared) = read_again(&body, signal, scan, product, policy)? else {
+        let Some(reread) = Reread::of(&body, (signal, scan), product, policy, HELD)? else {
             if signal.mapper.ends_with(&format!("@{READERS}")) {
                 check
                     .report
                     .fault(format!("The report of entry {index} does not give the findings that were told of it."));
             }
             self.of_other_readers += 1;
-            self.not_compared.extend(row.found.iter().map(|s| s.finding));
+            self.not_compared.extend(found.iter().map(|s| s.finding));
             return Ok(());
         };
 
-        let at = prepared.made_at(signal.received);
+        let at = reread.scan.made_at(signal.received);
         self.made.insert(index, at);
         let scope = scans::scope_named(check.tx, row.scope)?;
-        let mut list: Vec<(Key, Level, bool, bool)> = Vec::new();
-        for ready in &prepared.list {
-            let Some(seq) = self.seen(check, &prepared, ready, index, at)? else { continue };
-            list.push((ready.key, ready.level, ready.seen.is_exploited(), ready.suppressed));
-            let kept = row.found.binary_search_by_key(&seq, |s| s.finding).ok().map(|i| row.found[i]);
+        // Taken in at once, it is one piece.
+        let in_order = pieces.iter().copied().eq(0..pieces.len() as i64);
+        let same = scope == Some((product.to_owned(), reread.scan.scope.clone()))
+            && (row.complete, row.at) == (reread.scan.closes(signal.received), at)
+            && in_order
+            && (row.taken_in != Some(index) || pieces.len() == 1);
+        let told = (index, at, product, reread.scan.kind);
+        let mut matched = 0;
+        reread.each(|ready| {
+            let seq = match self.by_key.get(&ready.key) {
+                Some(lived) => Some(lived.seq),
+                None => findings::standing(check.tx, &ready.key)?.map(|kept| kept.seq),
+            };
+            let kept = seq.and_then(|seq| found.binary_search_by_key(&seq, |s| s.finding).ok()).map(|i| found[i]);
+            // What is not taken in yet is not told yet.
+            let Some(seq) = seq.filter(|_| kept.is_some() || row.taken_in.is_some()) else {
+                if row.taken_in.is_some() {
+                    let id = FindingId::of_key(&ready.key);
+                    check.report.fault(format!("The finding {id} of entry {index} is not kept."));
+                }
+                return Ok::<_, StoreError>(());
+            };
+            self.seen(seq, &ready, told);
+            matched += 1;
             let same = kept.is_some_and(|s| {
                 (s.level, s.exploited, s.suppressed) == (ready.level, ready.seen.is_exploited(), ready.suppressed)
             });
@@ -163,43 +202,26 @@ impl Findings {
                 let id = FindingId::of_key(&ready.key);
                 check.report.fault(format!("The list of the scan of entry {index} does not say of {id} what it saw."));
             }
-        }
-        let same = scope == Some((prepared.product.clone(), prepared.scope.clone()))
-            && (row.complete, row.at) == (prepared.closes(signal.received), at)
-            && row.found.len() == prepared.list.len();
-        if !same {
+            Ok(())
+        })?;
+        if !same || matched != found.len() {
             check.report.fault(format!("What is kept of the scan of entry {index} is not what it tells."));
         }
         Ok(())
     }
 
-    /// A scan saw a finding: its row, or a fault where none is kept.
-    fn seen(
-        &mut self,
-        check: &mut Check<'_>,
-        prepared: &Prepared,
-        ready: &crate::track::Ready,
-        index: u64,
-        at: Time,
-    ) -> Result<Option<i64>, StoreError> {
+    /// A scan saw a finding.
+    fn seen(&mut self, seq: i64, ready: &Ready, (index, at, product, kind): (u64, Time, &str, ScanKind)) {
         let document = sha256(ready.document.as_bytes());
         let grade = Grade { level: ready.level, exploited: ready.seen.is_exploited(), suppressed: ready.suppressed };
-        if let Some(lived) = self.by_key.get_mut(&ready.key) {
-            lived.looks_like(grade, document);
-            return Ok(Some(lived.seq));
-        }
-        let Some(kept) = findings::standing(check.tx, &ready.key)? else {
-            check.report.fault(format!("The finding {} of entry {index} is not kept.", FindingId::of_key(&ready.key)));
-            return Ok(None);
-        };
-        let lived = Lived {
-            seq: kept.seq,
-            product: prepared.product.clone(),
-            kind: prepared.kind,
+        let lived = self.by_key.entry(ready.key).or_insert_with(|| Lived {
+            seq,
+            product: product.to_owned(),
+            kind,
             name: sha256(ready.seen.name().as_bytes()),
-            documents: vec![document],
+            documents: Vec::new(),
             state: FindingState::Detected,
-            said: vec![grade],
+            said: Vec::new(),
             alert: false,
             first: (index, at),
             clock: (index, at),
@@ -207,9 +229,13 @@ impl Findings {
             steps: Vec::new(),
             fixed_by: 0,
             last_at: None,
-        };
-        self.by_key.insert(ready.key, lived);
-        Ok(Some(kept.seq))
+        });
+        lived.looks_like(grade, document);
+    }
+
+    /// A large scan is taken in, or cannot be.
+    pub(super) fn taken_in(&mut self, index: u64, doc: &Value, is: bool) {
+        self.taken_in.insert(doc["scan"].as_u64().unwrap_or(u64::MAX), is.then_some(index));
     }
 
     fn alert(
@@ -384,6 +410,20 @@ impl Findings {
                 self.not_compared.len()
             ));
         }
+        let waiting = Waiting::of(check)?;
+        for (scan, kept) in &self.kept_taken_in {
+            let told = match self.taken_in.get(scan) {
+                Some(entry) => *entry,
+                None if waiting.take_in.contains(scan) => None,
+                None => Some(*scan),
+            };
+            if *kept != told {
+                check
+                    .report
+                    .fault(format!("From when on the scan of entry {scan} is known is not kept as it is told."));
+            }
+        }
+        let seen = Seen::default();
         let mut dues = BTreeMap::new();
         for name in self.products.keys() {
             if products::get(check.tx, name)?.is_some() {
@@ -394,7 +434,7 @@ impl Findings {
         in_order.sort_by_key(|(_, f)| f.seq);
         for (key, lived) in in_order.into_iter().filter(|(_, f)| !self.not_compared.contains(&f.seq)) {
             let due = dues.get(lived.product.as_str());
-            if !lived.is_kept(check, due)? || !lived.is_seen_as_told(check)? {
+            if !lived.is_kept(check, due)? || !lived.is_seen_as_told(check, &seen, &waiting)? {
                 let id = FindingId::of_key(key);
                 check.report.fault(format!("The finding {id} is not kept as the log tells it."));
             }
@@ -450,28 +490,26 @@ impl Lived {
     }
 
     /// Who sees it saw it, and what nobody sees is fixed.
-    fn is_seen_as_told(&self, check: &Check<'_>) -> Result<bool, StoreError> {
+    fn is_seen_as_told(&self, check: &Check<'_>, scans: &Seen, waiting: &Waiting) -> Result<bool, StoreError> {
         let tx = check.tx;
         let own = |release: i64| -> Result<bool, StoreError> {
             Ok(release == 0 || releases::by_seq(tx, release)?.is_some_and(|r| r.release.product == self.product))
         };
         let sightings = scans::seen_by(tx, self.seq)?;
         for (scope, sighting) in &sightings {
-            let Some(scan) = scans::scan(tx, sighting.log_index)? else { return Ok(false) };
-            let named = scans::scope_named(tx, scan.scope)?.map(|(_, name)| name);
-            let seen =
-                scan.found.binary_search_by_key(&self.seq, |s| s.finding).is_ok_and(|i| scan.found[i] == sighting.saw);
-            if !(seen && scan.at == sighting.at && named.as_deref() == Some(scope) && own(sighting.release)?) {
+            let Some(scan) = scans.get(check, sighting.log_index)? else { return Ok(false) };
+            let found = &scan.found;
+            let seen = found.binary_search_by_key(&self.seq, |s| s.finding).is_ok_and(|i| found[i] == sighting.saw);
+            if !(seen && scan.at == sighting.at && scan.scope.as_ref() == Some(scope) && own(sighting.release)?) {
                 return Ok(false);
             }
-            // It was seen at least in the newest release that the scan is bound to.
-            let mut bound = Vec::new();
-            for binding in bindings::of_signal(tx, sighting.log_index)? {
-                bound.extend(releases::by_seq(tx, binding.release)?);
+            if waiting.follow.contains(&sighting.log_index) {
+                continue;
             }
+            // It was seen at least in the newest release that the scan is bound to.
             let kept = releases::by_seq(tx, sighting.release)?;
             let below = |b: &StoredRelease| kept.as_ref().is_none_or(|k| track::order(k, b) == Ordering::Less);
-            if bound.iter().any(|b| b.release.product == self.product && below(b)) {
+            if scan.bound.iter().any(|b| b.release.product == self.product && below(b)) {
                 return Ok(false);
             }
         }
@@ -489,23 +527,81 @@ fn keys(list: &Value) -> Vec<Key> {
     list.as_array().into_iter().flatten().filter_map(|id| FindingId::key_in(id.as_str()?)).collect()
 }
 
-/// The findings of a report, read again; nothing where they are not those that its entry committed to.
-fn read_again(
-    body: &[u8],
-    signal: &StoredSignal,
-    scan: &Scan,
-    product: &str,
-    policy: BandPolicy,
-) -> Result<Option<Prepared>, StoreError> {
-    let format = signal.mapper.split('@').next().and_then(Format::from_name);
-    // What its sender named it for is part of the delivery; both ways are tried.
-    for kind in [None, Some(scan.scan)] {
-        let hints = Hints { suite: None, scan: kind, database_at: scan.database.date(), policy, trust: None };
-        let mut gathered = Gathered::new();
-        let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
-        if reading.is_ok() && gathered.all()? == scan.all {
-            return gathered.prepare(scan, product, &signal.signal.source, signal.signal.occurred_at).map(Some);
+/// What scans saw, the lists that were looked at last: one is looked at for each finding it tells of, and may be long.
+#[derive(Default)]
+struct Seen(RefCell<VecDeque<(u64, Option<Rc<SeenByScan>>)>>);
+
+struct SeenByScan {
+    at: Time,
+    scope: Option<String>,
+    found: Vec<Saw>,
+    bound: Vec<StoredRelease>,
+}
+
+impl Seen {
+    /// Lists held at once.
+    const MOST: usize = 16;
+
+    fn get(&self, check: &Check<'_>, entry: u64) -> Result<Option<Rc<SeenByScan>>, StoreError> {
+        let mut held = self.0.borrow_mut();
+        if let Some(at) = held.iter().position(|(of, _)| *of == entry)
+            && let Some(one) = held.remove(at)
+        {
+            held.push_front(one.clone());
+            return Ok(one.1);
         }
+        let tx = check.tx;
+        let seen = match scans::scan(tx, entry)? {
+            None => None,
+            Some(scan) => {
+                let mut bound = Vec::new();
+                for binding in bindings::of_signal(tx, entry)? {
+                    bound.extend(releases::by_seq(tx, binding.release)?);
+                }
+                let scope = scans::scope_named(tx, scan.scope)?.map(|(_, name)| name);
+                Some(Rc::new(SeenByScan { at: scan.at, scope, found: scans::found(tx, entry)?, bound }))
+            }
+        };
+        held.truncate(Self::MOST - 1);
+        held.push_front((entry, seen.clone()));
+        Ok(seen)
     }
-    Ok(None)
+}
+
+/// Scans that jobs have not come to the end of, by entry.
+#[derive(Default)]
+struct Waiting {
+    take_in: HashSet<u64>,
+    /// In which release they are seen last follows when that is done.
+    follow: HashSet<u64>,
+}
+
+impl Waiting {
+    fn of(check: &mut Check<'_>) -> Result<Self, StoreError> {
+        let mut waiting = Self::default();
+        let all = jobs::waiting(check.tx, None)?;
+        if !all.is_empty() {
+            let left = all.len();
+            check.report.notes.push(format!("Jobs that the next start of the server goes on with: {left}."));
+        }
+        for stored in all {
+            let (Job::TakeIn(entry) | Job::FollowScan(entry)) = match Job::of(&stored) {
+                Ok(job) => job,
+                Err(error) => {
+                    check.report.fault(format!("What is left to do cannot be read: {error}."));
+                    continue;
+                }
+            };
+            let scan = scans::scan(check.tx, entry)?;
+            let product = scan.map(|scan| scans::scope_named(check.tx, scan.scope)).transpose()?.flatten();
+            if product.is_none_or(|(product, _)| product != stored.product) {
+                check.report.fault(format!("A job is about the scan of entry {entry}, which is not there."));
+            }
+            waiting.follow.insert(entry);
+            if Job::of(&stored)? == Job::TakeIn(entry) {
+                waiting.take_in.insert(entry);
+            }
+        }
+        Ok(waiting)
+    }
 }

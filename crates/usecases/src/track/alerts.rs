@@ -12,9 +12,8 @@ use certrail_store::tables::{
 };
 
 use super::{
-    Dues, Running,
-    apply::{Steps, tell},
-    key,
+    Dues, Running, key,
+    tell::{Steps, tell},
 };
 use crate::engine::{Batch, Fault};
 
@@ -101,7 +100,7 @@ fn one(
         None => return Ok(()),
     }
     let scope = format!("alert|{}|{}", alert.source.name(), alert.repository);
-    let scan = StoredScan { log_index: entry, scope: 0, complete: true, at, found: Vec::new() };
+    let scan = StoredScan { log_index: entry, scope: 0, complete: true, at, taken_in: Some(entry) };
     tell(batch, &scan, product, &scope, bound, steps)
 }
 

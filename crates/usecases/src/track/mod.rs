@@ -4,15 +4,21 @@
 //! follows the alerts of a forge, [`propose`] asks for what a VEX document says. [`stand`] moves a finding to where decisions in force put it, [`Dues`] says when it is due.
 
 mod alerts;
-mod apply;
+mod arrive;
 mod due;
+mod follow;
 mod prepare;
+mod reread;
 mod standing;
+mod tell;
 mod vex;
 
 pub(crate) use alerts::{AlertEvent, alert, seen as seen_by_alert};
-pub(crate) use apply::{MOVED, arrived, bound_again, graded, order};
+pub(crate) use arrive::{arrived, bound_again};
 pub(crate) use due::{Dues, Running, assessed_at, due_again};
-pub(crate) use prepare::{Gathered, Prepared, Ready, key, key_in};
+pub(crate) use follow::{Following, NOT_TAKEN_IN, TAKEN_IN, graded, order};
+pub(crate) use prepare::{Gathered, PIECE, Prepared, Ready, key, key_in};
+pub(crate) use reread::Reread;
 pub(crate) use standing::{Covering, stand};
+pub(crate) use tell::{MOVED, Steps};
 pub(crate) use vex::{VexSender, propose};

@@ -1,6 +1,6 @@
 //! What can be worked out about the findings of a report before the commit that takes it in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use certrail_domain::{
     FindingId, Time,
@@ -9,25 +9,44 @@ use certrail_domain::{
 use certrail_ledger::{hex, sha256};
 use certrail_store::{StoreError, tables::findings};
 
-/// Findings as a reader hands them over, with the digest of all of them.
+/// Findings that one commit takes in. A report with more is taken in by several, and never held whole.
+pub(crate) const PIECE: usize = 2_000;
+
+/// What is known of a fingerprint that a report has once or more often.
+struct Mark {
+    /// The gravest.
+    level: Level,
+    exploited: bool,
+    /// At one place at least it is not left out.
+    shown: bool,
+    /// It was handed on, on the second reading.
+    given: bool,
+}
+
+/// What a report holds, by one reading of it: the digest of all of its findings, and how grave each fingerprint is.
 pub(crate) struct Gathered {
+    product: String,
     hasher: aws_lc_rs::digest::Context,
     count: u64,
     /// Why one of them could not be hashed: then the digest is of none.
     failed: Option<String>,
-    /// By fingerprint: the first of a kind in the order of the report, at its gravest.
-    seen: Vec<FindingSeen>,
-    by_fingerprint: HashMap<String, usize>,
+    marks: HashMap<[u8; 16], Mark>,
+    /// The first of each kind in the order of the report, as long as they are no more than are held.
+    few: Option<Vec<FindingSeen>>,
+    hold: usize,
 }
 
 impl Gathered {
-    pub(crate) fn new() -> Self {
+    /// Nothing yet, for a product. Of a report with more than `hold` fingerprints none is held.
+    pub(crate) fn new(product: &str, hold: usize) -> Self {
         Self {
+            product: product.to_owned(),
             hasher: aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
             count: 0,
             failed: None,
-            seen: Vec::new(),
-            by_fingerprint: HashMap::new(),
+            marks: HashMap::new(),
+            few: Some(Vec::new()),
+            hold,
         }
     }
 
@@ -41,21 +60,21 @@ impl Gathered {
             }
             Err(e) => self.failed = Some(e.to_string()),
         }
-        match self.by_fingerprint.get(&seen.fingerprint) {
-            Some(&at) => {
-                let known = &mut self.seen[at];
-                known.level = known.level.max(seen.level);
-                if seen.is_exploited() {
-                    known.severity.known_exploited = Some(true);
-                }
+        let (level, exploited, shown) = (seen.level, seen.is_exploited(), seen.suppressed.is_none());
+        match self.marks.entry(key(&self.product, &seen.fingerprint)) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                known.level = known.level.max(level);
+                known.exploited |= exploited;
                 // Left out at one place and not at another: it is there.
-                if seen.suppressed.is_none() {
-                    known.suppressed = None;
-                }
+                known.shown |= shown;
             }
-            None => {
-                self.by_fingerprint.insert(seen.fingerprint.clone(), self.seen.len());
-                self.seen.push(seen);
+            Entry::Vacant(new) => {
+                new.insert(Mark { level, exploited, shown, given: false });
+                match &mut self.few {
+                    Some(few) if few.len() < self.hold => few.push(seen),
+                    many => *many = None,
+                }
             }
         }
     }
@@ -72,39 +91,41 @@ impl Gathered {
         Ok((self.count > 0).then_some(AllFindings { count: self.count, digest }))
     }
 
-    /// Ready for the commit.
+    /// Ready for the commit that takes the report in.
     ///
     /// # Errors
     /// When a finding cannot be written as JSON, which does not happen.
-    pub(crate) fn prepare(
-        self,
-        scan: &Scan,
-        product: &str,
-        source: &str,
-        occurred: Option<Time>,
-    ) -> Result<Prepared, StoreError> {
-        let mut list = Vec::with_capacity(self.seen.len());
-        for seen in self.seen {
-            list.push(Ready {
-                key: key(product, &seen.fingerprint),
-                level: seen.level,
-                suppressed: seen.is_left_out(),
-                document: findings::document(&seen)?,
-                seen,
-            });
+    pub(crate) fn prepare(mut self, scan: &Scan, source: &str, occurred: Option<Time>) -> Result<Prepared, StoreError> {
+        let few = self.held().map(|few| few.into_iter().filter_map(|seen| self.give(seen).transpose()).collect());
+        Ok(Prepared { few: few.transpose()?, ..Prepared::of(scan, &self.product, source, occurred) })
+    }
+
+    /// What is held, if it is all: to be handed on by [`Self::give`].
+    pub(crate) fn held(&mut self) -> Option<Vec<FindingSeen>> {
+        self.few.take()
+    }
+
+    /// The first of each kind on a second reading, at its gravest; nothing for what came before.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which does not happen.
+    pub(crate) fn give(&mut self, mut seen: FindingSeen) -> Result<Option<Ready>, StoreError> {
+        let key = key(&self.product, &seen.fingerprint);
+        let Some(mark) = self.marks.get_mut(&key).filter(|mark| !mark.given) else { return Ok(None) };
+        mark.given = true;
+        seen.level = mark.level;
+        if mark.exploited {
+            seen.severity.known_exploited = Some(true);
         }
-        Ok(Prepared {
-            product: product.to_owned(),
-            kind: scan.scan,
-            scope: scan.answers_for(source),
-            scan: Box::new(Scan { findings: Vec::new(), ..scan.clone() }),
-            occurred,
-            list,
-        })
+        if mark.shown {
+            seen.suppressed = None;
+        }
+        let document = findings::document(&seen)?;
+        Ok(Some(Ready { key, level: seen.level, suppressed: seen.is_left_out(), document, seen }))
     }
 }
 
-/// The findings of a report, ready for the commit.
+/// A scan of a product, ready for the commit.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) product: String,
@@ -114,10 +135,23 @@ pub(crate) struct Prepared {
     scan: Box<Scan>,
     /// When it was made, by its sender.
     occurred: Option<Time>,
-    pub(crate) list: Vec<Ready>,
+    /// What it saw, where that is few.
+    pub(crate) few: Option<Vec<Ready>>,
 }
 
 impl Prepared {
+    /// What a scan of a product says of itself.
+    pub(crate) fn of(scan: &Scan, product: &str, source: &str, occurred: Option<Time>) -> Self {
+        Self {
+            product: product.to_owned(),
+            kind: scan.scan,
+            scope: scan.answers_for(source),
+            scan: Box::new(Scan { findings: Vec::new(), ..scan.clone() }),
+            occurred,
+            few: None,
+        }
+    }
+
     /// Whether it closes what it does not see, received then.
     pub(crate) fn closes(&self, received: Time) -> bool {
         self.scan.closes(received, self.occurred)
@@ -129,7 +163,7 @@ impl Prepared {
     }
 }
 
-/// One of them.
+/// A finding of it.
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) key: [u8; 16],

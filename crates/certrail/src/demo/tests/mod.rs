@@ -14,6 +14,7 @@ mod findings;
 mod handed_out;
 mod kept;
 mod known;
+mod large_reports;
 mod lives;
 mod one_bad_row;
 mod production;

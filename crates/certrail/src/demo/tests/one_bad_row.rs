@@ -41,7 +41,7 @@ async fn damaged(changes: &[&str]) -> (Arc<Engine>, axum::Router, String, tempfi
     (engine, certrail_web::router(app), secret, folder)
 }
 
-async fn page(router: &axum::Router, secret: &str, address: &str) -> (StatusCode, String) {
+pub(super) async fn page(router: &axum::Router, secret: &str, address: &str) -> (StatusCode, String) {
     let request = Request::get(address).header("authorization", format!("Bearer {secret}"));
     let answer = router.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("answers");
     let status = answer.status();

@@ -1,0 +1,208 @@
+//! Reports with so many findings that one commit would hold up everybody else: they are taken in piece by piece, and what they
+//! found is undecided until all of it is known.
+
+use std::time::Duration;
+
+use certrail_usecases::{FsckReport, Gate, ask_gate, do_jobs, judge_at};
+
+use super::*;
+
+const QUERY: &str = "product=pay&release=1.0.0&name=codeql.sarif&met=false";
+
+/// A stage with one release.
+async fn begin() -> Stage {
+    let stage = stage().await;
+    cut(&stage, 1, "1.0.0", "one").await;
+    stage
+}
+
+async fn cut(stage: &Stage, minute: i64, version: &str, seed: &str) {
+    let manifest = json!({ "kind": "release.manifest", "product": "pay", "version": version, "release_type": "normal",
+        "repository": REPO, "commit": sha(seed), "digests": [] });
+    let sent = stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &manifest).await;
+    sent.unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// A complete scan with a finding for each number.
+fn scan(numbers: std::ops::Range<usize>, run: i64) -> Vec<u8> {
+    let rules: Vec<String> = numbers.map(|n| format!("rule-{n}")).collect();
+    let found: Vec<(&str, &str, &str, &str)> =
+        rules.iter().map(|rule| (rule.as_str(), "warning", "src/round.rs", rule.as_str())).collect();
+    let mut log: Value = serde_json::from_slice(&reports::sarif("CodeQL", "2.20", &found)).expect("JSON");
+    log["runs"][0]["properties"] = json!({ "run": run });
+    serde_json::to_vec(&log).expect("writes")
+}
+
+async fn send_scan(stage: &Stage, minute: i64, numbers: std::ops::Range<usize>) -> Value {
+    let receipt = stage.sender.report(at(minute), &stage.ci, QUERY, scan(numbers, minute)).await.expect("taken");
+    assert!(!is_on_its_way(&receipt), "{receipt:#}");
+    receipt
+}
+
+fn is_on_its_way(receipt: &Value) -> bool {
+    receipt["warnings"].to_string().contains("taken in")
+}
+
+/// How many are open and how many are fixed.
+fn standing(engine: &Engine) -> [u64; 2] {
+    use certrail_usecases::Shelf;
+    [Shelf::Open, Shelf::Fixed].map(|shelf| {
+        engine
+            .store
+            .read(|tx| certrail_store::tables::findings::count(tx, Some("pay"), shelf, u64::MAX >> 1))
+            .expect("counts")
+    })
+}
+
+fn acts(engine: &Engine, name: &str) -> Vec<u64> {
+    let all = engine.read(|tx| certrail_store::tables::log::act_names(tx, 0, i64::MAX as u64)).expect("reads");
+    all.into_iter().filter(|(_, act)| act == name).map(|(index, _)| index).collect()
+}
+
+fn clean(engine: &Arc<Engine>) -> FsckReport {
+    let report = certrail_usecases::fsck(engine).expect("runs");
+    assert_eq!(report.faults, Vec::<String>::new());
+    report
+}
+
+/// Verdict and cause of the requirement about findings, at a position of the log.
+fn verdict(engine: &Arc<Engine>, position: u64) -> String {
+    let stored = find_release(engine, "pay", "1.0.0").expect("cut");
+    let judged = judge_at(engine, &stored, position, at(60)).expect("judged");
+    let requirement = judged.evaluation.requirements.iter().find(|r| r.id == "findings").expect("is asked for");
+    format!("{} {}", requirement.verdict, requirement.cause.name())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_report_is_taken_in_by_several_commits_and_known_at_once() {
+    let stage = begin().await;
+    let engine = &stage.engine;
+    let receipt = send_scan(&stage, 2, 0..5_000).await;
+    assert_eq!(standing(engine), [5_000, 0]);
+    assert_eq!(acts(engine, "findings-moved").len(), 3, "2,000 in each, and the rest");
+    let [done] = acts(engine, "scan-taken-in")[..] else { panic!("one entry ends it") };
+    let came = receipt["index"].as_u64().expect("an entry");
+    // Before it came, in between, and from the last entry on: for ever.
+    assert_eq!(verdict(engine, came), "missing absent");
+    assert_eq!(verdict(engine, came + 1), "indeterminate incomplete");
+    assert_eq!(verdict(engine, done), "indeterminate incomplete");
+    assert_eq!(verdict(engine, done + 1), "passed satisfied");
+    clean(engine);
+
+    // The same again moves nothing, and a scan that sees none of them closes them all, by piece as well.
+    send_scan(&stage, 3, 0..5_000).await;
+    assert_eq!(acts(engine, "findings-moved").len(), 3);
+    send_scan(&stage, 4, 4_999..5_001).await;
+    assert_eq!(standing(engine), [2, 4_999]);
+    clean(engine);
+    send_scan(&stage, 5, 0..4_000).await;
+    assert_eq!(standing(engine), [4_000, 1_001]);
+    let report = clean(engine);
+    assert_eq!(report.notes, Vec::<String>::new());
+    // A small one that comes when nothing is left to do is one commit, as ever.
+    let before = acts(engine, "scan-taken-in").len();
+    stage
+        .sender
+        .report(at(6), &stage.ci, "product=pay&release=1.0.0&name=other.sarif", scan(0..3, 6))
+        .await
+        .expect("taken");
+    assert_eq!(acts(engine, "scan-taken-in").len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_scan_of_a_commit_closes_in_its_release_when_that_is_cut() {
+    let stage = begin().await;
+    send_scan(&stage, 2, 0..3_000).await;
+    let query = format!("product=pay&commit={}&name=codeql.sarif&met=false", sha("two"));
+    stage.sender.report(at(3), &stage.ci, &query, scan(1_000..4_000, 3)).await.expect("taken");
+    assert_eq!(standing(&stage.engine), [4_000, 0]);
+    cut(&stage, 4, "2.0.0", "two").await;
+    // A job closes them; whoever cut the release did not wait for it.
+    for _ in 0..600 {
+        if standing(&stage.engine) == [3_000, 1_000] {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(standing(&stage.engine), [3_000, 1_000]);
+    clean(&stage.engine);
+}
+
+/// The story goes on in a process that does no jobs: it was stopped before it came to them.
+async fn stopped(stage: Stage) -> (Stage, axum::Router) {
+    let Stage { engine, sender, ci, tokens, clock, _folder: folder } = stage;
+    drop(sender);
+    tokio::task::spawn_blocking(move || engine.close()).await.expect("closes");
+    let engine = Engine::open(folder.path(), "test/log", clock.as_clock()).expect("opens");
+    let app = crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
+    let router = certrail_web::router(app);
+    let sender = Sender::new(router.clone(), "hush".into(), clock.clone());
+    (Stage { engine, sender, ci, tokens, clock, _folder: folder }, router)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stop_interrupts_is_undecided_until_the_next_start_has_done_it() {
+    let stage = begin().await;
+    // Stopped somewhere in the middle.
+    let running = stage.engine.clone();
+    let sent = stage.sender.report_under("large", at(2), &stage.ci, QUERY, scan(0..9_000, 2));
+    let middle = async {
+        while acts(&running, "findings-moved").len() < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! { _ = sent => panic!("answered before all of it was known"), () = middle => {} }
+    drop(running);
+    let (stage, router) = stopped(stage).await;
+    let Stage { engine, sender, ci, tokens, .. } = stage;
+    let [open, _] = standing(&engine);
+    assert!((4_000..9_000).contains(&open), "{open}");
+    assert_eq!(clean(&engine).notes.len(), 1, "that something is left is no fault, and noted");
+    assert_eq!(verdict(&engine, engine.head().size()), "indeterminate incomplete");
+    let answer = ask_gate(&engine, &Caller::internal("test"), "pay", "1.0.0", Gate::Certification).await;
+    assert!(!answer.expect("answers").allow);
+    let (_, page) = super::one_bad_row::page(&router, &tokens["vera"], "/r/pay/1.0.0").await;
+    assert!(page.contains("still being taken in"), "{page}");
+
+    // A small one of the same product waits behind it; another product's does not.
+    let small = sender.report_under("small", at(4), &ci, "product=pay&release=1.0.0&name=small.sarif", scan(0..2, 4));
+    assert!(tokio::time::timeout(Duration::from_secs(2), small).await.is_err(), "it waits");
+    assert_eq!(acts(&engine, "scan-taken-in"), Vec::<u64>::new());
+
+    do_jobs(&engine).expect("starts");
+    for (key, query, bytes) in
+        [("large", QUERY, scan(0..9_000, 2)), ("small", "product=pay&release=1.0.0&name=small.sarif", scan(0..2, 4))]
+    {
+        let again = sender.report_under(key, at(5), &ci, query, bytes).await.expect("taken");
+        assert!(again["duplicate"] == true && !is_on_its_way(&again), "{again:#}");
+    }
+    assert_eq!(standing(&engine), [9_000, 0]);
+    assert_eq!(acts(&engine, "scan-taken-in").len(), 2);
+    assert_eq!(verdict(&engine, engine.head().size()), "passed satisfied");
+    assert_eq!(clean(&engine).notes, Vec::<String>::new());
+}
+
+/// Somebody with the disk in their hands lets a scan look known before it was, or never.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_scan_is_known_cannot_be_changed_unseen() {
+    for (change, fault) in [
+        ("UPDATE scan SET taken_in = log_index", "is not what it tells"),
+        ("UPDATE scan SET taken_in = NULL", "From when on the scan of entry"),
+        ("UPDATE scan SET taken_in = taken_in - 1", "From when on the scan of entry"),
+        ("UPDATE scan_found SET piece = piece + 1 WHERE piece = 1", "is not what it tells"),
+        ("DELETE FROM scan_found WHERE piece = 1", "does not say of"),
+        ("INSERT INTO job VALUES (1, 'pay', 'take-in', '3', 0, 0)", "A job is about the scan of entry 3"),
+        ("INSERT INTO job VALUES (1, 'pay', 'dance', '3', 0, 0)", "What is left to do cannot be read"),
+    ] {
+        let stage = begin().await;
+        send_scan(&stage, 2, 0..2_010).await;
+        let Stage { engine, sender, _folder: folder, .. } = stage;
+        drop(sender);
+        tokio::task::spawn_blocking(move || engine.close()).await.expect("closes");
+        let database = rusqlite::Connection::open(folder.path().join("certrail.db")).expect("opens");
+        assert!(database.execute(change, []).expect("a statement") > 0, "{change}: nothing was changed");
+        drop(database);
+        let report = certrail_usecases::fsck_folder(folder.path(), None, &|_| ()).expect("runs");
+        assert!(report.faults.iter().any(|f| f.contains(fault)), "{change}: {:#?}", report.faults);
+    }
+}

@@ -1,0 +1,146 @@
+//! Jobs: what one commit leaves to later ones, so that nobody waits for all of it. They stand in the store from that commit
+//! on, and one thread does them, one after the other; what a stop interrupts, the next start goes on with.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use certrail_store::{
+    StoreError, Tx,
+    tables::jobs::{self, StoredJob},
+};
+use tokio::sync::watch;
+
+use super::Engine;
+
+/// A job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// Take in what a large scan saw; by its entry.
+    TakeIn(u64),
+    /// A large scan belongs to other releases now: follow what it closes and reopens there.
+    FollowScan(u64),
+}
+
+impl Job {
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::TakeIn(_) => "take-in",
+            Self::FollowScan(_) => "follow-scan",
+        }
+    }
+
+    fn subject(self) -> String {
+        match self {
+            Self::TakeIn(entry) | Self::FollowScan(entry) => entry.to_string(),
+        }
+    }
+
+    /// What is to be done for a row.
+    ///
+    /// # Errors
+    /// When this version knows no such job.
+    pub(crate) fn of(stored: &StoredJob) -> Result<Self, StoreError> {
+        let entry = stored.subject.parse();
+        match (stored.kind.as_str(), entry) {
+            ("take-in", Ok(entry)) => Ok(Self::TakeIn(entry)),
+            ("follow-scan", Ok(entry)) => Ok(Self::FollowScan(entry)),
+            (kind, _) => Err(StoreError::Damaged(format!("a job `{kind}` about {}", stored.subject))),
+        }
+    }
+
+    /// Puts it at the end of the line. One that waits there already begins anew.
+    pub(super) fn put(self, tx: &Tx<'_>, product: &str) -> Result<(), StoreError> {
+        jobs::put(tx, product, self.kind(), &self.subject())
+    }
+}
+
+/// The thread that does jobs, and those who wait for them.
+pub(super) struct Worker {
+    bell: Mutex<Option<SyncSender<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// How many jobs are done, or were given up for now.
+    done: watch::Sender<u64>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self { bell: Mutex::default(), thread: Mutex::default(), done: watch::Sender::new(0) }
+    }
+}
+
+impl Worker {
+    /// There is something to do, or may be.
+    pub(super) fn ring(&self) {
+        if let Some(bell) = &*self.bell.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A full channel means that it is going to look anyway.
+            let _ = bell.try_send(());
+        }
+    }
+
+    fn hire(&self, run: impl FnOnce(Receiver<()>) + Send + 'static) -> Result<(), StoreError> {
+        let (bell, heard) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("certrail-jobs".into())
+            .spawn(move || run(heard))
+            .map_err(|cause| StoreError::Io { what: "start the thread that does jobs".into(), cause })?;
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = Some(bell);
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    /// Ends the thread, once what it is doing is done.
+    pub(super) fn end(&self) {
+        drop(self.bell.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that does jobs ended by a panic");
+        }
+    }
+}
+
+impl Engine {
+    /// From now on `work` is called whenever there may be jobs to do, on a thread of its own, and once at the beginning.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub(crate) fn do_jobs(self: &Arc<Self>, work: impl Fn(&Arc<Self>) + Send + 'static) -> Result<(), StoreError> {
+        let engine: Weak<Self> = Arc::downgrade(self);
+        self.worker.hire(move |heard| {
+            while heard.recv().is_ok() {
+                let Some(engine) = engine.upgrade() else { break };
+                work(&engine);
+            }
+        })?;
+        self.worker.ring();
+        Ok(())
+    }
+
+    /// A job is done, or cannot be done for now: whoever waits looks again.
+    pub(crate) fn job_done(&self) {
+        self.worker.done.send_modify(|done| *done += 1);
+    }
+
+    /// Waits until something holds that jobs bring about, at most `patience`. Tells whether it does.
+    pub(crate) async fn wait_for_jobs(
+        &self,
+        patience: Duration,
+        mut holds: impl FnMut() -> Result<bool, certrail_domain::Problem>,
+    ) -> Result<bool, certrail_domain::Problem> {
+        let until = Instant::now() + patience;
+        let mut done = self.worker.done.subscribe();
+        loop {
+            if holds()? {
+                return Ok(true);
+            }
+            if tokio::time::timeout_at(until.into(), done.changed()).await.is_err() {
+                return holds();
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A large report is taken in piece by piece, read again from where it is kept, so that its findings are never all in memory
+//! and no commit is long.
+
+use std::sync::Arc;
+
+use certrail_domain::{
+    Facts, Problem,
+    facts::{BandPolicy, ScanKind},
+};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        jobs::StoredJob,
+        products,
+        signals::{self, StoredSignal},
+    },
+};
+
+use super::{Place, step};
+use crate::{
+    accept::body_of,
+    engine::{Batch, Engine, Fault, internal},
+    track::{Following, PIECE, Ready, Reread, Steps},
+};
+
+/// The steps of taking a scan in, and of following one: what it saw, by piece; what it no longer sees, by row; the end.
+const SEES: i64 = 0;
+const CLOSES: i64 = 1;
+const END: i64 = 2;
+
+/// Takes a scan in.
+pub(super) fn take_in(engine: &Engine, job: &StoredJob, entry: u64) -> Result<(), Problem> {
+    let mut at = Some(Place::of(job));
+    if job.step == SEES {
+        at = match see(engine, job, entry)? {
+            Ok(at) => at,
+            Err(why) => {
+                let refused =
+                    move |batch: &mut Batch<'_>| Following::of(batch, entry)?.end(batch, Some(&why)).map(|()| None);
+                return step(engine, job, Place::of(job), refused).map(drop);
+            }
+        };
+    }
+    while let Some(place) = at {
+        at = step(engine, job, place, move |batch| {
+            let scan = Following::of(batch, entry)?;
+            if place.step == CLOSES {
+                return Ok(Some(close(batch, &scan, place.next)?.unwrap_or(Place { step: END, next: 0 })));
+            }
+            scan.end(batch, None).map(|()| None)
+        })?;
+    }
+    Ok(())
+}
+
+/// Follows a scan that is bound to other releases now.
+pub(super) fn follow(engine: &Engine, job: &StoredJob, entry: u64) -> Result<(), Problem> {
+    let mut at = Some(Place::of(job));
+    while let Some(place) = at {
+        at = step(engine, job, place, move |batch| {
+            let scan = Following::of(batch, entry)?;
+            // Of what could not be taken in nothing follows.
+            if !scan.is_taken_in() {
+                return Ok(None);
+            }
+            if place.step == CLOSES {
+                return close(batch, &scan, place.next);
+            }
+            let mut steps = Steps::default();
+            let next = match scan.see_piece(batch, place.next, &mut steps)? {
+                true => Place { step: SEES, next: place.next + 1 },
+                false => Place { step: CLOSES, next: 0 },
+            };
+            scan.tell(batch, steps).map(|()| Some(next))
+        })?;
+    }
+    Ok(())
+}
+
+/// Closes what a scan no longer sees, behind a row; returns where that goes on.
+fn close(batch: &mut Batch<'_>, scan: &Following, after: i64) -> Result<Option<Place>, Fault> {
+    let mut steps = Steps::default();
+    let next = scan.close(batch, after, &mut steps)?;
+    scan.tell(batch, steps)?;
+    Ok(next.map(|next| Place { step: CLOSES, next }))
+}
+
+/// Takes in what a scan saw, from the piece on that is next. Returns where it goes on; or why it cannot be read as it was.
+fn see(engine: &Engine, job: &StoredJob, entry: u64) -> Result<Result<Option<Place>, String>, Problem> {
+    let Some(kept) = engine.read(|tx| Kept::of(tx, engine, entry))? else {
+        return Ok(Err("Its bytes are not here any more.".to_owned()));
+    };
+    let Facts::Scan(scan) = &kept.signal.signal.facts else {
+        return Ok(Err("It is no scan.".to_owned()));
+    };
+    let product = scan.product.as_deref().unwrap_or_default();
+    let again = Reread::of(&kept.body, (&kept.signal, scan), product, kept.policy, PIECE).map_err(|e| internal(&e))?;
+    let Some(again) = again else {
+        return Ok(Err("Read again, it does not give the findings that it gave when it came.".to_owned()));
+    };
+    let mut pieces = Pieces { engine, job, entry, kind: again.scan.kind, at: Place::of(job), list: Vec::new() };
+    let mut skip = usize::try_from(job.next).unwrap_or(usize::MAX).saturating_mul(PIECE);
+    let read = again.each(|ready| {
+        if skip > 0 {
+            skip -= 1;
+            return Ok(());
+        }
+        pieces.take(ready)
+    });
+    let read = read.and_then(|()| pieces.hand_over());
+    match read {
+        Ok(()) => step(engine, job, pieces.at, move |_| Ok(Some(Place { step: CLOSES, next: 0 }))).map(Ok),
+        Err(Stop::Elsewhere) => Ok(Ok(None)),
+        Err(Stop::Failed(problem)) => Err(*problem),
+    }
+}
+
+/// What is kept of a report.
+struct Kept {
+    signal: Arc<StoredSignal>,
+    body: Vec<u8>,
+    policy: BandPolicy,
+}
+
+impl Kept {
+    fn of(tx: &Tx<'_>, engine: &Engine, entry: u64) -> Result<Option<Self>, StoreError> {
+        let Some(signal) = signals::get(tx, entry)? else { return Ok(None) };
+        let Some(body) = body_of(tx, &engine.blobs, &signal.body, &signal.place)? else { return Ok(None) };
+        let Facts::Scan(scan) = &signal.signal.facts else { return Ok(None) };
+        // As it was read when it came.
+        let product = products::at(tx, scan.product.as_deref().unwrap_or_default(), entry)?;
+        Ok(Some(Self { policy: product.map(|p| p.severity).unwrap_or_default(), signal, body }))
+    }
+}
+
+/// Pieces of a scan on their way into commits.
+struct Pieces<'a> {
+    engine: &'a Engine,
+    job: &'a StoredJob,
+    entry: u64,
+    kind: ScanKind,
+    at: Place,
+    list: Vec<Ready>,
+}
+
+/// Why a scan is not taken in any further.
+enum Stop {
+    /// The job stands elsewhere by now.
+    Elsewhere,
+    Failed(Box<Problem>),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(Box::new(internal(&error)))
+    }
+}
+
+impl Pieces<'_> {
+    fn take(&mut self, ready: Ready) -> Result<(), Stop> {
+        self.list.push(ready);
+        if self.list.len() < PIECE { Ok(()) } else { self.hand_over() }
+    }
+
+    fn hand_over(&mut self) -> Result<(), Stop> {
+        let list = std::mem::take(&mut self.list);
+        if list.is_empty() {
+            return Ok(());
+        }
+        let (entry, kind, at) = (self.entry, self.kind, self.at);
+        let next = Place { step: SEES, next: at.next + 1 };
+        let went = step(self.engine, self.job, at, move |batch| {
+            let scan = Following::of(batch, entry)?;
+            let mut steps = Steps::default();
+            scan.take_in(batch, kind, at.next, &list, &mut steps)?;
+            scan.tell(batch, steps).map(|()| Some(next))
+        });
+        self.at = next;
+        match went {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(Stop::Elsewhere),
+            Err(problem) => Err(Stop::Failed(Box::new(problem))),
+        }
+    }
+}
