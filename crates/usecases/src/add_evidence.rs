@@ -21,7 +21,7 @@ use crate::{
     engine::{Engine, LogHead, internal},
     inputs, jobs,
     judge::{Judged, judge},
-    track::{Gathered, PIECE, VexSender},
+    track::{Gathered, VexSender},
 };
 
 /// A report file with what its sender says about it.
@@ -187,7 +187,7 @@ pub async fn add_evidence(
         warnings.push("No file in it was recognised as a report.".to_owned());
     }
     let read = Read {
-        findings: Gathered::new(&file.product, PIECE),
+        findings: Gathered::new(&file.product, 0),
         parsed: BTreeMap::from([("files", archive.total), ("reports", parts.len() as u64)]),
         facts: Facts::Archive(archive),
         r#type: kind.name().to_owned(),
@@ -276,9 +276,9 @@ async fn read_report(
     let scan = file.purpose.as_deref().and_then(ScanKind::told);
     let suite = file.purpose.clone().filter(|_| scan.is_none());
     let hints = Hints { suite, scan, database_at: file.database_date, policy, trust: engine.trusted() };
-    let product = file.product.clone();
+    let (product, hold) = (file.product.clone(), engine.pieces().at_once);
     let (reading, findings, bytes) = beside(move || {
-        let mut findings = Gathered::new(&product, PIECE);
+        let mut findings = Gathered::new(&product, hold);
         let reading = certrail_formats::read(&bytes, wanted, &hints, &mut |seen| findings.take(seen));
         (reading, findings, bytes)
     })
@@ -302,7 +302,7 @@ async fn read_report(
             return Err(Problem::new(ProblemKind::BadInput, "other-format", what, e.why, looks));
         }
         Err(e) => Read {
-            findings: Gathered::new(&file.product, PIECE),
+            findings: Gathered::new(&file.product, 0),
             warnings: vec![format!("It is kept and could not be read: {}", e.why)],
             facts: Facts::Unread { name, why: e.why },
             r#type: "unread".to_owned(),

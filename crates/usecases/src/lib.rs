@@ -65,12 +65,14 @@ pub use decide_finding::{
 };
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
 pub use dossiers::{DossierCard, Face, FileCard, dossier_file, find_dossier, list_dossiers};
-pub use engine::{Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, blocking, system_clock};
+pub use engine::{
+    Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, Pieces, blocking, system_clock,
+};
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, FsckStage, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
-pub use jobs::do_jobs;
+pub use jobs::{ScanOnItsWay, do_jobs, scans_on_their_way};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};
 pub use look::{

@@ -3,24 +3,23 @@
 use std::sync::Arc;
 
 use certrail_criteria::Criteria;
-use certrail_domain::{Action, Key, Problem, ProblemKind, Product};
+use certrail_domain::{Action, Problem, ProblemKind, Product};
 use certrail_ledger::sha256;
 use certrail_store::tables::{
-    bindings,
     criteria::{self, StoredCriteria},
-    products, releases, signals,
+    products,
 };
 
 use crate::{
     Caller,
     access::{On, allow},
-    bind::{self, Effects},
-    connectors,
-    engine::{Batch, Engine, Fault, internal},
-    inputs, track,
+    bind, connectors,
+    engine::{Engine, Fault, Job},
+    inputs, jobs,
 };
 
-/// Makes or changes a product. What waited unbound for its repositories binds before this returns.
+/// Makes or changes a product. What waited unbound for its repositories binds before this returns, or soon after where it
+/// is very much.
 ///
 /// # Errors
 /// A role that may not, a malformed name, a failed commit.
@@ -54,7 +53,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();
-    let ((product, rest), _) = engine
+    let (product, _) = engine
         .write(move |batch| {
             let position = batch.next_index() + 1;
             if criteria::in_force(batch.tx, &product.criteria, position)?.is_none() {
@@ -93,51 +92,19 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
                 let effects = bind::follow_product(batch, &product)?;
                 bind::settle(batch, effects, "product")?;
             }
-            let next = bind_waiting(batch, i64::MAX as u64)?;
-            let limits_changed = before.as_ref().is_some_and(|known| known.criteria != product.criteria);
-            let mut left = before.map(|known| known.repositories).unwrap_or_default();
+            let mut left = before.as_ref().map(|known| known.repositories.clone()).unwrap_or_default();
             left.retain(|repository| !product.repositories.contains(repository));
-            Ok((product.clone(), Rest { waiting: next, left, limits_changed }))
+            // Also where nothing is another: telling a product again is how somebody asks for it to be worked out again.
+            batch.leave(&product.name, &Job::FollowProduct(left))?;
+            if before.as_ref().is_some_and(|known| known.criteria != product.criteria) {
+                batch.leave(&product.name, &Job::DueAgain)?;
+            }
+            Ok(product.clone())
         })
         .await?;
     // It is done whether or not whoever asked is still there.
-    let rest = tokio::spawn(follow(engine.clone(), product.name.clone(), rest));
-    rest.await.unwrap_or_else(|error| Err(internal(&error)))?;
+    jobs::follow(engine, Some(&product.name)).await?;
     Ok(product)
-}
-
-/// What follows from a product's new state, in commits of their own.
-struct Rest {
-    /// Where to go on among the signals that wait.
-    waiting: Option<u64>,
-    /// The repositories that are its no more.
-    left: Vec<String>,
-    limits_changed: bool,
-}
-
-async fn follow(engine: Arc<Engine>, product: String, rest: Rest) -> Result<(), Problem> {
-    let mut next = rest.waiting;
-    // A long queue is worked off in several commits, so that what arrives meanwhile need not wait for it.
-    while let Some(before) = next {
-        (next, _) = engine.write(move |batch| bind_waiting(batch, before)).await?;
-    }
-    // Each time, also where no repository is new: a crash may have left it undone, and telling it again takes it up.
-    let mut next = Some(None);
-    while let Some(before) = next {
-        let name = product.clone();
-        (next, _) = engine.write(move |batch| follow_repositories(batch, &name, before)).await?;
-    }
-    for repository in rest.left {
-        let mut next = Some(0);
-        while let Some(from) = next {
-            let repository = repository.clone();
-            (next, _) = engine.write(move |batch| place_again(batch, &repository, from)).await?;
-        }
-    }
-    if rest.limits_changed {
-        due_again(&engine, &product).await?;
-    }
-    Ok(())
 }
 
 /// Who claims a repository sees what its forge tells. One that other products have is claimed by whoever reaches those.
@@ -149,64 +116,6 @@ fn claims(tx: &certrail_store::Tx<'_>, caller: &Caller, repository: &str) -> Res
     let fix = "Ask an admin who reaches everything.";
     let why = format!("The repository {repository} is not within your reach, or is another product's.");
     Err(Problem::new(ProblemKind::NotAllowed, "scope", "The product was not recorded.", why, fix).into())
-}
-
-/// Works out the due dates of a product's findings again, in several commits where there are many.
-async fn due_again(engine: &Arc<Engine>, product: &str) -> Result<(), Problem> {
-    let mut next = Some(0);
-    while let Some(after) = next {
-        let name = product.to_owned();
-        (next, _) = engine.write(move |batch| track::due_again(batch, &name, after)).await?;
-    }
-    Ok(())
-}
-
-/// Releases whose ownership is worked out again in one commit: one may own thousands of signals.
-const RELEASES: u64 = 1;
-
-/// Signals looked at again in one commit.
-const CHUNK: u64 = 5_000;
-
-/// Binds what waits unbound below an index, newest first; returns where to go on, if there is more.
-fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault> {
-    let waiting = bindings::unbound(batch.tx, before, CHUNK)?;
-    let next = waiting.last().copied().filter(|_| waiting.len() as u64 == CHUNK);
-    let mut effects = Effects::default();
-    effects.touched.signals.extend(waiting);
-    bind::relearn(batch, &mut effects)?;
-    bind::settle(batch, effects, "product")?;
-    Ok(next)
-}
-
-/// Works out again what the releases of a product own, below one, newest first; returns where to go on, if there is more.
-fn follow_repositories(
-    batch: &mut Batch<'_>,
-    product: &str,
-    before: Option<i64>,
-) -> Result<Option<Option<i64>>, Fault> {
-    let some = releases::of_product(batch.tx, product, before, RELEASES)?;
-    let next = some.last().map(|last| Some(last.seq)).filter(|_| some.len() as u64 == RELEASES);
-    let mut effects = Effects::default();
-    for stored in some {
-        bind::follow_repositories(batch, stored.seq, &mut effects)?;
-    }
-    bind::settle(batch, effects, "product")?;
-    Ok(next)
-}
-
-/// What concerns a repository as a whole, or a change of it that was closed, may be context of no product any more, from an
-/// entry on; returns where to go on, if there is more.
-fn place_again(batch: &mut Batch<'_>, repository: &str, from: u64) -> Result<Option<u64>, Fault> {
-    let wide = signals::about(batch.tx, &Key::repository(repository), from, CHUNK)?;
-    let of_changes = signals::about_changes(batch.tx, repository, from, CHUNK)?;
-    // Each list ends where it is full: beyond that, the other one comes again.
-    let full = |list: &[u64]| list.last().map(|last| last + 1).filter(|_| list.len() as u64 == CHUNK);
-    let next = full(&wide).into_iter().chain(full(&of_changes)).min();
-    let mut effects = Effects::default();
-    let reached = |index: &u64| next.is_none_or(|next| *index < next);
-    effects.touched.signals.extend(wide.into_iter().chain(of_changes).filter(reached));
-    bind::settle(batch, effects, "product")?;
-    Ok(next)
 }
 
 /// Records a criteria set, byte for byte. The newest of a name is in force from then on.
@@ -226,23 +135,24 @@ pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -
     })?;
     let digest = sha256(text.as_bytes());
     let caller = caller.clone();
-    let ((name, changed), _) = engine
+    let (name, _) = engine
         .write(move |batch| {
             let known = criteria::in_force(batch.tx, &set.name, i64::MAX as u64)?;
             if known.is_some_and(|k| k.digest == digest) {
-                return Ok((set.name.clone(), false));
+                return Ok(set.name.clone());
             }
             let document = serde_json::json!({ "name": set.name, "version": set.version, "sha256": certrail_ledger::hex(&digest), "text": text });
             let log_index = batch.control("criteria", &caller.account(), &[], &document)?;
             criteria::insert(batch.tx, &StoredCriteria { digest, name: set.name.clone(), version: set.version.clone(), text: text.clone(), log_index })?;
-            Ok::<_, Fault>((set.name.clone(), true))
+            // Of a product whose record is damaged it cannot be told; it is judged again when that is mended.
+            for (product, known) in products::listed(batch.tx)? {
+                if known.is_ok_and(|p| p.criteria == set.name) {
+                    batch.leave(&product, &Job::DueAgain)?;
+                }
+            }
+            Ok::<_, Fault>(set.name.clone())
         })
         .await?;
-    // Of a product whose record is damaged it cannot be told; it is judged again when that is mended.
-    for (product, known) in engine.read(products::listed)? {
-        if changed && known.is_ok_and(|p| p.criteria == name) {
-            due_again(engine, &product).await?;
-        }
-    }
+    jobs::follow(engine, None).await?;
     Ok(name)
 }

@@ -45,6 +45,8 @@ pub struct Batch<'a> {
     pub(super) recent: &'a mut RecentKeys,
     /// The signals in this commit, with the bytes of their normalised text.
     pub(super) signals: Vec<(Arc<StoredSignal>, u64)>,
+    /// How much of what a scan moves goes into it.
+    pub(crate) pieces: super::Pieces,
     /// Somebody acted: people expect to see what came of it.
     pub(super) acted: bool,
     /// Something is left to later commits.
@@ -109,7 +111,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) fn leave(&mut self, product: &str, job: super::Job) -> Result<(), StoreError> {
+    pub(crate) fn leave(&mut self, product: &str, job: &super::Job) -> Result<(), StoreError> {
         self.left = true;
         job.put(self.tx, product)
     }

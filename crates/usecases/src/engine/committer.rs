@@ -482,6 +482,7 @@ fn attempt(
             pack: Vec::new(),
             recent,
             signals: Vec::new(),
+            pieces: engine.pieces(),
             acted: false,
             left: false,
             life: None,

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -19,25 +19,35 @@ use tokio::sync::watch;
 use super::Engine;
 
 /// A job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     /// Take in what a large scan saw; by its entry.
     TakeIn(u64),
     /// A large scan belongs to other releases now: follow what it closes and reopens there.
     FollowScan(u64),
+    /// Repositories, branch or tags of a product are others now: what belongs to its releases follows. The repositories that
+    /// it left.
+    FollowProduct(Vec<String>),
+    /// The clocks of a product's findings are others now.
+    DueAgain,
 }
 
 impl Job {
-    const fn kind(self) -> &'static str {
+    const fn kind(&self) -> &'static str {
         match self {
             Self::TakeIn(_) => "take-in",
             Self::FollowScan(_) => "follow-scan",
+            Self::FollowProduct(_) => "follow-product",
+            Self::DueAgain => "due-again",
         }
     }
 
-    fn subject(self) -> String {
+    /// What it is about, told apart from others of its kind.
+    fn subject(&self, product: &str) -> String {
         match self {
             Self::TakeIn(entry) | Self::FollowScan(entry) => entry.to_string(),
+            Self::FollowProduct(left) => serde_json::json!([product, left]).to_string(),
+            Self::DueAgain => product.to_owned(),
         }
     }
 
@@ -46,19 +56,49 @@ impl Job {
     /// # Errors
     /// When this version knows no such job.
     pub(crate) fn of(stored: &StoredJob) -> Result<Self, StoreError> {
-        let entry = stored.subject.parse();
-        match (stored.kind.as_str(), entry) {
-            ("take-in", Ok(entry)) => Ok(Self::TakeIn(entry)),
-            ("follow-scan", Ok(entry)) => Ok(Self::FollowScan(entry)),
-            (kind, _) => Err(StoreError::Damaged(format!("a job `{kind}` about {}", stored.subject))),
-        }
+        let unknown = || StoreError::Damaged(format!("a job `{}` about {}", stored.kind, stored.subject));
+        let entry = || stored.subject.parse().map_err(|_| unknown());
+        let job = match stored.kind.as_str() {
+            "take-in" => Self::TakeIn(entry()?),
+            "follow-scan" => Self::FollowScan(entry()?),
+            "follow-product" => {
+                let told: Option<(String, Vec<String>)> = serde_json::from_str(&stored.subject).ok();
+                Self::FollowProduct(told.ok_or_else(unknown)?.1)
+            }
+            "due-again" => Self::DueAgain,
+            _ => return Err(unknown()),
+        };
+        if job.subject(&stored.product) == stored.subject { Ok(job) } else { Err(unknown()) }
+    }
+
+    /// Whether it follows a scan: scans of a product are followed one behind the other.
+    pub(crate) const fn is_of_a_scan(&self) -> bool {
+        matches!(self, Self::TakeIn(_) | Self::FollowScan(_))
     }
 
     /// Puts it at the end of the line. One that waits there already begins anew.
-    pub(super) fn put(self, tx: &Tx<'_>, product: &str) -> Result<(), StoreError> {
-        jobs::put(tx, product, self.kind(), &self.subject())
+    pub(super) fn put(&self, tx: &Tx<'_>, product: &str) -> Result<(), StoreError> {
+        jobs::put(tx, product, self.kind(), &self.subject(product))
     }
 }
+
+/// How much one commit holds of what a scan moves.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces {
+    /// A scan that moves no more than this is taken in by the commit that keeps it.
+    pub at_once: usize,
+    /// A larger one by pieces of so many.
+    pub each: usize,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { at_once: 10_000, each: 2_000 }
+    }
+}
+
+/// After this long the thread looks for jobs even if nobody told it of one.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// The thread that does jobs, and those who wait for them.
 pub(super) struct Worker {
@@ -81,6 +121,10 @@ impl Worker {
             // A full channel means that it is going to look anyway.
             let _ = bell.try_send(());
         }
+    }
+
+    fn is_hired(&self) -> bool {
+        self.bell.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn hire(&self, run: impl FnOnce(Receiver<()>) + Send + 'static) -> Result<(), StoreError> {
@@ -112,13 +156,25 @@ impl Engine {
     pub(crate) fn do_jobs(self: &Arc<Self>, work: impl Fn(&Arc<Self>) + Send + 'static) -> Result<(), StoreError> {
         let engine: Weak<Self> = Arc::downgrade(self);
         self.worker.hire(move |heard| {
-            while heard.recv().is_ok() {
+            // What failed is tried again after a while.
+            while matches!(heard.recv_timeout(AGAIN), Ok(()) | Err(RecvTimeoutError::Timeout)) {
                 let Some(engine) = engine.upgrade() else { break };
                 work(&engine);
             }
         })?;
         self.worker.ring();
         Ok(())
+    }
+
+    /// How much one commit holds of what a scan moves.
+    pub(crate) fn pieces(&self) -> Pieces {
+        *self.pieces.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets how much one commit holds of what a scan moves: for tests, which need no large reports then.
+    #[doc(hidden)]
+    pub fn set_pieces(&self, pieces: Pieces) {
+        *self.pieces.write().unwrap_or_else(PoisonError::into_inner) = pieces;
     }
 
     /// A job is done, or cannot be done for now: whoever waits looks again.
@@ -137,6 +193,10 @@ impl Engine {
         loop {
             if holds()? {
                 return Ok(true);
+            }
+            // Nobody does jobs here; the next start of a server does.
+            if !self.worker.is_hired() {
+                return Ok(false);
             }
             if tokio::time::timeout_at(until.into(), done.changed()).await.is_err() {
                 return holds();

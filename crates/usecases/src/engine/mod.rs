@@ -39,6 +39,7 @@ pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
 pub(crate) use heard::Names;
 pub(crate) use jobs::Job;
+pub use jobs::Pieces;
 pub(crate) use kept::Made;
 pub use secrets::Keys;
 pub use turns::blocking;
@@ -76,6 +77,7 @@ pub struct Engine {
     pub(crate) kept: kept::Kept,
     turns: turns::Turns,
     worker: jobs::Worker,
+    pieces: RwLock<Pieces>,
     ear: heard::Ear,
     /// When tokens were used last, as far as it is not in the store yet.
     used: Mutex<BTreeMap<String, Time>>,
@@ -140,6 +142,7 @@ impl Engine {
             kept: kept::Kept::default(),
             turns: turns::Turns::default(),
             worker: jobs::Worker::default(),
+            pieces: RwLock::default(),
             ear: heard::Ear::default(),
             used: Mutex::default(),
         });

@@ -585,20 +585,21 @@ impl Waiting {
             check.report.notes.push(format!("Jobs that the next start of the server goes on with: {left}."));
         }
         for stored in all {
-            let (Job::TakeIn(entry) | Job::FollowScan(entry)) = match Job::of(&stored) {
+            let job = match Job::of(&stored) {
                 Ok(job) => job,
                 Err(error) => {
                     check.report.fault(format!("What is left to do cannot be read: {error}."));
                     continue;
                 }
             };
+            let (Job::TakeIn(entry) | Job::FollowScan(entry)) = job else { continue };
             let scan = scans::scan(check.tx, entry)?;
             let product = scan.map(|scan| scans::scope_named(check.tx, scan.scope)).transpose()?.flatten();
             if product.is_none_or(|(product, _)| product != stored.product) {
                 check.report.fault(format!("A job is about the scan of entry {entry}, which is not there."));
             }
             waiting.follow.insert(entry);
-            if Job::of(&stored)? == Job::TakeIn(entry) {
+            if job == Job::TakeIn(entry) {
                 waiting.take_in.insert(entry);
             }
         }

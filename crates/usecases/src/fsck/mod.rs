@@ -16,19 +16,23 @@ mod releases;
 mod surplus;
 mod tree;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use certrail_domain::{Problem, Time};
 use certrail_ledger::leaf::{self, Read};
 use certrail_store::{
     BlobFiles, Store, StoreError, Tx,
-    tables::{connectors, log, signals},
+    tables::{connectors, jobs, log, signals},
 };
 use serde::Serialize;
 
 use crate::{
     criteria_sets::CriteriaSets,
-    engine::{Engine, Keys, LastSigned, internal, last_signed},
+    engine::{Engine, Job, Keys, LastSigned, internal, last_signed},
 };
 
 /// What was looked at and what is wrong.
@@ -114,6 +118,8 @@ struct Check<'a> {
     keys_from: u64,
     /// Keys of signals that were found in their tables: of deliveries, and of contents.
     in_tables: (u64, u64),
+    /// Products of which a job still follows a change: what belongs to their releases is on its way.
+    following: BTreeSet<String>,
     progress: &'a dyn Fn(FsckStage),
     report: FsckReport,
 }
@@ -137,7 +143,14 @@ fn check(
 ) -> Result<FsckReport, StoreError> {
     let report = FsckReport::default();
     let criteria = CriteriaSets::default();
-    let mut check = Check { tx, blobs, keys, last_signed, criteria, keys_from: 0, in_tables: (0, 0), progress, report };
+    let following = following(tx)?;
+    let mut check =
+        Check { tx, blobs, keys, last_signed, criteria, keys_from: 0, in_tables: (0, 0), following, progress, report };
+    for product in &check.following {
+        check.report.notes.push(format!(
+            "What belongs to releases of {product} was not compared: a change of the product is still being followed."
+        ));
+    }
     if keys.is_none() {
         check.report.notes.push("The keys are not here: who signed, and deliveries, were not compared.".into());
     }
@@ -188,6 +201,12 @@ fn check(
         check.report.fault(format!("What follows from the log cannot be read: {e}."));
     }
     Ok(check.report)
+}
+
+/// The products of which a job still follows a change.
+fn following(tx: &Tx<'_>) -> Result<BTreeSet<String>, StoreError> {
+    let waiting = jobs::waiting(tx, None)?.into_iter();
+    Ok(waiting.filter(|job| matches!(Job::of(job), Ok(Job::FollowProduct(_)))).map(|job| job.product).collect())
 }
 
 /// Entries, one behind the other, whose leaves cannot be read.

@@ -110,7 +110,9 @@ impl Folded {
             if !same {
                 check.report.fault(format!("The record of the release {title} is not what the log tells of it."));
             }
-            owned(check, &stored)?;
+            if !check.following.contains(&stored.release.product) {
+                owned(check, &stored)?;
+            }
         }
         Ok(())
     }

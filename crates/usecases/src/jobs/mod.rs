@@ -1,19 +1,27 @@
 //! Doing what commits left to later ones: see [`crate::engine::Job`]. Each step is a commit of its own, and its work is done
 //! only if the job stands where the step takes it up.
 
+mod product;
 mod take_in;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
-use certrail_domain::Problem;
+use certrail_domain::{Facts, Problem};
 use certrail_store::{
     StoreError, Tx,
     tables::{
         jobs::{self, StoredJob},
-        scans,
+        scans, signals,
     },
 };
 
+use crate::Caller;
 use crate::engine::{Batch, Engine, Fault, Job, internal};
 
 /// Starts doing jobs, on a thread of its own: those that a stop interrupted, and those that come.
@@ -24,9 +32,11 @@ pub fn do_jobs(engine: &Arc<Engine>) -> Result<(), Problem> {
     engine.do_jobs(work_off).map_err(|e| internal(&e))
 }
 
-/// Does all jobs there are. One that fails is tried again when the next one comes; until then others of its product wait.
+/// Does all jobs there are, those of a product in order, and products in turn. One that fails is tried again after a while;
+/// until then others of its product wait.
 fn work_off(engine: &Arc<Engine>) {
     let mut failed: BTreeSet<String> = BTreeSet::new();
+    let mut last = String::new();
     loop {
         let waiting = match engine.read(|tx| jobs::waiting(tx, None)) {
             Ok(waiting) => waiting,
@@ -35,22 +45,36 @@ fn work_off(engine: &Arc<Engine>) {
                 return;
             }
         };
-        let Some(job) = waiting.into_iter().find(|job| !failed.contains(&job.product)) else { return };
-        if let Err(problem) = one(engine, &job) {
-            if !engine.can_write() {
-                return;
-            }
-            tracing::error!(%problem, kind = job.kind, about = job.subject, "a job failed; it is tried again later");
-            failed.insert(job.product);
+        let mut first: BTreeMap<String, StoredJob> = BTreeMap::new();
+        for job in waiting.into_iter().filter(|job| !failed.contains(&job.product)) {
+            first.entry(job.product.clone()).or_insert(job);
         }
+        let next = first.range::<str, _>((Bound::Excluded(last.as_str()), Bound::Unbounded)).next();
+        let Some((product, job)) = next.or_else(|| first.first_key_value()) else { return };
+        // A reader that panics takes no other job with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| turn(engine, job)));
+        let failure = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(_)) if !engine.can_write() => return,
+            Ok(Err(problem)) => Some(problem.to_string()),
+            Err(_) => Some("it panicked".to_owned()),
+        };
+        if let Some(why) = failure {
+            tracing::error!(why, kind = job.kind, about = job.subject, "a job failed; it is tried again in a minute");
+            failed.insert(product.clone());
+        }
+        last.clone_from(product);
         engine.job_done();
     }
 }
 
-fn one(engine: &Arc<Engine>, job: &StoredJob) -> Result<(), Problem> {
+/// Does a job, or the next of its steps.
+fn turn(engine: &Arc<Engine>, job: &StoredJob) -> Result<(), Problem> {
     match Job::of(job).map_err(|e| internal(&e))? {
         Job::TakeIn(scan) => take_in::take_in(engine, job, scan),
         Job::FollowScan(scan) => take_in::follow(engine, job, scan),
+        Job::FollowProduct(left) => product::follow(engine, job, left),
+        Job::DueAgain => product::due_again(engine, job),
     }
 }
 
@@ -93,7 +117,7 @@ fn step(
     Ok(next)
 }
 
-/// How long whoever sends a report waits until all of it is taken in.
+/// How long whoever left a job waits until it is done.
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Waits until a scan is taken in, or cannot be; says what is not known of it where it is not.
@@ -105,10 +129,7 @@ pub(crate) async fn not_taken_in(engine: &Engine, entry: u64) -> Result<Option<&
         "What it found is still being taken in; until that is done it is undecided for every release it belongs to.";
     const OUT: &str = "What it found could not be taken in, and is undecided for every release it belongs to; the log says why. Send it again under another key.";
     let known = |tx: &Tx<'_>| Ok::<_, StoreError>(scans::scan(tx, entry)?.is_none_or(|scan| scan.taken_in.is_some()));
-    let waits = |tx: &Tx<'_>| {
-        let all = jobs::waiting(tx, None)?;
-        Ok::<_, StoreError>(all.iter().any(|j| Job::of(j).ok() == Some(Job::TakeIn(entry))))
-    };
+    let waits = |tx: &Tx<'_>| is_left(tx, |_, job| *job == Job::TakeIn(entry));
     engine.wait_for_jobs(PATIENCE, || engine.read(|tx| Ok(known(tx)? || !waits(tx)?))).await?;
     engine.read(|tx| {
         Ok(match (known(tx)?, waits(tx)?) {
@@ -116,5 +137,51 @@ pub(crate) async fn not_taken_in(engine: &Engine, entry: u64) -> Result<Option<&
             (false, true) => Some(ON_ITS_WAY),
             (false, false) => Some(OUT),
         })
+    })
+}
+
+/// Waits until the jobs that follow a change of a product, or of clocks, are done; it may take longer.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn follow(engine: &Engine, product: Option<&str>) -> Result<(), Problem> {
+    let ours = |of: &str, job: &Job| !job.is_of_a_scan() && product.is_none_or(|product| product == of);
+    engine.wait_for_jobs(PATIENCE, || engine.read(|tx| Ok(!is_left(tx, ours)?))).await.map(drop)
+}
+
+/// Whether such a job is left to do.
+fn is_left(tx: &Tx<'_>, such: impl Fn(&str, &Job) -> bool) -> Result<bool, StoreError> {
+    Ok(jobs::waiting(tx, None)?.iter().any(|stored| Job::of(stored).is_ok_and(|job| such(&stored.product, &job))))
+}
+
+/// A scan that is being taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanOnItsWay {
+    /// Its product.
+    pub product: String,
+    /// The name of its file.
+    pub name: String,
+    /// Findings that are taken in,
+    pub taken_in: u64,
+    /// of how many, each place counted.
+    pub of: u64,
+}
+
+/// The scans of the products that somebody reaches that are being taken in, in the order in which that is done.
+///
+/// # Errors
+/// When the store fails.
+pub fn scans_on_their_way(engine: &Engine, caller: &Caller) -> Result<Vec<ScanOnItsWay>, Problem> {
+    engine.read(|tx| {
+        let mut all = Vec::new();
+        for job in jobs::waiting(tx, None)?.into_iter().filter(|job| caller.reaches(&job.product)) {
+            let Ok(Job::TakeIn(entry)) = Job::of(&job) else { continue };
+            let Some(signal) = signals::get(tx, entry)? else { continue };
+            let Facts::Scan(scan) = &signal.signal.facts else { continue };
+            let of = scan.all.as_ref().map_or(0, |all| all.count);
+            let taken_in = take_in::so_far(&job).map_or(of, |done| done.min(of));
+            all.push(ScanOnItsWay { product: job.product, name: signal.signal.name.clone(), taken_in, of });
+        }
+        Ok(all)
     })
 }

@@ -20,13 +20,19 @@ use super::{Place, step};
 use crate::{
     accept::body_of,
     engine::{Batch, Engine, Fault, internal},
-    track::{Following, PIECE, Ready, Reread, Steps},
+    track::{Following, Ready, Reread, Steps},
 };
 
-/// The steps of taking a scan in, and of following one: what it saw, by piece; what it no longer sees, by row; the end.
+/// The steps of taking a scan in, and of following one: what it saw, by finding or by piece; what it no longer sees, by row; the
+/// end.
 const SEES: i64 = 0;
 const CLOSES: i64 = 1;
 const END: i64 = 2;
+
+/// How many findings of a scan are taken in so far; nothing where it is all of them.
+pub(super) fn so_far(job: &StoredJob) -> Option<u64> {
+    (job.step == SEES).then(|| u64::try_from(job.next).unwrap_or(0))
+}
 
 /// Takes a scan in.
 pub(super) fn take_in(engine: &Engine, job: &StoredJob, entry: u64) -> Result<(), Problem> {
@@ -85,7 +91,7 @@ fn close(batch: &mut Batch<'_>, scan: &Following, after: i64) -> Result<Option<P
     Ok(next.map(|next| Place { step: CLOSES, next }))
 }
 
-/// Takes in what a scan saw, from the piece on that is next. Returns where it goes on; or why it cannot be read as it was.
+/// Takes in what a scan saw, from the finding on that is next. Returns where it goes on; or why it cannot be read as it was.
 fn see(engine: &Engine, job: &StoredJob, entry: u64) -> Result<Result<Option<Place>, String>, Problem> {
     let Some(kept) = engine.read(|tx| Kept::of(tx, engine, entry))? else {
         return Ok(Err("Its bytes are not here any more.".to_owned()));
@@ -94,12 +100,13 @@ fn see(engine: &Engine, job: &StoredJob, entry: u64) -> Result<Result<Option<Pla
         return Ok(Err("It is no scan.".to_owned()));
     };
     let product = scan.product.as_deref().unwrap_or_default();
-    let again = Reread::of(&kept.body, (&kept.signal, scan), product, kept.policy, PIECE).map_err(|e| internal(&e))?;
+    let hold = engine.pieces().at_once;
+    let again = Reread::of(&kept.body, (&kept.signal, scan), product, kept.policy, hold).map_err(|e| internal(&e))?;
     let Some(again) = again else {
         return Ok(Err("Read again, it does not give the findings that it gave when it came.".to_owned()));
     };
     let mut pieces = Pieces { engine, job, entry, kind: again.scan.kind, at: Place::of(job), list: Vec::new() };
-    let mut skip = usize::try_from(job.next).unwrap_or(usize::MAX).saturating_mul(PIECE);
+    let mut skip = job.next;
     let read = again.each(|ready| {
         if skip > 0 {
             skip -= 1;
@@ -159,7 +166,7 @@ impl From<StoreError> for Stop {
 impl Pieces<'_> {
     fn take(&mut self, ready: Ready) -> Result<(), Stop> {
         self.list.push(ready);
-        if self.list.len() < PIECE { Ok(()) } else { self.hand_over() }
+        if self.list.len() < self.engine.pieces().each { Ok(()) } else { self.hand_over() }
     }
 
     fn hand_over(&mut self) -> Result<(), Stop> {
@@ -168,11 +175,11 @@ impl Pieces<'_> {
             return Ok(());
         }
         let (entry, kind, at) = (self.entry, self.kind, self.at);
-        let next = Place { step: SEES, next: at.next + 1 };
+        let next = Place { step: SEES, next: at.next + list.len() as i64 };
         let went = step(self.engine, self.job, at, move |batch| {
             let scan = Following::of(batch, entry)?;
             let mut steps = Steps::default();
-            scan.take_in(batch, kind, at.next, &list, &mut steps)?;
+            scan.take_in(batch, kind, &list, &mut steps)?;
             scan.tell(batch, steps).map(|()| Some(next))
         });
         self.at = next;

@@ -18,7 +18,7 @@ use certrail_store::{
 use serde::Serialize;
 
 use super::{
-    Dues, PIECE, Ready, Running,
+    Dues, Ready, Running,
     tell::{Steps, marks, tell},
 };
 use crate::engine::{Batch, Fault};
@@ -100,7 +100,6 @@ impl Following {
         &self,
         batch: &mut Batch<'_>,
         kind: ScanKind,
-        piece: i64,
         list: &[Ready],
         steps: &mut Steps,
     ) -> Result<(), Fault> {
@@ -137,6 +136,8 @@ impl Following {
             };
             found.push(Saw { finding: seq, level, exploited, suppressed: ready.suppressed });
         }
+        // Pieces are numbered in the order in which they come.
+        let piece = scans::pieces(batch.tx, scan.log_index)?.len() as i64;
         scans::insert_found(batch.tx, scan.log_index, piece, found.clone())?;
         self.see(batch, &found, &known, steps)
     }
@@ -188,8 +189,9 @@ impl Following {
         let Self { scan, .. } = self;
         let Some(release) = self.release.as_ref().filter(|_| scan.complete) else { return Ok(None) };
         let mut known = Releases::default();
-        let seen = scans::sightings(batch.tx, scan.scope, after, PIECE as u64)?;
-        let next = seen.last().map(|last| last.saw.finding).filter(|_| seen.len() == PIECE);
+        let most = batch.pieces.each;
+        let seen = scans::sightings(batch.tx, scan.scope, after, most as u64)?;
+        let next = seen.last().map(|last| last.saw.finding).filter(|_| seen.len() == most);
         for sighting in seen {
             let finding = sighting.saw.finding;
             if (sighting.at, sighting.log_index) >= (scan.at, scan.log_index)
@@ -209,6 +211,15 @@ impl Following {
         }
         steps.fixed.sort();
         Ok(next)
+    }
+
+    /// Closes all that it no longer sees, where that is little.
+    pub(super) fn close_all(&self, batch: &Batch<'_>, steps: &mut Steps) -> Result<(), Fault> {
+        let mut after = Some(0);
+        while let Some(row) = after {
+            after = self.close(batch, row, steps)?;
+        }
+        Ok(())
     }
 
     /// Whether it shows that something which was fixed is there again: in a newer release, whenever the scan was made, or

@@ -17,7 +17,7 @@ pub(crate) use alerts::{AlertEvent, alert, seen as seen_by_alert};
 pub(crate) use arrive::{arrived, bound_again};
 pub(crate) use due::{Dues, Running, assessed_at, due_again};
 pub(crate) use follow::{Following, NOT_TAKEN_IN, TAKEN_IN, graded, order};
-pub(crate) use prepare::{Gathered, PIECE, Prepared, Ready, key, key_in};
+pub(crate) use prepare::{Gathered, Prepared, Ready, key, key_in};
 pub(crate) use reread::Reread;
 pub(crate) use standing::{Covering, stand};
 pub(crate) use tell::{MOVED, Steps};

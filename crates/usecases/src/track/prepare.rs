@@ -9,9 +9,6 @@ use certrail_domain::{
 use certrail_ledger::{hex, sha256};
 use certrail_store::{StoreError, tables::findings};
 
-/// Findings that one commit takes in. A report with more is taken in by several, and never held whole.
-pub(crate) const PIECE: usize = 2_000;
-
 /// What is known of a fingerprint that a report has once or more often.
 struct Mark {
     /// The gravest.

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use certrail_domain::{Finding, Time, facts::Level};
 use certrail_usecases::{
-    Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, Listed, QueueItem, Shelf, count_findings,
-    finding_queue, list_findings, names_of_products, shelves,
+    Ending, FindingCard, FindingCounts, FindingQueue, FindingsWanted, Listed, QueueItem, ScanOnItsWay, Shelf,
+    count_findings, finding_queue, list_findings, names_of_products, scans_on_their_way, shelves,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -39,7 +39,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let (engine, own) = (app.engine.clone(), caller.clone());
     let product = Some(which.product.clone()).filter(|p| !p.is_empty());
     let (of, shelf, after) = (product.clone(), which.show.clone(), which.after.clone());
-    let (listed, counts, products) = in_turn(app.engine.clone(), move || {
+    let (listed, counts, products, on_their_way) = in_turn(app.engine.clone(), move || {
         let listed = if shelf.is_empty() {
             Shown::Queue(finding_queue(&engine, &own, of.as_deref())?)
         } else {
@@ -47,7 +47,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
             let wanted = FindingsWanted { product: of.clone(), shelves, after, limit: ON_A_PAGE };
             Shown::Shelf(list_findings(&engine, &own, &wanted)?)
         };
-        Ok((listed, count_findings(&engine, &own, of.as_deref())?, names_of_products(&engine, &own)?))
+        let mut on_their_way = scans_on_their_way(&engine, &own)?;
+        on_their_way.retain(|scan| of.as_ref().is_none_or(|of| *of == scan.product));
+        let counts = count_findings(&engine, &own, of.as_deref())?;
+        Ok((listed, counts, names_of_products(&engine, &own)?, on_their_way))
     })
     .await?;
     let now = app.engine.now();
@@ -66,6 +69,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
     let body = html! {
         h1 { (title) }
         (recorded(&which, &back))
+        @for scan in &on_their_way { (on_its_way(scan)) }
         (svg::dues(&counts.due))
         (views(&which, &counts, &products, &listed))
         p.meta { "Keys: " kbd { "j" } " " kbd { "k" } " move, " kbd { "x" } " select, " kbd { "e" } " decide, " kbd { "u" } " undo." }
@@ -96,6 +100,17 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
         script src="/static/findings.js" defer {}
     };
     Ok(show(&app, &caller, "Findings", "/findings", &body))
+}
+
+/// A scan that is not taken in wholly: what is listed is not all.
+fn on_its_way(scan: &ScanOnItsWay) -> Markup {
+    html! {
+        p.note role="status" {
+            "What " (scan.name) " found in " (scan.product) " is still being taken in: " (scan.taken_in) " of " (scan.of) ". "
+            progress max=(scan.of.max(1)) value=(scan.taken_in) { (scan.taken_in) " of " (scan.of) }
+            " Until that is done it is undecided for every release it belongs to."
+        }
+    }
 }
 
 /// Decisions that end soon: red within three days.

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
-use certrail_usecases::{FsckReport, Gate, ask_gate, do_jobs, judge_at};
+use certrail_usecases::{FsckReport, Gate, Pieces, ask_gate, do_jobs, judge_at};
 
 use super::*;
 
+/// Reports of some hundred findings are large ones here.
+const FEW: Pieces = Pieces { at_once: 200, each: 100 };
 const QUERY: &str = "product=pay&release=1.0.0&name=codeql.sarif&met=false";
 
 /// A stage with one release.
 async fn begin() -> Stage {
     let stage = stage().await;
+    stage.engine.set_pieces(FEW);
     cut(&stage, 1, "1.0.0", "one").await;
     stage
 }
@@ -77,9 +80,9 @@ fn verdict(engine: &Arc<Engine>, position: u64) -> String {
 async fn a_large_report_is_taken_in_by_several_commits_and_known_at_once() {
     let stage = begin().await;
     let engine = &stage.engine;
-    let receipt = send_scan(&stage, 2, 0..5_000).await;
-    assert_eq!(standing(engine), [5_000, 0]);
-    assert_eq!(acts(engine, "findings-moved").len(), 3, "2,000 in each, and the rest");
+    let receipt = send_scan(&stage, 2, 0..250).await;
+    assert_eq!(standing(engine), [250, 0]);
+    assert_eq!(acts(engine, "findings-moved").len(), 3, "a hundred in each, and the rest");
     let [done] = acts(engine, "scan-taken-in")[..] else { panic!("one entry ends it") };
     let came = receipt["index"].as_u64().expect("an entry");
     // Before it came, in between, and from the last entry on: for ever.
@@ -90,50 +93,52 @@ async fn a_large_report_is_taken_in_by_several_commits_and_known_at_once() {
     clean(engine);
 
     // The same again moves nothing, and a scan that sees none of them closes them all, by piece as well.
-    send_scan(&stage, 3, 0..5_000).await;
+    send_scan(&stage, 3, 0..250).await;
     assert_eq!(acts(engine, "findings-moved").len(), 3);
-    send_scan(&stage, 4, 4_999..5_001).await;
-    assert_eq!(standing(engine), [2, 4_999]);
+    send_scan(&stage, 4, 249..251).await;
+    assert_eq!(standing(engine), [2, 249]);
     clean(engine);
-    send_scan(&stage, 5, 0..4_000).await;
-    assert_eq!(standing(engine), [4_000, 1_001]);
+    send_scan(&stage, 5, 0..220).await;
+    assert_eq!(standing(engine), [220, 31]);
     let report = clean(engine);
     assert_eq!(report.notes, Vec::<String>::new());
-    // A small one that comes when nothing is left to do is one commit, as ever.
+    // Small ones that come when nothing is left to do are one commit each, as ever, whatever they close.
     let before = acts(engine, "scan-taken-in").len();
-    stage
-        .sender
-        .report(at(6), &stage.ci, "product=pay&release=1.0.0&name=other.sarif", scan(0..3, 6))
-        .await
-        .expect("taken");
+    for (minute, numbers) in [(6, 1_000..1_150), (7, 1_150..1_300)] {
+        let query = "product=pay&release=1.0.0&name=other.sarif&met=false";
+        stage.sender.report(at(minute), &stage.ci, query, scan(numbers, minute)).await.expect("taken");
+    }
     assert_eq!(acts(engine, "scan-taken-in").len(), before);
+    assert_eq!(standing(engine), [220 + 150, 31 + 150]);
+    clean(engine);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_scan_of_a_commit_closes_in_its_release_when_that_is_cut() {
     let stage = begin().await;
-    send_scan(&stage, 2, 0..3_000).await;
+    send_scan(&stage, 2, 0..300).await;
     let query = format!("product=pay&commit={}&name=codeql.sarif&met=false", sha("two"));
-    stage.sender.report(at(3), &stage.ci, &query, scan(1_000..4_000, 3)).await.expect("taken");
-    assert_eq!(standing(&stage.engine), [4_000, 0]);
+    stage.sender.report(at(3), &stage.ci, &query, scan(100..400, 3)).await.expect("taken");
+    assert_eq!(standing(&stage.engine), [400, 0]);
     cut(&stage, 4, "2.0.0", "two").await;
     // A job closes them; whoever cut the release did not wait for it.
     for _ in 0..600 {
-        if standing(&stage.engine) == [3_000, 1_000] {
+        if standing(&stage.engine) == [300, 100] {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(standing(&stage.engine), [3_000, 1_000]);
+    assert_eq!(standing(&stage.engine), [300, 100]);
     clean(&stage.engine);
 }
 
 /// The story goes on in a process that does no jobs: it was stopped before it came to them.
-async fn stopped(stage: Stage) -> (Stage, axum::Router) {
+pub(super) async fn stopped(stage: Stage) -> (Stage, axum::Router) {
     let Stage { engine, sender, ci, tokens, clock, _folder: folder } = stage;
     drop(sender);
     tokio::task::spawn_blocking(move || engine.close()).await.expect("closes");
     let engine = Engine::open(folder.path(), "test/log", clock.as_clock()).expect("opens");
+    engine.set_pieces(FEW);
     let app = crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}"));
     let router = certrail_web::router(app);
     let sender = Sender::new(router.clone(), "hush".into(), clock.clone());
@@ -145,7 +150,7 @@ async fn what_a_stop_interrupts_is_undecided_until_the_next_start_has_done_it() 
     let stage = begin().await;
     // Stopped somewhere in the middle.
     let running = stage.engine.clone();
-    let sent = stage.sender.report_under("large", at(2), &stage.ci, QUERY, scan(0..9_000, 2));
+    let sent = stage.sender.report_under("large", at(2), &stage.ci, QUERY, scan(0..5_000, 2));
     let middle = async {
         while acts(&running, "findings-moved").len() < 2 {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -156,7 +161,7 @@ async fn what_a_stop_interrupts_is_undecided_until_the_next_start_has_done_it() 
     let (stage, router) = stopped(stage).await;
     let Stage { engine, sender, ci, tokens, .. } = stage;
     let [open, _] = standing(&engine);
-    assert!((4_000..9_000).contains(&open), "{open}");
+    assert!((100..5_000).contains(&open), "{open}");
     assert_eq!(clean(&engine).notes.len(), 1, "that something is left is no fault, and noted");
     assert_eq!(verdict(&engine, engine.head().size()), "indeterminate incomplete");
     let answer = ask_gate(&engine, &Caller::internal("test"), "pay", "1.0.0", Gate::Certification).await;
@@ -164,19 +169,22 @@ async fn what_a_stop_interrupts_is_undecided_until_the_next_start_has_done_it() 
     let (_, page) = super::one_bad_row::page(&router, &tokens["vera"], "/r/pay/1.0.0").await;
     assert!(page.contains("still being taken in"), "{page}");
 
-    // A small one of the same product waits behind it; another product's does not.
+    let (_, page) = super::one_bad_row::page(&router, &tokens["vera"], "/findings").await;
+    assert!(page.contains("<progress max=\"5000\""), "{page}");
+
+    // A small one of the same product waits behind it.
     let small = sender.report_under("small", at(4), &ci, "product=pay&release=1.0.0&name=small.sarif", scan(0..2, 4));
-    assert!(tokio::time::timeout(Duration::from_secs(2), small).await.is_err(), "it waits");
+    assert!(is_on_its_way(&small.await.expect("taken")), "and its sender is told so");
     assert_eq!(acts(&engine, "scan-taken-in"), Vec::<u64>::new());
 
     do_jobs(&engine).expect("starts");
     for (key, query, bytes) in
-        [("large", QUERY, scan(0..9_000, 2)), ("small", "product=pay&release=1.0.0&name=small.sarif", scan(0..2, 4))]
+        [("large", QUERY, scan(0..5_000, 2)), ("small", "product=pay&release=1.0.0&name=small.sarif", scan(0..2, 4))]
     {
         let again = sender.report_under(key, at(5), &ci, query, bytes).await.expect("taken");
         assert!(again["duplicate"] == true && !is_on_its_way(&again), "{again:#}");
     }
-    assert_eq!(standing(&engine), [9_000, 0]);
+    assert_eq!(standing(&engine), [5_000, 0]);
     assert_eq!(acts(&engine, "scan-taken-in").len(), 2);
     assert_eq!(verdict(&engine, engine.head().size()), "passed satisfied");
     assert_eq!(clean(&engine).notes, Vec::<String>::new());
@@ -189,13 +197,13 @@ async fn when_a_scan_is_known_cannot_be_changed_unseen() {
         ("UPDATE scan SET taken_in = log_index", "is not what it tells"),
         ("UPDATE scan SET taken_in = NULL", "From when on the scan of entry"),
         ("UPDATE scan SET taken_in = taken_in - 1", "From when on the scan of entry"),
-        ("UPDATE scan_found SET piece = piece + 1 WHERE piece = 1", "is not what it tells"),
+        ("UPDATE scan_found SET piece = piece + 1 WHERE piece = 2", "is not what it tells"),
         ("DELETE FROM scan_found WHERE piece = 1", "does not say of"),
         ("INSERT INTO job VALUES (1, 'pay', 'take-in', '3', 0, 0)", "A job is about the scan of entry 3"),
         ("INSERT INTO job VALUES (1, 'pay', 'dance', '3', 0, 0)", "What is left to do cannot be read"),
     ] {
         let stage = begin().await;
-        send_scan(&stage, 2, 0..2_010).await;
+        send_scan(&stage, 2, 0..210).await;
         let Stage { engine, sender, _folder: folder, .. } = stage;
         drop(sender);
         tokio::task::spawn_blocking(move || engine.close()).await.expect("closes");

@@ -12,6 +12,7 @@ mod dossiers;
 mod edge;
 mod findings;
 mod handed_out;
+mod interrupted;
 mod kept;
 mod known;
 mod large_reports;

@@ -155,7 +155,7 @@ fn findings(d: &Dossier) -> Markup {
         h2 #findings-of-it { "Findings" }
         @if !f.scanned { p { "No complete scan is held, so nothing is known of findings." } }
         @if f.incomplete > 0 {
-            p.alarm role="status" { @if f.incomplete == 1 { "1 scan is" } @else { (f.incomplete) " scans are" } " still being taken in; what that found is not listed yet. " a href="" { "Look again" } "." }
+            p.note role="status" { @if f.incomplete == 1 { "1 scan is" } @else { (f.incomplete) " scans are" } " still being taken in; what that found is not listed yet. " a href="" { "Look again" } "." }
         }
         @if let Some(version) = &f.not_compared { p.alarm role="alert" { "They could not be compared with " (version) ": a record of that release is damaged." } }
         @if let Some(previous) = &f.previous { p.meta { "Compared with " a href=(format!("/r/{}/{}", layout::encode(&d.release.product), layout::encode(previous))) { (previous) } "." } }
