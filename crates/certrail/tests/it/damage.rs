@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 121] = [
+const DAMAGE: [(&str, &str); 126] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -88,7 +88,12 @@ const DAMAGE: [(&str, &str); 121] = [
     ("UPDATE finding_decision SET everywhere = 'x'", "(states of decisions about findings) is not what it tells"),
     ("UPDATE finding_decision SET state = 'approved'", "(states of decisions about findings) is not what it tells"),
     ("UPDATE finding_triage SET finding = finding + 1", "(words about findings) is not what it tells"),
-    ("UPDATE scan SET found = zeroblob(0)", "does not say of"),
+    ("UPDATE scan_found SET found = zeroblob(0)", "does not say of"),
+    ("DELETE FROM scan_found", "is not what it tells"),
+    ("INSERT INTO scan_found VALUES (7, 0, zeroblob(0))", "lists of scans"),
+    ("UPDATE scan SET taken_in = NULL", "From when on the scan of entry"),
+    ("UPDATE scan SET taken_in = 1", "From when on the scan of entry"),
+    ("INSERT INTO job VALUES (1, 'payments-api', 'follow-product', 'x', 0, 0)", "What is left to do cannot be read"),
     ("DELETE FROM scan", "is not kept"),
     ("DELETE FROM content", "brought its bytes first is not known"),
     ("INSERT INTO content SELECT zeroblob(16), log_index FROM content LIMIT 1", "contents"),
