@@ -1,7 +1,7 @@
 //! What is open in a release: the newest complete scan of each scope tells, and every later one that is not complete adds
 //! what it saw. Alerts of the forge tell by themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use certrail_domain::{
     Assessment, EvidenceId, Facts, FindingDecision, FindingId, Graded, Key, Release, Time,
@@ -18,14 +18,34 @@ use crate::{
 pub struct Tracked {
     /// What each scan saw, by its entry in the log.
     pub scans: BTreeMap<u64, Vec<InScan>>,
-    /// The entries of scans that were still being taken in: what they saw was not known.
-    pub incomplete: BTreeSet<u64>,
+    /// The entries of scans whose findings are not all known, and why.
+    pub incomplete: BTreeMap<u64, Incomplete>,
     /// The findings, by row.
     pub known: BTreeMap<i64, TrackedFinding>,
     /// The rows of alerts, by fingerprint.
     pub alerts: BTreeMap<String, i64>,
     /// Every decision that speaks of one of them, with its id in this product; by id of the decision.
     pub decisions: Vec<(FindingId, FindingDecision)>,
+}
+
+/// Why what a scan saw is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incomplete {
+    /// It is still being taken in.
+    OnItsWay,
+    /// It could not be taken in, and will not be.
+    GivenUp,
+}
+
+impl Incomplete {
+    /// What is so, behind "what it found".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::OnItsWay => "is still being taken in",
+            Self::GivenUp => "could not be taken in",
+        }
+    }
 }
 
 /// A finding as one scan saw it.
@@ -93,8 +113,8 @@ impl OpenFinding<'_> {
 pub struct OpenFindings<'a> {
     /// At least one scan looked and saw.
     pub scanned: bool,
-    /// The scans that speak and were still being taken in: what they saw is not among what is open.
-    pub incomplete: Vec<EvidenceId>,
+    /// The scans that speak and whose findings are not all known: what they saw is not among what is open.
+    pub incomplete: Vec<(EvidenceId, Incomplete)>,
     /// What is open.
     pub open: BTreeMap<String, OpenFinding<'a>>,
     /// What the reports leave out themselves, up to medium.
@@ -109,8 +129,8 @@ pub fn open_findings<'a>(input: &'a Input<'_>) -> OpenFindings<'a> {
 
 pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindings<'a> {
     let (scans, scanned) = speaking(world, input.release);
-    let incomplete = scans.iter().filter(|e| input.findings.incomplete.contains(&e.log_index));
-    let incomplete = incomplete.map(|e| e.id.clone()).collect();
+    let why = |e: &&Evidence| Some((e.id.clone(), *input.findings.incomplete.get(&e.log_index)?));
+    let incomplete = scans.iter().filter_map(why).collect();
     let mut found = OpenFindings { scanned, incomplete, open: BTreeMap::new(), left_out: BTreeMap::new() };
     for e in scans {
         for seen in input.findings.scans.get(&e.log_index).into_iter().flatten() {
@@ -244,7 +264,7 @@ fn is_exact(e: &Evidence, scan: &Scan, release: &Release) -> bool {
 
 /// The newest event of each alert that is open. Dismissed at the forge is not accepted here: that takes a decision (law 6).
 fn alerts<'a>(input: &'a Input<'_>, world: &World<'_>) -> Vec<(&'a Evidence, &'a Alert)> {
-    let usable: BTreeSet<u64> = world.usable.iter().map(|e| e.log_index).collect();
+    let usable: std::collections::BTreeSet<u64> = world.usable.iter().map(|e| e.log_index).collect();
     let own = input.evidence.iter().filter(|e| usable.contains(&e.log_index));
     // Alerts concern the repository as a whole: every release made while they are open on its branch, whatever commit
     // they were last seen on.

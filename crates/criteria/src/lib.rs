@@ -18,7 +18,9 @@ mod world;
 
 pub use clock::Clock;
 pub use evaluate::{EVALUATOR, Evaluated, evaluate};
-pub use findings::{InScan, OpenFinding, OpenFindings, Tracked, TrackedFinding, closes, is_for, open_findings};
+pub use findings::{
+    InScan, Incomplete, OpenFinding, OpenFindings, Tracked, TrackedFinding, closes, is_for, open_findings,
+};
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};
 pub use predicate::PredicateError;

@@ -112,7 +112,7 @@ pub enum Cause {
     IdentityUncertain,
     /// The evidence could not be read, or the check could not be computed.
     Error,
-    /// It is here, and not all of it is taken in yet.
+    /// It is here, and not all of it is known: it is still being taken in, or could not be.
     Incomplete,
     /// A named exception covers it.
     Excepted,

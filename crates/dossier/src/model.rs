@@ -191,7 +191,7 @@ impl FindingGroup {
 pub struct FindingsSection {
     /// The version it is compared with.
     pub previous: Option<String>,
-    /// The version it should have been compared with, whose record is damaged.
+    /// Why it could not be compared with the version before, one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_compared: Option<String>,
     /// At least one complete scan of this release is there.
@@ -199,6 +199,9 @@ pub struct FindingsSection {
     /// Scans that were still being taken in: what they found is not among these.
     #[serde(default)]
     pub incomplete: u64,
+    /// Scans that could not be taken in: what they found is not among these either.
+    #[serde(default)]
+    pub given_up: u64,
     /// Open by level; decided ones are left out.
     pub levels: Levels,
     /// Empty groups are left out.

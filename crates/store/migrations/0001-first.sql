@@ -478,7 +478,9 @@ CREATE TABLE scan (
   complete BIGINT NOT NULL,
   at BIGINT NOT NULL,
   -- The entry from which on all that it saw is known: its own, or the last of those that took in a large one. Null until then.
-  taken_in BIGINT
+  taken_in BIGINT,
+  -- The entry that says that it never will be. Null unless there is one.
+  given_up BIGINT
 );
 -- What it saw: findings with their level, packed; a large list in pieces.
 CREATE TABLE scan_found (
@@ -514,4 +516,4 @@ CREATE TABLE job (
   next BIGINT NOT NULL,
   UNIQUE (kind, subject)
 );
-CREATE INDEX job_by_product ON job (product, seq);
+CREATE INDEX job_by_product ON job (product, kind);

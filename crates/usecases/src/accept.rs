@@ -19,7 +19,7 @@ use certrail_store::{
 
 use crate::{
     bind,
-    engine::{Batch, Engine, Fault, Kept, delivery_key, in_place, internal, random},
+    engine::{Batch, Engine, Fault, Job, Kept, delivery_key, in_place, internal, random},
     track::{self, AlertEvent, Prepared, VexSender},
 };
 
@@ -201,7 +201,13 @@ fn take_in(batch: &mut Batch<'_>, ready: &Ready, part_of: Option<u64>) -> Result
     let mut warnings = incoming.signal.warnings.clone();
     let id = evidence_id(batch.now, log_index, digest);
     if let (Facts::Vex(vex), Some(sender)) = (&incoming.signal.facts, &incoming.vex) {
-        warnings.extend(track::propose(batch, vex, sender, &id, &bound())?);
+        if track::are_in_line(batch.tx, &sender.product)? {
+            // It may speak of what they found.
+            batch.leave(&sender.product, &Job::Propose(log_index))?;
+            warnings.push("What it says is asked for when the scans that came before it are taken in.".to_owned());
+        } else {
+            warnings.extend(track::propose(batch, vex, sender, &id, &bound())?);
+        }
     }
     warnings.extend(bind::settle(batch, effects, &log_index.to_string())?);
     Ok(Ack {

@@ -61,9 +61,6 @@ pub struct EvidenceFile {
     /// Which set of reports it belongs to.
     #[serde(default)]
     pub part: EvidencePart,
-    /// `false`: the sender does not want to know what rests on it; more of the batch follows.
-    #[serde(default)]
-    pub met: Option<bool>,
 }
 
 /// The version of all readers together: it changes when the same bytes could give other facts or findings.
@@ -120,7 +117,7 @@ pub struct EvidenceReceipt {
     pub members: Vec<EvidenceReceipt>,
 }
 
-/// Takes a report. Bytes of no known format are kept, marked unread, and the receipt says so. An archive is taken first, then the
+/// Takes a report; [`follow_evidence`] completes its receipt. Bytes of no known format are kept, marked unread, and the receipt says so. An archive is taken first, then the
 /// reports in it one by one: a crash in between leaves what can be sent again under the same key.
 ///
 /// `key` names the delivery: sent again under the same one, it is answered with what it became. Without one each sending is
@@ -144,10 +141,7 @@ pub async fn add_evidence(
     let wanted = file.r#type.as_deref().map(|t| Format::from_name(t).ok_or_else(|| bad_type(t))).transpose()?;
     let Some(kind) = ArchiveKind::of(&bytes) else {
         let (read, bytes) = read_report(engine, &file, policy, wanted, bytes).await?;
-        let (mut receipt, head) =
-            take(engine, caller, &file, (read, bytes), Sent { named, key, part_of: None }).await?;
-        say_what_is_met(engine, &file, &mut receipt).await?;
-        return Ok((receipt, head));
+        return take(engine, caller, &file, (read, bytes), Sent { named, key, part_of: None }, policy).await;
     };
     let mut archive = Archive { format: kind.name().to_owned(), members: Vec::new(), total: 0 };
     let (mut parts, mut warnings) = (Vec::new(), Vec::new());
@@ -197,28 +191,41 @@ pub async fn add_evidence(
     };
     // The delivery first: its parts name its entry.
     let sent = Sent { named: named.clone(), key: key.clone(), part_of: None };
-    let (mut receipt, mut head) = take(engine, caller, &file, (read, bytes), sent).await?;
+    let (mut receipt, mut head) = take(engine, caller, &file, (read, bytes), sent, policy).await?;
     for (inner, read, content) in parts {
         let key = key.as_ref().map(|key| format!("{key}/{}", inner.scope.as_deref().unwrap_or_default()));
         let sent = Sent { named: named.clone(), key, part_of: Some(receipt.ack.index) };
-        let (member, newer) = take(engine, caller, &inner, (read, content), sent).await?;
+        let (member, newer) = take(engine, caller, &inner, (read, content), sent, policy).await?;
         receipt.members.push(member);
         head = newer;
     }
-    say_what_is_met(engine, &file, &mut receipt).await?;
     Ok((receipt, head))
 }
 
-/// Judges each release that the reports of a delivery are bound to once, however many there are, and says what rests on
-/// them; unless the sender wants to know later.
-async fn say_what_is_met(
+/// Waits until what was sent is taken in, and completes its receipt: what is not known of it yet, and what rests on it now. Nothing
+/// of it is held meanwhile.
+///
+/// # Errors
+/// When the store fails.
+pub async fn follow_evidence(
     engine: &Arc<Engine>,
-    file: &EvidenceFile,
+    product: &str,
+    wants_met: bool,
     receipt: &mut EvidenceReceipt,
 ) -> Result<(), Problem> {
-    if file.met == Some(false) {
-        return Ok(());
+    let own = std::iter::once(&mut receipt.ack);
+    let mut acks: Vec<&mut Ack> = own.chain(receipt.members.iter_mut().map(|member| &mut member.ack)).collect();
+    let entries: Vec<u64> = acks.iter().map(|ack| ack.index).collect();
+    let open = jobs::not_taken_in(engine, product, &entries).await?;
+    for (ack, open) in acks.iter_mut().zip(open) {
+        ack.warnings.extend(open.map(str::to_owned));
     }
+    if wants_met { say_what_is_met(engine, receipt).await } else { Ok(()) }
+}
+
+/// Judges each release that the reports of a delivery are bound to once, however many there are, and says what rests on
+/// them.
+async fn say_what_is_met(engine: &Arc<Engine>, receipt: &mut EvidenceReceipt) -> Result<(), Problem> {
     let acks: Vec<Ack> = std::iter::once(&*receipt).chain(&receipt.members).map(|r| r.ack.clone()).collect();
     let mut met = met_by(engine, acks).await?.into_iter();
     let receipts = std::iter::once(&mut receipt.met).chain(receipt.members.iter_mut().map(|r| &mut r.met));
@@ -321,6 +328,7 @@ async fn take(
     file: &EvidenceFile,
     (read, bytes): (Read, Vec<u8>),
     Sent { named, key, part_of }: Sent,
+    policy: BandPolicy,
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     let Read { mut facts, findings, r#type, valid, faults, parsed, mut warnings } = read;
     let source = caller.source(&file.product);
@@ -333,7 +341,7 @@ async fn take(
                     .push("It has neither a name nor a scope, so it closes nothing; send it with --scope.".to_owned());
             }
             scan.all = findings.all().map_err(|e| internal(&e))?;
-            Some(findings.prepare(scan, &source, file.occurred_at).map_err(|e| internal(&e))?)
+            Some(findings.prepare(scan, &source, file.occurred_at, policy).map_err(|e| internal(&e))?)
         }
         _ => None,
     };
@@ -363,12 +371,8 @@ async fn take(
         findings,
         vex: Some(VexSender { product: file.product.clone(), account: caller.account() }),
     };
-    let is_scan = incoming.findings.is_some();
     let ready = incoming.ready(engine)?;
-    let (mut ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
-    if is_scan {
-        ack.warnings.extend(jobs::not_taken_in(engine, ack.index).await?.map(str::to_owned));
-    }
+    let (ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
     let name = file.name.chars().take(200).collect();
     let (met, members) = (Vec::new(), Vec::new());
     Ok((EvidenceReceipt { ack, name, r#type, valid, faults, parsed, met, members }, head))

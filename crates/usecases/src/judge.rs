@@ -6,7 +6,8 @@ use std::{
 };
 
 use certrail_criteria::{
-    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, Tracked, TrackedFinding, evaluate,
+    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Tracked, TrackedFinding,
+    evaluate,
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
@@ -333,8 +334,9 @@ fn tracked(
     for e in evidence {
         let Facts::Scan(scan) = &e.signal.facts else { continue };
         // What of it was known at the position: all or nothing.
-        if scans::scan(tx, e.log_index)?.is_some_and(|scan| !scan.is_known_at(position)) {
-            tracked.incomplete.insert(e.log_index);
+        if let Some(scan) = scans::scan(tx, e.log_index)?.filter(|scan| !scan.is_known_at(position)) {
+            let given_up = scan.is_given_up_at(position);
+            tracked.incomplete.insert(e.log_index, if given_up { Incomplete::GivenUp } else { Incomplete::OnItsWay });
             continue;
         }
         let list = scans::found(tx, e.log_index)?;

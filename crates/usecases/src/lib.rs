@@ -46,7 +46,7 @@ mod verify_dossier;
 pub use accept::{Ack, Placed};
 pub use accept_reported::{NewAcceptance, decide_acceptance, request_acceptance};
 pub use access::{Caller, On, allow};
-pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence};
+pub use add_evidence::{EvidenceFile, EvidenceReceipt, MetRequirement, add_evidence, follow_evidence};
 pub use ask_gate::{Gate, GateAnswer, ask_gate};
 pub use begin_epoch::{EpochBegan, begin_epoch};
 pub use bind_by_hand::bind_by_hand;

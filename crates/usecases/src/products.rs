@@ -103,7 +103,7 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
         })
         .await?;
     // It is done whether or not whoever asked is still there.
-    jobs::follow(engine, Some(&product.name)).await?;
+    jobs::follow(engine, vec![product.name.clone()]).await?;
     Ok(product)
 }
 
@@ -135,24 +135,26 @@ pub async fn put_criteria(engine: &Arc<Engine>, caller: &Caller, text: String) -
     })?;
     let digest = sha256(text.as_bytes());
     let caller = caller.clone();
-    let (name, _) = engine
+    let ((name, names), _) = engine
         .write(move |batch| {
             let known = criteria::in_force(batch.tx, &set.name, i64::MAX as u64)?;
             if known.is_some_and(|k| k.digest == digest) {
-                return Ok(set.name.clone());
+                return Ok((set.name.clone(), Vec::new()));
             }
             let document = serde_json::json!({ "name": set.name, "version": set.version, "sha256": certrail_ledger::hex(&digest), "text": text });
             let log_index = batch.control("criteria", &caller.account(), &[], &document)?;
             criteria::insert(batch.tx, &StoredCriteria { digest, name: set.name.clone(), version: set.version.clone(), text: text.clone(), log_index })?;
             // Of a product whose record is damaged it cannot be told; it is judged again when that is mended.
+            let mut names = Vec::new();
             for (product, known) in products::listed(batch.tx)? {
                 if known.is_ok_and(|p| p.criteria == set.name) {
                     batch.leave(&product, &Job::DueAgain)?;
+                    names.push(product);
                 }
             }
-            Ok::<_, Fault>(set.name.clone())
+            Ok::<_, Fault>((set.name.clone(), names))
         })
         .await?;
-    jobs::follow(engine, None).await?;
+    jobs::follow(engine, names).await?;
     Ok(name)
 }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use certrail_criteria::{Evidence, OpenFinding, closes, is_for, open_findings};
+use certrail_criteria::{Evidence, Incomplete, OpenFinding, closes, is_for, open_findings};
 use certrail_domain::{
     Facts, Limits, Problem, Release, ReleaseState, Time,
     facts::{Levels, Scan},
@@ -74,7 +74,8 @@ pub(crate) fn section(
         Err(error) if error.is_damage() => {
             tracing::error!(%error, release = %release.id, "the release before cannot be judged");
             let which = release.previous.clone().unwrap_or_else(|| "the release before".to_owned());
-            Ok(FindingsSection { not_compared: Some(which), ..compare(&judged.seen, None, &limits) })
+            let why = format!("Its findings could not be compared with {which}: a record of that release is damaged.");
+            Ok(FindingsSection { not_compared: Some(why), ..compare(&judged.seen, None, &limits) })
         }
         Err(error) => Err(error),
     }
@@ -108,6 +109,14 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
     let now = open_findings(&input);
     let before_input = before.map(Seen::input);
     let then = before_input.as_ref().map(open_findings);
+    // What was open then is not all known, so nothing here is new or gone for sure.
+    if let Some((before, (_, why))) = before.zip(then.as_ref().and_then(|then| then.incomplete.first())) {
+        let version = &before.release.version;
+        let words = why.words();
+        let why =
+            format!("Its findings could not be compared with {version}: what a scan of that release found {words}.");
+        return FindingsSection { not_compared: Some(why), ..compare(this, None, limits) };
+    }
     let was = |id: &str| then.as_ref().is_some_and(|t| t.open.contains_key(id));
     let mut groups: BTreeMap<Group, Vec<FindingLine>> = BTreeMap::new();
     let (mut levels, mut decisions) = (Levels::default(), BTreeMap::new());
@@ -127,9 +136,14 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
     }
     groups.insert(Group::LeftOut, now.left_out.values().map(|finding| line(finding, limits)).collect());
     groups.retain(|_, lines| !lines.is_empty());
+    // What the newest scan of a scope says is not known: an earlier one does not answer for it.
+    let is_incomplete = |e: &Evidence| now.incomplete.iter().any(|(id, _)| *id == e.id);
+    let open: BTreeSet<String> =
+        scans(&this.evidence).filter(|(e, _)| is_incomplete(e)).map(|(e, s)| scope_of(e, s)).collect();
     let looked: BTreeSet<String> = scans(&this.evidence)
-        .filter(|(e, s)| is_for(s, &this.release) && closes(e, s) && !now.incomplete.contains(&e.id))
+        .filter(|(e, s)| is_for(s, &this.release) && closes(e, s))
         .map(|(e, s)| scope_of(e, s))
+        .filter(|scope| !open.contains(scope))
         .collect();
     let there = |id: &String| now.open.contains_key(id) || now.left_out.contains_key(id);
     let gone = then.iter().flat_map(|t| &t.open).filter(|(id, _)| !there(id));
@@ -145,7 +159,8 @@ pub(crate) fn compare(this: &Seen, before: Option<&Seen>, limits: &Limits) -> Fi
         previous: before.map(|b| b.release.version.clone()),
         not_compared: None,
         scanned: now.scanned,
-        incomplete: now.incomplete.len() as u64,
+        incomplete: now.incomplete.iter().filter(|(_, why)| *why == Incomplete::OnItsWay).count() as u64,
+        given_up: now.incomplete.iter().filter(|(_, why)| *why == Incomplete::GivenUp).count() as u64,
         levels,
         groups: groups.into_iter().map(|(group, findings)| group.of(findings)).collect(),
         decisions: decisions.into_values().collect(),

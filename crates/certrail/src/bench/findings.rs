@@ -9,7 +9,9 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use certrail_domain::Product;
-use certrail_usecases::{Engine, EvidenceFile, FindingsWanted, Shelf, add_evidence, list_findings, put_product};
+use certrail_usecases::{
+    Engine, EvidenceFile, FindingsWanted, Shelf, add_evidence, follow_evidence, list_findings, put_product,
+};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, body::Bytes};
 use hyper_util::rt::TokioIo;
@@ -146,7 +148,10 @@ async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Fail
             commit: Some(sha(&format!("many {n}"))),
             ..EvidenceFile::default()
         };
-        add_evidence(engine, &system(), file, report(n * OF_A_REPORT, OF_A_REPORT, 0), None).await?;
+        let product = file.product.clone();
+        let report = report(n * OF_A_REPORT, OF_A_REPORT, 0);
+        let (mut receipt, _) = add_evidence(engine, &system(), file, report, None).await?;
+        follow_evidence(engine, &product, true, &mut receipt).await?;
     }
     let took = begun.elapsed().as_secs_f64();
     let total = (reports * OF_A_REPORT).max(1);

@@ -3,7 +3,7 @@
 use certrail_domain::{Cause, EvidenceId, Limits, Row, Subject, Time, Verdict};
 
 use super::{Found, Scope};
-use crate::findings::{OpenFinding, collect};
+use crate::findings::{Incomplete, OpenFinding, collect};
 
 pub(super) fn check(scope: &Scope<'_>, limits: &Limits) -> Found {
     let found = collect(scope.input, scope.world);
@@ -33,13 +33,13 @@ pub(super) fn check(scope: &Scope<'_>, limits: &Limits) -> Found {
     Found { fallback: (Verdict::Passed, Cause::Satisfied, sentence), ..Found::rows(rows) }
 }
 
-/// A scan whose findings are not all known yet: it may have found anything.
-fn incomplete(scan: &EvidenceId) -> Row {
+/// A scan whose findings are not all known: it may have found anything.
+fn incomplete((scan, why): &(EvidenceId, Incomplete)) -> Row {
     Row {
         subject: Subject { id: format!("scan:{scan}"), name: format!("scan {scan}") },
         verdict: Verdict::Indeterminate,
         cause: Cause::Incomplete,
-        sentence: "What this scan found is still being taken in, so not all that is open is known yet.".to_owned(),
+        sentence: format!("What this scan found {}, so not all that is open is known.", why.words()),
         inputs: vec![scan.clone()],
         exception: None,
     }

@@ -166,11 +166,6 @@ fn too_many(scope: &Scope<'_>, subject: &Subject, covering: &[(&Evidence, &Scan)
             exception: None,
         };
         let row = match excepted(scope, e, max) {
-            // Which of them were decided about is not known yet.
-            None if scope.input.findings.incomplete.contains(&e.log_index) => {
-                let sentence = format!("What {} found is still being taken in: {total}; {max} are allowed.", scan.tool);
-                row(Verdict::Indeterminate, Cause::Incomplete, sentence)
-            }
             Some(decision) => Row {
                 exception: Some(decision.id.clone()),
                 ..row(
@@ -183,7 +178,14 @@ fn too_many(scope: &Scope<'_>, subject: &Subject, covering: &[(&Evidence, &Scan)
                     ),
                 )
             },
-            None => row(Verdict::Failed, Cause::BelowThreshold, sentence),
+            None => match scope.input.findings.incomplete.get(&e.log_index) {
+                // Which of them were decided about is not known.
+                Some(why) => {
+                    let sentence = format!("What {} found {}: {total}; {max} are allowed.", scan.tool, why.words());
+                    row(Verdict::Indeterminate, Cause::Incomplete, sentence)
+                }
+                None => row(Verdict::Failed, Cause::BelowThreshold, sentence),
+            },
         };
         if worst.as_ref().is_none_or(|w| w.verdict == Verdict::Excepted) {
             worst = Some(row);

@@ -205,8 +205,10 @@ pub struct Scan {
 /// What commits the log to every finding of a report, also those that the facts have no room for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllFindings {
-    /// How many.
+    /// How many, each place counted.
     pub count: u64,
+    /// How many different ones, by fingerprint.
+    pub different: u64,
     /// SHA-256, hex, of their JSON, one a line, in the order of the report.
     pub digest: String,
 }

@@ -70,17 +70,38 @@ pub fn get(tx: &Tx<'_>, seq: i64) -> Result<Option<StoredJob>> {
     tx.first("SELECT seq, product, kind, subject, step, next FROM job WHERE seq = ?1", &[seq.into()], map)
 }
 
-/// Every job, in the order in which they are done: of one product, or of all.
+/// Every job, in the order in which they are done.
 ///
 /// # Errors
 /// When the database fails.
-pub fn waiting(tx: &Tx<'_>, product: Option<&str>) -> Result<Vec<StoredJob>> {
-    match product {
-        Some(product) => tx.query(
-            "SELECT seq, product, kind, subject, step, next FROM job WHERE product = ?1 ORDER BY seq",
-            &[product.into()],
-            map,
-        ),
-        None => tx.query("SELECT seq, product, kind, subject, step, next FROM job ORDER BY seq", &[], map),
-    }
+pub fn all(tx: &Tx<'_>) -> Result<Vec<StoredJob>> {
+    tx.query("SELECT seq, product, kind, subject, step, next FROM job ORDER BY seq", &[], map)
+}
+
+/// The first job of each product.
+///
+/// # Errors
+/// When the database fails.
+pub fn first_of_each(tx: &Tx<'_>) -> Result<Vec<StoredJob>> {
+    let sql = "SELECT seq, product, kind, subject, step, next FROM job
+        WHERE seq IN (SELECT MIN(seq) FROM job GROUP BY product) ORDER BY product";
+    tx.query(sql, &[], map)
+}
+
+/// Whether a job is still to be done.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_left(tx: &Tx<'_>, kind: &str, subject: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM job WHERE kind = ?1 AND subject = ?2";
+    Ok(tx.first(sql, &[kind.into(), subject.into()], |r| r.int(0))?.is_some())
+}
+
+/// Whether a product has a job of a kind.
+///
+/// # Errors
+/// When the database fails.
+pub fn has(tx: &Tx<'_>, product: &str, kind: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM job WHERE product = ?1 AND kind = ?2 LIMIT 1";
+    Ok(tx.first(sql, &[product.into(), kind.into()], |r| r.int(0))?.is_some())
 }

@@ -31,6 +31,8 @@ pub struct StoredScan {
     pub at: Time,
     /// The entry from which on all that it saw is known; none while it is being taken in.
     pub taken_in: Option<u64>,
+    /// The entry that says that it cannot be taken in.
+    pub given_up: Option<u64>,
 }
 
 impl StoredScan {
@@ -38,6 +40,12 @@ impl StoredScan {
     #[must_use]
     pub fn is_known_at(&self, position: u64) -> bool {
         self.taken_in.is_some_and(|entry| entry < position)
+    }
+
+    /// Whether it had been given up at a log position.
+    #[must_use]
+    pub fn is_given_up_at(&self, position: u64) -> bool {
+        self.given_up.is_some_and(|entry| entry < position)
     }
 }
 
@@ -155,13 +163,14 @@ pub fn scope_named(tx: &Tx<'_>, seq: i64) -> Result<Option<(String, String)>> {
 /// When the database fails.
 pub fn insert_scan(tx: &Tx<'_>, scan: &StoredScan) -> Result<()> {
     tx.exec(
-        "INSERT INTO scan (log_index, scope, complete, at, taken_in) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO scan (log_index, scope, complete, at, taken_in, given_up) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         &[
             scan.log_index.into(),
             scan.scope.into(),
             i64::from(scan.complete).into(),
             scan.at.as_micros().into(),
             scan.taken_in.into(),
+            scan.given_up.into(),
         ],
     )?;
     Ok(())
@@ -173,6 +182,15 @@ pub fn insert_scan(tx: &Tx<'_>, scan: &StoredScan) -> Result<()> {
 /// When the database fails.
 pub fn set_taken_in(tx: &Tx<'_>, log_index: u64, entry: u64) -> Result<()> {
     tx.exec("UPDATE scan SET taken_in = ?2 WHERE log_index = ?1", &[log_index.into(), entry.into()])?;
+    Ok(())
+}
+
+/// A scan cannot be taken in, as an entry says.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_given_up(tx: &Tx<'_>, log_index: u64, entry: u64) -> Result<()> {
+    tx.exec("UPDATE scan SET given_up = ?2 WHERE log_index = ?1", &[log_index.into(), entry.into()])?;
     Ok(())
 }
 
@@ -223,7 +241,7 @@ pub fn found(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Saw>> {
 /// # Errors
 /// When the database fails.
 pub fn scan(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredScan>> {
-    let sql = "SELECT log_index, scope, complete, at, taken_in FROM scan WHERE log_index = ?1";
+    let sql = "SELECT log_index, scope, complete, at, taken_in, given_up FROM scan WHERE log_index = ?1";
     tx.first(sql, &[log_index.into()], |r| {
         Ok(StoredScan {
             log_index: r.uint(0)?,
@@ -231,6 +249,7 @@ pub fn scan(tx: &Tx<'_>, log_index: u64) -> Result<Option<StoredScan>> {
             complete: r.int(2)? == 1,
             at: Time::from_micros(r.int(3)?),
             taken_in: r.opt_uint(4)?,
+            given_up: r.opt_uint(5)?,
         })
     })
 }
@@ -315,12 +334,13 @@ pub fn seen_by(tx: &Tx<'_>, finding: i64) -> Result<Vec<(String, Sighting)>> {
     )
 }
 
-/// Whether a complete scan of the scope was made after another.
+/// Whether a complete scan of the scope was made after another, and what it saw is known.
 ///
 /// # Errors
 /// When the database fails.
 pub fn complete_after(tx: &Tx<'_>, scope: i64, (at, log_index): (Time, u64)) -> Result<bool> {
-    let sql = "SELECT 1 FROM scan WHERE scope = ?1 AND complete = 1 AND (at, log_index) > (?2, ?3) LIMIT 1";
+    let sql = "SELECT 1 FROM scan WHERE scope = ?1 AND complete = 1 AND taken_in IS NOT NULL
+        AND (at, log_index) > (?2, ?3) LIMIT 1";
     Ok(tx.first(sql, &[scope.into(), at.as_micros().into(), log_index.into()], |r| r.int(0))?.is_some())
 }
 

@@ -47,6 +47,8 @@ pub struct Batch<'a> {
     pub(super) signals: Vec<(Arc<StoredSignal>, u64)>,
     /// How much of what a scan moves goes into it.
     pub(crate) pieces: super::Pieces,
+    /// How many findings it moved so far.
+    pub(crate) moved: usize,
     /// Somebody acted: people expect to see what came of it.
     pub(super) acted: bool,
     /// Something is left to later commits.

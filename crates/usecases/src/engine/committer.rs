@@ -483,13 +483,14 @@ fn attempt(
             recent,
             signals: Vec::new(),
             pieces: engine.pieces(),
+            moved: 0,
             acted: false,
             left: false,
             life: None,
         };
         let mut done = 0;
         for work in waiting.iter_mut() {
-            if batch.pack.len() >= MAX_PACK_BYTES {
+            if batch.pack.len() >= MAX_PACK_BYTES || batch.moved >= batch.pieces.at_once {
                 break;
             }
             run(work.as_mut(), &mut batch, care)?;

@@ -30,6 +30,8 @@ pub(crate) enum Job {
     FollowProduct(Vec<String>),
     /// The clocks of a product's findings are others now.
     DueAgain,
+    /// Ask for what a VEX document says, behind the scans that came before it; by its entry.
+    Propose(u64),
 }
 
 impl Job {
@@ -39,13 +41,27 @@ impl Job {
             Self::FollowScan(_) => "follow-scan",
             Self::FollowProduct(_) => "follow-product",
             Self::DueAgain => "due-again",
+            Self::Propose(_) => "propose",
         }
+    }
+
+    /// The kinds that follow a scan: scans of a product are followed one behind the other.
+    pub(crate) const OF_SCANS: [&str; 2] = ["take-in", "follow-scan"];
+    /// The kinds that follow what was said of a product, or of its criteria.
+    pub(crate) const OF_PRODUCTS: [&str; 2] = ["follow-product", "due-again"];
+
+    /// Whether it is still to be done, for a product.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn is_left(&self, tx: &Tx<'_>, product: &str) -> Result<bool, StoreError> {
+        jobs::is_left(tx, self.kind(), &self.subject(product))
     }
 
     /// What it is about, told apart from others of its kind.
     fn subject(&self, product: &str) -> String {
         match self {
-            Self::TakeIn(entry) | Self::FollowScan(entry) => entry.to_string(),
+            Self::TakeIn(entry) | Self::FollowScan(entry) | Self::Propose(entry) => entry.to_string(),
             Self::FollowProduct(left) => serde_json::json!([product, left]).to_string(),
             Self::DueAgain => product.to_owned(),
         }
@@ -66,14 +82,10 @@ impl Job {
                 Self::FollowProduct(told.ok_or_else(unknown)?.1)
             }
             "due-again" => Self::DueAgain,
+            "propose" => Self::Propose(entry()?),
             _ => return Err(unknown()),
         };
         if job.subject(&stored.product) == stored.subject { Ok(job) } else { Err(unknown()) }
-    }
-
-    /// Whether it follows a scan: scans of a product are followed one behind the other.
-    pub(crate) const fn is_of_a_scan(&self) -> bool {
-        matches!(self, Self::TakeIn(_) | Self::FollowScan(_))
     }
 
     /// Puts it at the end of the line. One that waits there already begins anew.
@@ -98,7 +110,7 @@ impl Default for Pieces {
 }
 
 /// After this long the thread looks for jobs even if nobody told it of one.
-const AGAIN: Duration = Duration::from_secs(60);
+pub(crate) const AGAIN: Duration = Duration::from_secs(60);
 
 /// The thread that does jobs, and those who wait for them.
 pub(super) struct Worker {
@@ -153,7 +165,10 @@ impl Engine {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(crate) fn do_jobs(self: &Arc<Self>, work: impl Fn(&Arc<Self>) + Send + 'static) -> Result<(), StoreError> {
+    pub(crate) fn do_jobs(
+        self: &Arc<Self>,
+        mut work: impl FnMut(&Arc<Self>) + Send + 'static,
+    ) -> Result<(), StoreError> {
         let engine: Weak<Self> = Arc::downgrade(self);
         self.worker.hire(move |heard| {
             // What failed is tried again after a while.

@@ -52,6 +52,18 @@ pub(super) const BESIDE: [&str; 9] = [
     "trust",
 ];
 
+/// Acts that change what is judged in the one product that they name.
+const OF_PRODUCTS: [&str; 3] = ["findings-moved", "scan-taken-in", "scan-not-taken-in"];
+
+/// The product that the document of an act names.
+fn named_product(document: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        product: String,
+    }
+    serde_json::from_str::<Named>(document).ok().map(|named| named.product)
+}
+
 /// What something about a release was made from, told apart by when it changed last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Basis {
@@ -221,6 +233,17 @@ impl Followed {
             }
         }
         let acts = log::act_names(tx, self.to, position)?;
+        let (of_products, acts): (Vec<_>, Vec<_>) =
+            acts.into_iter().partition(|(_, act)| OF_PRODUCTS.contains(&act.as_str()));
+        for (index, _) in of_products {
+            // Findings are those of a product, and so is what moves them.
+            if let Some(product) = log::acts(tx, index, index + 1)?.first().and_then(|act| named_product(&act.document))
+            {
+                self.products.insert(product, index);
+            } else {
+                self.everything = self.everything.max(index);
+            }
+        }
         let counts = acts.into_iter().filter(|(_, act)| !BESIDE.contains(&act.as_str()));
         self.everything = counts.map(|(index, _)| index).chain([self.everything]).max().unwrap_or_default();
         self.to = position;

@@ -66,6 +66,9 @@ struct Lived {
     last_at: Option<Time>,
 }
 
+/// The entry from which on a scan is known, and the one that gave it up.
+type End = (Option<u64>, Option<u64>);
+
 /// All findings, lived through again.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -77,9 +80,11 @@ pub(super) struct Findings {
     /// Pieces of what they saw.
     pieces: u64,
     /// The entries that tell that a large scan is taken in, or cannot be; by its entry.
-    taken_in: HashMap<u64, Option<u64>>,
-    /// From which entry on each scan is known, as kept.
-    kept_taken_in: BTreeMap<u64, Option<u64>>,
+    ends: HashMap<u64, End>,
+    /// The same, as kept.
+    kept_ends: BTreeMap<u64, End>,
+    /// Scans that jobs take in, with how many findings they took in; none for all.
+    jobs: Option<HashMap<u64, Option<u64>>>,
     /// When each scan was made, by entry.
     made: HashMap<u64, Time>,
     /// Alerts of repositories that no product owned yet.
@@ -152,7 +157,7 @@ impl Findings {
         let (found, pieces) = (scans::found(check.tx, index)?, scans::pieces(check.tx, index)?);
         self.scans += 1;
         self.pieces += pieces.len() as u64;
-        self.kept_taken_in.insert(index, row.taken_in);
+        self.kept_ends.insert(index, (row.taken_in, row.given_up));
         let policy = self.products.get(product).map(|p| p.severity).unwrap_or_default();
         let Some(body) = crate::accept::body_of(check.tx, check.blobs, &signal.body, &signal.place)? else {
             return Ok(());
@@ -178,6 +183,10 @@ impl Findings {
             && in_order
             && (row.taken_in != Some(index) || pieces.len() == 1);
         let told = (index, at, product, reread.scan.kind);
+        // What is not taken in yet is not told yet; how far that is, the job says.
+        let so_far = self.jobs(check)?.get(&index).copied();
+        let whole = row.taken_in.is_some() || so_far == Some(None);
+        let same = same && so_far.flatten().is_none_or(|so_far| so_far == found.len() as u64);
         let mut matched = 0;
         reread.each(|ready| {
             let seq = match self.by_key.get(&ready.key) {
@@ -185,9 +194,8 @@ impl Findings {
                 None => findings::standing(check.tx, &ready.key)?.map(|kept| kept.seq),
             };
             let kept = seq.and_then(|seq| found.binary_search_by_key(&seq, |s| s.finding).ok()).map(|i| found[i]);
-            // What is not taken in yet is not told yet.
-            let Some(seq) = seq.filter(|_| kept.is_some() || row.taken_in.is_some()) else {
-                if row.taken_in.is_some() {
+            let Some(seq) = seq.filter(|_| kept.is_some() || whole) else {
+                if whole {
                     let id = FindingId::of_key(&ready.key);
                     check.report.fault(format!("The finding {id} of entry {index} is not kept."));
                 }
@@ -208,6 +216,20 @@ impl Findings {
             check.report.fault(format!("What is kept of the scan of entry {index} is not what it tells."));
         }
         Ok(())
+    }
+
+    /// The scans that jobs take in, and how far they have come.
+    fn jobs(&mut self, check: &Check<'_>) -> Result<&HashMap<u64, Option<u64>>, StoreError> {
+        if self.jobs.is_none() {
+            let mut all = HashMap::new();
+            for stored in jobs::all(check.tx)? {
+                if let Ok(Job::TakeIn(entry)) = Job::of(&stored) {
+                    all.insert(entry, crate::jobs::taken_in_by(&stored));
+                }
+            }
+            self.jobs = Some(all);
+        }
+        Ok(self.jobs.get_or_insert_default())
     }
 
     /// A scan saw a finding.
@@ -235,7 +257,8 @@ impl Findings {
 
     /// A large scan is taken in, or cannot be.
     pub(super) fn taken_in(&mut self, index: u64, doc: &Value, is: bool) {
-        self.taken_in.insert(doc["scan"].as_u64().unwrap_or(u64::MAX), is.then_some(index));
+        let end = if is { (Some(index), None) } else { (None, Some(index)) };
+        self.ends.insert(doc["scan"].as_u64().unwrap_or(u64::MAX), end);
     }
 
     fn alert(
@@ -411,11 +434,11 @@ impl Findings {
             ));
         }
         let waiting = Waiting::of(check)?;
-        for (scan, kept) in &self.kept_taken_in {
-            let told = match self.taken_in.get(scan) {
-                Some(entry) => *entry,
-                None if waiting.take_in.contains(scan) => None,
-                None => Some(*scan),
+        for (scan, kept) in &self.kept_ends {
+            let told = match self.ends.get(scan) {
+                Some(end) => *end,
+                None if waiting.take_in.contains(scan) => (None, None),
+                None => (Some(*scan), None),
             };
             if *kept != told {
                 check
@@ -483,7 +506,8 @@ impl Lived {
         Ok(graded
             && (f.product.as_str(), f.kind, f.state) == (self.product.as_str(), self.kind, self.state)
             && (f.first_entry, f.first_seen, f.clock_from) == (self.first.0, self.first.1, self.clock.1)
-            && (f.due, f.until) == (due, self.until)
+            && (f.due == due || check.due_again.contains(&self.product))
+            && f.until == self.until
             && sha256(known.name.as_bytes()) == self.name
             && self.documents.contains(&sha256(findings::document(&f.seen)?.as_bytes()))
             && steps == lived)
@@ -579,7 +603,7 @@ struct Waiting {
 impl Waiting {
     fn of(check: &mut Check<'_>) -> Result<Self, StoreError> {
         let mut waiting = Self::default();
-        let all = jobs::waiting(check.tx, None)?;
+        let all = jobs::all(check.tx)?;
         if !all.is_empty() {
             let left = all.len();
             check.report.notes.push(format!("Jobs that the next start of the server goes on with: {left}."));

@@ -26,7 +26,7 @@ use certrail_domain::{Problem, Time};
 use certrail_ledger::leaf::{self, Read};
 use certrail_store::{
     BlobFiles, Store, StoreError, Tx,
-    tables::{connectors, jobs, log, signals},
+    tables::{connectors, jobs, log, products, signals},
 };
 use serde::Serialize;
 
@@ -120,6 +120,8 @@ struct Check<'a> {
     in_tables: (u64, u64),
     /// Products of which a job still follows a change: what belongs to their releases is on its way.
     following: BTreeSet<String>,
+    /// Products whose clocks are others now: when their findings are due is on its way.
+    due_again: BTreeSet<String>,
     progress: &'a dyn Fn(FsckStage),
     report: FsckReport,
 }
@@ -143,13 +145,37 @@ fn check(
 ) -> Result<FsckReport, StoreError> {
     let report = FsckReport::default();
     let criteria = CriteriaSets::default();
-    let following = following(tx)?;
-    let mut check =
-        Check { tx, blobs, keys, last_signed, criteria, keys_from: 0, in_tables: (0, 0), following, progress, report };
+    let (following, due_again) = on_their_way(tx)?;
+    let in_tables = (0, 0);
+    let mut check = Check {
+        tx,
+        blobs,
+        keys,
+        last_signed,
+        criteria,
+        keys_from: 0,
+        in_tables,
+        following,
+        due_again,
+        progress,
+        report,
+    };
     for product in &check.following {
         check.report.notes.push(format!(
-            "What belongs to releases of {product} was not compared: a change of the product is still being followed."
+            "A change of {product} is still being followed: what belongs to its releases was not compared, nor by which rules \
+             signals of any product are bound."
         ));
+    }
+    for product in &check.due_again {
+        check
+            .report
+            .notes
+            .push(format!("When findings of {product} are due was not compared: it is being worked out."));
+    }
+    for product in check.following.union(&check.due_again) {
+        if !products::names(tx)?.contains(product) {
+            check.report.faults.push(format!("A job is about the product {product}, which is not there."));
+        }
     }
     if keys.is_none() {
         check.report.notes.push("The keys are not here: who signed, and deliveries, were not compared.".into());
@@ -203,10 +229,17 @@ fn check(
     Ok(check.report)
 }
 
-/// The products of which a job still follows a change.
-fn following(tx: &Tx<'_>) -> Result<BTreeSet<String>, StoreError> {
-    let waiting = jobs::waiting(tx, None)?.into_iter();
-    Ok(waiting.filter(|job| matches!(Job::of(job), Ok(Job::FollowProduct(_)))).map(|job| job.product).collect())
+/// The products of which a job still follows a change, and those whose findings' due dates one works out.
+fn on_their_way(tx: &Tx<'_>) -> Result<(BTreeSet<String>, BTreeSet<String>), StoreError> {
+    let (mut following, mut due_again) = (BTreeSet::new(), BTreeSet::new());
+    for stored in jobs::all(tx)? {
+        match Job::of(&stored) {
+            Ok(Job::FollowProduct(_)) => following.insert(stored.product),
+            Ok(Job::DueAgain) => due_again.insert(stored.product),
+            _ => false,
+        };
+    }
+    Ok((following, due_again))
 }
 
 /// Entries, one behind the other, whose leaves cannot be read.

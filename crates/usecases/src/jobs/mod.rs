@@ -2,14 +2,14 @@
 //! only if the job stands where the step takes it up.
 
 mod product;
+mod propose;
 mod take_in;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use certrail_domain::{Facts, Problem};
@@ -21,51 +21,84 @@ use certrail_store::{
     },
 };
 
-use crate::Caller;
-use crate::engine::{Batch, Engine, Fault, Job, internal};
+use crate::{
+    Caller,
+    engine::{AGAIN, Batch, Engine, Fault, Job, internal},
+};
 
 /// Starts doing jobs, on a thread of its own: those that a stop interrupted, and those that come.
 ///
 /// # Errors
 /// When the thread cannot be started.
 pub fn do_jobs(engine: &Arc<Engine>) -> Result<(), Problem> {
-    engine.do_jobs(work_off).map_err(|e| internal(&e))
+    let mut failures = BTreeMap::new();
+    engine.do_jobs(move |engine| work_off(engine, &mut failures)).map_err(|e| internal(&e))
 }
 
-/// Does all jobs there are, those of a product in order, and products in turn. One that fails is tried again after a while;
-/// until then others of its product wait.
-fn work_off(engine: &Arc<Engine>) {
-    let mut failed: BTreeSet<String> = BTreeSet::new();
+/// What went wrong with the first job of a product.
+struct Failure {
+    job: StoredJob,
+    /// How often in a row.
+    times: u32,
+    last: Instant,
+}
+
+impl Failure {
+    /// Until then others of its product wait, and it is not tried again.
+    fn lasts(&self) -> bool {
+        self.last.elapsed() < AGAIN
+    }
+}
+
+/// After so many failures a job makes room for others of its product.
+const ENOUGH: u32 = 3;
+
+/// Does all jobs there are, those of a product in order, and products in turn. One that fails is tried again after a while.
+fn work_off(engine: &Arc<Engine>, failures: &mut BTreeMap<String, Failure>) {
     let mut last = String::new();
     loop {
-        let waiting = match engine.read(|tx| jobs::waiting(tx, None)) {
-            Ok(waiting) => waiting,
+        let first = match engine.read(jobs::first_of_each) {
+            Ok(first) => first,
             Err(problem) => {
                 tracing::error!(%problem, "what is left to do cannot be read");
                 return;
             }
         };
-        let mut first: BTreeMap<String, StoredJob> = BTreeMap::new();
-        for job in waiting.into_iter().filter(|job| !failed.contains(&job.product)) {
-            first.entry(job.product.clone()).or_insert(job);
-        }
-        let next = first.range::<str, _>((Bound::Excluded(last.as_str()), Bound::Unbounded)).next();
-        let Some((product, job)) = next.or_else(|| first.first_key_value()) else { return };
+        let ready = |job: &&StoredJob| !failures.get(&job.product).is_some_and(Failure::lasts);
+        let next = first.iter().filter(ready).find(|job| job.product > last);
+        let Some(job) = next.or_else(|| first.iter().find(ready)) else { return };
+        last.clone_from(&job.product);
         // A reader that panics takes no other job with it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| turn(engine, job)));
-        let failure = match outcome {
-            Ok(Ok(())) => None,
+        match catch_unwind(AssertUnwindSafe(|| turn(engine, job))) {
+            Ok(Ok(())) => drop(failures.remove(&job.product)),
             Ok(Err(_)) if !engine.can_write() => return,
-            Ok(Err(problem)) => Some(problem.to_string()),
-            Err(_) => Some("it panicked".to_owned()),
-        };
-        if let Some(why) = failure {
-            tracing::error!(why, kind = job.kind, about = job.subject, "a job failed; it is tried again in a minute");
-            failed.insert(product.clone());
+            Ok(Err(problem)) => failed(engine, failures, job, &problem.to_string()),
+            Err(_) => failed(engine, failures, job, "it panicked"),
         }
-        last.clone_from(product);
         engine.job_done();
     }
+}
+
+/// A job failed. After some times in a row it makes room for others of its product: a scan is given up, anything else goes to the
+/// end of the line.
+fn failed(engine: &Engine, failures: &mut BTreeMap<String, Failure>, job: &StoredJob, why: &str) {
+    tracing::error!(why, kind = job.kind, about = job.subject, "a job failed; it is tried again in a minute");
+    let before = failures.get(&job.product).filter(|f| (&f.job.kind, &f.job.subject) == (&job.kind, &job.subject));
+    let times = before.map_or(0, |f| f.times) + 1;
+    failures.insert(job.product.clone(), Failure { job: job.clone(), times, last: Instant::now() });
+    if times >= ENOUGH
+        && let Err(problem) = make_room(engine, job)
+    {
+        tracing::error!(%problem, kind = job.kind, about = job.subject, "a job that fails cannot be put aside");
+    }
+}
+
+fn make_room(engine: &Engine, job: &StoredJob) -> Result<(), Problem> {
+    if let Ok(Job::TakeIn(scan)) = Job::of(job) {
+        return take_in::give_up(engine, job, scan, "Taking it in failed again and again; the server's log says how.");
+    }
+    let job = job.clone();
+    engine.write_blocking(move |batch| Ok(jobs::put(batch.tx, &job.product, &job.kind, &job.subject)?)).map(drop)
 }
 
 /// Does a job, or the next of its steps.
@@ -75,6 +108,7 @@ fn turn(engine: &Arc<Engine>, job: &StoredJob) -> Result<(), Problem> {
         Job::FollowScan(scan) => take_in::follow(engine, job, scan),
         Job::FollowProduct(left) => product::follow(engine, job, left),
         Job::DueAgain => product::due_again(engine, job),
+        Job::Propose(vex) => propose::propose(engine, job, vex),
     }
 }
 
@@ -120,38 +154,67 @@ fn step(
 /// How long whoever left a job waits until it is done.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// Waits until a scan is taken in, or cannot be; says what is not known of it where it is not.
+/// Waits until scans are taken in, or cannot be; says what is not known of each where it is not.
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn not_taken_in(engine: &Engine, entry: u64) -> Result<Option<&'static str>, Problem> {
+pub(crate) async fn not_taken_in(
+    engine: &Engine,
+    product: &str,
+    entries: &[u64],
+) -> Result<Vec<Option<&'static str>>, Problem> {
     const ON_ITS_WAY: &str =
         "What it found is still being taken in; until that is done it is undecided for every release it belongs to.";
-    const OUT: &str = "What it found could not be taken in, and is undecided for every release it belongs to; the log says why. Send it again under another key.";
-    let known = |tx: &Tx<'_>| Ok::<_, StoreError>(scans::scan(tx, entry)?.is_none_or(|scan| scan.taken_in.is_some()));
-    let waits = |tx: &Tx<'_>| is_left(tx, |_, job| *job == Job::TakeIn(entry));
-    engine.wait_for_jobs(PATIENCE, || engine.read(|tx| Ok(known(tx)? || !waits(tx)?))).await?;
-    engine.read(|tx| {
-        Ok(match (known(tx)?, waits(tx)?) {
-            (true, _) => None,
-            (false, true) => Some(ON_ITS_WAY),
-            (false, false) => Some(OUT),
+    const OUT: &str = "What it found could not be taken in, and is undecided for every release it belongs to; the log says why. A complete scan of the same scope takes its place.";
+    let left = |entry: u64| {
+        engine.read(|tx| {
+            Ok(scans::scan(tx, entry)?.is_some_and(|scan| scan.taken_in.is_none() && scan.given_up.is_none()))
         })
-    })
+    };
+    // Those that were seen to be done need not be looked at again.
+    let mut next = 0;
+    let all_done = || {
+        while let Some(entry) = entries.get(next) {
+            if left(*entry)? {
+                return Ok(false);
+            }
+            next += 1;
+        }
+        Ok(true)
+    };
+    engine.wait_for_jobs(PATIENCE, all_done).await?;
+    let say = |entry: &u64| {
+        let scan = engine.read(|tx| scans::scan(tx, *entry))?;
+        let waits = engine.read(|tx| Job::TakeIn(*entry).is_left(tx, product))?;
+        Ok(match scan {
+            Some(scan) if scan.taken_in.is_none() => Some(if waits { ON_ITS_WAY } else { OUT }),
+            _ => None,
+        })
+    };
+    entries.iter().map(say).collect()
 }
 
-/// Waits until the jobs that follow a change of a product, or of clocks, are done; it may take longer.
+/// Waits until the jobs that follow a change of a product, or of criteria, are done; it may take longer.
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn follow(engine: &Engine, product: Option<&str>) -> Result<(), Problem> {
-    let ours = |of: &str, job: &Job| !job.is_of_a_scan() && product.is_none_or(|product| product == of);
-    engine.wait_for_jobs(PATIENCE, || engine.read(|tx| Ok(!is_left(tx, ours)?))).await.map(drop)
+pub(crate) async fn follow(engine: &Engine, products: Vec<String>) -> Result<(), Problem> {
+    let is_left = |tx: &Tx<'_>| {
+        for product in &products {
+            for kind in Job::OF_PRODUCTS {
+                if jobs::has(tx, product, kind)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok::<_, StoreError>(false)
+    };
+    engine.wait_for_jobs(PATIENCE, || engine.read(|tx| Ok(!is_left(tx)?))).await.map(drop)
 }
 
-/// Whether such a job is left to do.
-fn is_left(tx: &Tx<'_>, such: impl Fn(&str, &Job) -> bool) -> Result<bool, StoreError> {
-    Ok(jobs::waiting(tx, None)?.iter().any(|stored| Job::of(stored).is_ok_and(|job| such(&stored.product, &job))))
+/// How many findings of a scan a job has taken in; nothing where it is all of them.
+pub(crate) fn taken_in_by(job: &StoredJob) -> Option<u64> {
+    take_in::so_far(job)
 }
 
 /// A scan that is being taken in.
@@ -163,24 +226,30 @@ pub struct ScanOnItsWay {
     pub name: String,
     /// Findings that are taken in,
     pub taken_in: u64,
-    /// of how many, each place counted.
+    /// of how many.
     pub of: u64,
 }
 
-/// The scans of the products that somebody reaches that are being taken in, in the order in which that is done.
+/// Scans shown at most.
+const SHOWN: usize = 20;
+
+/// The first scans of the products that somebody reaches that are being taken in, in the order in which that is done.
 ///
 /// # Errors
 /// When the store fails.
 pub fn scans_on_their_way(engine: &Engine, caller: &Caller) -> Result<Vec<ScanOnItsWay>, Problem> {
     engine.read(|tx| {
         let mut all = Vec::new();
-        for job in jobs::waiting(tx, None)?.into_iter().filter(|job| caller.reaches(&job.product)) {
+        for job in jobs::all(tx)?.into_iter().filter(|job| caller.reaches(&job.product)) {
             let Ok(Job::TakeIn(entry)) = Job::of(&job) else { continue };
             let Some(signal) = signals::get(tx, entry)? else { continue };
             let Facts::Scan(scan) = &signal.signal.facts else { continue };
-            let of = scan.all.as_ref().map_or(0, |all| all.count);
+            let of = scan.all.as_ref().map_or(0, |all| all.different);
             let taken_in = take_in::so_far(&job).map_or(of, |done| done.min(of));
             all.push(ScanOnItsWay { product: job.product, name: signal.signal.name.clone(), taken_in, of });
+            if all.len() == SHOWN {
+                break;
+            }
         }
         Ok(all)
     })

@@ -10,7 +10,7 @@ use certrail_domain::{
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        jobs::StoredJob,
+        jobs::{self, StoredJob},
         products,
         signals::{self, StoredSignal},
     },
@@ -40,11 +40,7 @@ pub(super) fn take_in(engine: &Engine, job: &StoredJob, entry: u64) -> Result<()
     if job.step == SEES {
         at = match see(engine, job, entry)? {
             Ok(at) => at,
-            Err(why) => {
-                let refused =
-                    move |batch: &mut Batch<'_>| Following::of(batch, entry)?.end(batch, Some(&why)).map(|()| None);
-                return step(engine, job, Place::of(job), refused).map(drop);
-            }
+            Err(why) => return give_up(engine, job, entry, why),
         };
     }
     while let Some(place) = at {
@@ -53,10 +49,28 @@ pub(super) fn take_in(engine: &Engine, job: &StoredJob, entry: u64) -> Result<()
             if place.step == CLOSES {
                 return Ok(Some(close(batch, &scan, place.next)?.unwrap_or(Place { step: END, next: 0 })));
             }
-            scan.end(batch, None).map(|()| None)
+            // Whoever says that all is known has looked: how far a job has come is not on record.
+            let all = signals::get(batch.tx, entry)?.map(|signal| different(&signal));
+            let why = (all != Some(scan.so_far(batch.tx)?)).then_some("Not all that it found was taken in.");
+            scan.end(batch, why).map(|()| None)
         })?;
     }
     Ok(())
+}
+
+/// How many findings a scan told of, as its entry committed to.
+fn different(signal: &StoredSignal) -> u64 {
+    match &signal.signal.facts {
+        Facts::Scan(scan) => scan.all.as_ref().map_or(0, |all| all.different),
+        _ => 0,
+    }
+}
+
+/// Puts on record that a scan is not taken in, wherever that stood.
+pub(super) fn give_up(engine: &Engine, job: &StoredJob, entry: u64, why: &'static str) -> Result<(), Problem> {
+    let Some(now) = engine.read(|tx| jobs::get(tx, job.seq))? else { return Ok(()) };
+    let refused = move |batch: &mut Batch<'_>| Following::of(batch, entry)?.end(batch, Some(why)).map(|()| None);
+    step(engine, job, Place::of(&now), refused).map(drop)
 }
 
 /// Follows a scan that is bound to other releases now.
@@ -92,18 +106,19 @@ fn close(batch: &mut Batch<'_>, scan: &Following, after: i64) -> Result<Option<P
 }
 
 /// Takes in what a scan saw, from the finding on that is next. Returns where it goes on; or why it cannot be read as it was.
-fn see(engine: &Engine, job: &StoredJob, entry: u64) -> Result<Result<Option<Place>, String>, Problem> {
-    let Some(kept) = engine.read(|tx| Kept::of(tx, engine, entry))? else {
-        return Ok(Err("Its bytes are not here any more.".to_owned()));
+fn see(engine: &Engine, job: &StoredJob, entry: u64) -> Result<Result<Option<Place>, &'static str>, Problem> {
+    // What is damaged stays so; a disk that does not answer may answer later.
+    let kept = match engine.store.read(|tx| Kept::of(tx, engine, entry)) {
+        Err(error) if !error.is_damage() => return Err(internal(&error)),
+        kept => kept.ok().flatten(),
     };
-    let Facts::Scan(scan) = &kept.signal.signal.facts else {
-        return Ok(Err("It is no scan.".to_owned()));
-    };
+    let Some(kept) = kept else { return Ok(Err("Its bytes are not here any more, or are damaged.")) };
+    let Facts::Scan(scan) = &kept.signal.signal.facts else { return Ok(Err("It is no scan.")) };
     let product = scan.product.as_deref().unwrap_or_default();
     let hold = engine.pieces().at_once;
     let again = Reread::of(&kept.body, (&kept.signal, scan), product, kept.policy, hold).map_err(|e| internal(&e))?;
     let Some(again) = again else {
-        return Ok(Err("Read again, it does not give the findings that it gave when it came.".to_owned()));
+        return Ok(Err("Read again, it does not give the findings that it gave when it came."));
     };
     let mut pieces = Pieces { engine, job, entry, kind: again.scan.kind, at: Place::of(job), list: Vec::new() };
     let mut skip = job.next;

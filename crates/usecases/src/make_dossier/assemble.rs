@@ -133,7 +133,7 @@ fn lines(
     if !accepted.is_empty() {
         out.push(format!("What was only reported counts in this product for {}.", accepted.join(", ")));
     }
-    let room = MOST_LINES - out.len() - 4;
+    let room = MOST_LINES - out.len() - 5;
     for item in sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending).take(room) {
         out.push(format!("{}: {}", item.title, item.sentence));
     }
@@ -142,9 +142,10 @@ fn lines(
             "What a scan found was still being taken in when this was made, and is not among its findings.".into(),
         );
     }
-    if let Some(version) = &findings.not_compared {
-        out.push(format!("Its findings could not be compared with {version}: a record of that release is damaged."));
+    if findings.given_up > 0 {
+        out.push("What a scan found could not be taken in, and is not among its findings.".into());
     }
+    out.extend(findings.not_compared.clone());
     if release.ungated {
         out.push("It reached production without a valid decision.".into());
     }

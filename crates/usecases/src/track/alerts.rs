@@ -100,7 +100,7 @@ fn one(
         None => return Ok(()),
     }
     let scope = format!("alert|{}|{}", alert.source.name(), alert.repository);
-    let scan = StoredScan { log_index: entry, scope: 0, complete: true, at, taken_in: Some(entry) };
+    let scan = StoredScan { log_index: entry, scope: 0, complete: true, at, taken_in: Some(entry), given_up: None };
     tell(batch, &scan, product, &scope, bound, steps)
 }
 

@@ -1,10 +1,10 @@
 //! A scan arrives, or belongs to other releases from now on: followed at once, or left to a job.
 
-use certrail_domain::Facts;
+use certrail_domain::{Facts, Problem, ProblemKind};
 use certrail_store::{
-    StoreError,
+    StoreError, Tx,
     tables::{
-        jobs,
+        jobs, products,
         releases::StoredRelease,
         scans::{self, StoredScan},
         signals,
@@ -28,10 +28,14 @@ pub(crate) fn arrived(
     let at = prepared.made_at(batch.now);
     let scope = scans::scope(batch.tx, &prepared.product, &prepared.scope)?;
     // Scans of a product are followed one behind the other: what one closes depends on what those before it saw.
+    if products::get(batch.tx, &prepared.product)?.is_some_and(|product| product.severity != prepared.policy) {
+        return Err(policy_changed().into());
+    }
     let few = prepared.few.as_ref().filter(|few| few.len() <= batch.pieces.at_once);
     let few = if is_large(batch, &prepared.product, scope)? { None } else { few };
     let taken_in = few.map(|_| entry);
-    let scan = StoredScan { log_index: entry, scope, complete: prepared.closes(batch.now), at, taken_in };
+    let complete = prepared.closes(batch.now);
+    let scan = StoredScan { log_index: entry, scope, complete, at, taken_in, given_up: None };
     scans::insert_scan(batch.tx, &scan)?;
     let Some(few) = few else { return Ok(batch.leave(&prepared.product, &Job::TakeIn(entry))?) };
     let own = Following::new(batch, scan, (&prepared.product, &prepared.scope), bound)?;
@@ -41,12 +45,28 @@ pub(crate) fn arrived(
     own.tell(batch, steps)
 }
 
+/// It was read by rules that are no longer those of its product.
+fn policy_changed() -> Problem {
+    Problem::new(
+        ProblemKind::Unavailable,
+        "product-changed",
+        "The file was not recorded.",
+        "How grave findings of the product are was changed while it was read.",
+        "Send it again.",
+    )
+}
+
 /// Whether what a scan of a scope moves may be more than one commit should hold, or has to wait behind others of its product.
 fn is_large(batch: &Batch<'_>, product: &str, scope: i64) -> Result<bool, StoreError> {
     let most = batch.pieces.at_once as u64;
-    let waiting = jobs::waiting(batch.tx, Some(product))?;
-    let in_line = waiting.iter().any(|job| Job::of(job).is_ok_and(|job| job.is_of_a_scan()));
-    Ok(in_line || scans::count_sightings(batch.tx, scope, most + 1)? > most)
+    // One commit takes in many small ones, and no more than that either.
+    let full = batch.moved > batch.pieces.at_once;
+    Ok(full || are_in_line(batch.tx, product)? || scans::count_sightings(batch.tx, scope, most + 1)? > most)
+}
+
+/// Whether scans of a product wait to be followed.
+pub(crate) fn are_in_line(tx: &Tx<'_>, product: &str) -> Result<bool, StoreError> {
+    Job::OF_SCANS.iter().try_fold(false, |found, kind| Ok(found || jobs::has(tx, product, kind)?))
 }
 
 /// A scan that was taken in before belongs to other releases now: what it closes and reopens follows from that.
@@ -71,6 +91,7 @@ pub(crate) fn bound_again(batch: &mut Batch<'_>, entry: u64) -> Result<(), Fault
         return Ok(());
     }
     let mut steps = Steps::default();
+    batch.moved += own.so_far(batch.tx)? as usize;
     own.see_piece(batch, 0, &mut steps)?;
     own.close_all(batch, &mut steps)?;
     own.tell(batch, steps)

@@ -74,6 +74,11 @@ impl Following {
         tell(batch, &self.scan, &self.product, &self.scope, &self.bound, steps)
     }
 
+    /// How many findings of it are taken in.
+    pub(crate) fn so_far(&self, tx: &Tx<'_>) -> Result<u64, StoreError> {
+        Ok(scans::found(tx, self.scan.log_index)?.len() as u64)
+    }
+
     /// From here on all that it saw is known; or cannot be, and why.
     pub(crate) fn end(&self, batch: &mut Batch<'_>, why_not: Option<&str>) -> Result<(), Fault> {
         let act = if why_not.is_none() { TAKEN_IN } else { NOT_TAKEN_IN };
@@ -82,7 +87,7 @@ impl Following {
         let entry = batch.control(act, "certrail", &marks(&self.bound), &told)?;
         match why_not {
             None => Ok(scans::set_taken_in(batch.tx, scan, entry)?),
-            Some(_) => Ok(()),
+            Some(_) => Ok(scans::set_given_up(batch.tx, scan, entry)?),
         }
     }
 
@@ -136,6 +141,7 @@ impl Following {
             };
             found.push(Saw { finding: seq, level, exploited, suppressed: ready.suppressed });
         }
+        batch.moved += list.len();
         // Pieces are numbered in the order in which they come.
         let piece = scans::pieces(batch.tx, scan.log_index)?.len() as i64;
         scans::insert_found(batch.tx, scan.log_index, piece, found.clone())?;
@@ -184,17 +190,21 @@ impl Following {
     }
 
     /// Closes what it no longer sees, behind a row; returns where to go on, if there is more. Only a complete scan of a release
-    /// closes, and never what a later scan or release still shows. What it sees bears its mark already.
+    /// closes, and never what it sees itself, or what a later scan or release still shows.
     pub(crate) fn close(&self, batch: &Batch<'_>, after: i64, steps: &mut Steps) -> Result<Option<i64>, Fault> {
         let Self { scan, .. } = self;
         let Some(release) = self.release.as_ref().filter(|_| scan.complete) else { return Ok(None) };
         let mut known = Releases::default();
+        // Not all that it sees bears its mark: it may have been bound to no release when it was seen.
+        let own = scans::found(batch.tx, scan.log_index)?;
+        let sees = |finding: i64| own.binary_search_by_key(&finding, |saw| saw.finding).is_ok();
         let most = batch.pieces.each;
         let seen = scans::sightings(batch.tx, scan.scope, after, most as u64)?;
         let next = seen.last().map(|last| last.saw.finding).filter(|_| seen.len() == most);
         for sighting in seen {
             let finding = sighting.saw.finding;
-            if (sighting.at, sighting.log_index) >= (scan.at, scan.log_index)
+            if sees(finding)
+                || (sighting.at, sighting.log_index) > (scan.at, scan.log_index)
                 || !known.may_speak(batch.tx, release, sighting.release)?
             {
                 continue;
@@ -355,7 +365,7 @@ impl Releases {
 }
 
 /// The releases that a signal is bound to.
-pub(super) fn releases_of(tx: &Tx<'_>, entry: u64) -> Result<Vec<StoredRelease>, StoreError> {
+pub(crate) fn releases_of(tx: &Tx<'_>, entry: u64) -> Result<Vec<StoredRelease>, StoreError> {
     let mut bound = Vec::new();
     for binding in bindings::of_signal(tx, entry)? {
         bound.extend(releases::by_seq(tx, binding.release)?);

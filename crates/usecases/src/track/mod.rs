@@ -14,9 +14,9 @@ mod tell;
 mod vex;
 
 pub(crate) use alerts::{AlertEvent, alert, seen as seen_by_alert};
-pub(crate) use arrive::{arrived, bound_again};
+pub(crate) use arrive::{are_in_line, arrived, bound_again};
 pub(crate) use due::{Dues, Running, assessed_at, due_again};
-pub(crate) use follow::{Following, NOT_TAKEN_IN, TAKEN_IN, graded, order};
+pub(crate) use follow::{Following, NOT_TAKEN_IN, TAKEN_IN, graded, order, releases_of};
 pub(crate) use prepare::{Gathered, Prepared, Ready, key, key_in};
 pub(crate) use reread::Reread;
 pub(crate) use standing::{Covering, stand};

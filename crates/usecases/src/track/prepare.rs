@@ -4,7 +4,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use certrail_domain::{
     FindingId, Time,
-    facts::{AllFindings, FindingSeen, Level, Scan, ScanKind},
+    facts::{AllFindings, BandPolicy, FindingSeen, Level, Scan, ScanKind},
 };
 use certrail_ledger::{hex, sha256};
 use certrail_store::{StoreError, tables::findings};
@@ -85,16 +85,22 @@ impl Gathered {
             return Err(StoreError::Damaged(why.clone()));
         }
         let digest = hex(self.hasher.clone().finish().as_ref());
-        Ok((self.count > 0).then_some(AllFindings { count: self.count, digest }))
+        Ok((self.count > 0).then_some(AllFindings { count: self.count, different: self.marks.len() as u64, digest }))
     }
 
     /// Ready for the commit that takes the report in.
     ///
     /// # Errors
     /// When a finding cannot be written as JSON, which does not happen.
-    pub(crate) fn prepare(mut self, scan: &Scan, source: &str, occurred: Option<Time>) -> Result<Prepared, StoreError> {
+    pub(crate) fn prepare(
+        mut self,
+        scan: &Scan,
+        source: &str,
+        occurred: Option<Time>,
+        policy: BandPolicy,
+    ) -> Result<Prepared, StoreError> {
         let few = self.held().map(|few| few.into_iter().filter_map(|seen| self.give(seen).transpose()).collect());
-        Ok(Prepared { few: few.transpose()?, ..Prepared::of(scan, &self.product, source, occurred) })
+        Ok(Prepared { few: few.transpose()?, ..Prepared::of(scan, &self.product, source, occurred, policy) })
     }
 
     /// What is held, if it is all: to be handed on by [`Self::give`].
@@ -132,19 +138,22 @@ pub(crate) struct Prepared {
     scan: Box<Scan>,
     /// When it was made, by its sender.
     occurred: Option<Time>,
+    /// What decided how grave its findings are.
+    pub(crate) policy: BandPolicy,
     /// What it saw, where that is few.
     pub(crate) few: Option<Vec<Ready>>,
 }
 
 impl Prepared {
     /// What a scan of a product says of itself.
-    pub(crate) fn of(scan: &Scan, product: &str, source: &str, occurred: Option<Time>) -> Self {
+    pub(crate) fn of(scan: &Scan, product: &str, source: &str, occurred: Option<Time>, policy: BandPolicy) -> Self {
         Self {
             product: product.to_owned(),
             kind: scan.scan,
             scope: scan.answers_for(source),
             scan: Box::new(Scan { findings: Vec::new(), ..scan.clone() }),
             occurred,
+            policy,
             few: None,
         }
     }

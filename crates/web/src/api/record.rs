@@ -2,7 +2,9 @@
 
 use axum::{body::Body as RawBody, extract::State};
 use certrail_domain::{EvidencePart, Problem, ProblemKind, Time};
-use certrail_usecases::{EvidenceFile, EvidenceReceipt, FactInput, Sending, Told, add_evidence, receipt, record_fact};
+use certrail_usecases::{
+    EvidenceFile, EvidenceReceipt, FactInput, Sending, Told, add_evidence, follow_evidence, receipt, record_fact,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Body};
@@ -89,7 +91,8 @@ pub(crate) async fn evidence(
     Key(key): Key,
     body: RawBody,
 ) -> Answer<Recorded> {
-    let Received { bytes, room: _room } = app.room.receive(Sender::Proven, body, MAX_REPORT).await?;
+    let Received { bytes, room } = app.room.receive(Sender::Proven, body, MAX_REPORT).await?;
+    let (product, wants_met) = (about.product.clone(), about.met != Some(false));
     let file = EvidenceFile {
         product: about.product,
         name: about.name,
@@ -108,9 +111,11 @@ pub(crate) async fn evidence(
             step: about.step,
             shard: about.shard,
         },
-        met: about.met,
     };
-    let (evidence, head) = add_evidence(&app.engine, &caller, file, bytes, key).await?;
+    let (mut evidence, head) = add_evidence(&app.engine, &caller, file, bytes, key).await?;
+    // It is on disk: whoever waits for it to be taken in takes nobody's room.
+    drop(room);
+    follow_evidence(&app.engine, &product, wants_met, &mut evidence).await?;
     metrics::counter!("certrail_evidence_total", "type" => evidence.r#type.clone()).increment(1);
     let index = evidence.ack.index;
     let receipt = blocking(move || receipt(&app.engine, &head, index)).await?;

@@ -122,12 +122,7 @@ async fn a_large_scan_of_a_commit_closes_in_its_release_when_that_is_cut() {
     assert_eq!(standing(&stage.engine), [400, 0]);
     cut(&stage, 4, "2.0.0", "two").await;
     // A job closes them; whoever cut the release did not wait for it.
-    for _ in 0..600 {
-        if standing(&stage.engine) == [300, 100] {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(|| jobs_left(&stage.engine) == 0).await;
     assert_eq!(standing(&stage.engine), [300, 100]);
     clean(&stage.engine);
 }
@@ -188,6 +183,164 @@ async fn what_a_stop_interrupts_is_undecided_until_the_next_start_has_done_it() 
     assert_eq!(acts(&engine, "scan-taken-in").len(), 2);
     assert_eq!(verdict(&engine, engine.head().size()), "passed satisfied");
     assert_eq!(clean(&engine).notes, Vec::<String>::new());
+}
+
+/// A stage where a large scan of release 1.0.0 waits, in a process that does no jobs.
+async fn waiting() -> (Stage, axum::Router) {
+    let (stage, router) = stopped(begin().await).await;
+    let receipt = stage.sender.report(at(2), &stage.ci, QUERY, scan(0..250, 2)).await.expect("taken");
+    assert!(is_on_its_way(&receipt));
+    (stage, router)
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    for _ in 0..1_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it does not come to that");
+}
+
+fn jobs_left(engine: &Engine) -> usize {
+    engine.read(certrail_store::tables::jobs::all).expect("reads").len()
+}
+
+/// A release that is cut while a scan of it is being taken in takes nothing out that the scan sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_is_bound_anew_on_its_way_closes_nothing_that_it_sees() {
+    let stage = begin().await;
+    let engine = &stage.engine;
+    send_scan(&stage, 2, 0..3_000).await;
+    // The same in a commit that no release has yet.
+    let query = format!("product=pay&commit={}&name=codeql.sarif&met=false", sha("two"));
+    let pieces =
+        || engine.read(|tx| certrail_store::tables::audit::rows(tx, certrail_store::tables::audit::Table::ScanFound));
+    let before = pieces().expect("counts");
+    let sent = stage.sender.report(at(3), &stage.ci, &query, scan(0..3_000, 3));
+    let meanwhile = async {
+        until(|| pieces().expect("counts") > before + 5).await;
+        cut(&stage, 3, "2.0.0", "two").await;
+    };
+    let (receipt, ()) = tokio::join!(sent, meanwhile);
+    receipt.expect("taken");
+    until(|| jobs_left(engine) == 0).await;
+    assert_eq!(standing(engine), [3_000, 0]);
+    clean(engine);
+}
+
+/// What the newest scan of a scope says is not known: what an earlier one said is neither open nor gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_fixed_by_a_scan_that_is_on_its_way() {
+    let stage = begin().await;
+    send_scan(&stage, 2, 0..3).await;
+    cut(&stage, 3, "2.0.0", "two").await;
+    let query = format!("product=pay&commit={}&name=codeql.sarif&met=false", sha("two"));
+    stage.sender.report(at(4), &stage.ci, &query, scan(0..3, 4)).await.expect("taken");
+    let (stage, _) = stopped(stage).await;
+    stage.sender.report_under("large", at(5), &stage.ci, &query, scan(0..250, 5)).await.expect("taken");
+    let compare = || {
+        let stored = find_release(&stage.engine, "pay", "2.0.0").expect("cut");
+        let section = certrail_usecases::release_findings(&stage.engine, &stored).expect("compared");
+        let groups: Vec<String> = section.groups.iter().map(|g| format!("{} {}", g.name, g.total)).collect();
+        (section.incomplete, groups)
+    };
+    assert_eq!(compare(), (1, vec!["not_looked_at 3".to_owned()]));
+    do_jobs(&stage.engine).expect("starts");
+    until(|| jobs_left(&stage.engine) == 0).await;
+    assert_eq!(compare(), (0, vec!["new 247".to_owned(), "carried 3".to_owned()]));
+}
+
+/// How far a job has come is not on record, and nothing is signed that rests on it alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_somebody_moved_on_lets_no_scan_look_known() {
+    for change in ["UPDATE job SET step = 2", "UPDATE job SET next = 7", "UPDATE job SET step = 1"] {
+        let (stage, _) = waiting().await;
+        let Stage { engine, sender, clock, _folder: folder, .. } = stage;
+        drop(sender);
+        tokio::task::spawn_blocking(move || engine.close()).await.expect("closes");
+        let database = rusqlite::Connection::open(folder.path().join("certrail.db")).expect("opens");
+        assert_eq!(database.execute(change, []).expect("a statement"), 1);
+        drop(database);
+        let engine = Engine::open(folder.path(), "test/log", clock.as_clock()).expect("opens");
+        engine.set_pieces(FEW);
+        assert!(!certrail_usecases::fsck(&engine).expect("runs").faults.is_empty(), "{change} is not noticed");
+        do_jobs(&engine).expect("starts");
+        until(|| jobs_left(&engine) == 0).await;
+        assert_eq!(acts(&engine, "scan-taken-in"), Vec::<u64>::new(), "{change}");
+        assert_eq!(acts(&engine, "scan-not-taken-in").len(), 1, "{change}");
+        assert_eq!(verdict(&engine, engine.head().size()), "indeterminate incomplete");
+    }
+}
+
+/// A report whose bytes are gone stays out, says so, and holds up nobody for good; a new one takes its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_cannot_be_read_again_is_given_up() {
+    let (stage, router) = waiting().await;
+    let (engine, vera) = (&stage.engine, &stage.tokens["vera"]);
+    let blobs = stage._folder.path().join("blobs");
+    let lose = |path: &std::path::Path| {
+        let files = std::fs::read_dir(path).expect("lists").map(|e| e.expect("an entry").path());
+        files
+            .filter(|f| f.extension().is_some_and(|e| e == "zst"))
+            .for_each(|f| std::fs::write(f, b"").expect("writes"));
+    };
+    let small = stage.sender.report(at(3), &stage.ci, "product=pay&release=1.0.0&name=b.sarif", scan(0..2, 3));
+    assert!(is_on_its_way(&small.await.expect("taken")));
+    for shelf in std::fs::read_dir(&blobs).expect("lists") {
+        lose(&shelf.expect("an entry").path());
+    }
+    let packed = "UPDATE batch SET bodies = zeroblob(length(bodies)) WHERE first_index = (SELECT pack FROM signal
+        JOIN scan ON scan.log_index = signal.log_index WHERE taken_in IS NULL ORDER BY signal.log_index LIMIT 1)";
+    let database = rusqlite::Connection::open(stage._folder.path().join("certrail.db")).expect("opens");
+    database.execute(packed, []).expect("a statement");
+    drop(database);
+    do_jobs(engine).expect("starts");
+    until(|| jobs_left(engine) == 0).await;
+    assert_eq!(acts(engine, "scan-not-taken-in").len(), 1);
+    assert_eq!(acts(engine, "scan-taken-in").len(), 1, "the small one behind it is there");
+    assert_eq!(verdict(engine, engine.head().size()), "indeterminate incomplete");
+    let (_, page) = super::one_bad_row::page(&router, vera, "/r/pay/1.0.0").await;
+    assert!(page.contains("could not be taken in") && !page.contains("still being taken in"), "{page}");
+    send_scan(&stage, 4, 0..3).await;
+    assert_eq!(verdict(engine, engine.head().size()), "passed satisfied");
+}
+
+/// What a VEX document says of findings that are on their way is asked for when they are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vex_document_waits_for_the_scans_before_it() {
+    let (stage, _) = waiting().await;
+    let vex = json!({ "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://acme.example/vex/1", "author": "acme",
+        "timestamp": at(3).to_string(), "version": 1, "statements": [{ "vulnerability": { "name": "rule-7" },
+        "products": [{ "@id": "pay" }], "status": "not_affected", "justification": "vulnerable_code_not_present" }] });
+    let query = "product=pay&release=1.0.0&name=vex.json&met=false";
+    let bytes = serde_json::to_vec(&vex).expect("writes");
+    let receipt = stage.sender.report(at(3), &stage.ci, query, bytes).await.expect("taken");
+    assert!(receipt["warnings"].to_string().contains("when the scans that came before it"), "{receipt:#}");
+    let asked = |engine: &Engine| acts(engine, "finding-decision-requested").len();
+    assert_eq!(asked(&stage.engine), 0);
+    do_jobs(&stage.engine).expect("starts");
+    until(|| jobs_left(&stage.engine) == 0).await;
+    assert_eq!(asked(&stage.engine), 1);
+    clean(&stage.engine);
+}
+
+/// New criteria are followed later; until then nothing is called damaged.
+#[tokio::test(flavor = "multi_thread")]
+async fn due_dates_that_are_being_worked_out_are_no_damage() {
+    let stage = begin().await;
+    send_scan(&stage, 2, 0..3).await;
+    let (stage, _) = stopped(stage).await;
+    let text = certrail_criteria::STANDARD
+        .replace("medium_days: 60", "medium_days: 7")
+        .replace("medium_days: 90", "medium_days: 7");
+    assert_ne!(text, certrail_criteria::STANDARD);
+    certrail_usecases::put_criteria(&stage.engine, &Caller::internal("test"), text).await.expect("admitted");
+    assert_eq!(clean(&stage.engine).notes.len(), 2, "{:#?}", clean(&stage.engine).notes);
+    do_jobs(&stage.engine).expect("starts");
+    until(|| jobs_left(&stage.engine) == 0).await;
+    assert_eq!(clean(&stage.engine).notes, Vec::<String>::new());
 }
 
 /// Somebody with the disk in their hands lets a scan look known before it was, or never.

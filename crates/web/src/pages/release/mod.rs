@@ -148,6 +148,10 @@ fn met(d: &Dossier, here: &str) -> Markup {
     }
 }
 
+fn scans(many: u64) -> String {
+    if many == 1 { "1 scan".to_owned() } else { format!("{many} scans") }
+}
+
 /// What is open against the release before, and what each scan looked at.
 fn findings(d: &Dossier) -> Markup {
     let f = &d.findings;
@@ -155,9 +159,12 @@ fn findings(d: &Dossier) -> Markup {
         h2 #findings-of-it { "Findings" }
         @if !f.scanned { p { "No complete scan is held, so nothing is known of findings." } }
         @if f.incomplete > 0 {
-            p.note role="status" { @if f.incomplete == 1 { "1 scan is" } @else { (f.incomplete) " scans are" } " still being taken in; what that found is not listed yet. " a href="" { "Look again" } "." }
+            p.note role="status" { "What " (scans(f.incomplete)) " found is still being taken in, and not listed yet. " a href="" { "Look again" } "." }
         }
-        @if let Some(version) = &f.not_compared { p.alarm role="alert" { "They could not be compared with " (version) ": a record of that release is damaged." } }
+        @if f.given_up > 0 {
+            p.alarm { "What " (scans(f.given_up)) " found could not be taken in, and is not listed. A complete scan of the same scope takes its place." }
+        }
+        @if let Some(why) = &f.not_compared { p.alarm role="alert" { (why) } }
         @if let Some(previous) = &f.previous { p.meta { "Compared with " a href=(format!("/r/{}/{}", layout::encode(&d.release.product), layout::encode(previous))) { (previous) } "." } }
         (svg::groups(&f.groups))
         @for group in &f.groups {
