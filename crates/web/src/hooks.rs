@@ -1,7 +1,7 @@
 //! `POST /hooks/{connector}`: deliveries of forges and trackers.
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     App,
     input::Path,
+    limiter::Peer,
     operation::{Access, Operation},
     refusal::Refusal,
     room::{Received, Sender},
@@ -26,10 +27,16 @@ pub(crate) fn operations() -> Vec<Operation> {
     vec![Operation::post("/hooks/{connector}", Access::Proves, receive)]
 }
 
-async fn receive(State(app): State<App>, Path(connector): Path<String>, headers: HeaderMap, body: Body) -> Response {
+async fn receive(
+    State(app): State<App>,
+    Path(connector): Path<String>,
+    from: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     // The label is one of ours, never what a stranger typed.
     let label = if is_heard(&app.engine, &connector) { connector.clone() } else { "unknown".to_owned() };
-    match take(&app, connector, &headers, body).await {
+    match take(&app, connector, &headers, from.map(|Extension(peer)| peer), body).await {
         Ok(response) => {
             metrics::counter!("certrail_deliveries_total", "connector" => label.clone(), "outcome" => "recorded")
                 .increment(1);
@@ -47,13 +54,19 @@ async fn receive(State(app): State<App>, Path(connector): Path<String>, headers:
     }
 }
 
-async fn take(app: &App, connector: String, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
+async fn take(
+    app: &App,
+    connector: String,
+    headers: &HeaderMap,
+    from: Option<Peer>,
+    body: Body,
+) -> Result<Response, Refusal> {
     let headers: Vec<(String, String)> = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     expect_webhook(&app.engine, &connector, &headers)?;
-    let Received { bytes: body, room: _room } = app.room.receive(Sender::Unproven, body, MAX_DELIVERY).await?;
+    let Received { bytes: body, room: _room } = app.room.receive(Sender::Unproven(from), body, MAX_DELIVERY).await?;
     let (ack, head) = deliver_webhook(&app.engine, Delivery { connector, headers, body }).await?;
     let status = if ack.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     let receipt = format!("/api/v1/receipts/{}", ack.index);

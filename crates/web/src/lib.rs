@@ -17,6 +17,7 @@ mod ops;
 mod pages;
 mod refusal;
 mod room;
+mod shares;
 mod slots;
 mod svg;
 

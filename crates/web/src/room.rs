@@ -11,7 +11,7 @@ use certrail_domain::{Problem, ProblemKind};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::refusal::too_large;
+use crate::{limiter::Peer, refusal::too_large, shares::Shares};
 
 const KIB: usize = 1024;
 /// Up to this many bytes need no room: deliveries of forges are smaller, and the number of connections bounds them.
@@ -21,21 +21,26 @@ const UNPROVEN: usize = 128 * KIB;
 /// Room for bodies of senders who said who they are, in KiB.
 const PROVEN: usize = 512 * KIB;
 
+/// What one address may hold of it: one of the largest deliveries. Those behind a proxy have one address and share all.
+const OF_AN_ADDRESS: usize = 32 * KIB;
+/// What one person or token may hold of it: one of the largest reports.
+const OF_AN_ACCOUNT: usize = 256 * KIB;
+
 /// What is known of a sender before their body is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// Nothing: the signature is over the body. Forges are fast, and strangers are slow on purpose.
-    Unproven,
-    /// Who they are.
-    Proven,
+    /// Nothing but the address: the signature is over the body. Forges are fast, and strangers are slow on purpose.
+    Unproven(Option<Peer>),
+    /// Who they are, by account.
+    Proven(String),
 }
 
 impl Sender {
     /// The fewest bytes a second, at any time since the beginning.
-    const fn pace(self) -> usize {
+    const fn pace(&self) -> usize {
         match self {
-            Self::Unproven => 1024 * KIB,
-            Self::Proven => 64 * KIB,
+            Self::Unproven(_) => 1024 * KIB,
+            Self::Proven(_) => 64 * KIB,
         }
     }
 }
@@ -45,6 +50,8 @@ impl Sender {
 pub struct Room {
     unproven: Arc<Semaphore>,
     proven: Arc<Semaphore>,
+    addresses: Shares,
+    accounts: Shares,
     /// The longest waits for room, of strangers and of those whom we know.
     brief: Duration,
     patience: Duration,
@@ -56,14 +63,32 @@ impl Default for Room {
     fn default() -> Self {
         let room = |kib| Arc::new(Semaphore::new(kib));
         let [brief, patience, grace] = [5, 20, 5].map(Duration::from_secs);
-        Self { unproven: room(UNPROVEN), proven: room(PROVEN), brief, patience, grace }
+        let (addresses, accounts) = (Shares::new(OF_AN_ADDRESS), Shares::new(OF_AN_ACCOUNT));
+        Self { unproven: room(UNPROVEN), proven: room(PROVEN), addresses, accounts, brief, patience, grace }
     }
 }
 
 /// A body that was received, and the room it takes until this is dropped.
 pub(crate) struct Received {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Option<Held>,
+}
+
+/// Room that somebody holds: of all there is, and of what is theirs.
+#[derive(Debug)]
+pub(crate) struct Held {
+    all: OwnedSemaphorePermit,
+    own: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    fn merge(&mut self, more: Self) {
+        self.all.merge(more.all);
+        match (&mut self.own, more.own) {
+            (Some(own), Some(more)) => own.merge(more),
+            (own, more) => *own = own.take().or(more),
+        }
+    }
 }
 
 impl Room {
@@ -79,7 +104,7 @@ impl Room {
         }
         let mut body = body;
         let mut bytes = Vec::new();
-        let mut room: Option<OwnedSemaphorePermit> = None;
+        let mut room: Option<Held> = None;
         let (mut begun, mut granted) = (Instant::now(), SMALL);
         loop {
             // Whoever announces much and sends little is not waited for, whatever they announced.
@@ -97,7 +122,7 @@ impl Room {
                 // As much again as there is, so that room goes with what came and not with what was announced.
                 let step = granted.min(limit.saturating_sub(granted)).max(needed - granted);
                 let waiting = Instant::now();
-                let more = self.take(sender, step).await?;
+                let more = self.take(&sender, step).await?;
                 // Waiting for room is not the sender's slowness.
                 begun += waiting.elapsed();
                 granted += step;
@@ -111,22 +136,32 @@ impl Room {
     }
 
     /// The longest wait for room: forges give up after ten seconds.
-    const fn patience(&self, sender: Sender) -> Duration {
+    const fn patience(&self, sender: &Sender) -> Duration {
         match sender {
-            Sender::Unproven => self.brief,
-            Sender::Proven => self.patience,
+            Sender::Unproven(_) => self.brief,
+            Sender::Proven(_) => self.patience,
         }
     }
 
-    async fn take(&self, sender: Sender, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let (room, all) = match sender {
-            Sender::Unproven => (&self.unproven, UNPROVEN),
-            Sender::Proven => (&self.proven, PROVEN),
+    async fn take(&self, sender: &Sender, bytes: usize) -> Result<Held, Problem> {
+        let (room, most, own) = match sender {
+            Sender::Unproven(peer) => {
+                let alone = peer.filter(|peer| !peer.0.is_loopback());
+                (&self.unproven, OF_AN_ADDRESS, alone.map(|peer| self.addresses.of(&peer.0.to_string())))
+            }
+            Sender::Proven(account) => (&self.proven, OF_AN_ACCOUNT, Some(self.accounts.of(account))),
         };
-        let wanted = u32::try_from(bytes.div_ceil(KIB).min(all)).unwrap_or(u32::MAX);
-        // Those who hold some and wait for more of each other give up in time.
-        let taken = tokio::time::timeout(self.patience(sender), room.clone().acquire_many_owned(wanted)).await;
-        taken.ok().and_then(Result::ok).ok_or_else(|| {
+        let wanted = u32::try_from(bytes.div_ceil(KIB).min(most)).unwrap_or(u32::MAX);
+        // Those who hold some and wait for more of each other give up in time; whoever holds all of their own waits for that.
+        let take = async {
+            let own = match own {
+                Some(own) => Some(own.acquire_many_owned(wanted).await.ok()?),
+                None => None,
+            };
+            Some(Held { all: room.clone().acquire_many_owned(wanted).await.ok()?, own })
+        };
+        let taken = tokio::time::timeout(self.patience(sender), take).await;
+        taken.ok().flatten().ok_or_else(|| {
             Problem::new(
                 ProblemKind::Unavailable,
                 "no-room",
@@ -171,20 +206,32 @@ mod tests {
         let large = || Body::from(vec![7; 25 * KIB * KIB]);
         let limit = 25 * KIB * KIB;
         let mut held = Vec::new();
-        while let Ok(one) = room.receive(Sender::Unproven, large(), limit).await {
+        while let Ok(one) = room.receive(Sender::Unproven(None), large(), limit).await {
             held.push(one);
         }
         assert!((4..=5).contains(&held.len()), "{}", held.len());
         // There is no more, told or not; small ones and those of known senders come through.
-        assert_eq!(code(&room, Sender::Unproven, large(), limit).await, "no-room");
-        assert_eq!(code(&room, Sender::Unproven, chunked(800, 32 * KIB), limit).await, "no-room");
-        assert_eq!(code(&room, Sender::Unproven, Body::from("small"), limit).await, "5 bytes");
-        assert_eq!(code(&room, Sender::Unproven, chunked(2, 32 * KIB), limit).await, "65536 bytes");
-        assert_eq!(code(&room, Sender::Proven, large(), limit).await, format!("{limit} bytes"));
-        held.pop();
-        assert_eq!(code(&room, Sender::Unproven, large(), limit).await, format!("{limit} bytes"));
-        assert_eq!(code(&room, Sender::Proven, Body::from("large"), 4).await, "too-large");
-        assert_eq!(code(&room, Sender::Proven, chunked(3, 2), 4).await, "too-large");
+        assert_eq!(code(&room, Sender::Unproven(None), large(), limit).await, "no-room");
+        assert_eq!(code(&room, Sender::Unproven(None), chunked(800, 32 * KIB), limit).await, "no-room");
+        assert_eq!(code(&room, Sender::Unproven(None), Body::from("small"), limit).await, "5 bytes");
+        assert_eq!(code(&room, Sender::Unproven(None), chunked(2, 32 * KIB), limit).await, "65536 bytes");
+        assert_eq!(code(&room, Sender::Proven("ci".into()), large(), limit).await, format!("{limit} bytes"));
+        // One address, and one account, hold no more than theirs; others are not kept out.
+        let peer = |last: u8| Sender::Unproven(Some(Peer([192, 0, 2, last].into())));
+        held.clear();
+        let first = room.receive(peer(1), large(), limit).await.expect("there is room");
+        assert_eq!(code(&room, peer(1), large(), limit).await, "no-room");
+        assert_eq!(code(&room, peer(2), large(), limit).await, format!("{limit} bytes"));
+        drop(first);
+        assert_eq!(code(&room, peer(1), large(), limit).await, format!("{limit} bytes"));
+        let ten = || Body::from(vec![7; 130 * KIB * KIB]);
+        let first = room.receive(Sender::Proven("ci".into()), ten(), 130 * KIB * KIB).await.expect("there is room");
+        assert_eq!(code(&room, Sender::Proven("ci".into()), ten(), 130 * KIB * KIB).await, "no-room");
+        assert_eq!(code(&room, Sender::Proven("other".into()), large(), limit).await, format!("{limit} bytes"));
+        drop(first);
+        assert_eq!(code(&room, Sender::Unproven(None), large(), limit).await, format!("{limit} bytes"));
+        assert_eq!(code(&room, Sender::Proven("ci".into()), Body::from("large"), 4).await, "too-large");
+        assert_eq!(code(&room, Sender::Proven("ci".into()), chunked(3, 2), 4).await, "too-large");
     }
 
     #[tokio::test]
@@ -192,6 +239,6 @@ mod tests {
         let room = Room { grace: Duration::from_millis(10), ..Room::default() };
         let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"x"))]);
         let body = Body::from_stream(first.chain(stream::pending()));
-        assert_eq!(code(&room, Sender::Unproven, body, KIB).await, "body-cut-off");
+        assert_eq!(code(&room, Sender::Unproven(None), body, KIB).await, "body-cut-off");
     }
 }

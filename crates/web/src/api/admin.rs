@@ -113,7 +113,7 @@ pub(crate) async fn connector_secret(
 }
 
 pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn, request: Request) -> Answer<Value> {
-    let received = app.room.receive(Sender::Proven, request.into_body(), 1024 * 1024).await?;
+    let received = app.room.receive(Sender::Proven(caller.account()), request.into_body(), 1024 * 1024).await?;
     let text = String::from_utf8(received.bytes).map_err(|_| {
         Problem::new(
             ProblemKind::BadInput,

@@ -19,9 +19,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     App,
     input::{no_blanks, unreadable},
-    operation::{Access, Operation, Reach},
+    operation::{Access, Operation, Reach, caller_of},
     refusal::Refusal,
-    room::{Received, Sender},
+    room::{Held, Received, Sender},
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -142,15 +142,21 @@ const MAX_JSON: usize = 16 * 1024 * 1024;
 pub(crate) struct Body<T> {
     pub(crate) value: T,
     pub(crate) bytes: Vec<u8>,
-    _room: Option<tokio::sync::OwnedSemaphorePermit>,
+    _room: Option<Held>,
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        Self::parse(app.room.receive(Sender::Proven, request.into_body(), MAX_JSON).await?)
+        Self::parse(receive(request, app).await?)
     }
+}
+
+/// Reads the body of whoever is known by now.
+async fn receive(request: Request, app: &App) -> Result<Received, Refusal> {
+    let caller = caller_of(request.extensions())?;
+    Ok(app.room.receive(Sender::Proven(caller.account()), request.into_body(), MAX_JSON).await?)
 }
 
 /// A JSON body that may be left out.
@@ -160,7 +166,7 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for Optional<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let received = app.room.receive(Sender::Proven, request.into_body(), MAX_JSON).await?;
+        let received = receive(request, app).await?;
         let told: Option<T> = if received.bytes.is_empty() { None } else { Body::parse(received)?.value };
         Ok(Self(told.unwrap_or_default()))
     }

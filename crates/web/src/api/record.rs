@@ -91,7 +91,7 @@ pub(crate) async fn evidence(
     Key(key): Key,
     body: RawBody,
 ) -> Answer<Recorded> {
-    let Received { bytes, room } = app.room.receive(Sender::Proven, body, MAX_REPORT).await?;
+    let Received { bytes, room } = app.room.receive(Sender::Proven(caller.account()), body, MAX_REPORT).await?;
     let (product, wants_met) = (about.product.clone(), about.met != Some(false));
     let file = EvidenceFile {
         product: about.product,
