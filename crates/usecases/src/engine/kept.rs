@@ -7,9 +7,9 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -118,14 +118,9 @@ pub(crate) struct Made<T> {
     pub(crate) acts: u64,
 }
 
-/// Held by whoever makes something.
-type Making = Weak<Mutex<()>>;
-
 /// What is kept, by kind and number of the release.
 pub(crate) struct Kept {
     cache: Cache<(TypeId, i64), Entry, ByWeight>,
-    /// What is being made, by what it is.
-    making: Mutex<HashMap<(TypeId, i64), Making>>,
     followed: Mutex<Followed>,
     /// Acts of people committed by this process: whoever acted sees what came of it.
     acts: AtomicU64,
@@ -140,7 +135,7 @@ impl Default for Kept {
             .build()
             .expect("capacities are given");
         let cache = Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { cache, making: Mutex::default(), followed: Mutex::default(), acts: AtomicU64::new(0) }
+        Self { cache, followed: Mutex::default(), acts: AtomicU64::new(0) }
     }
 }
 
@@ -167,14 +162,9 @@ impl Kept {
                 && e.valid_until.is_none_or(|until| now < until)
                 && (0..=TOLD_AGAIN).contains(&now.since(e.at))
         };
-        let kept = || self.cache.get(&key).filter(good).and_then(|entry| entry.value.downcast().ok());
-        if let Some(value) = kept() {
-            return Ok(value);
-        }
-        // Whoever wants the same waits for the one who makes it, instead of making it beside them.
-        let making = self.making(key);
-        let _one = making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = kept() {
+        if let Some(entry) = self.cache.get(&key).filter(good)
+            && let Ok(value) = entry.value.downcast()
+        {
             return Ok(value);
         }
         let begun = Instant::now();
@@ -186,18 +176,6 @@ impl Kept {
             return Ok(value);
         }
         Ok(made.value)
-    }
-
-    /// The lock of whoever makes something; those that nobody holds are forgotten.
-    fn making(&self, key: (TypeId, i64)) -> Arc<Mutex<()>> {
-        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = making.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        making.retain(|_, lock| lock.strong_count() > 0);
-        let new = Arc::default();
-        making.insert(key, Arc::downgrade(&new));
-        new
     }
 
     /// What is kept of a release, at most a second behind and not older than anything a person did: good enough to show
