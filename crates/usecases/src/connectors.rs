@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use certrail_domain::{Action, Connector, Extent, Problem, ProblemKind, RepositoryName};
+use certrail_ledger::sha256;
 use certrail_sources::ForgeRepository;
 use certrail_store::{Tx, tables::connectors};
 use serde::{Deserialize, Serialize};
@@ -255,6 +256,7 @@ pub(crate) async fn repository_of(
     engine: &Arc<Engine>,
     connector: &Connector,
     told: &ForgeRepository,
+    body: &[u8],
 ) -> Result<String, Problem> {
     let name = home_name(connector, &told.name);
     let heard = engine.heard()?;
@@ -269,8 +271,13 @@ pub(crate) async fn repository_of(
     {
         return within(connector, &known.canonical).map(|()| known.canonical.clone());
     }
-    let (own, id) = (connector.clone(), id.clone());
-    let (canonical, _) = engine.write(move |batch| named(batch, &own, &id, &name)).await?;
+    let (own, id, digest) = (connector.clone(), id.clone(), sha256(body));
+    let note = move |batch: &mut Batch<'_>| {
+        // The same bytes again, whoever sends them and under whatever id, say what was so when they came first.
+        let again = batch.brought(&digest)?.is_some();
+        named(batch, &own, &id, &name, again)
+    };
+    let (canonical, _) = engine.write(note).await?;
     engine.hear_anew();
     Ok(canonical)
 }
@@ -289,11 +296,11 @@ fn home_name(connector: &Connector, name: &str) -> String {
     if connector.host == usual { name.to_owned() } else { format!("{}/{name}", connector.host) }
 }
 
-/// Notes what a forge calls a repository from now on; returns what it is called here.
-fn named(batch: &mut Batch<'_>, connector: &Connector, id: &str, name: &str) -> Result<String, Fault> {
+/// Notes what a forge calls a repository from now on, if that is news; returns what it is called here.
+fn named(batch: &mut Batch<'_>, connector: &Connector, id: &str, name: &str, again: bool) -> Result<String, Fault> {
     let names = Names::load(batch.tx)?;
     let known = names.of(&connector.id, id);
-    if let Some(known) = known.filter(|known| !is_news(&names, connector, known, name)) {
+    if let Some(known) = known.filter(|known| again || !is_news(&names, connector, known, name)) {
         within(connector, &known.canonical)?;
         return Ok(known.canonical.clone());
     }

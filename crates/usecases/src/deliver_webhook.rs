@@ -79,7 +79,7 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
     let read = || source.read(&delivery.body);
     let read = if large { in_place(read) } else { read() };
     let repository = match &read.repository {
-        Some(told) => Some(connectors::repository_of(engine, &connector, told).await?),
+        Some(told) => Some(connectors::repository_of(engine, &connector, told, &delivery.body).await?),
         None => None,
     };
     let home = Home { connector: &connector.id, host: &connector.host, repository: repository.as_deref() };

@@ -162,6 +162,18 @@ impl Batch<'_> {
         self.recent.find(self.tx, KeyOf::Delivery, key)
     }
 
+    /// The signal that brought some bytes first, if any did.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn brought(&self, digest: &Hash) -> Result<Option<Arc<StoredSignal>>, StoreError> {
+        let Some(first) = self.recent.find(self.tx, KeyOf::Content, &content_key(digest))? else { return Ok(None) };
+        let known = signals::get(self.tx, first)?
+            .ok_or_else(|| StoreError::Damaged(format!("signal {first} brought bytes and is not there")))?;
+        // Half a digest is a key, and the whole of it tells.
+        Ok(Some(known).filter(|known| known.body == *digest))
+    }
+
     /// Where the bytes of a signal are, and the entry that brought them first, if another did.
     ///
     /// # Errors
@@ -172,16 +184,10 @@ impl Batch<'_> {
         kept: &Kept,
         log_index: u64,
     ) -> Result<(BlobPlace, Option<u64>), StoreError> {
-        let key = content_key(digest);
-        if let Some(first) = self.recent.find(self.tx, KeyOf::Content, &key)? {
-            let known = signals::get(self.tx, first)?
-                .ok_or_else(|| StoreError::Damaged(format!("signal {first} brought bytes and is not there")))?;
-            // Half a digest is a key, and the whole of it tells.
-            if known.body == *digest {
-                return Ok((known.place, Some(first)));
-            }
+        if let Some(known) = self.brought(digest)? {
+            return Ok((known.place, Some(known.log_index)));
         }
-        self.recent.add(KeyOf::Content, key, log_index);
+        self.recent.add(KeyOf::Content, content_key(digest), log_index);
         Ok((self.keep(kept), None))
     }
 

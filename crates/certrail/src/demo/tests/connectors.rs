@@ -145,6 +145,10 @@ async fn a_renamed_repository_binds_on_and_a_recreated_name_is_another() {
     // It is called something else now, and is the same.
     let renamed = send(11, push_of("acme/payments", 5, 11, "two", Some(&sha("one")))).await;
     assert!(bound(&renamed).contains("pay/next"), "{renamed:#}");
+    // A delivery from before, sent once more under whatever id, takes the new name from nobody.
+    send(11, push_of(REPO, 5, 10, "one", None)).await;
+    let heard = stage.engine.read(certrail_store::tables::connectors::names).expect("reads");
+    assert_eq!(heard.last().map(|(told, _)| told.name.as_str()), Some("acme/payments"), "{heard:?}");
     // Somebody else takes the old name: another repository, which is nobody's.
     let squatter = send(12, push_of(REPO, 99, 12, "squat", None)).await;
     assert_eq!(bound(&squatter), "[]", "{squatter:#}");
