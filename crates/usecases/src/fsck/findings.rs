@@ -17,7 +17,6 @@ use certrail_store::{
     StoreError,
     tables::{
         audit::Table,
-        bindings,
         finding_decisions::Triage,
         findings::{self, Grade, Shelf},
         jobs,
@@ -578,10 +577,7 @@ impl Seen {
         let seen = match scans::scan(tx, entry)? {
             None => None,
             Some(scan) => {
-                let mut bound = Vec::new();
-                for binding in bindings::of_signal(tx, entry)? {
-                    bound.extend(releases::by_seq(tx, binding.release)?);
-                }
+                let bound = track::releases_of(tx, entry)?;
                 let scope = scans::scope_named(tx, scan.scope)?.map(|(_, name)| name);
                 Some(Rc::new(SeenByScan { at: scan.at, scope, found: scans::found(tx, entry)?, bound }))
             }
