@@ -12,8 +12,8 @@ use std::{
 use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
-    Caller, Clock, Engine, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up, keep_last_used,
-    note_secrets, note_trust, put_criteria, setup_link, system_clock,
+    Caller, Clock, Engine, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up, judge_asked_last,
+    keep_last_used, note_secrets, note_trust, put_criteria, setup_link, system_clock,
 };
 use certrail_web::{App, Room, Settings, Slots, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -100,14 +100,23 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             begun.elapsed().as_secs_f64()
         );
         let housekeeping = tokio::spawn(end_decisions_in_time(engine.clone()));
+        let ahead = tokio::spawn(judge_ahead(engine.clone()));
         let app = app_at(engine.clone(), None, args.public_url.clone())?;
         listen::serve(listener, router(app), stop(), Limits::usual()).await;
         housekeeping.abort();
+        ahead.abort();
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
         println!("Stopped. Everything acknowledged is on disk.");
         Ok(0)
     })
+}
+
+/// Judges what is likely to be asked for next.
+async fn judge_ahead(engine: Arc<Engine>) {
+    if let Err(problem) = judge_asked_last(&engine).await {
+        tracing::warn!(%problem, "which gates were asked last cannot be read; the first to ask again will wait longer");
+    }
 }
 
 /// Every minute: findings whose decision has ended stand again where something has to be done (verdicts do not wait for

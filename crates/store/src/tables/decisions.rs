@@ -140,6 +140,19 @@ pub fn asks(tx: &Tx<'_>, release: &str, limit: u64) -> Result<Vec<GateAsk>> {
     )
 }
 
+/// The releases, each once, that the last `asks` questions were about, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn asked_last(tx: &Tx<'_>, asks: u64) -> Result<Vec<String>> {
+    tx.query(
+        "SELECT release FROM (SELECT release, log_index FROM gate_ask ORDER BY log_index DESC LIMIT ?1) newest
+         GROUP BY release ORDER BY MAX(log_index) DESC",
+        &[asks.into()],
+        |r| r.text(0),
+    )
+}
+
 /// The question that an entry tells of.
 ///
 /// # Errors
