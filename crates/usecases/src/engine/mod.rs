@@ -140,7 +140,8 @@ impl Engine {
             committer: Mutex::new(None),
             queue,
             kept: kept::Kept::default(),
-            turns: turns::Turns::default(),
+            turns: turns::Turns::new()
+                .map_err(|cause| StoreError::Io { what: "the threads for gates".to_owned(), cause })?,
             worker: jobs::Worker::default(),
             pieces: RwLock::default(),
             ear: heard::Ear::default(),

@@ -1,16 +1,20 @@
-//! Whose turn it is: how many may work something out at once. Gates do not wait for pages.
+//! Whose turn it is: how many may work something out at once. Gates do not wait for pages: each have threads of their own,
+//! and those for pages stand back wherever others have something to do.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
+    io,
     num::NonZero,
     sync::{Arc, PoisonError, Weak},
     time::Instant,
 };
 
 use certrail_domain::{Problem, ProblemKind};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot},
 };
 
 use super::Engine;
@@ -18,13 +22,15 @@ use super::Engine;
 /// Places for each kind of question; whoever finds none waits in line.
 pub(crate) struct Turns {
     /// Pages and lists. Each may hold a whole release in memory: their number bounds what all of them take.
-    looks: Arc<Semaphore>,
+    looks: ThreadPool,
     /// Gates, and what pipelines are answered: somebody's deployment waits for it.
-    gates: Arc<Semaphore>,
+    gates: ThreadPool,
     /// Dossiers: each takes seconds, and is held in memory, here and in the process that renders it.
     dossiers: Arc<Semaphore>,
     /// Dossiers by release: each is numbered and on record before the next one begins.
     releases: std::sync::Mutex<HashMap<String, Weak<Mutex<NewestDossier>>>>,
+    /// Gates by release: those who ask at once share one judgement.
+    judging: std::sync::Mutex<HashMap<i64, Weak<std::sync::Mutex<()>>>>,
 }
 
 /// The dossier of a release that was made last, while others wait for theirs.
@@ -34,11 +40,36 @@ pub(crate) struct NewestDossier(
     pub(crate) Option<(Instant, u64)>,
 );
 
-impl Default for Turns {
-    fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(2, NonZero::get);
-        let places = || Arc::new(Semaphore::new(processors.clamp(2, 8)));
-        Self { looks: places(), gates: places(), dossiers: places(), releases: std::sync::Mutex::default() }
+impl Turns {
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn new() -> io::Result<Self> {
+        let places = std::thread::available_parallelism().map_or(2, NonZero::get).clamp(2, 8);
+        let threads = |what: &'static str| {
+            ThreadPoolBuilder::new()
+                .num_threads(places)
+                .thread_name(move |n| format!("{what}-{n}"))
+                // Whoever waits is told that it ended early.
+                .panic_handler(|_| tracing::error!("a question ended early"))
+        };
+        let (releases, judging) = Default::default();
+        Ok(Self {
+            looks: threads("look").start_handler(|_| stand_back()).build().map_err(io::Error::other)?,
+            gates: threads("gate").build().map_err(io::Error::other)?,
+            dossiers: Arc::new(Semaphore::new(places)),
+            releases,
+            judging,
+        })
+    }
+}
+
+/// How far threads for pages stand back, on the scale of `nice`: three of them together get what one other thread gets.
+const BACK: i32 = 5;
+
+/// From here on this thread stands back. Where that is refused, gates wait longer beside many readers.
+fn stand_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, BACK) {
+        tracing::debug!(%error, "a thread does not stand back");
     }
 }
 
@@ -51,7 +82,7 @@ impl Engine {
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        in_turn(&self.turns.looks, work).await
+        on(&self.turns.looks, work).await
     }
 
     /// The turn to make a dossier, until it is there.
@@ -62,17 +93,12 @@ impl Engine {
 
     /// The turn to make a dossier of a release: two at once would take the same number.
     pub(crate) async fn release_turn(&self, release: &str) -> OwnedMutexGuard<NewestDossier> {
-        let turn = {
-            let mut all = self.turns.releases.lock().unwrap_or_else(PoisonError::into_inner);
-            all.retain(|_, turn| turn.strong_count() > 0);
-            let known = all.get(release).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let new = Arc::default();
-                all.insert(release.to_owned(), Arc::downgrade(&new));
-                new
-            })
-        };
-        turn.lock_owned().await
+        shared(&self.turns.releases, release.to_owned()).lock_owned().await
+    }
+
+    /// The turn to judge a release for a gate: whoever waits for it finds what was judged meanwhile.
+    pub(crate) fn judging_turn(&self, release: i64) -> Arc<std::sync::Mutex<()>> {
+        shared(&self.turns.judging, release)
     }
 
     /// [`Engine::look`] for a gate or a pipeline.
@@ -83,22 +109,31 @@ impl Engine {
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        in_turn(&self.turns.gates, work).await
+        on(&self.turns.gates, work).await
     }
 }
 
-async fn in_turn<T: Send + 'static>(
-    turns: &Arc<Semaphore>,
+/// What all share who hold it now, by key.
+fn shared<K: Eq + Hash, T: Default>(all: &std::sync::Mutex<HashMap<K, Weak<T>>>, key: K) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|_, held| held.strong_count() > 0);
+    if let Some(held) = all.get(&key).and_then(Weak::upgrade) {
+        return held;
+    }
+    let new = Arc::default();
+    all.insert(key, Arc::downgrade(&new));
+    new
+}
+
+/// Works something out on threads for its kind, first come, first served.
+async fn on<T: Send + 'static>(
+    threads: &ThreadPool,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    // Never closed, so that everybody gets a turn. It ends with the work, also where nobody waits for that any more.
-    let turn = turns.clone().acquire_owned().await;
-    blocking(move || {
-        let outcome = work();
-        drop(turn);
-        outcome
-    })
-    .await
+    let (done, outcome) = oneshot::channel();
+    // It goes on where nobody waits for it any more, and is then told nobody.
+    threads.spawn_fifo(move || drop(done.send(work())));
+    outcome.await.unwrap_or_else(|_| Err(ended_early()))
 }
 
 /// Does what waits for a disk, or takes long, where the caller stands: whatever else its thread had to do is done by another
@@ -120,12 +155,16 @@ pub async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a question ended early");
-        Err(Problem::new(
-            ProblemKind::Internal,
-            "internal",
-            "The request could not be answered.",
-            "certrail failed inside; nothing was lost.",
-            "Ask again, or look at the server's log.",
-        ))
+        Err(ended_early())
     })
+}
+
+fn ended_early() -> Problem {
+    Problem::new(
+        ProblemKind::Internal,
+        "internal",
+        "The request could not be answered.",
+        "certrail failed inside; nothing was lost.",
+        "Ask again, or look at the server's log.",
+    )
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::super::{Page, layout, show};
 use crate::{
     App,
+    blocking::in_turn,
     caller::Reader,
     input::{Filter, PagePath},
     operation::Crowd,
@@ -151,18 +152,22 @@ async fn page(
     app: App,
     (caller, crowd): (Reader, Crowd),
     (product, version): (String, String),
-    title: &str,
-    list: impl FnOnce(&Dossier, &str) -> Result<Markup, Problem>,
+    title: &'static str,
+    list: impl FnOnce(&Dossier, &str) -> Result<Markup, Problem> + Send + 'static,
 ) -> Page {
-    let view = super::view(app.engine.clone(), crowd, product, version).await?;
-    let d = &view.dossier;
-    let here = super::address(d);
-    let body = html! {
-        p.crumbs { a href="/releases" { "Releases" } " / " (d.release.product) " / " a href=(here) { (d.release.version) } " / " (title) }
-        (list(d, &here)?)
-    };
-    let title = format!("{title} · {} · {}", d.release.version, d.release.product);
-    Ok(show(&app, &caller.0, &title, "/releases", &body))
+    let engine = app.engine.clone();
+    let drawn = in_turn(engine, move || {
+        let view = super::view(&app.engine, crowd, &product, &version)?;
+        let d = &view.dossier;
+        let here = super::address(d);
+        let body = html! {
+            p.crumbs { a href="/releases" { "Releases" } " / " (d.release.product) " / " a href=(here) { (d.release.version) } " / " (title) }
+            (list(d, &here)?)
+        };
+        let title = format!("{title} · {} · {}", d.release.version, d.release.product);
+        Ok(show(&app, &caller.0, &title, "/releases", &body))
+    });
+    Ok(drawn.await?)
 }
 
 pub(in crate::pages) async fn all_evidence(
@@ -172,7 +177,7 @@ pub(in crate::pages) async fn all_evidence(
     PagePath(release): PagePath<(String, String)>,
     Filter(place): Filter<Place>,
 ) -> Page {
-    page(app, (caller, crowd), release, "Evidence", |d, here| {
+    page(app, (caller, crowd), release, "Evidence", move |d, here| {
         let part = Part::of(&d.events, &place);
         let places = part.places(&format!("{here}/evidence"));
         Ok(html! { h1 { "Evidence of " (d.release.version) } (places) (events_table(part.items)) (places) })
@@ -187,7 +192,7 @@ pub(in crate::pages) async fn all_changes(
     PagePath(release): PagePath<(String, String)>,
     Filter(place): Filter<Place>,
 ) -> Page {
-    page(app, (caller, crowd), release, "Changes", |d, here| {
+    page(app, (caller, crowd), release, "Changes", move |d, here| {
         let part = Part::of(&d.changes, &place);
         let places = part.places(&format!("{here}/changes"));
         Ok(
@@ -204,7 +209,7 @@ pub(in crate::pages) async fn all_rows(
     PagePath((product, version, id)): PagePath<(String, String, String)>,
     Filter(place): Filter<Place>,
 ) -> Page {
-    page(app, (caller, crowd), (product, version), "Requirement", |d, here| {
+    page(app, (caller, crowd), (product, version), "Requirement", move |d, here| {
         let known = d.evaluation.requirements.iter().find(|r| r.id == id);
         let requirement = known.ok_or_else(|| no_such_requirement(&id))?;
         let part = Part::of(&requirement.rows, &place);

@@ -8,22 +8,13 @@ pub(super) use decide::{approve, certify};
 pub(super) use exceptions::{answer as answer_exception, request as request_exception};
 pub(super) use lists::{all_changes, all_evidence, all_rows};
 
-use std::sync::Arc;
-
-use axum::{Extension, extract::State};
+use axum::{Extension, extract::State, response::Html};
 use certrail_domain::{HowKnown, Problem, ReleaseState, sentence};
 use certrail_usecases::{Caller, Engine, ReleaseView, dossier::Dossier, recent_release_view, release_view};
 use maud::{Markup, html};
 
 use super::{Page, layout, show};
-use crate::{
-    App,
-    blocking::{blocking, in_turn},
-    caller::Reader,
-    input::PagePath,
-    operation::Crowd,
-    svg,
-};
+use crate::{App, blocking::in_turn, caller::Reader, input::PagePath, operation::Crowd, svg};
 
 /// Scans on the page.
 const ROWS: usize = 50;
@@ -34,7 +25,13 @@ pub(super) async fn page(
     Extension(crowd): Extension<Crowd>,
     PagePath((product, version)): PagePath<(String, String)>,
 ) -> Page {
-    let view = view(app.engine.clone(), crowd, product, version).await?;
+    let engine = app.engine.clone();
+    // Drawing it takes as long as looking does, so that both are done where they keep nobody else waiting.
+    let drawn = in_turn(engine, move || Ok(draw(&app, &caller, &view(&app.engine, crowd, &product, &version)?)));
+    Ok(drawn.await?)
+}
+
+fn draw(app: &App, caller: &Caller, view: &ReleaseView) -> Html<String> {
     let d = &view.dossier;
     let r = &d.release;
     let here = address(d);
@@ -63,8 +60,8 @@ pub(super) async fn page(
                 }
             }
         }
-        (open_items(&caller, d, &here))
-        (decide::decide(&caller, d, &here))
+        (open_items(caller, d, &here))
+        (decide::decide(caller, d, &here))
         (met(d, &here))
         (findings(d))
         h2 #timeline { "Timeline" }
@@ -74,12 +71,12 @@ pub(super) async fn page(
         (decisions(d))
         (approvals(d))
         (deployments(d))
-        (exceptions::list(&caller, d, &here))
+        (exceptions::list(caller, d, &here))
         (controls(d))
-        (asks(&view))
+        (asks(view))
     };
     let title = format!("{} · {}% · {}", r.version, d.summary.percent, r.product);
-    Ok(show(&app, &caller, &title, "/releases", &body))
+    show(app, caller, &title, "/releases", &body)
 }
 
 /// The address of a release's page.
@@ -88,20 +85,9 @@ fn address(d: &Dossier) -> String {
 }
 
 /// While many wait, what somebody saw a moment ago is shown again; the page says as of when it is.
-async fn view(
-    engine: Arc<Engine>,
-    Crowd(crowd): Crowd,
-    product: String,
-    version: String,
-) -> Result<ReleaseView, Problem> {
-    if crowd {
-        let (own, product, version) = (engine.clone(), product.clone(), version.clone());
-        if let Some(view) = blocking(move || recent_release_view(&own, &product, &version)).await? {
-            return Ok(view);
-        }
-    }
-    let own = engine.clone();
-    in_turn(engine, move || release_view(&own, &product, &version)).await
+fn view(engine: &Engine, Crowd(crowd): Crowd, product: &str, version: &str) -> Result<ReleaseView, Problem> {
+    let recent = if crowd { recent_release_view(engine, product, version)? } else { None };
+    recent.map_or_else(|| release_view(engine, product, version), Ok)
 }
 
 fn open_items(caller: &Caller, d: &Dossier, here: &str) -> Markup {
