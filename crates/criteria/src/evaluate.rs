@@ -10,7 +10,7 @@ use certrail_domain::{
 use crate::{
     Clock, Criteria, Evidence, Identities, Input, Requirement, World,
     predicate::Predicate,
-    rules::{Found, Scope},
+    rules::{Approved, Found, Scope, approvals_for_production},
 };
 
 /// The version of the rules. It changes whenever the same inputs could give another output.
@@ -24,6 +24,8 @@ pub struct Evaluated {
     /// The first instant at which the clock alone could change a verdict; none if it never can. The ages that its
     /// sentences name are those of the time of decision.
     pub valid_until: Option<Time>,
+    /// How the approvals for production stand, each environment for itself.
+    pub approvals: Vec<Approved>,
 }
 
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
@@ -72,7 +74,8 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
         requirements,
         rules,
     };
-    Evaluated { evaluation, valid_until: world.valid_until() }
+    let approvals = approvals_for_production(&scope, &criteria.requirements.iter().map(|r| &r.check));
+    Evaluated { evaluation, valid_until: world.valid_until(), approvals }
 }
 
 fn in_force<'a>(input: &'a Input<'_>, clock: &'a Clock) -> impl Iterator<Item = &'a Exception> {
@@ -93,7 +96,8 @@ fn applies(requirement: &Requirement, release: &Result<serde_json::Value, String
     let Some(source) = &requirement.applies else { return Ok(true) };
     let release = release.as_ref().map_err(Clone::clone)?;
     let predicate = Predicate::compile(source).map_err(|e| e.to_string())?;
-    predicate.holds(&serde_json::Value::Null, release).map_err(|e| e.to_string())
+    let predicate = predicate.about(release).map_err(|e| e.to_string())?;
+    predicate.holds(&serde_json::Value::Null).map_err(|e| e.to_string())
 }
 
 fn judge(

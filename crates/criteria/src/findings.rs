@@ -127,7 +127,7 @@ pub fn open_findings<'a>(input: &'a Input<'_>) -> OpenFindings<'a> {
     collect(input, &World::new(input))
 }
 
-pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindings<'a> {
+pub(crate) fn collect<'a>(input: &Input<'a>, world: &World<'a>) -> OpenFindings<'a> {
     let (scans, scanned) = speaking(world, input.release);
     let why = |e: &&Evidence| Some((e.id.clone(), *input.findings.incomplete.get(&e.log_index)?));
     let incomplete = scans.iter().filter_map(why).collect();
@@ -155,7 +155,7 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
     // Left out by one and shown by another: it is there.
     found.left_out.retain(|id, _| !found.open.contains_key(id));
     for open in found.open.values_mut() {
-        let id = FindingId::from_stored(&open.id);
+        let id = FindingId::from_stored(open.id.as_str());
         open.decision = decision_on(input, &id, (open.level, open.exploited), &world.as_of);
     }
     for (e, alert) in alerts(input, world) {
@@ -182,7 +182,7 @@ pub(crate) fn collect<'a>(input: &'a Input<'_>, world: &World<'_>) -> OpenFindin
 
 /// The decision in force on a finding as grave as that, which reaches this release; the one that holds longest.
 pub(crate) fn decision_on<'a>(
-    input: &'a Input<'_>,
+    input: &Input<'a>,
     finding: &FindingId,
     (level, exploited): (Level, bool),
     clock: &Clock,
@@ -263,9 +263,8 @@ fn is_exact(e: &Evidence, scan: &Scan, release: &Release) -> bool {
 }
 
 /// The newest event of each alert that is open. Dismissed at the forge is not accepted here: that takes a decision (law 6).
-fn alerts<'a>(input: &'a Input<'_>, world: &World<'_>) -> Vec<(&'a Evidence, &'a Alert)> {
-    let usable: std::collections::BTreeSet<u64> = world.usable.iter().map(|e| e.log_index).collect();
-    let own = input.evidence.iter().filter(|e| usable.contains(&e.log_index));
+fn alerts<'a>(input: &Input<'a>, world: &World<'a>) -> Vec<(&'a Evidence, &'a Alert)> {
+    let own = world.usable.iter().copied();
     // Alerts concern the repository as a whole: every release made while they are open on its branch, whatever commit
     // they were last seen on.
     let branch = input.release.branch.as_deref();

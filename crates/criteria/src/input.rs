@@ -18,7 +18,7 @@ pub struct Evidence {
     /// When we received it.
     pub received: Time,
     /// The connector it came by.
-    pub connector: String,
+    pub connector: Arc<str>,
     /// The rule that bound it.
     pub rule: BindRule,
     /// When we received it is uncertain: our clock had jumped.

@@ -63,18 +63,35 @@ impl Predicate {
         Ok(Self { program })
     }
 
-    /// Whether it holds; `Err` when it cannot be told.
-    pub(crate) fn holds(&self, facts: &serde_json::Value, release: &serde_json::Value) -> Result<bool, PredicateError> {
+    /// The predicate about one release, to be asked of many subjects.
+    pub(crate) fn about(&self, release: &serde_json::Value) -> Result<AboutRelease<'_>, PredicateError> {
         let mut context = Context::default();
-        for (name, value) in [("facts", facts), ("release", release)] {
-            context.add_variable(name, value).map_err(|e| PredicateError::NoAnswer(e.to_string()))?;
-        }
+        set(&mut context, "release", release)?;
+        Ok(AboutRelease { program: &self.program, context })
+    }
+}
+
+/// A predicate that knows its release. Making it takes longer than an answer does.
+pub(crate) struct AboutRelease<'a> {
+    program: &'a Program,
+    context: Context<'static, 'static>,
+}
+
+impl AboutRelease<'_> {
+    /// Whether it holds of a subject; `Err` when it cannot be told.
+    pub(crate) fn holds(&self, facts: &serde_json::Value) -> Result<bool, PredicateError> {
+        let mut context = self.context.new_inner_scope();
+        set(&mut context, "facts", facts)?;
         match self.program.execute(&context) {
             Ok(Value::Bool(answer)) => Ok(answer),
             Ok(other) => Err(PredicateError::NoAnswer(format!("it is no yes or no but {other:?}"))),
             Err(e) => Err(PredicateError::NoAnswer(e.to_string())),
         }
     }
+}
+
+fn set(context: &mut Context<'_, '_>, name: &str, value: &serde_json::Value) -> Result<(), PredicateError> {
+    context.add_variable(name, value).map_err(|e| PredicateError::NoAnswer(e.to_string()))
 }
 
 fn parse(source: &str) -> Result<Program, PredicateError> {
@@ -174,7 +191,7 @@ mod tests {
     }
 
     fn ask(source: &str, facts: &serde_json::Value) -> Result<bool, PredicateError> {
-        Predicate::compile(source)?.holds(facts, &json!({ "type": "normal" }))
+        Predicate::compile(source)?.about(&json!({ "type": "normal" }))?.holds(facts)
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The release as its evidence tells it: changes with their authors and reviews, deployments,
 //! and which evidence may count at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map::Entry},
+};
 
 use certrail_domain::{
     ActorKind, EvidenceId, FactId, Facts, Interval, Time, Truth,
@@ -29,17 +32,17 @@ pub struct ChangeView<'a> {
     /// The newest event that tells of it; `None` for a direct push.
     pub change: Option<&'a Change>,
     /// `owner/name` and branch it went to.
-    pub target: (String, String),
+    pub target: (&'a str, &'a str),
     /// When it reached that branch.
     pub merged: Option<Interval>,
     /// The commit to be reviewed: the head at merge, else the newest head.
-    pub head: Option<String>,
+    pub head: Option<&'a str>,
     /// Who moved the head to that commit, if anybody said.
-    pub last_pusher: Option<String>,
+    pub last_pusher: Option<&'a str>,
     /// Everybody who wrote any of it, co-authors and the human behind an agent included.
-    pub authors: BTreeSet<String>,
+    pub authors: BTreeSet<&'a str>,
     /// Work items it names.
-    pub tickets: BTreeSet<String>,
+    pub tickets: BTreeSet<&'a str>,
     /// Reviews in order.
     pub reviews: Vec<ReviewView<'a>>,
     /// Commits it brought.
@@ -72,6 +75,8 @@ pub struct DeploymentView<'a> {
 pub struct World<'a> {
     /// Evidence that may count, in order of arrival.
     pub usable: Vec<&'a Evidence>,
+    /// The same, newest first by when it happened.
+    pub newest_first: Vec<&'a Evidence>,
     /// Evidence that claims the future (T39); it counts for nothing.
     pub future: Vec<&'a Evidence>,
     /// Evidence made after the release began to go to production (T38); it cannot satisfy what had to come before.
@@ -105,6 +110,8 @@ impl<'a> World<'a> {
         };
         let (after, usable): (Vec<&Evidence>, Vec<&Evidence>) = present.into_iter().partition(too_late);
         let changes = changes(input, &usable, &after);
+        let mut newest_first = usable.clone();
+        newest_first.sort_unstable_by_key(|e| Reverse((e.at(), e.log_index)));
         // A deployment that claims to have begun before its release was cut takes nothing back to when evidence was fresh.
         let cut = input.release.cut_at.unwrap_or(input.release.created_at);
         let clock = Clock::running(input.decision_time);
@@ -117,7 +124,7 @@ impl<'a> World<'a> {
         for e in input.evidence.iter().chain(input.context) {
             clock.has_come(e.at());
         }
-        Self { usable, future, after, changes, deployments, as_of, clock }
+        Self { usable, newest_first, future, after, changes, deployments, as_of, clock }
     }
 
     /// The first instant at which the clock alone could change what was made of this.
@@ -128,8 +135,8 @@ impl<'a> World<'a> {
 
     /// Everybody who wrote any part of the release.
     #[must_use]
-    pub fn authors(&self) -> BTreeSet<&str> {
-        self.changes.iter().flat_map(|c| c.authors.iter().map(String::as_str)).collect()
+    pub fn authors(&self) -> BTreeSet<&'a str> {
+        self.changes.iter().flat_map(|c| c.authors.iter().copied()).collect()
     }
 
     /// Successful deployments to production, in order.
@@ -141,13 +148,22 @@ impl<'a> World<'a> {
 /// Each fact once, however often it was told: its first sighting counts. Sightings that disagree all count, so that none hides
 /// what another says.
 fn once(evidence: &[Evidence]) -> impl Iterator<Item = &Evidence> {
-    let mut seen: BTreeMap<&FactId, Vec<&Evidence>> = BTreeMap::new();
+    let mut first: HashMap<&FactId, &Evidence> = HashMap::with_capacity(evidence.len());
+    let mut others: HashMap<&FactId, Vec<&Evidence>> = HashMap::new();
     evidence.iter().filter(move |e| {
         let Some(fact) = &e.signal.fact else { return true };
-        let before = seen.entry(fact).or_default();
-        let told = before.iter().any(|b| b.signal.facts == e.signal.facts && b.signal.known == e.signal.known);
+        let first = match first.entry(fact) {
+            Entry::Vacant(free) => {
+                free.insert(e);
+                return true;
+            }
+            Entry::Occupied(first) => *first.get(),
+        };
+        let others = others.entry(fact).or_default();
+        let same = |b: &&Evidence| b.signal.facts == e.signal.facts && b.signal.known == e.signal.known;
+        let told = same(&first) || others.iter().any(same);
         if !told {
-            before.push(e);
+            others.push(e);
         }
         !told
     })
@@ -197,9 +213,9 @@ fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<Deployme
 
 fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence]) -> Vec<ChangeView<'a>> {
     // Changes and pushes are history, not claims about the release: when they were told does not matter.
-    let mut events: BTreeMap<(String, u64), Vec<(&'a Evidence, &'a Change)>> = BTreeMap::new();
+    let mut events: BTreeMap<(&'a str, u64), Vec<(&'a Evidence, &'a Change)>> = BTreeMap::new();
     let mut pushes: Vec<(&'a Evidence, &'a Push)> = Vec::new();
-    let mut reviews: BTreeMap<(String, u64), Vec<ReviewView<'a>>> = BTreeMap::new();
+    let mut reviews: BTreeMap<(&'a str, u64), Vec<ReviewView<'a>>> = BTreeMap::new();
     let mut range: Vec<(&'a Evidence, &'a Commit)> = Vec::new();
     for e in usable.iter().chain(after) {
         match &e.signal.facts {
@@ -209,11 +225,11 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
             Facts::Review(r)
                 if matches!(r.verdict, ReviewVerdict::Approved | ReviewVerdict::Dismissed)
                     && !e.is_believed(input.product) => {}
-            Facts::Change(c) => events.entry((c.repository.clone(), c.number)).or_default().push((e, c)),
+            Facts::Change(c) => events.entry((c.repository.as_str(), c.number)).or_default().push((e, c)),
             Facts::Push(p) => pushes.push((e, p)),
             Facts::Review(r) => {
                 let view = ReviewView { evidence: e, review: r };
-                reviews.entry((r.repository.clone(), r.number)).or_default().push(view);
+                reviews.entry((r.repository.as_str(), r.number)).or_default().push(view);
             }
             Facts::Manifest(m) => range.extend(m.range.iter().flatten().map(|c| (*e, c))),
             _ => {}
@@ -255,7 +271,7 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
         let mut view = one_change(&key, &told, pushed_to, reviewed, &mut own);
         let listed = told.iter().flat_map(|(_, change)| &change.commits);
         for commit in listed.filter_map(|c| wrote.get(c.sha.as_str())).flatten() {
-            view.authors.extend(commit.author.iter().chain(&commit.co_authors).cloned());
+            view.authors.extend(commit.author.iter().chain(&commit.co_authors).map(String::as_str));
         }
         // Only a merged change answers for its commits: what was closed, or is still open, covers nothing.
         if view.merged.is_some() {
@@ -275,7 +291,7 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
 }
 
 fn one_change<'a>(
-    key: &(String, u64),
+    key: &(&str, u64),
     told: &[(&'a Evidence, &'a Change)],
     pushed_to: impl Fn(&BTreeSet<&str>) -> Vec<&'a Push>,
     mut reviews: Vec<ReviewView<'a>>,
@@ -290,15 +306,15 @@ fn one_change<'a>(
         .rev()
         .find(|(_, c)| c.head == head && c.pusher.is_some())
         .and_then(|(_, c)| c.pusher.as_ref())
-        .map(|a| a.account.clone());
-    let mut authors: BTreeSet<String> = BTreeSet::new();
-    let mut tickets: BTreeSet<String> = BTreeSet::new();
+        .map(|a| a.account.as_str());
+    let mut authors: BTreeSet<&str> = BTreeSet::new();
+    let mut tickets: BTreeSet<&str> = BTreeSet::new();
     for (_, change) in told {
         let bot = change.author.as_ref().is_some_and(|a| a.kind == ActorKind::Bot);
-        authors.extend(change.author.iter().chain(&change.principal).map(|a| a.account.clone()));
+        authors.extend(change.author.iter().chain(&change.principal).map(|a| a.account.as_str()));
         // Whoever pushed to it wrote some of it, unless a program did in somebody's name.
-        authors.extend(change.pusher.iter().filter(|_| !bot).map(|a| a.account.clone()));
-        tickets.extend(change.tickets.iter().cloned());
+        authors.extend(change.pusher.iter().filter(|_| !bot).map(|a| a.account.as_str()));
+        tickets.extend(change.tickets.iter().map(String::as_str));
     }
     let merge_commit = newest.merge_commit.as_deref();
     let mut commits: Vec<&Commit> = Vec::new();
@@ -314,8 +330,8 @@ fn one_change<'a>(
     covered.extend(merge_commit);
     for commit in &commits {
         // The forge itself signs merge commits; it is nobody's author.
-        authors.extend(commit.author.iter().chain(&commit.co_authors).filter(|a| *a != "web-flow").cloned());
-        tickets.extend(commit.tickets.iter().cloned());
+        authors.extend(commit.author.iter().chain(&commit.co_authors).map(String::as_str).filter(|a| *a != "web-flow"));
+        tickets.extend(commit.tickets.iter().map(String::as_str));
     }
     reviews.sort_by_key(|r| (r.evidence.at(), r.evidence.log_index));
     let at = newest.merged_at.map(|at| Interval::new(at, newest_evidence.interval().epsilon));
@@ -323,9 +339,9 @@ fn one_change<'a>(
         id: format!("change:{}#{}", key.0, key.1),
         name: if newest.title.is_empty() { format!("#{}", key.1) } else { format!("#{} {}", key.1, newest.title) },
         change: Some(newest),
-        target: (newest.repository.clone(), newest.target_branch.clone()),
+        target: (&newest.repository, &newest.target_branch),
         merged: merged.and(at.or(Some(newest_evidence.interval()))),
-        head: Some(head.to_owned()),
+        head: Some(head),
         last_pusher,
         authors,
         tickets,
@@ -346,12 +362,12 @@ fn direct_pushes<'a>(
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let branch = input.release.branch.as_deref();
     let mut view = |evidence: &'a Evidence,
-                    sha: &str,
+                    sha: &'a str,
                     commits: Vec<&'a Commit>,
-                    target: (String, String),
-                    pusher: Option<String>| {
-        let authors = commits.iter().flat_map(|c| c.author.iter().chain(&c.co_authors)).cloned().collect();
-        let tickets = commits.iter().flat_map(|c| c.tickets.iter()).cloned().collect();
+                    target: (&'a str, &'a str),
+                    pusher: Option<&'a str>| {
+        let authors = commits.iter().flat_map(|c| c.author.iter().chain(&c.co_authors)).map(String::as_str).collect();
+        let tickets = commits.iter().flat_map(|c| c.tickets.iter()).map(String::as_str).collect();
         let short: String = sha.chars().take(7).collect();
         let title = commits.last().map_or("", |c| c.title.as_str());
         views.push(ChangeView {
@@ -360,7 +376,7 @@ fn direct_pushes<'a>(
             change: None,
             target,
             merged: Some(evidence.interval()),
-            head: Some(sha.to_owned()),
+            head: Some(sha),
             last_pusher: pusher,
             authors,
             tickets,
@@ -370,17 +386,17 @@ fn direct_pushes<'a>(
         });
     };
     for (e, push) in pushes.iter().filter(|(_, p)| branch.is_none_or(|b| b == p.branch)) {
-        let uncovered: Vec<&Commit> = push.commits.iter().filter(|c| !covered.contains(c.sha.as_str())).collect();
+        let uncovered: Vec<&'a Commit> = push.commits.iter().filter(|c| !covered.contains(c.sha.as_str())).collect();
         let Some(after) = push.after.as_deref().filter(|_| !uncovered.is_empty()) else { continue };
         seen.extend(push.commits.iter().map(|c| c.sha.as_str()));
-        let pusher = push.pusher.as_ref().map(|a| a.account.clone());
-        view(e, after, uncovered, (push.repository.clone(), push.branch.clone()), pusher);
+        let pusher = push.pusher.as_ref().map(|a| a.account.as_str());
+        view(e, after, uncovered, (&push.repository, &push.branch), pusher);
     }
     for (e, commit) in range {
         let merge = commit.parents.as_ref().is_some_and(|p| p.len() > 1);
         if !merge && !covered.contains(commit.sha.as_str()) && seen.insert(&commit.sha) {
-            let repository = input.release.repository.clone().unwrap_or_default();
-            view(e, &commit.sha, vec![*commit], (repository, branch.unwrap_or_default().to_owned()), None);
+            let repository = input.release.repository.as_deref().unwrap_or_default();
+            view(e, &commit.sha, vec![*commit], (repository, branch.unwrap_or_default()), None);
         }
     }
     views

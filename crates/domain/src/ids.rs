@@ -1,6 +1,6 @@
 //! Identifiers. Each is a prefix that says what it names, then 26 characters of Crockford base 32.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,22 +8,32 @@ use crate::Time;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Encodes a time (48 bits of milliseconds) and ten bytes as 26 sortable characters (ULID layout).
-fn sortable(at: Time, tail: [u8; 10]) -> String {
+/// A prefix, then a time (48 bits of milliseconds) and ten bytes as 26 sortable characters (ULID layout).
+fn sortable(prefix: &str, at: Time, tail: [u8; 10]) -> Arc<str> {
     let millis = at.as_micros().max(0) as u128 / 1000;
     let mut bits = (millis & 0xFFFF_FFFF_FFFF) << 80;
     for (i, byte) in tail.iter().enumerate() {
         bits |= u128::from(*byte) << (72 - 8 * i);
     }
-    (0..26).rev().map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize])).collect()
+    spelt(prefix, bits)
+}
+
+/// A prefix, then 26 characters.
+fn spelt(prefix: &str, bits: u128) -> Arc<str> {
+    let mut text = String::with_capacity(prefix.len() + 26);
+    text.push_str(prefix);
+    text.extend((0..26).rev().map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize])));
+    text.into()
 }
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
+        ///
+        /// Shared: a judgement names its evidence many times over.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// What every id of this kind begins with.
@@ -32,12 +42,12 @@ macro_rules! id {
             /// Makes an id that sorts by `at`; `tail` is random, or a digest where the id must be deterministic.
             #[must_use]
             pub fn new(at: Time, tail: [u8; 10]) -> Self {
-                Self(format!(concat!($prefix, "{}"), sortable(at, tail)))
+                Self(sortable($prefix, at, tail))
             }
 
             /// Takes an id as it was stored. Nothing is checked: a wrong one finds nothing.
             #[must_use]
-            pub fn from_stored(text: impl Into<String>) -> Self {
+            pub fn from_stored(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
@@ -69,9 +79,7 @@ impl FindingId {
     /// The id of a key.
     #[must_use]
     pub fn of_key(key: &[u8; 16]) -> Self {
-        let bits = u128::from_be_bytes(*key);
-        let digit = |i: usize| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]);
-        Self(format!("{}{}", Self::PREFIX, (0..26).rev().map(digit).collect::<String>()))
+        Self(spelt(Self::PREFIX, u128::from_be_bytes(*key)))
     }
 
     /// The key in an id; `None` if the text is no such id.

@@ -1,8 +1,10 @@
 //! A gate is asked: evaluate at the newest position, answer, log the question with its evaluation.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+};
 
-use certrail_criteria::{Input, Rule, approval_for};
 use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
 use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
@@ -156,14 +158,17 @@ struct WorkedOut {
 fn work_out(engine: &Engine, asked: &Asked) -> Result<WorkedOut, Problem> {
     let Asked { product, version, gate, account } = asked;
     let stored = crate::look::find_release(engine, product, version)?;
+    let turn = engine.judging_turn(stored.seq);
+    let turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
     let judged = judge(engine, &stored)?;
+    let body = judged.body(&engine.blobs)?;
+    drop(turn);
     let now = engine.now();
     let evaluation = &judged.evaluation;
     let mut blockers = blockers(gate, &judged, now);
     if let Some(doubt) = engine.clock_doubt() {
         blockers.insert(0, clock_uncertain(&doubt));
     }
-    let body = judged.body(&engine.blobs)?;
     let digest = body.0;
     let answer = GateAnswer {
         gate: gate.to_string(),
@@ -239,16 +244,8 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
     // Only what speaks of this environment can excuse it: a requirement that does not apply to this type of release,
     // or one that somebody excepted as a whole, not for one deployment.
     let seen = &judged.seen;
-    let production = seen.product.production.iter().any(|e| e.eq_ignore_ascii_case(environment));
     let asked: Vec<(&String, i64)> = (judged.criteria.requirements.iter())
-        .filter_map(|r| match &r.check {
-            Rule::Approval { environment: of, validity_days }
-                if of == environment || of == Rule::PRODUCTION && production =>
-            {
-                Some((&r.id, *validity_days))
-            }
-            _ => None,
-        })
+        .filter_map(|r| r.check.approval_days(&seen.product, environment).map(|days| (&r.id, days)))
         .collect();
     let verdict = |id: &str| judged.evaluation.requirements.iter().find(|r| r.id == id).map(|r| r.verdict);
     let excepted = |id: &str| {
@@ -269,7 +266,7 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
     }
     // Where the criteria do not say how long an approval for this environment holds, a week.
     let days = left.into_iter().min().unwrap_or(7);
-    let row = approval_for(&Input { decision_time: now, ..seen.input() }, environment, days);
+    let row = judged.approval(environment, days, now);
     (!row.verdict.opens_gate()).then(|| Blocker {
         requirement: "approval".into(),
         title: format!("Approval for {environment}"),

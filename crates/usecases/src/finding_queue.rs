@@ -130,7 +130,7 @@ pub fn finding_queue(engine: &Engine, caller: &Caller, product: Option<&str>) ->
         for name in names {
             let releases = coming(tx, &name)?;
             let Some((newest, others)) = releases.split_first() else { continue };
-            let waiting = engine.kept.get_or_make(tx, (newest, others), position, now, || {
+            let waiting = engine.kept.get_or_make(tx, (newest, others), position, now, |_| {
                 let made = waiting(tx, engine, &releases, position, now)?;
                 let weight = made.first.iter().map(|item| 100 + item.releases.len() as u64 * 50).sum();
                 Ok(Made { valid_until: made.valid_until, value: Arc::new(made), at: now, weight, acts })

@@ -2,16 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use certrail_criteria::{
-    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Tracked, TrackedFinding,
-    evaluate,
+    Approved, Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Tracked,
+    TrackedFinding, approval_for, evaluate,
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
-    Time,
+    Row, Time,
 };
 use certrail_ledger::{Hash, sha256};
 use certrail_store::{
@@ -80,7 +80,7 @@ impl Seen {
 }
 
 /// An evaluation with what it was made from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Judged {
     /// The outcome.
     pub evaluation: Evaluation,
@@ -91,7 +91,12 @@ pub struct Judged {
     /// The first instant at which the clock alone could change a verdict.
     pub valid_until: Option<Time>,
     body: OnceLock<Arc<(Hash, Kept)>>,
+    /// How the approvals stand for environments whose gates were asked, or are likely to be.
+    approvals: Mutex<Vec<Approved>>,
 }
+
+/// Environments of one release whose approvals are remembered.
+const ENVIRONMENTS: usize = 16;
 
 impl Judged {
     /// The evaluation as it is kept with a gate's answer, and its digest: written once, however often a gate is asked.
@@ -106,6 +111,21 @@ impl Judged {
         let digest = sha256(&bytes);
         let kept = Kept::prepare(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
         Ok(self.body.get_or_init(|| Arc::new((digest, kept))).clone())
+    }
+
+    /// How the approval for an environment stands at `now`: looked for once, until the clock alone could change it.
+    pub(crate) fn approval(&self, environment: &str, days: i64, now: Time) -> Row {
+        let mut known = self.approvals.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |approved: &Approved| approved.environment == environment && approved.days == days;
+        if let Some(approved) = known.iter().find(|approved| same(approved) && approved.is_right_at(now)) {
+            return approved.row.clone();
+        }
+        let approved = approval_for(&Input { decision_time: now, ..self.seen.input() }, environment, days);
+        let row = approved.row.clone();
+        known.retain(|approved| !same(approved));
+        known.truncate(ENVIRONMENTS - 1);
+        known.insert(0, approved);
+        row
     }
 }
 
@@ -127,8 +147,9 @@ pub(crate) fn judge_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Judged>, StoreError> {
-    let judged = engine.kept.get_or_make(tx, (stored, &[]), position, now, || {
-        let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
+    let judged = engine.kept.get_or_make(tx, (stored, &[]), position, now, |before: Option<Arc<Judged>>| {
+        let before = before.as_ref().map(|judged| &judged.seen);
+        let judged = judge_with(tx, &engine.criteria, stored, (position, now), before)?;
         let (valid_until, weight) = (judged.valid_until, weight(&judged));
         Ok(Made { value: Arc::new(judged), at: now, valid_until, weight, acts: 0 })
     })?;
@@ -171,7 +192,7 @@ pub(crate) fn evaluation_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Evaluation>, StoreError> {
-    engine.kept.get_or_make(tx, (stored, &[]), position, now, || {
+    engine.kept.get_or_make(tx, (stored, &[]), position, now, |_| {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let weight = rows(&judged.evaluation) * 500;
         Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight, acts: 0 })
@@ -206,26 +227,37 @@ pub(crate) fn judge_in(
     position: u64,
     at: Time,
 ) -> Result<Judged, StoreError> {
+    judge_with(tx, sets, stored, (position, at), None)
+}
+
+/// [`judge_in`] for whoever saw the release before, at any position: what an entry says never changes, so that it is not
+/// read again.
+fn judge_with(
+    tx: &Tx<'_>,
+    sets: &CriteriaSets,
+    stored: &StoredRelease,
+    (position, at): (u64, Time),
+    before: Option<&Seen>,
+) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
-    let seen = see(tx, stored, position, at)?;
+    let seen = see(tx, stored, (position, at), before)?;
     let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, position)?;
-    let Evaluated { evaluation, valid_until } = evaluate(&criteria, &digest, &seen.input());
-    Ok(Judged { evaluation, seen, criteria, valid_until, body: OnceLock::new() })
+    let Evaluated { evaluation, valid_until, approvals } = evaluate(&criteria, &digest, &seen.input());
+    Ok(Judged { evaluation, seen, criteria, valid_until, body: OnceLock::new(), approvals: approvals.into() })
 }
 
 /// Gathers what was known at a position: what was learned later must not change a past evaluation.
-fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<Seen, StoreError> {
+fn see(
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    (position, at): (u64, Time),
+    before: Option<&Seen>,
+) -> Result<Seen, StoreError> {
     let release = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
     })?;
     let doubts = log::clock_doubts(tx)?;
-    let bound = bindings::evidence_at(tx, stored.seq, position)?;
-    let mut evidence = Vec::with_capacity(bound.len());
-    let mut signals = Vec::with_capacity(bound.len());
-    for (signal, rule, _) in bound {
-        evidence.push(as_evidence(&signal, rule, &doubts));
-        signals.push(signal);
-    }
+    let (evidence, signals) = evidence(tx, stored.seq, position, &doubts, before)?;
     let product = products::at(tx, &release.product, position)?
         .ok_or_else(|| StoreError::Damaged(format!("product {} is not there", release.product)))?;
     let context = context(tx, &product, since(&release, &evidence, at), position)?;
@@ -277,6 +309,34 @@ fn see(tx: &Tx<'_>, stored: &StoredRelease, position: u64, at: Time) -> Result<S
         log_position: position,
         decision_time: at,
     })
+}
+
+/// What was bound to a release, and the same as stored; what was seen before is not read again.
+fn evidence(
+    tx: &Tx<'_>,
+    release: i64,
+    position: u64,
+    doubts: &Doubts,
+    before: Option<&Seen>,
+) -> Result<(Vec<Evidence>, Vec<Arc<StoredSignal>>), StoreError> {
+    let bound = bindings::bound_at(tx, release, position)?;
+    let mut evidence = Vec::with_capacity(bound.len());
+    let mut signals = Vec::with_capacity(bound.len());
+    // Both are in order of arrival.
+    let seen = before.iter().flat_map(|seen| seen.evidence.iter().zip(&seen.signals));
+    let mut seen = seen.peekable();
+    for (index, rule) in bound {
+        while seen.next_if(|(e, _)| e.log_index < index).is_some() {}
+        if let Some((e, signal)) = seen.next_if(|(e, _)| e.log_index == index) {
+            evidence.push(Evidence { rule, doubtful: is_doubtful(index, doubts), ..e.clone() });
+            signals.push(signal.clone());
+        } else {
+            let signal = bindings::bound(tx, index)?;
+            evidence.push(as_evidence(&signal, rule, doubts));
+            signals.push(signal);
+        }
+    }
+    Ok((evidence, signals))
 }
 
 /// From when on a release needs to know what was told of its repositories.
@@ -419,12 +479,16 @@ pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts
         id: signal.id(),
         log_index: signal.log_index,
         received: signal.received,
-        connector: signal.connector.clone(),
+        connector: signal.connector.as_str().into(),
         rule,
-        doubtful: doubts.iter().any(|(from, to)| *from < signal.log_index && to.is_none_or(|to| signal.log_index < to)),
+        doubtful: is_doubtful(signal.log_index, doubts),
         duplicate_of: signal.duplicate_of,
         signal: signal.signal.clone(),
     }
+}
+
+fn is_doubtful(index: u64, doubts: &Doubts) -> bool {
+    doubts.iter().any(|(from, to)| *from < index && to.is_none_or(|to| index < to))
 }
 
 /// The versions named as rollback targets that a decision before `position` certified.

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Evaluation, Extent, HowKnown, Mark, Problem, ProblemKind, Product, Release, Time, normal_version, sentence,
-    version_cmp,
+    Evaluation, Extent, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp,
 };
 use certrail_store::{
     StoreError, Tx,
@@ -19,7 +18,7 @@ use serde::Serialize;
 use crate::{
     Caller,
     engine::{Engine, internal},
-    judge::{Judged, evaluation_now},
+    judge::evaluation_now,
     listed::Listed,
     outgoing::{OutgoingFile, glance},
 };
@@ -457,31 +456,4 @@ pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<V
         }));
         Ok(lines.into_values().rev().collect())
     })
-}
-
-/// The marks of each piece of evidence, in its order.
-pub(crate) fn marks(judged: &Judged, index: usize) -> Vec<Mark> {
-    let e = &judged.seen.evidence[index];
-    let mut marks = Vec::new();
-    let by_rule = |rule: &str| judged.evaluation.rules.iter().any(|r| r.rule == rule && r.subject == e.id.as_str());
-    if matches!(e.signal.facts, certrail_domain::Facts::Unread { .. }) {
-        marks.push(Mark::Unread);
-    }
-    if by_rule("T38") {
-        marks.push(Mark::Late);
-    }
-    if by_rule("T37") {
-        let decided = judged.seen.certifications.iter().filter(|c| c.passed).map(|c| c.at).min();
-        marks.push(if decided.is_some_and(|d| d < e.received) { Mark::Late } else { Mark::RecordedLate });
-    }
-    if by_rule("T39") {
-        marks.push(Mark::Clock);
-    }
-    // A file about another commit may well have the same bytes; the same event told twice is a replay.
-    if e.duplicate_of.is_some() && e.signal.known == HowKnown::Observed {
-        marks.push(Mark::Repeat);
-    }
-    marks.sort();
-    marks.dedup();
-    marks
 }

@@ -32,7 +32,7 @@ pub fn release_findings(engine: &Engine, stored: &StoredRelease) -> Result<Arc<F
     let (position, now) = (engine.head().size(), engine.now());
     engine.read(|tx| {
         let before = readable_before(tx, &stored.release)?;
-        engine.kept.get_or_make(tx, (stored, before.as_slice()), position, now, || {
+        engine.kept.get_or_make(tx, (stored, before.as_slice()), position, now, |_| {
             let judged = judge_now(tx, engine, stored, position, now)?;
             let section = section(tx, engine, &judged, position, now)?;
             let lines: usize = section.groups.iter().map(|g| g.findings.len()).sum();

@@ -11,7 +11,7 @@ pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found
         .changes
         .iter()
         .map(|change| {
-            let (repository, branch) = &change.target;
+            let (repository, branch) = change.target;
             let stopped = change.merged.map(|m| Clock::stopped(m.at));
             let merged = stopped.as_ref().unwrap_or(&scope.world.clock);
             let merged_at = merged.now();

@@ -6,18 +6,19 @@ use super::{Found, Scope, release_row};
 use crate::predicate::{Predicate, PredicateError};
 
 pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
+    let unreadable = |e: PredicateError| {
+        Found::nothing(Verdict::Indeterminate, Cause::Error, &format!("The condition could not be read: {e}."))
+    };
     let predicate = match Predicate::compile(source) {
         Ok(predicate) => predicate,
-        Err(e) => {
-            return Found::nothing(
-                Verdict::Indeterminate,
-                Cause::Error,
-                &format!("The condition could not be read: {e}."),
-            );
-        }
+        Err(e) => return unreadable(e),
     };
     let value =
         |of: Result<serde_json::Value, serde_json::Error>| of.map_err(|e| PredicateError::NoAnswer(e.to_string()));
+    let predicate = match value(serde_json::to_value(scope.input.release)).and_then(|r| predicate.about(&r)) {
+        Ok(predicate) => predicate,
+        Err(e) => return unreadable(e),
+    };
     let (mut refused, mut unclear, mut told) = (Vec::new(), None, Vec::new());
     for e in scope.newest_first().filter(|e| e.signal.facts.kind() == kind) {
         // A yes to these has to be observed, or accepted.
@@ -25,10 +26,7 @@ pub(super) fn check(scope: &Scope<'_>, kind: &str, source: &str) -> Found {
             told.push(e.id.clone());
             continue;
         }
-        let answer = value(serde_json::to_value(&e.signal.facts)).and_then(|facts| {
-            let release = value(serde_json::to_value(scope.input.release))?;
-            predicate.holds(&facts, &release)
-        });
+        let answer = value(serde_json::to_value(&e.signal.facts)).and_then(|facts| predicate.holds(&facts));
         match answer {
             Ok(true) => {
                 return Found::rows(vec![release_row(

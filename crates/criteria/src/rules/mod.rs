@@ -19,9 +19,11 @@ mod tests;
 mod validation;
 mod work_item;
 
+use std::collections::BTreeSet;
+
 use certrail_domain::{
-    Cause, Clock, EvidenceId, Key, Limits, OwnDays, Release, Row, RuleOutcome, RuleResult, Subject, Truth, Verdict,
-    facts::ScanKind,
+    Cause, Clock, EvidenceId, Key, Limits, OwnDays, Product, Release, Row, RuleOutcome, RuleResult, Subject, Time,
+    Truth, Verdict, facts::ScanKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +173,18 @@ impl Rule {
     /// The word for every environment the product calls production; any other means the environment of that name.
     pub const PRODUCTION: &str = "production";
 
+    /// For how many days it lets an approval for an environment of a product hold; none where it is not about that.
+    #[must_use]
+    pub fn approval_days(&self, product: &Product, environment: &str) -> Option<i64> {
+        match self {
+            Self::Approval { environment: of, validity_days } => {
+                let production = || product.production.iter().any(|e| e.eq_ignore_ascii_case(environment));
+                (of == environment || of == Self::PRODUCTION && production()).then_some(*validity_days)
+            }
+            _ => None,
+        }
+    }
+
     /// The expression in it, if any.
     pub(crate) fn expression(&self) -> Option<&String> {
         match self {
@@ -234,12 +248,53 @@ impl Rule {
     }
 }
 
+/// How the approval to deploy to one environment stands.
+#[derive(Clone, Debug)]
+pub struct Approved {
+    /// The environment.
+    pub environment: String,
+    /// For how many days an approval holds.
+    pub days: i64,
+    /// The row, as of `at`.
+    pub row: Row,
+    at: Time,
+    valid_until: Option<Time>,
+}
+
+impl Approved {
+    /// Whether the row is what a look at `now` would give, as long as what it was made from is the same. Ages in its
+    /// sentence are those of when it was made.
+    #[must_use]
+    pub fn is_right_at(&self, now: Time) -> bool {
+        self.at <= now && self.valid_until.is_none_or(|until| now < until)
+    }
+}
+
 /// How the approval to deploy to exactly one environment stands, by the same rule as at the judgement: an approval
 /// for one environment opens no other, and neither does an author's, an old one or one of another build.
 #[must_use]
-pub fn approval_for(input: &Input<'_>, environment: &str, validity_days: i64) -> Row {
+pub fn approval_for(input: &Input<'_>, environment: &str, validity_days: i64) -> Approved {
     let world = World::new(input);
-    approval::for_environment(&Scope { input, world: &world }, environment, validity_days)
+    in_world(&Scope { input, world: &world }, environment, validity_days)
+}
+
+fn in_world(scope: &Scope<'_>, environment: &str, days: i64) -> Approved {
+    let row = approval::for_environment(scope, environment, days);
+    let valid_until = scope.world.valid_until();
+    Approved { environment: environment.to_owned(), days, row, at: scope.input.decision_time, valid_until }
+}
+
+/// How the approvals for production stand, as the rules of a set ask for them: what its gates ask next.
+pub(crate) fn approvals_for_production<'a>(
+    scope: &Scope<'_>,
+    rules: &(impl Iterator<Item = &'a Rule> + Clone),
+) -> Vec<Approved> {
+    let product = scope.input.product;
+    let asked = product.production.iter().flat_map(|environment| {
+        let days: BTreeSet<i64> = rules.clone().filter_map(|rule| rule.approval_days(product, environment)).collect();
+        days.into_iter().map(move |days| (environment, days))
+    });
+    asked.map(|(environment, days)| in_world(scope, environment, days)).collect()
 }
 
 /// A row about the release as a whole.
@@ -287,9 +342,7 @@ impl Scope<'_> {
 
     /// Evidence that may count, newest first.
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Evidence> {
-        let mut all: Vec<&Evidence> = self.world.usable.clone();
-        all.sort_by_key(|e| std::cmp::Reverse((e.at(), e.log_index)));
-        all.into_iter()
+        self.world.newest_first.iter().copied()
     }
 }
 
@@ -300,21 +353,22 @@ pub(crate) fn about(release: &Release, e: &Evidence, also: &[Key]) -> About {
         match kind {
             "commit" => release.commit.as_deref() == Some(value),
             "digest" => release.digests.iter().any(|d| d == value),
-            "release" => value == format!("{}/{}", release.product, release.version),
+            "release" => {
+                let version = value.strip_prefix(release.product.as_str()).and_then(|rest| rest.strip_prefix('/'));
+                version == Some(release.version.as_str())
+            }
             _ => false,
         }
     };
-    let keys: Vec<&Key> = e.signal.named.iter().chain(also).collect();
+    let keys = || e.signal.named.iter().chain(also);
     // The more exact name counts: a digest before a commit, a commit before the release. Evidence
     // that names a build or commit at all must name ours.
-    let of_kind = |kind: &str| keys.iter().filter(|k| k.parts().0 == kind).copied().collect::<Vec<&Key>>();
-    let (digests, commits) = (of_kind("digest"), of_kind("commit"));
-    let hit = if !digests.is_empty() && !release.digests.is_empty() {
-        digests.iter().any(|k| is_this(k))
-    } else if !commits.is_empty() {
-        commits.iter().any(|k| is_this(k))
-    } else {
-        keys.iter().any(|k| is_this(k))
+    let named = |kind: &str| keys().any(|k| k.parts().0 == kind);
+    let exact = match () {
+        () if named("digest") && !release.digests.is_empty() => Some("digest"),
+        () if named("commit") => Some("commit"),
+        () => None,
     };
+    let hit = keys().any(|k| exact.is_none_or(|kind| k.parts().0 == kind) && is_this(k));
     if hit { About::This } else { About::Other }
 }

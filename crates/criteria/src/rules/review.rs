@@ -86,9 +86,9 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
             by: account,
             at: v.evidence.at(),
             before_merge: change.merged.map_or(Truth::True, |m| v.evidence.interval().before(m)),
-            final_revision: v.review.revision.is_some() && v.review.revision == change.head,
-            independent: !identities.among(account, change.authors.iter().map(String::as_str)),
-            not_pusher: change.last_pusher.as_ref().map_or(Truth::Unknown, |p| !identities.same(p, account)),
+            final_revision: v.review.revision.is_some() && v.review.revision.as_deref() == change.head,
+            independent: !identities.among(account, change.authors.iter().copied()),
+            not_pusher: change.last_pusher.map_or(Truth::Unknown, |p| !identities.same(p, account)),
             human: v.review.reviewer.as_ref().is_some_and(|r| r.kind == ActorKind::Human),
         })
         .collect();

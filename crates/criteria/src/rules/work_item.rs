@@ -28,14 +28,14 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
 }
 
 fn row(scope: &Scope<'_>, change: &ChangeView<'_>, held: &BTreeMap<&str, (&Evidence, &Ticket)>) -> Row {
-    let known: Vec<&(&Evidence, &Ticket)> = change.tickets.iter().filter_map(|key| held.get(key.as_str())).collect();
+    let known: Vec<&(&Evidence, &Ticket)> = change.tickets.iter().filter_map(|key| held.get(key)).collect();
     let standings = known.iter().map(|(e, ticket)| standing(scope, change, e, ticket));
     // One good work item carries the change; where none is, the worst tells why.
     let (verdict, cause, sentence) =
         standings.reduce(|a, b| if better(b.0, a.0) { b } else { a }).unwrap_or_else(|| match change.tickets.len() {
             0 => (Verdict::Missing, Cause::Absent, format!("{} names no work item.", change.name)),
             _ => {
-                let named: Vec<&str> = change.tickets.iter().map(String::as_str).collect();
+                let named: Vec<&str> = change.tickets.iter().copied().collect();
                 let sentence = format!("{} names {}, and we hold no record of it.", change.name, named.join(", "));
                 (Verdict::Missing, Cause::Absent, sentence)
             }
@@ -63,7 +63,7 @@ fn standing(
 ) -> (Verdict, Cause, String) {
     let (name, key) = (&change.name, &ticket.key);
     let identities = scope.input.identities;
-    let wrote = |account: &str| identities.among(account, change.authors.iter().map(String::as_str));
+    let wrote = |account: &str| identities.among(account, change.authors.iter().copied());
     if is_refused(ticket) {
         return (Verdict::Failed, Cause::Negative, format!("{name} names {key}, which is {}.", ticket.status));
     }

@@ -100,7 +100,7 @@ impl Case {
 
     /// The evaluation. Whatever the case, the clock alone changes no verdict until the evaluation says that it could.
     pub(crate) fn judged(&self) -> Evaluation {
-        let Evaluated { evaluation, valid_until } = self.judged_at(self.now);
+        let Evaluated { evaluation, valid_until, .. } = self.judged_at(self.now);
         let verdicts = |e: &Evaluation| -> Vec<_> {
             e.requirements
                 .iter()

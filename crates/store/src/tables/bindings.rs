@@ -101,25 +101,27 @@ pub fn indexes_of_release(tx: &Tx<'_>, release: i64) -> Result<Vec<u64>> {
     )
 }
 
-/// The signals bound to a release as the log stood at `position`, with rule and key, in order of arrival.
+/// What was bound to a release as the log stood at `position`: entry and rule, in order of arrival.
 ///
 /// # Errors
 /// When the database fails or a row is damaged.
-pub fn evidence_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(Arc<StoredSignal>, BindRule, Key)>> {
-    let bound = tx.query(
-        "SELECT log_index, rule, key FROM binding
+pub fn bound_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(u64, BindRule)>> {
+    tx.query(
+        "SELECT log_index, rule FROM binding
          WHERE release = ?1 AND log_index < ?2 AND from_index < ?2 AND (to_index IS NULL OR to_index >= ?2)
          ORDER BY log_index",
         &[release.into(), position.into()],
-        |r| Ok((r.uint(0)?, rule(r.int(1)?)?, Key::from_stored(r.text(2)?))),
-    )?;
-    let mut out = Vec::with_capacity(bound.len());
-    for (index, rule, key) in bound {
-        let signal = signals::get(tx, index)?
-            .ok_or_else(|| StoreError::Damaged(format!("signal {index} is bound and not there")))?;
-        out.push((signal, rule, key));
-    }
-    Ok(out)
+        |r| Ok((r.uint(0)?, rule(r.int(1)?)?)),
+    )
+}
+
+/// A signal that is bound to something.
+///
+/// # Errors
+/// When the database fails, or it is not there.
+pub fn bound(tx: &Tx<'_>, log_index: u64) -> Result<Arc<StoredSignal>> {
+    signals::get(tx, log_index)?
+        .ok_or_else(|| StoreError::Damaged(format!("signal {log_index} is bound and not there")))
 }
 
 /// How much was bound to a release as the log stood at a position, and when that changed last.
@@ -149,18 +151,13 @@ pub fn extent(tx: &Tx<'_>, release: i64, position: u64) -> Result<Extent> {
 /// # Errors
 /// When the database fails or a row is damaged.
 pub fn evidence_of_kind(tx: &Tx<'_>, release: i64, kind: &str) -> Result<Vec<(Arc<StoredSignal>, BindRule)>> {
-    let bound = tx.query(
+    let rows = tx.query(
         "SELECT b.log_index, b.rule FROM binding b JOIN signal s ON s.log_index = b.log_index
          WHERE b.release = ?1 AND b.to_index IS NULL AND s.kind = ?2 ORDER BY b.log_index",
         &[release.into(), kind.into()],
         |r| Ok((r.uint(0)?, rule(r.int(1)?)?)),
     )?;
-    let signal = |(index, rule)| {
-        let signal = signals::get(tx, index)?
-            .ok_or_else(|| StoreError::Damaged(format!("signal {index} is bound and not there")))?;
-        Ok((signal, rule))
-    };
-    bound.into_iter().map(signal).collect()
+    rows.into_iter().map(|(index, rule)| Ok((bound(tx, index)?, rule))).collect()
 }
 
 /// Puts a signal into the unbound queue. Why it is there follows from what is known when somebody looks.

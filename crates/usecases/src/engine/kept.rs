@@ -140,8 +140,8 @@ impl Default for Kept {
 }
 
 impl Kept {
-    /// What is kept of a release, if it is as good as made now; else made by `make` and kept. `beside` are others that it
-    /// rests on.
+    /// What is kept of a release, if it is as good as made now; else made by `make`, which is given what was kept, and
+    /// kept. `beside` are others that it rests on.
     ///
     /// # Errors
     /// When the store fails, or `make` does.
@@ -151,7 +151,7 @@ impl Kept {
         (release, beside): (&StoredRelease, &[StoredRelease]),
         position: u64,
         now: Time,
-        make: impl FnOnce() -> Result<Made<T>, StoreError>,
+        make: impl FnOnce(Option<Arc<T>>) -> Result<Made<T>, StoreError>,
     ) -> Result<Arc<T>, StoreError> {
         let all = std::iter::once(release).chain(beside);
         let basis: Option<Vec<Basis>> =
@@ -162,13 +162,14 @@ impl Kept {
                 && e.valid_until.is_none_or(|until| now < until)
                 && (0..=TOLD_AGAIN).contains(&now.since(e.at))
         };
-        if let Some(entry) = self.cache.get(&key).filter(good)
-            && let Ok(value) = entry.value.downcast()
-        {
+        let known = self.cache.get(&key);
+        let still_good = known.as_ref().is_some_and(good);
+        let known = known.and_then(|entry| entry.value.downcast().ok());
+        if still_good && let Some(value) = known {
             return Ok(value);
         }
         let begun = Instant::now();
-        let made = make()?;
+        let made = make(known)?;
         if let Some(basis) = basis {
             let Made { value, at, valid_until, weight, acts } = made;
             let entry = Entry { value: value.clone(), basis, at, made: begun, acts, valid_until, weight };

@@ -13,7 +13,7 @@ use certrail_store::{
     },
 };
 
-use super::{events::events, proofs, sections};
+use super::{events::events, marks::marks, proofs, sections};
 use crate::{
     engine::{Engine, LogHead, Made},
     judge::{Judged, judge_in, judge_now},
@@ -32,7 +32,7 @@ pub(crate) fn preview(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Dos
     let (head, now) = (engine.head(), engine.now());
     engine.read(|tx| {
         let before = release_findings::readable_before(tx, &stored.release)?;
-        engine.kept.get_or_make(tx, (stored, before.as_slice()), head.size(), now, || {
+        engine.kept.get_or_make(tx, (stored, before.as_slice()), head.size(), now, |_| {
             let judged = judge_now(tx, engine, stored, head.size(), now)?;
             let dossier = build(engine, tx, stored, &head, now, 0, false)?;
             let weight = (dossier.evidence.len() + dossier.events.len()) as u64 * 500;
@@ -79,6 +79,7 @@ fn build(
         d.requester = show(&d.requester);
         d.approver = d.approver.as_deref().map(&show);
     }
+    let marks = marks(&judged);
     Ok(Dossier {
         schema: Dossier::SCHEMA.into(),
         number,
@@ -97,9 +98,9 @@ fn build(
         acceptance: sections::acceptance_rows(&judged),
         exceptions,
         controls: sections::control_rows(&judged),
-        events: events(&judged, &show),
+        events: events(&judged, &marks, &show),
         integrity: proofs::integrity(engine, tx, stored, head, &decisions, proofs)?,
-        evidence: proofs::evidence_rows(tx, &judged, head, &show, proofs)?,
+        evidence: proofs::evidence_rows(tx, &judged, marks, head, &show, proofs)?,
         decisions,
         evaluation,
         release,

@@ -1,26 +1,26 @@
 //! Section 10: what happened, in order, one sentence each, with marks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::Evidence;
 use certrail_domain::{
-    Facts, Mark,
+    EvidenceId, Facts, Mark,
     facts::{ReviewVerdict, Verified},
 };
 use certrail_dossier::Event;
 
-use crate::{judge::Judged, look};
+use crate::judge::Judged;
 
-pub(super) fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Event> {
-    let stale: Vec<&certrail_domain::EvidenceId> = stale_reviews(judged);
+pub(super) fn events(judged: &Judged, marks: &[Vec<Mark>], show: &dyn Fn(&str) -> String) -> Vec<Event> {
+    let stale = stale_reviews(judged);
     let mut out: Vec<Event> = judged
         .seen
         .evidence
         .iter()
-        .enumerate()
-        .map(|(i, e)| {
-            let mut marks = look::marks(judged, i);
-            if stale.contains(&&e.id) {
+        .zip(marks)
+        .map(|(e, marks)| {
+            let mut marks = marks.clone();
+            if stale.contains(&e.id) {
                 marks.push(Mark::Stale);
             }
             Event {
@@ -38,7 +38,7 @@ pub(super) fn events(judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<Even
 }
 
 /// Approvals of a version that was not the last.
-fn stale_reviews(judged: &Judged) -> Vec<&certrail_domain::EvidenceId> {
+fn stale_reviews(judged: &Judged) -> BTreeSet<&EvidenceId> {
     let mut heads: BTreeMap<(&str, u64), (u64, &str)> = BTreeMap::new();
     for e in &judged.seen.evidence {
         if let Facts::Change(c) = &e.signal.facts {

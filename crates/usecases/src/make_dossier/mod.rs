@@ -2,6 +2,7 @@
 
 mod assemble;
 mod events;
+mod marks;
 mod proofs;
 mod render;
 mod sections;

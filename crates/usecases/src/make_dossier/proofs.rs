@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use certrail_criteria::Evidence;
-use certrail_domain::EvidenceId;
+use certrail_domain::{EvidenceId, Mark};
 use certrail_dossier::{DecisionEntry, DecisionRow, EvidenceRow, Integrity, LogRef, Proof, Salts};
 use certrail_ledger::{Hash, hex, life::vouching, tree};
 use certrail_store::{
@@ -18,7 +18,6 @@ use certrail_store::{
 use crate::{
     engine::{Engine, LogHead},
     judge::Judged,
-    look,
 };
 
 fn proof_of(tx: &Tx<'_>, head: &LogHead, index: u64) -> Result<Proof, StoreError> {
@@ -34,16 +33,17 @@ fn no_proof(index: u64) -> Proof {
 pub(super) fn evidence_rows(
     tx: &Tx<'_>,
     judged: &Judged,
+    marks: Vec<Vec<Mark>>,
     head: &LogHead,
     show: &dyn Fn(&str) -> String,
     proofs: bool,
 ) -> Result<Vec<EvidenceRow>, StoreError> {
     let seen = &judged.seen;
     let mut rows = Vec::with_capacity(seen.evidence.len());
-    for (i, (stored, evidence)) in seen.signals.iter().zip(&seen.evidence).enumerate() {
+    for ((stored, evidence), marks) in seen.signals.iter().zip(&seen.evidence).zip(marks) {
         rows.push(EvidenceRow {
             rule: Some(evidence.rule),
-            marks: look::marks(judged, i),
+            marks,
             ..evidence_row(tx, head, show, proofs, stored, evidence)?
         });
     }

@@ -1,9 +1,11 @@
 //! Sections 2 to 9: changes, tests, security, approvals, deployments, controls.
 
+use std::collections::BTreeMap;
+
 use certrail_criteria::{Evidence, World, frameworks};
 use certrail_domain::{
-    Facts, Verdict,
-    facts::{Database, ReviewVerdict, Scan, ScanKind},
+    Actor, EvidenceId, Facts, Row, Verdict,
+    facts::{Database, ReviewVerdict, Scan, ScanKind, Ticket},
 };
 use certrail_dossier::{AcceptanceRow, ApprovalRow, ChangeRow, ControlRow, DeploymentRow, SecurityRow, TestRow};
 
@@ -11,27 +13,29 @@ use crate::judge::Judged;
 
 pub(super) fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<ChangeRow> {
     let reviews = judged.evaluation.requirements.iter().find(|r| r.id == "code-review");
+    let reviewed: BTreeMap<&str, &Row> =
+        reviews.iter().flat_map(|r| r.rows.iter().rev().map(|row| (row.subject.id.as_str(), row))).collect();
+    // Who authorised each work item, in order of arrival.
+    let mut authorised: BTreeMap<&str, Vec<(usize, &Actor)>> = BTreeMap::new();
+    for (n, e) in judged.seen.evidence.iter().enumerate() {
+        if let Facts::Ticket(Ticket { key, authorised_by: Some(who), .. }) = &e.signal.facts {
+            authorised.entry(key).or_default().push((n, who));
+        }
+    }
     world
         .changes
         .iter()
         .map(|c| {
-            let row = reviews.and_then(|r| r.rows.iter().find(|row| row.subject.id == c.id));
-            let authorised_by = judged
-                .seen
-                .evidence
-                .iter()
-                .filter_map(|e| match &e.signal.facts {
-                    Facts::Ticket(t) if c.tickets.contains(&t.key) => {
-                        t.authorised_by.as_ref().map(|a| show(&a.account))
-                    }
-                    _ => None,
-                })
-                .collect();
+            let row = reviewed.get(c.id.as_str());
+            let mut by: Vec<(usize, &Actor)> =
+                c.tickets.iter().filter_map(|key| authorised.get(key)).flatten().copied().collect();
+            by.sort_unstable_by_key(|(n, _)| *n);
+            let authorised_by = by.into_iter().map(|(_, who)| show(&who.account)).collect();
             ChangeRow {
                 id: c.id.clone(),
                 name: c.name.clone(),
                 url: c.change.and_then(|c| c.url.clone()),
-                tickets: c.tickets.iter().cloned().collect(),
+                tickets: c.tickets.iter().map(|key| (*key).to_owned()).collect(),
                 authorised_by,
                 authors: c.authors.iter().map(|a| show(a)).collect(),
                 reviews: c
@@ -51,7 +55,7 @@ pub(super) fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str
                         format!("{who} {said} {version} on {}", r.evidence.at().human())
                     })
                     .collect(),
-                head: c.head.clone(),
+                head: c.head.map(str::to_owned),
                 merged_at: c.merged.map(|m| m.at),
                 review: row.map_or(Verdict::Missing, |r| r.verdict),
                 review_sentence: row.map_or_else(String::new, |r| r.sentence.clone()),
@@ -250,6 +254,16 @@ pub(super) fn acceptance_rows(judged: &Judged) -> Vec<AcceptanceRow> {
 }
 
 pub(super) fn control_rows(judged: &Judged) -> Vec<ControlRow> {
+    // What each requirement is met by: sorted once, since many controls rest on the same.
+    let met_by: BTreeMap<&str, Vec<&EvidenceId>> = (judged.evaluation.requirements.iter())
+        .map(|r| {
+            let met = r.rows.iter().filter(|row| row.verdict.is_met());
+            let mut evidence: Vec<&EvidenceId> = met.flat_map(|row| &row.inputs).collect();
+            evidence.sort_unstable();
+            evidence.dedup();
+            (r.id.as_str(), evidence)
+        })
+        .collect();
     let mut rows = Vec::new();
     for framework in frameworks() {
         for control in &framework.controls {
@@ -270,12 +284,9 @@ pub(super) fn control_rows(judged: &Judged) -> Vec<ControlRow> {
             if serving.is_empty() {
                 continue;
             }
-            let mut evidence: Vec<_> = results
-                .iter()
-                .flat_map(|r| r.rows.iter())
-                .filter(|r| r.verdict.is_met())
-                .flat_map(|r| r.inputs.clone())
-                .collect();
+            let evidence = results.iter().filter_map(|r| met_by.get(r.id.as_str())).flatten();
+            let mut evidence: Vec<EvidenceId> = evidence.map(|id| (*id).clone()).collect();
+            // A few sorted runs.
             evidence.sort();
             evidence.dedup();
             rows.push(ControlRow {
