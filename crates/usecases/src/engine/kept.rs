@@ -25,9 +25,10 @@ use certrail_store::{
     },
 };
 use quick_cache::{
-    DefaultHashBuilder, OptionsBuilder, Weighter,
+    DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter,
     sync::{Cache, DefaultLifecycle},
 };
+use rayon::ThreadPool;
 
 /// Bytes of what is kept, as its makers weigh it.
 const CAPACITY: u64 = 96 * 1024 * 1024;
@@ -124,10 +125,13 @@ pub(crate) struct Kept {
     followed: Mutex<Followed>,
     /// Acts of people committed by this process: whoever acted sees what came of it.
     acts: AtomicU64,
+    /// Where what is no longer kept is let go: that of a large release takes milliseconds, for which no gate waits.
+    away: Arc<ThreadPool>,
 }
 
-impl Default for Kept {
-    fn default() -> Self {
+impl Kept {
+    /// `away` are threads that nobody waits for.
+    pub(super) fn new(away: Arc<ThreadPool>) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(256)
             .weight_capacity(CAPACITY)
@@ -135,11 +139,9 @@ impl Default for Kept {
             .build()
             .expect("capacities are given");
         let cache = Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { cache, followed: Mutex::default(), acts: AtomicU64::new(0) }
+        Self { cache, followed: Mutex::default(), acts: AtomicU64::new(0), away }
     }
-}
 
-impl Kept {
     /// What is kept of a release, if it is as good as made now; else made by `make`, which is given what was kept, and
     /// kept. `beside` are others that it rests on.
     ///
@@ -169,11 +171,13 @@ impl Kept {
             return Ok(value);
         }
         let begun = Instant::now();
-        let made = make(known)?;
+        let made = make(known.clone())?;
         if let Some(basis) = basis {
             let Made { value, at, valid_until, weight, acts } = made;
             let entry = Entry { value: value.clone(), basis, at, made: begun, acts, valid_until, weight };
-            self.cache.insert(key, entry);
+            let mut evicted = <DefaultLifecycle<_, _> as Lifecycle<_, _>>::RequestState::default();
+            self.cache.insert_with_lifecycle(key, entry, &mut evicted);
+            self.away.spawn(move || drop((known, evicted)));
             return Ok(value);
         }
         Ok(made.value)

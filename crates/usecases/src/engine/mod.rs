@@ -128,6 +128,8 @@ impl Engine {
             checked => checked?,
         }
         let (queue, inbox) = committer::channel();
+        let started = turns::Turns::new();
+        let turns = started.map_err(|cause| StoreError::Io { what: "start threads".to_owned(), cause })?;
         let engine = Arc::new(Self {
             store,
             blobs,
@@ -139,9 +141,8 @@ impl Engine {
             head: RwLock::new(head),
             committer: Mutex::new(None),
             queue,
-            kept: kept::Kept::default(),
-            turns: turns::Turns::new()
-                .map_err(|cause| StoreError::Io { what: "the threads for gates".to_owned(), cause })?,
+            kept: kept::Kept::new(turns.looks.clone()),
+            turns,
             worker: jobs::Worker::default(),
             pieces: RwLock::default(),
             ear: heard::Ear::default(),
