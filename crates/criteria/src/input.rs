@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    BindRule, EvidenceId, Exception, HowKnown, Interval, PersonId, Product, Release, Signal, Time, Truth, is_login,
+    Actor, BindRule, EvidenceId, Exception, Home, HowKnown, Interval, PersonId, Product, Release, Signal, Time, Truth,
+    home, shown_account,
 };
 
 use crate::findings::Tracked;
@@ -123,7 +124,13 @@ impl Identities {
     /// The name of whoever an account belongs to, for sentences; the account itself where nobody is known.
     #[must_use]
     pub fn name<'a>(&'a self, account: &'a str) -> &'a str {
-        self.names.get(self.person(account)).map_or(account, String::as_str)
+        self.names.get(self.person(account)).map_or_else(|| shown_account(account), String::as_str)
+    }
+
+    /// The name of whoever a signal names: the one they are recorded by here, else the one it gives.
+    #[must_use]
+    pub fn shown<'a>(&'a self, actor: &'a Actor) -> &'a str {
+        self.names.get(self.person(&actor.account)).map_or_else(|| actor.shown(), String::as_str)
     }
 
     /// The person behind an account; an account nobody claims stands for itself.
@@ -132,8 +139,9 @@ impl Identities {
         self.person_of.get(account).map_or(account, String::as_str)
     }
 
-    /// Whether two accounts are one person. Two logins that nobody claims are two people; a login and a mail
-    /// address, or two mail addresses, could be anybody's until a person is recorded who owns one of that kind.
+    /// Whether two accounts are one person. Two logins of a host that nobody claims are two people; a login and a mail
+    /// address, two mail addresses, or accounts of two hosts could be anybody's until a person is recorded who owns one of
+    /// that kind.
     #[must_use]
     pub fn same(&self, a: &str, b: &str) -> Truth {
         match (a == b, self.person_of.get(a), self.person_of.get(b)) {
@@ -161,18 +169,32 @@ impl Identities {
     }
 }
 
-fn is_mail(account: &str) -> bool {
-    account.split_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
-}
-
-/// Both logins, or both mail addresses. A name in prose is comparable with nothing.
+/// At home at the same place. A name in prose is comparable with nothing.
 fn same_kind(a: &str, b: &str) -> bool {
-    is_login(a) && is_login(b) || is_mail(a) && is_mail(b)
+    home(a) == home(b) && home(a) != Home::Nowhere
 }
 
-/// Two different logins are two people; whatever else it is, it could be anybody.
+/// Two different logins of one host are two people, and so are two names that were told. A name that was told is another
+/// than a login that reads otherwise, and where both read the same it may be the same or not. Whatever else it is, it
+/// could be anybody.
 fn of_two_logins(a: &str, b: &str) -> Truth {
-    if is_login(a) && is_login(b) { Truth::False } else { Truth::Unknown }
+    match (home(a), home(b)) {
+        (Home::Host(a), Home::Host(b)) => {
+            if a == b {
+                Truth::False
+            } else {
+                Truth::Unknown
+            }
+        }
+        (Home::Told, Home::Told) => Truth::False,
+        (Home::Told, Home::Host(_)) | (Home::Host(_), Home::Told) if login(a) != login(b) => Truth::False,
+        _ => Truth::Unknown,
+    }
+}
+
+/// An account without its home.
+fn login(account: &str) -> &str {
+    account.rsplit_once(':').map_or(account, |(_, login)| login)
 }
 
 /// Everything an evaluation is a function of, besides the criteria.
@@ -224,6 +246,14 @@ mod tests {
             ("sam@acme.example", "sam", Truth::Unknown),
             ("eve", "eve@acme.example", Truth::Unknown),
             ("a@acme.example", "b@acme.example", Truth::Unknown),
+            // Another host has names of its own; one that was told may be anybody's who is called so.
+            ("git.acme.example:dana", "git.acme.example:tom", Truth::False),
+            ("git.acme.example:eve", "eve", Truth::Unknown),
+            ("git.acme.example:eve", "mallory", Truth::Unknown),
+            ("name:eve", "eve", Truth::Unknown),
+            ("name:eve", "mallory", Truth::False),
+            ("name:eve", "name:mallory", Truth::False),
+            ("name:eve", "eve@acme.example", Truth::Unknown),
             // A name in a trailer, or nothing at all, is nobody in particular.
             ("eve", "Eve Lee", Truth::Unknown),
             ("dana", "dana lee", Truth::Unknown),

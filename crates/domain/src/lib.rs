@@ -10,6 +10,7 @@
 //! Shapes that leave the process derive `serde` here rather than in mirrored structs; the
 //! reasons stand in `docs/adr/0002-serde-in-domain.md`.
 
+mod account;
 mod actor;
 mod binding;
 mod clock;
@@ -36,7 +37,8 @@ mod time;
 mod verdict;
 mod version;
 
-pub use actor::{Actor, ActorKind, account_of_mail, is_login};
+pub use account::{Home, USUAL_HOST, account_of_mail, accounts_meant, home, settled, shown_account, told_account};
+pub use actor::{Actor, ActorKind};
 pub use binding::{BindRule, Match, decide};
 pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};
 pub use connector::{Connector, RepositoryName};

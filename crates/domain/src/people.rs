@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Facts, Signal, facts::Commit};
+use crate::{Actor, Facts, Signal, USUAL_HOST, facts::Commit, settled};
 
 /// Somebody a signal speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,14 +53,16 @@ impl Signal {
         whole
     }
 
-    /// Says of which host its accounts are, where that is another than the one whose accounts go by their bare names.
+    /// Says of which host its accounts are.
     pub fn name_host_of_accounts(&mut self, host: &str) {
-        // An address of mail in a commit is the same at every host; an account that looks like one is not.
         self.each_person(&mut |(account, name)| {
-            let mail = name.is_none() && account.contains('@');
-            if !account.is_empty() && !mail {
-                *account = format!("{host}:{account}");
+            // An address of mail in a commit is the same at every host, and one that a forge made up names its own; an
+            // account that looks like one does not.
+            let at_home = name.is_none() && (account.contains('@') || account.contains(':'));
+            if account.is_empty() || host == USUAL_HOST && !at_home {
+                return;
             }
+            *account = if at_home { settled(account) } else { format!("{host}:{account}") };
         });
     }
 

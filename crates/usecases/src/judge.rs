@@ -292,7 +292,8 @@ fn see(
     let own: Vec<(String, String)> = people.iter().map(|p| (p.id.to_string(), p.id.to_string())).collect();
     let claimed = people.into_iter().flat_map(|p| {
         let id = p.id.to_string();
-        p.accounts.into_iter().map(move |a| (a, id.clone()))
+        let accounts: Vec<String> = p.accounts_meant().collect();
+        accounts.into_iter().map(move |a| (a, id.clone()))
     });
     let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
     Ok(Seen {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope};
+use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope, accounts_meant};
 use certrail_store::{
     StoreError, Tx,
     tables::people::{self, Person},
@@ -99,8 +99,9 @@ fn readable(tx: &Tx<'_>) -> Result<Vec<Person>, StoreError> {
 
 /// The person of an id or account.
 pub(crate) fn person_of(tx: &Tx<'_>, wanted: &str) -> Result<Person, Fault> {
-    let account = wanted.trim().to_lowercase();
-    let found = readable(tx)?.into_iter().find(|p| p.id.as_str() == wanted || p.accounts.contains(&account));
+    let meant = accounts_meant(wanted);
+    let is_theirs = |p: &Person| p.accounts_meant().any(|own| meant.contains(&own));
+    let found = readable(tx)?.into_iter().find(|p| p.id.as_str() == wanted || is_theirs(p));
     found.ok_or_else(|| {
         Problem::new(
             ProblemKind::NotFound,
@@ -139,10 +140,10 @@ pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -
     let caller = caller.clone();
     let (person, _) = engine
         .write(move |batch| {
-            let accounts = new.accounts();
+            let accounts: Vec<String> = new.accounts.iter().flat_map(|account| accounts_meant(account)).collect();
             let known: Vec<Person> = people::all_at(batch.tx, NOW)?
                 .into_iter()
-                .filter(|p| p.accounts.iter().any(|a| accounts.contains(a)))
+                .filter(|p| p.accounts_meant().any(|own| accounts.contains(&own)))
                 .collect();
             if let [one, another, ..] = known.as_slice() {
                 let why = format!("The accounts belong to two people, {} and {}.", one.name, another.name);

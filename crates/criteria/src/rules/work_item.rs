@@ -71,7 +71,7 @@ fn standing(
         let sentence = format!("{name} names {key}; nobody is on record as having authorised it.");
         return (Verdict::Missing, Cause::Absent, sentence);
     };
-    let who = authoriser.shown();
+    let who = identities.shown(authoriser);
     if authoriser.kind != ActorKind::Human {
         let sentence = format!("{key} of {name} was authorised by {who}, who is not known to be a person.");
         return (Verdict::Indeterminate, Cause::IdentityUncertain, sentence);
@@ -81,13 +81,14 @@ fn standing(
             let sentence = format!("{key} was authorised by {who}, who wrote {name}.");
             return (Verdict::Failed, Cause::NotIndependent, sentence);
         }
-        Truth::Unknown => {
+        // Who they are matters once their word counts.
+        Truth::Unknown if evidence.is_believed(scope.input.product) => {
             let sentence = format!(
                 "{key} was authorised by {who}, who may be an author of {name} under another account; link the accounts to people."
             );
             return (Verdict::Indeterminate, Cause::IdentityUncertain, sentence);
         }
-        Truth::False => {}
+        Truth::Unknown | Truth::False => {}
     }
     if !evidence.is_believed(scope.input.product) {
         let by = evidence.signal.actor.as_ref().map_or("somebody", |t| t.shown());

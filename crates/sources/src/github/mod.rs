@@ -88,9 +88,7 @@ impl Source for GitHub {
         if !matches!(signal.facts, Facts::Unread { .. }) {
             signal.fact = fact_id(home.host, event, value);
         }
-        if home.host != self.host() {
-            signal.name_host_of_accounts(home.host);
-        }
+        signal.name_host_of_accounts(home.host);
         signal
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{PersonId, Role, Scope, Time};
+use certrail_domain::{PersonId, Role, Scope, Time, accounts_meant};
 use serde::{Deserialize, Serialize};
 
 use super::to_json;
@@ -24,6 +24,19 @@ pub struct Person {
     /// When they left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+}
+
+impl Person {
+    /// The accounts that are theirs, as signals name them.
+    pub fn accounts_meant(&self) -> impl Iterator<Item = String> {
+        self.accounts.iter().flat_map(|account| accounts_meant(account))
+    }
+
+    /// Whether an account that a signal names is theirs.
+    #[must_use]
+    pub fn has_account(&self, account: &str) -> bool {
+        self.accounts_meant().any(|own| own == account)
+    }
 }
 
 /// Records the state of a person from `log_index` on.

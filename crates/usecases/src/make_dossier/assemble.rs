@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::World;
-use certrail_domain::{Problem, Time, sentence};
+use certrail_domain::{Problem, Time, sentence, shown_account};
 use certrail_dossier::{Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
@@ -61,9 +61,11 @@ fn build(
         people::listed_at(tx, position)?.into_iter().filter_map(|(_, person)| person.ok()).collect();
     let names: BTreeMap<String, String> = everybody
         .iter()
-        .flat_map(|p| p.accounts.iter().cloned().chain([p.id.to_string().to_lowercase()]).map(|a| (a, p.name.clone())))
+        .flat_map(|p| p.accounts_meant().chain([p.id.to_string().to_lowercase()]).map(|a| (a, p.name.clone())))
         .collect();
-    let show = |account: &str| names.get(&account.to_lowercase()).cloned().unwrap_or_else(|| account.to_owned());
+    let show = |account: &str| {
+        names.get(&account.to_lowercase()).cloned().unwrap_or_else(|| shown_account(account).to_owned())
+    };
     let input = judged.seen.input();
     let world = World::new(&input);
     let evaluation = judged.evaluation.clone();

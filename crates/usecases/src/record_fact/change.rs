@@ -4,7 +4,7 @@
 use certrail_domain::{
     Actor, Facts, Problem, Time,
     facts::{BranchRule, Change, ChangeState, Review},
-    ticket_keys,
+    ticket_keys, told_account,
 };
 
 use super::{
@@ -148,7 +148,7 @@ fn repository(told: &ChangeInput) -> Result<String, Problem> {
 
 /// Somebody who is named, by the account that everybody calls them by.
 fn account(who: &Actor, name: &str) -> Result<Actor, Problem> {
-    let account = commits::account(&who.account);
+    let account = told_account(&who.account);
     required(&account, name)?;
     if account.starts_with('@') || account.ends_with('@') {
         let why = format!("`{}` is neither an account nor an address.", inputs::clip(&who.account));

@@ -1,6 +1,6 @@
 //! Commits as they are told: read from their own objects where these are sent.
 
-use certrail_domain::{Problem, account_of_mail, facts::Commit};
+use certrail_domain::{Problem, facts::Commit, settled, told_account};
 
 use super::input::CommitInput;
 use crate::inputs::{self, clip, refuse};
@@ -19,12 +19,6 @@ pub(super) fn read(told: Vec<CommitInput>, most: usize, fix: &str) -> Result<Vec
     told.into_iter().map(one).collect()
 }
 
-/// The account of somebody as people write it: `@Dana`, an address that a forge made up.
-pub(super) fn account(text: &str) -> String {
-    let text = text.trim();
-    account_of_mail(text.strip_prefix('@').unwrap_or(text))
-}
-
 fn one(told: CommitInput) -> Result<Commit, Problem> {
     inputs::commit(&told.sha)?;
     let said = told.author.is_some()
@@ -37,14 +31,20 @@ fn one(told: CommitInput) -> Result<Commit, Problem> {
             format!("Of commit {short} both the object is given and what it says."),
             "Give `raw` alone, as `git cat-file commit ID` prints it; or leave it out.",
         )),
-        Some(object) => certrail_sources::git::commit(&told.sha, object.as_bytes()).map_err(|why| {
-            let fix = "Give `raw` as `git cat-file commit ID` prints it, or leave it out and say what you know.";
-            refuse("other-commit", format!("Commit {short} is not what was given for it: {why}."), fix)
-        }),
+        Some(object) => {
+            let mut commit = certrail_sources::git::commit(&told.sha, object.as_bytes()).map_err(|why| {
+                let fix = "Give `raw` as `git cat-file commit ID` prints it, or leave it out and say what you know.";
+                refuse("other-commit", format!("Commit {short} is not what was given for it: {why}."), fix)
+            })?;
+            for account in commit.author.iter_mut().chain(&mut commit.co_authors) {
+                *account = settled(account);
+            }
+            Ok(commit)
+        }
         None => Ok(Commit {
             sha: told.sha.to_ascii_lowercase(),
-            author: told.author.as_deref().map(account),
-            co_authors: told.co_authors.iter().map(|who| account(who)).collect(),
+            author: told.author.as_deref().map(told_account),
+            co_authors: told.co_authors.iter().map(|who| told_account(who)).collect(),
             title: told.title,
             tickets: told.tickets.iter().map(|key| key.to_ascii_uppercase()).collect(),
             parents: told.parents,

@@ -7,9 +7,9 @@ mod input;
 use std::{collections::BTreeSet, sync::Arc};
 
 use certrail_domain::{
-    Action, Extent, Facts, HowKnown, Key, Problem, ProblemKind, Product, Signal, Time,
+    Action, Actor, Extent, Facts, HowKnown, Key, Problem, ProblemKind, Product, Signal, Time,
     facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
-    normal_version,
+    normal_version, told_account,
 };
 use certrail_store::tables::people;
 use serde::Serialize;
@@ -228,8 +228,8 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 title: t.title,
                 reason: t.reason,
                 status: t.status,
-                requester: t.requester,
-                authorised_by: t.authorised_by,
+                requester: t.requester.map(told),
+                authorised_by: t.authorised_by.map(told),
                 authorised_at: t.authorised_at,
                 change_type: t.change_type,
                 impact: t.impact,
@@ -335,6 +335,11 @@ fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time
     }
 }
 
+/// Somebody who is named, by what everybody calls them.
+fn told(who: Actor) -> Actor {
+    Actor { account: told_account(&who.account), ..who }
+}
+
 /// What a person does here under their own session is observed; whatever else is told, by them or by a pipeline, is
 /// a report of it.
 fn how_known(engine: &Engine, caller: &Caller, facts: &Facts) -> Result<HowKnown, Problem> {
@@ -345,7 +350,7 @@ fn how_known(engine: &Engine, caller: &Caller, facts: &Facts) -> Result<HowKnown
         // A ticket authorised by whoever says so, here and now.
         Facts::Ticket(Ticket { authorised_by: Some(who), .. }) => {
             let own = engine.read(|tx| people::get(tx, person.as_str()))?;
-            who.account == caller.account() || own.is_some_and(|p| p.accounts.contains(&who.account.to_lowercase()))
+            who.account == caller.account() || own.is_some_and(|p| p.has_account(&who.account))
         }
         _ => false,
     };

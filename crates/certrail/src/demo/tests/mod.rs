@@ -3,6 +3,7 @@
 //! Here is the stage they play on, and the one release most of them are about.
 
 mod access;
+mod accounts;
 mod attempts;
 mod clock;
 mod connectors;
