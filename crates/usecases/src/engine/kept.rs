@@ -19,7 +19,7 @@ use certrail_domain::{Extent, Time};
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, log,
+        bindings, log, products,
         releases::{self, StoredRelease},
         signals,
     },
@@ -41,7 +41,7 @@ const FAR: u64 = 20_000;
 
 /// Acts that change nothing which is judged: they speak of questions, secrets, who is heard, and bindings, and the last are
 /// looked at for themselves.
-pub(super) const BESIDE: [&str; 9] = [
+pub(super) const BESIDE: [&str; 10] = [
     "gate-asked",
     "dossier-made",
     "rebind",
@@ -50,6 +50,7 @@ pub(super) const BESIDE: [&str; 9] = [
     "connector",
     "secret-added",
     "repository-named",
+    crate::bind::context::KNOWN,
     "trust",
 ];
 
@@ -232,9 +233,14 @@ impl Followed {
         for index in signals::of_whole_products(tx, self.to, position)? {
             let signal = signals::get(tx, index)?;
             let signal = signal.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
-            match &signal.signal.reach {
-                Extent::All => self.everything = self.everything.max(index),
-                Extent::Only(products) => self.products.extend(products.iter().map(|p| (p.clone(), index))),
+            match (signal.signal.forge_repository(), &signal.signal.reach) {
+                // A forge speaks of a repository, to the products that have it. One that takes it later is itself another.
+                (Some(repository), _) => {
+                    let products = products::ever_of_repository(tx, repository)?;
+                    self.products.extend(products.into_iter().map(|p| (p, index)));
+                }
+                (None, Extent::All) => self.everything = self.everything.max(index),
+                (None, Extent::Only(products)) => self.products.extend(products.iter().map(|p| (p.clone(), index))),
             }
         }
         let acts = log::act_names(tx, self.to, position)?;

@@ -24,6 +24,12 @@ fn compared(stage: &Stage) -> Arc<certrail_usecases::Judged> {
     kept
 }
 
+fn acts_of(stage: &Stage, act: &str) -> usize {
+    let all =
+        stage.engine.read(|tx| certrail_store::tables::log::act_names(tx, 0, u64::from(u32::MAX))).expect("reads");
+    all.iter().filter(|(_, name)| name == act).count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_concern_a_release_leaves_what_is_kept_of_it() {
     let stage = stage().await;
@@ -41,6 +47,17 @@ async fn what_does_not_concern_a_release_leaves_what_is_kept_of_it() {
     let push = forge::push("acme/other", at(90), "main", None, &[(sha("x"), "dana".into(), "Else".into())], "dana");
     stage.sender.github(at(90), "push", &push).await.expect("taken");
     assert!(Arc::ptr_eq(&first, &looked(&stage)), "another product's push changes nothing");
+    // Its findings move, and its alerts: that concerns its own releases.
+    let moved = || acts_of(&stage, "findings-moved");
+    let alert = forge::dependabot("acme/other", at(90), 1, at(90), "critical", "A flaw");
+    stage.sender.github(at(90), "dependabot_alert", &alert).await.expect("taken");
+    let ci = stage.pipeline(&["other"]).await;
+    let found = reports::sarif("CodeQL", "2", &[("js/eval", "error", "src/a.js", "Code from outside is run")]);
+    let query = format!("product=other&commit={}&name=codeql.sarif", sha("x"));
+    let before = moved();
+    stage.sender.report(at(90), &ci, &query, found).await.expect("taken");
+    assert!(moved() > before, "what moved is on record");
+    assert!(Arc::ptr_eq(&first, &looked(&stage)), "and nothing of this product's");
     assert_eq!(ask().await.evaluation, asked.evaluation, "and neither does a question");
     // One more piece of evidence, and everything is looked at again.
     let check = forge::check_run(REPO, at(91), &sha("merge"), "late", "failure");
