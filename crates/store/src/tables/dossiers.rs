@@ -1,5 +1,7 @@
 //! Dossiers: each made once, numbered, and kept as it was handed out.
 
+use certrail_domain::Time;
+
 use crate::{Result, Row, StoreError, Tx};
 
 /// A dossier that was made.
@@ -73,6 +75,15 @@ pub fn of_release(tx: &Tx<'_>, release: &str, before: u64, limit: u64) -> Result
 pub fn get(tx: &Tx<'_>, release: &str, number: u64) -> Result<Option<StoredDossier>> {
     let sql = "SELECT number, log_index, made, maker, json, pdf FROM dossier WHERE release = ?1 AND number = ?2";
     tx.first(sql, &[release.into(), number.into()], map)
+}
+
+/// How many dossiers somebody had made since a moment, of whatever release.
+///
+/// # Errors
+/// When the database fails.
+pub fn made_by_since(tx: &Tx<'_>, maker: &str, since: Time) -> Result<u64> {
+    let sql = "SELECT COUNT(*) FROM dossier WHERE maker = ?1 AND made > ?2";
+    Ok(tx.first(sql, &[maker.into(), since.as_micros().into()], |r| r.uint(0))?.unwrap_or(0))
 }
 
 /// The number of the newest dossier of a release; 0 if there is none.

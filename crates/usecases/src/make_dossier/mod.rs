@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use certrail_domain::{Problem, ProblemKind};
+use certrail_domain::{Problem, ProblemKind, Time};
 use certrail_ledger::{Hash, hex, leaf::label, seal, sha256};
 use certrail_store::tables::{dossiers, releases::StoredRelease};
 use serde_json::json;
@@ -77,6 +77,8 @@ async fn make(
     {
         return Ok(number);
     }
+    let (own, maker) = (engine.clone(), caller.account());
+    blocking(move || not_too_many(&own, &maker)).await?;
     let _turn = engine.dossier_turn().await;
     let began = Instant::now();
     let mut tries = 0;
@@ -93,6 +95,23 @@ async fn make(
     };
     *newest = NewestDossier(Some((began, number)));
     Ok(number)
+}
+
+/// Dossiers that one account may have made in an hour: each is kept for ever, and somebody who looks must not fill the disk.
+const AN_HOUR: u64 = 100;
+
+fn not_too_many(engine: &Engine, maker: &str) -> Result<(), Problem> {
+    let since = engine.now().plus(-3_600 * Time::SECOND);
+    if engine.read(|tx| dossiers::made_by_since(tx, maker, since))? < AN_HOUR {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemKind::TooMany,
+        "too-many-dossiers",
+        "No dossier was made.",
+        format!("You had {AN_HOUR} made within the last hour, and each is kept."),
+        "Take the newest one of the release, or ask again later.",
+    ))
 }
 
 /// How long a decision waits for its dossier.

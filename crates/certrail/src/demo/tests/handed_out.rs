@@ -160,3 +160,25 @@ async fn slow_downloads_hold_a_few_places_of_their_own() {
     held.pop();
     assert_eq!(ask("anna", Method::GET).await.status(), StatusCode::OK);
 }
+
+/// Whoever may look may have dossiers made, and each is kept for ever: nobody fills the disk with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_account_has_a_hundred_dossiers_made_in_an_hour() {
+    let stage = stage().await;
+    let push = forge::push(REPO, at(1), "main", None, &[(sha("one"), "dana".into(), "PAY-1 One".into())], "dana");
+    stage.sender.github(at(1), "push", &push).await.expect("taken");
+    stage.sender.github(at(2), "push", &forge::tag(REPO, at(2), "v2.4.1", &sha("one"), "dana")).await.expect("taken");
+    let ask = async |who: &str| stage.ask(&Method::POST, DOSSIERS, Some(&stage.tokens[who]), "").await;
+    for number in 1..=100 {
+        let (status, made) = ask("vera").await;
+        assert_eq!((status, &made["number"]), (StatusCode::CREATED, &json!(number)), "{made:#}");
+    }
+    let (status, refused) = ask("vera").await;
+    assert_eq!((status, &refused["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("too-many-dossiers")), "{refused:#}");
+    // Others are not held up, and an hour later it goes on.
+    assert_eq!(ask("anna").await.0, StatusCode::CREATED);
+    let later = forge::check_run(REPO, at(70), &sha("one"), "ci", "success");
+    stage.sender.github(at(70), "check_run", &later).await.expect("taken");
+    assert_eq!(ask("vera").await.0, StatusCode::CREATED);
+    stage.clean();
+}
