@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use certrail_domain::{account_of_mail, facts::Commit, is_prerelease, normal_version, version_cmp};
+use certrail_domain::{account_in_commit, facts::Commit, is_prerelease, normal_version, version_cmp};
 use certrail_usecases::{CommitInput, LONGEST_COMMIT};
 use gix::{ObjectId, Repository};
 
@@ -98,7 +98,7 @@ fn told(walk: gix::revision::walk::Platform<'_>, too_many: &str) -> anyhow::Resu
         let info = info.context("walk the commits; is the clone shallow? `git fetch --unshallow` helps")?;
         let commit = info.object()?;
         let message = String::from_utf8_lossy(commit.message_raw()?).into_owned();
-        let author = account_of_mail(&commit.author()?.email.to_string());
+        let author = account_in_commit(&commit.author()?.email.to_string());
         let parents = commit.parent_ids().map(|p| p.to_string()).collect();
         let read = Commit::from_message(&info.id.to_string(), Some(author), &message, Some(parents));
         let told = CommitInput {

@@ -156,10 +156,12 @@ impl Identities {
 
     /// Whoever put down a login, or a mail address, put down the one they use.
     fn owns_kind_of(&self, person: &str, account: &str) -> Truth {
-        let known = self
-            .person_of
-            .iter()
-            .any(|(own, p)| p == person && !own.starts_with(PersonId::PREFIX) && same_kind(own, account));
+        let mut owned = self.person_of.iter().filter(|(_, p)| *p == person).map(|(own, _)| own.as_str());
+        // A word that was told may be whoever has a login that reads the same, at whatever host.
+        if home(account) == Home::Told && owned.clone().any(|own| login(own) == login(account)) {
+            return Truth::Unknown;
+        }
+        let known = owned.any(|own| !own.starts_with(PersonId::PREFIX) && same_kind(own, account));
         if known { Truth::False } else { Truth::Unknown }
     }
 
@@ -231,8 +233,15 @@ mod tests {
     #[test]
     fn accounts_that_cannot_be_compared_are_neither_one_person_nor_two() {
         let known = Identities::new(
-            [("dana", "per_1"), ("dana@acme.example", "per_1"), ("tom", "per_2"), ("sam@acme.example", "per_3")]
-                .map(|(a, p)| (a.to_owned(), p.to_owned())),
+            [
+                ("dana", "per_1"),
+                ("dana@acme.example", "per_1"),
+                ("tom", "per_2"),
+                ("sam@acme.example", "per_3"),
+                ("git.acme.example:gina", "per_4"),
+                ("name:gee", "per_4"),
+            ]
+            .map(|(a, p)| (a.to_owned(), p.to_owned())),
         );
         for (a, b, truth) in [
             ("dana", "dana", Truth::True),
@@ -254,6 +263,9 @@ mod tests {
             ("name:eve", "mallory", Truth::False),
             ("name:eve", "name:mallory", Truth::False),
             ("name:eve", "eve@acme.example", Truth::Unknown),
+            // Gina is told as gee; somebody told as gina may be her all the same.
+            ("git.acme.example:gina", "name:mallory", Truth::False),
+            ("git.acme.example:gina", "name:gina", Truth::Unknown),
             // A name in a trailer, or nothing at all, is nobody in particular.
             ("eve", "Eve Lee", Truth::Unknown),
             ("dana", "dana lee", Truth::Unknown),

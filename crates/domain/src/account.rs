@@ -2,14 +2,16 @@
 //! somebody said so.
 //!
 //! `dana` is an account of [`USUAL_HOST`], `git.acme.example:dana` one of that host, `dana@acme.example` an address of
-//! mail, and `name:dana` what somebody told without saying where.
+//! mail, `name:dana` what somebody told without saying where, and `text:dana` what a commit says where an address should be.
 
-use crate::PersonId;
+use crate::{PersonId, TokenId};
 
 /// The host whose accounts go by themselves.
 pub const USUAL_HOST: &str = "github.com";
 /// What stands before a name that was told without its home.
 const TOLD: &str = "name";
+/// What stands before whatever else a commit says of its author.
+const TEXT: &str = "text";
 
 /// Where an account is at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +49,24 @@ fn is_mail(account: &str) -> bool {
     account.split_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
 }
 
-/// A name with a dot in it, with or without a port.
-fn is_host(host: &str) -> bool {
+/// Whether accounts can be at home there: the name of a host, with or without a port, that means nothing else here.
+#[must_use]
+pub fn is_host(host: &str) -> bool {
     let name = host.split_once(':').map_or(host, |(name, _)| name);
-    name.contains('.') && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':'))
+    !name.is_empty()
+        && ![TOLD, TEXT].contains(&name)
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':'))
+}
+
+/// Whether a word is an id of this installation, which nobody's account at a forge is.
+#[must_use]
+pub fn is_own_id(word: &str) -> bool {
+    [PersonId::PREFIX, TokenId::PREFIX].iter().any(|prefix| word.trim().to_ascii_lowercase().starts_with(prefix))
 }
 
 /// The account behind a mail address: the login, with its host, where a forge made the address up to keep the real one
 /// private (`12345+dana@users.noreply.github.com`, `12345-dana@users.noreply.gitlab.com`), else the address, lower case.
-#[must_use]
-pub fn account_of_mail(address: &str) -> String {
+fn account_of_mail(address: &str) -> String {
     let address = address.trim().to_lowercase();
     let Some((local, server)) = address.split_once('@') else { return address };
     let Some(host) = server.strip_prefix("users.noreply.").filter(|host| is_host(host)) else { return address };
@@ -69,11 +79,20 @@ pub fn account_of_mail(address: &str) -> String {
     login.filter(|l| is_login(l)).map_or_else(|| address.clone(), |login| format!("{host}:{login}"))
 }
 
+/// The account of somebody a commit names: by an address of mail. Whatever else stands there is anybody's, and nobody's
+/// account.
+#[must_use]
+pub fn account_in_commit(text: &str) -> String {
+    let account = account_of_mail(text);
+    let known = is_mail(&account) || text.contains('@') && matches!(home(&account), Home::Host(_));
+    if known || account.is_empty() { account } else { format!("{TEXT}:{account}") }
+}
+
 /// An account as it is kept: the usual host goes without saying.
 #[must_use]
 pub fn settled(account: &str) -> String {
     let usual = account.strip_prefix(USUAL_HOST).and_then(|rest| rest.strip_prefix(':'));
-    usual.filter(|login| is_login(login)).unwrap_or(account).to_owned()
+    usual.filter(|login| is_login(login) && !is_own_id(login)).unwrap_or(account).to_owned()
 }
 
 /// The account of somebody as people write it (`@Dana`, `github.com:dana`, an address): a word alone says nothing of where
@@ -83,8 +102,7 @@ pub fn told_account(text: &str) -> String {
     let text = text.trim();
     let account = account_of_mail(text.strip_prefix('@').unwrap_or(text));
     // Whoever is a person here has an id, which is at home here.
-    let own = account.starts_with(PersonId::PREFIX);
-    if is_login(&account) && !own { format!("{TOLD}:{account}") } else { settled(&account) }
+    if is_login(&account) && !is_own_id(&account) { format!("{TOLD}:{account}") } else { settled(&account) }
 }
 
 /// The accounts that one in the record of a person stands for: a word alone is the account at the usual host and whoever is
@@ -92,16 +110,21 @@ pub fn told_account(text: &str) -> String {
 #[must_use]
 pub fn accounts_meant(written: &str) -> Vec<String> {
     let account = written.trim().to_lowercase();
-    match is_login(&account) {
-        true => vec![format!("{TOLD}:{account}"), account],
-        false => vec![settled(&account)],
-    }
+    let own = own_account(&account);
+    if is_login(&account) { vec![format!("{TOLD}:{account}"), own] } else { vec![own] }
+}
+
+/// The one account that is meant first, of those that [`accounts_meant`] gives: it says whose record it is.
+#[must_use]
+pub fn own_account(written: &str) -> String {
+    settled(&written.trim().to_lowercase())
 }
 
 /// An account as people read it: that it was only told stands where it matters, not in the name.
 #[must_use]
 pub fn shown_account(account: &str) -> &str {
-    account.strip_prefix(TOLD).and_then(|rest| rest.strip_prefix(':')).unwrap_or(account)
+    let bare = |home: &str| account.strip_prefix(home).and_then(|rest| rest.strip_prefix(':'));
+    bare(TOLD).or_else(|| bare(TEXT)).unwrap_or(account)
 }
 
 #[cfg(test)]
@@ -128,6 +151,23 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_names_addresses_and_nobody_s_account() {
+        for (text, account) in [
+            ("Dana@Acme.example", "dana@acme.example"),
+            ("12345+dana@users.noreply.github.com", "github.com:dana"),
+            ("dana", "text:dana"),
+            ("name:zzz", "text:name:zzz"),
+            ("github.com:dana", "text:github.com:dana"),
+            ("Dana Lee", "text:dana lee"),
+            ("", ""),
+        ] {
+            assert_eq!(account_in_commit(text), account, "{text}");
+        }
+        assert_eq!(home(&account_in_commit("x:dana@y")), Home::Nowhere);
+        assert_eq!(settled("github.com:per_0"), "github.com:per_0");
+    }
+
+    #[test]
     fn an_account_is_at_home_where_it_says() {
         for (account, at) in [
             ("dana", Home::Host(USUAL_HOST)),
@@ -138,7 +178,10 @@ mod tests {
             ("dana@acme.example", Home::Mail),
             ("Dana Lee", Home::Nowhere),
             ("name:Dana Lee", Home::Nowhere),
-            ("jira:dana", Home::Nowhere),
+            ("jira:dana", Home::Host("jira")),
+            ("text:dana", Home::Nowhere),
+            ("text:name:dana", Home::Nowhere),
+            ("text:git.acme.example:dana", Home::Nowhere),
             ("", Home::Nowhere),
             (":", Home::Nowhere),
         ] {

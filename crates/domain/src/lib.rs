@@ -37,7 +37,10 @@ mod time;
 mod verdict;
 mod version;
 
-pub use account::{Home, USUAL_HOST, account_of_mail, accounts_meant, home, settled, shown_account, told_account};
+pub use account::{
+    Home, USUAL_HOST, account_in_commit, accounts_meant, home, is_host, is_own_id, own_account, settled, shown_account,
+    told_account,
+};
 pub use actor::{Actor, ActorKind};
 pub use binding::{BindRule, Match, decide};
 pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};

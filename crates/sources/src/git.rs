@@ -1,6 +1,6 @@
 //! Commit objects as git keeps them: what one says is proved by its id, whoever sends it.
 
-use certrail_domain::{account_of_mail, facts::Commit};
+use certrail_domain::{account_in_commit, facts::Commit};
 use gix_object::{CommitRef, Kind, compute_hash};
 
 /// Longest commit object that is read, in bytes.
@@ -25,8 +25,8 @@ pub fn commit(sha: &str, object: &[u8]) -> Result<Commit, String> {
     let read = CommitRef::from_bytes(object, hash).map_err(|e| format!("its object cannot be read: {e}"))?;
     let author = read.author().map_err(|e| format!("its author cannot be read: {e}"))?;
     // A commit may carry no address; then there is a name in prose, which is comparable with nothing.
-    let mail = account_of_mail(&author.email.to_string());
-    let author = if mail.is_empty() { author.name.to_string() } else { mail };
+    let mail = account_in_commit(&author.email.to_string());
+    let author = if mail.is_empty() { account_in_commit(&author.name.to_string()) } else { mail };
     let parents = read.parents().map(|p| p.to_string()).collect();
     let message = String::from_utf8_lossy(read.message);
     Ok(Commit { proved: true, ..Commit::from_message(&id, Some(author), &message, Some(parents)) })

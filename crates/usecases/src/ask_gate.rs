@@ -1,14 +1,12 @@
 //! A gate is asked: evaluate at the newest position, answer, log the question with its evaluation.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
 use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
 use serde::Serialize;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     Caller,
@@ -123,7 +121,8 @@ pub async fn ask_gate(
     allow(caller, Action::AskGate, on)?;
     let asked = Asked { product: product.to_owned(), version: version.to_owned(), gate, account: caller.account() };
     let own = engine.clone();
-    let WorkedOut { answer, mark, ask, body } = engine.answer(move || work_out(&own, &asked)).await?;
+    let turn = engine.judging_turn(format!("{product}/{version}")).await;
+    let WorkedOut { answer, mark, ask, body } = engine.answer(move || work_out(&own, &asked, turn)).await?;
     let recorded = answer.clone();
     let (index, _) = engine
         .write(move |batch| {
@@ -155,11 +154,9 @@ struct WorkedOut {
 }
 
 /// What a gate answers. Takes as long as a judgement does.
-fn work_out(engine: &Engine, asked: &Asked) -> Result<WorkedOut, Problem> {
+fn work_out(engine: &Engine, asked: &Asked, turn: OwnedMutexGuard<()>) -> Result<WorkedOut, Problem> {
     let Asked { product, version, gate, account } = asked;
     let stored = crate::look::find_release(engine, product, version)?;
-    let turn = engine.judging_turn(stored.seq);
-    let turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
     let judged = judge(engine, &stored)?;
     let body = judged.body(&engine.blobs)?;
     drop(turn);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{Action, Connector, Extent, Problem, ProblemKind, RepositoryName};
+use certrail_domain::{Action, Connector, Extent, Problem, ProblemKind, RepositoryName, is_host};
 use certrail_ledger::sha256;
 use certrail_sources::ForgeRepository;
 use certrail_store::{Tx, tables::connectors};
@@ -133,7 +133,7 @@ fn changed(id: &str, known: Option<&Connector>, input: ConnectorInput) -> Result
         (None, host) => host.unwrap_or_else(|| source.host().to_owned()),
     };
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
-    if host.is_empty() || host.len() > 253 || !host.chars().all(letter) {
+    if host.is_empty() || host.len() > 253 || !host.chars().all(letter) || !is_host(&host) {
         return Err(refuse(
             "Its host is no name of a host.",
             "Give it like github.example.com, without https:// or a path.",

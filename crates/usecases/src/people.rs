@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope, accounts_meant};
+use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope, accounts_meant, is_own_id};
 use certrail_store::{
     StoreError, Tx,
     tables::people::{self, Person},
@@ -52,7 +52,7 @@ impl NewPerson {
             return Err(refuse(ProblemKind::BadInput, "no-account", "There is no account.", fix));
         }
         self.accounts.iter().try_for_each(|a| inputs::required(a, "account"))?;
-        let ours = |a: &&String| ["per_", "tok_"].iter().any(|p| a.trim().to_ascii_lowercase().starts_with(p));
+        let ours = |a: &&String| a.rsplit(':').next().is_some_and(is_own_id);
         if let Some(account) = self.accounts.iter().find(ours) {
             let why = format!("`{}` is the form of an id of this installation.", inputs::clip(account));
             return Err(refuse(
@@ -99,9 +99,12 @@ fn readable(tx: &Tx<'_>) -> Result<Vec<Person>, StoreError> {
 
 /// The person of an id or account.
 pub(crate) fn person_of(tx: &Tx<'_>, wanted: &str) -> Result<Person, Fault> {
-    let meant = accounts_meant(wanted);
-    let is_theirs = |p: &Person| p.accounts_meant().any(|own| meant.contains(&own));
-    let found = readable(tx)?.into_iter().find(|p| p.id.as_str() == wanted || is_theirs(p));
+    let everybody = readable(tx)?;
+    // An id names one person, and is nobody's account.
+    let found = match is_own_id(wanted) {
+        true => everybody.into_iter().find(|p| p.id.as_str() == wanted.trim()),
+        false => everybody.into_iter().find(|p| p.is_recorded_by(wanted)),
+    };
     found.ok_or_else(|| {
         Problem::new(
             ProblemKind::NotFound,
@@ -141,10 +144,17 @@ pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -
     let (person, _) = engine
         .write(move |batch| {
             let accounts: Vec<String> = new.accounts.iter().flat_map(|account| accounts_meant(account)).collect();
-            let known: Vec<Person> = people::all_at(batch.tx, NOW)?
+            let overlapping = people::all_at(batch.tx, NOW)?
                 .into_iter()
-                .filter(|p| p.accounts_meant().any(|own| accounts.contains(&own)))
-                .collect();
+                .filter(|p| p.accounts_meant().any(|own| accounts.contains(&own)));
+            // Whose record it is follows from what is written, not from what a bare word stands for besides.
+            let (known, beside): (Vec<Person>, Vec<Person>) =
+                overlapping.partition(|p| new.accounts.iter().any(|account| p.is_recorded_by(account)));
+            if let Some(other) = beside.first() {
+                let why = format!("What is told by that word is {}'s.", other.name);
+                let fix = "A bare word is the login at github.com and whoever is told by it: write `github.com:…` or `name:…` in both records.";
+                return Err(refuse(ProblemKind::Conflict, "account-taken", why, fix).into());
+            }
             if let [one, another, ..] = known.as_slice() {
                 let why = format!("The accounts belong to two people, {} and {}.", one.name, another.name);
                 let fix = "An account stands for one person; name the accounts of one.";

@@ -1,9 +1,11 @@
 //! T03–T07: each change was approved before it was merged, on its final version, by somebody who
 //! wrote none of it and did not push last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use certrail_domain::{ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict};
+use certrail_domain::{
+    ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict, shown_account,
+};
 
 use super::{Found, Scope, rule};
 use crate::world::{ChangeView, ReviewView};
@@ -42,6 +44,13 @@ struct Approval<'a> {
     human: bool,
 }
 
+impl Approval<'_> {
+    /// As people read it.
+    fn who(&self) -> &str {
+        shown_account(self.by)
+    }
+}
+
 fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<RuleResult>) {
     let inputs: Vec<_> =
         change.evidence.iter().cloned().chain(change.reviews.iter().map(|r| r.evidence.id.clone())).collect();
@@ -62,7 +71,8 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
     for view in &change.reviews {
         let Some(reviewer) = &view.review.reviewer else { continue };
         // The forge repeats the time of the review when it is set aside; at equal times that wins.
-        let stays = latest.get(reviewer.account.as_str()).is_some_and(|known| {
+        let person = identities.person(&reviewer.account);
+        let stays = latest.get(person).is_some_and(|known| {
             known.review.verdict == ReviewVerdict::Dismissed && known.evidence.at() == view.evidence.at()
         });
         let replayed = view.evidence.is_observed() && view.evidence.duplicate_of.is_some();
@@ -71,25 +81,24 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         }
         let after_merge = change.merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
         // A later review by the same person replaces the earlier one, up to the merge; a comment replaces nothing.
-        if view.review.verdict != ReviewVerdict::Commented
-            && (!after_merge || !latest.contains_key(reviewer.account.as_str()))
-        {
-            latest.insert(&reviewer.account, view);
+        if view.review.verdict != ReviewVerdict::Commented && (!after_merge || !latest.contains_key(person)) {
+            latest.insert(person, view);
         }
     }
-    let rejecting: Vec<&str> =
-        latest.iter().filter(|(_, v)| v.review.verdict == ReviewVerdict::ChangesRequested).map(|(a, _)| *a).collect();
-    let given: Vec<Approval<'_>> = latest
-        .iter()
-        .filter(|(_, v)| v.review.verdict == ReviewVerdict::Approved)
-        .map(|(account, v)| Approval {
-            by: account,
+    let newest = |verdict: ReviewVerdict| {
+        let told = latest.values().filter(move |v| v.review.verdict == verdict);
+        told.filter_map(|v| Some((v.review.reviewer.as_ref()?, *v)))
+    };
+    let rejecting = newest(ReviewVerdict::ChangesRequested).next().map(|(by, _)| shown_account(&by.account));
+    let given: Vec<Approval<'_>> = newest(ReviewVerdict::Approved)
+        .map(|(by, v)| Approval {
+            by: &by.account,
             at: v.evidence.at(),
             before_merge: change.merged.map_or(Truth::True, |m| v.evidence.interval().before(m)),
             final_revision: v.review.revision.is_some() && v.review.revision.as_deref() == change.head,
-            independent: !identities.among(account, change.authors.iter().copied()),
-            not_pusher: change.last_pusher.map_or(Truth::Unknown, |p| !identities.same(p, account)),
-            human: v.review.reviewer.as_ref().is_some_and(|r| r.kind == ActorKind::Human),
+            independent: !identities.among(&by.account, change.authors.iter().copied()),
+            not_pusher: change.last_pusher.map_or(Truth::Unknown, |p| !identities.same(p, &by.account)),
+            human: by.kind == ActorKind::Human,
         })
         .collect();
     let good: Vec<&Approval<'_>> = given
@@ -99,9 +108,15 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
     let not_pusher: Vec<&&Approval<'_>> = good.iter().filter(|a| a.not_pusher == Truth::True).collect();
     let results = results(change, &given, &inputs);
     // Two accounts of one person are one approval.
-    let people: BTreeSet<&str> = good.iter().map(|a| identities.person(a.by)).collect();
+    let mut people: Vec<&str> = Vec::new();
+    for approval in &good {
+        // Where it cannot be told, they may be one.
+        if people.iter().all(|counted| identities.same(counted, approval.by) == Truth::False) {
+            people.push(approval.by);
+        }
+    }
     let enough = people.len() as u64 >= needed;
-    let row = if let Some(by) = rejecting.first() {
+    let row = if let Some(by) = rejecting {
         row(
             Verdict::Failed,
             Cause::Negative,
@@ -116,7 +131,7 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         row(
             Verdict::Passed,
             Cause::Satisfied,
-            format!("{} approved the final version of {}; {when}.", first.by, change.name),
+            format!("{} approved the final version of {}; {when}.", first.who(), change.name),
         )
     } else if enough && change.last_pusher.is_none() {
         row(
@@ -158,7 +173,7 @@ fn shortfall(
     if let Some(a) = given.iter().filter(of_it).find(|a| a.independent == Truth::Unknown) {
         let sentence = format!(
             "{} approved {name}, and may be one of its authors under another account; link the accounts to people.",
-            a.by
+            a.who()
         );
         return row(Verdict::Indeterminate, Cause::IdentityUncertain, sentence);
     }
@@ -166,31 +181,31 @@ fn shortfall(
         given.iter().filter(of_it).find(|a| a.independent == Truth::True && a.before_merge == Truth::Unknown)
     {
         let sentence =
-            format!("{} approved {name} so close to the merge that the clocks cannot tell which came first.", a.by);
+            format!("{} approved {name} so close to the merge that the clocks cannot tell which came first.", a.who());
         return row(Verdict::Indeterminate, Cause::ClockUncertain, sentence);
     }
     if let Some(a) = given.iter().find(|a| a.before_merge == Truth::False) {
-        return row(Verdict::Failed, Cause::TooLate, format!("{} approved {name} only after it was merged.", a.by));
+        return row(Verdict::Failed, Cause::TooLate, format!("{} approved {name} only after it was merged.", a.who()));
     }
     if let Some(a) = given.iter().find(|a| !a.final_revision) {
         return row(
             Verdict::Failed,
             Cause::Stale,
-            format!("{} approved {name} before its last commit; nobody approved the final version.", a.by),
+            format!("{} approved {name} before its last commit; nobody approved the final version.", a.who()),
         );
     }
     if let Some(a) = given.iter().find(|a| !a.human) {
         return row(
             Verdict::Failed,
             Cause::NotIndependent,
-            format!("{} approved {name}, and is not known to be a person.", a.by),
+            format!("{} approved {name}, and is not known to be a person.", a.who()),
         );
     }
     if let Some(a) = given.iter().find(|a| a.independent == Truth::False) {
         return row(
             Verdict::Failed,
             Cause::NotIndependent,
-            format!("{} approved {name} and is one of its authors.", a.by),
+            format!("{} approved {name} and is one of its authors.", a.who()),
         );
     }
     if !good.is_empty() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, BindRule, Key, Link, Time, account_of_mail, ticket_keys};
+use crate::{Actor, BindRule, Key, Link, Time, account_in_commit, ticket_keys};
 
 /// A commit as a push or a checkout lists it. Its dates are author-controlled and never order anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Commit {
 /// `Ada <ada@example.org>` → the account of that address.
 fn mail_or_name(text: &str) -> String {
     let inside = text.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(mail, _)| mail);
-    account_of_mail(inside.unwrap_or(text))
+    account_in_commit(inside.unwrap_or(text))
 }
 
 /// Commits reached a branch. Order and reachability come from here, times from our clock.

@@ -50,7 +50,7 @@ fn one_commit(v: &Value) -> Option<Commit> {
     let sha = commit(v, "/id")?;
     let author = text(v, "/author/username")
         .map(str::to_lowercase)
-        .or_else(|| text(v, "/author/email").map(certrail_domain::account_of_mail));
+        .or_else(|| text(v, "/author/email").map(certrail_domain::account_in_commit));
     Some(Commit::from_message(&sha, author, text(v, "/message").unwrap_or_default(), None))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{PersonId, Role, Scope, Time, accounts_meant};
+use certrail_domain::{PersonId, Role, Scope, Time, accounts_meant, own_account};
 use serde::{Deserialize, Serialize};
 
 use super::to_json;
@@ -30,6 +30,13 @@ impl Person {
     /// The accounts that are theirs, as signals name them.
     pub fn accounts_meant(&self) -> impl Iterator<Item = String> {
         self.accounts.iter().flat_map(|account| accounts_meant(account))
+    }
+
+    /// Whether an account in whatever form people write it is the one of this record.
+    #[must_use]
+    pub fn is_recorded_by(&self, written: &str) -> bool {
+        let wanted = own_account(written);
+        self.accounts.iter().any(|account| own_account(account) == wanted)
     }
 
     /// Whether an account that a signal names is theirs.

@@ -30,7 +30,7 @@ pub(crate) struct Turns {
     /// Dossiers by release: each is numbered and on record before the next one begins.
     releases: std::sync::Mutex<HashMap<String, Weak<Mutex<NewestDossier>>>>,
     /// Gates by release: those who ask at once share one judgement.
-    judging: std::sync::Mutex<HashMap<i64, Weak<std::sync::Mutex<()>>>>,
+    judging: std::sync::Mutex<HashMap<String, Weak<Mutex<()>>>>,
 }
 
 /// The dossier of a release that was made last, while others wait for theirs.
@@ -65,14 +65,22 @@ impl Turns {
 }
 
 /// How far threads for pages stand back, on the scale of `nice`: three of them together get what one other thread gets.
+#[cfg(target_os = "linux")]
 const BACK: i32 = 5;
 
-/// From here on this thread stands back. Where that is refused, gates wait longer beside many readers.
+/// From here on this thread stands back from the process it is of. Where that is refused, gates wait longer beside many
+/// readers. Elsewhere than on Linux it would be the whole process.
+#[cfg(target_os = "linux")]
 fn stand_back() {
-    if let Err(error) = rustix::process::setpriority_process(None, BACK) {
+    use rustix::process::{getpriority_process, setpriority_process};
+    let set = getpriority_process(None).and_then(|now| setpriority_process(None, now + BACK));
+    if let Err(error) = set {
         tracing::debug!(%error, "a thread does not stand back");
     }
 }
+
+#[cfg(not(target_os = "linux"))]
+const fn stand_back() {}
 
 impl Engine {
     /// Works out what somebody wants to see, when it is their turn, where waiting for a disk holds nobody else up.
@@ -97,9 +105,10 @@ impl Engine {
         shared(&self.turns.releases, release.to_owned()).lock_owned().await
     }
 
-    /// The turn to judge a release for a gate: whoever waits for it finds what was judged meanwhile.
-    pub(crate) fn judging_turn(&self, release: i64) -> Arc<std::sync::Mutex<()>> {
-        shared(&self.turns.judging, release)
+    /// The turn to judge a release (`product/version`) for a gate: whoever waits for it finds what was judged meanwhile,
+    /// and holds no thread for it.
+    pub(crate) async fn judging_turn(&self, release: String) -> OwnedMutexGuard<()> {
+        shared(&self.turns.judging, release).lock_owned().await
     }
 
     /// [`Engine::look`] for a gate or a pipeline.
@@ -132,8 +141,12 @@ async fn on<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let (done, outcome) = oneshot::channel();
-    // It goes on where nobody waits for it any more, and is then told nobody.
-    threads.spawn_fifo(move || drop(done.send(work())));
+    threads.spawn_fifo(move || {
+        // What nobody waits for any more is not begun; once begun it goes on, and is then told nobody.
+        if !done.is_closed() {
+            drop(done.send(work()));
+        }
+    });
     outcome.await.unwrap_or_else(|_| Err(ended_early()))
 }
 

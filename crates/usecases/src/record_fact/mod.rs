@@ -350,7 +350,7 @@ fn how_known(engine: &Engine, caller: &Caller, facts: &Facts) -> Result<HowKnown
         // A ticket authorised by whoever says so, here and now.
         Facts::Ticket(Ticket { authorised_by: Some(who), .. }) => {
             let own = engine.read(|tx| people::get(tx, person.as_str()))?;
-            who.account == caller.account() || own.is_some_and(|p| p.has_account(&who.account))
+            who.account == caller.actor().account || own.is_some_and(|p| p.has_account(&who.account))
         }
         _ => false,
     };

@@ -73,3 +73,31 @@ async fn a_word_that_was_told_is_no_login() {
     assert!(both.contains("account-taken"), "{both}");
     stage.clean();
 }
+
+/// An admin cannot make one record out of two, nor give somebody's id to somebody else as an account.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_account_takes_over_a_person() {
+    let stage = stage().await;
+    let dana = put_person(&stage, 1, "Dana", &["dana"]).await.expect("recorded");
+    let id = dana["id"].as_str().expect("an id");
+    for account in
+        [id.to_owned(), format!("github.com:{id}"), format!("name:{id}"), format!("GitHub.com:{}", id.to_lowercase())]
+    {
+        let refused = put_person(&stage, 2, "Rae", &["rae", &account]).await.expect_err("refused").to_string();
+        assert!(refused.contains("bad-account"), "{account}: {refused}");
+    }
+    // Whoever is told as dana is Dana, until both records say otherwise.
+    let refused = put_person(&stage, 3, "Rae", &["name:dana"]).await.expect_err("refused").to_string();
+    assert!(refused.contains("account-taken") && refused.contains("Dana's"), "{refused}");
+    let same = put_person(&stage, 4, "Dana", &["github.com:dana"]).await.expect("changed");
+    assert_eq!(same["id"], dana["id"]);
+    let rae = put_person(&stage, 5, "Rae", &["name:dana"]).await.expect("recorded");
+    assert_ne!(rae["id"], dana["id"]);
+    // Each is found by what stands in their own record.
+    for (account, gone) in [("name:dana", "Rae"), ("dana", "Dana")] {
+        let path = format!("/api/v1/people/{account}");
+        let left = stage.sender.call(at(6), &stage.tokens["olaf"], "DELETE", &path, &Value::Null).await.expect("left");
+        assert_eq!(left["ended"]["name"], gone, "{left:#}");
+    }
+    stage.clean();
+}
