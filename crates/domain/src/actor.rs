@@ -19,7 +19,7 @@ pub enum ActorKind {
 /// An account, with what the source says about it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Actor {
-    /// The account, lower case, with its home (see [`Home`]); an e-mail address where the source gives nothing else.
+    /// The account, lower case, with its home (see [`crate::Home`]); an e-mail address where the source gives nothing else.
     pub account: String,
     /// The name to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]

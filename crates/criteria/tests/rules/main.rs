@@ -127,6 +127,27 @@ fn two_approvals_are_by_two_people() {
     case.gives("code-review", Verdict::Failed, Cause::BelowThreshold);
 }
 
+/// A no that was told by a word is taken back by whoever is known to be called so, and by nobody who only reads the same.
+#[test]
+fn a_review_is_a_persons_whatever_they_are_called() {
+    let told = review(-80, human("name:tom"), "changes_requested", HEAD);
+    let given = review(-60, human("tom"), "approved", HEAD);
+    let case = reviewed(change(Case::new()), &[told.clone(), given.clone()]);
+    case.gives("code-review", Verdict::Failed, Cause::Negative);
+    let judged = case.judged();
+    let sentence = &judged.requirements.iter().find(|r| r.id == "code-review").unwrap().sentence;
+    assert!(sentence.starts_with("tom asked for changes"), "{sentence}");
+    let known = ["tom", "name:tom"];
+    let case = reviewed(change(Case::new()), &[told, given.clone()]).person("per_1", &known);
+    case.gives("code-review", Verdict::Passed, Cause::Satisfied);
+    // Nor are two that cannot be told apart the two that are asked for.
+    let two = STANDARD.replace("kind: review, approvals: 1", "kind: review, approvals: 2");
+    let other = review(-50, human("name:tom"), "approved", HEAD);
+    let mut case = reviewed(change(Case::new()), &[given, other]);
+    case.criteria = two;
+    case.gives("code-review", Verdict::Failed, Cause::BelowThreshold);
+}
+
 #[test]
 fn a_commit_without_a_change_was_reviewed_by_nobody() {
     let push = json!({ "kind": "code.push", "repository": "acme/pay", "branch": "main", "before": OLD, "after": MERGE, "forced": false, "pusher": human("dana"), "commits": [{ "sha": MERGE, "author": "dana", "title": "Quick fix", "tickets": [] }] });
