@@ -56,10 +56,52 @@ struct Took {
     gates: Vec<Duration>,
 }
 
+/// So many releases stand for the beginning: 10,000 signals of 300,000 in 300 releases.
+const SHARE: u64 = 30;
+/// The beginning is measured so often, in stores of its own, since ten first questions make no percentile.
+const BEGINNINGS: u64 = 3;
+
 pub(super) async fn product(args: &Args) -> Result<(), Failure> {
+    let each = args.history / args.releases.max(1);
+    let few = (args.releases / SHARE).max(2);
+    let mut first = Vec::new();
+    for _ in 0..BEGINNINGS {
+        let folder = tempfile::tempdir()?;
+        let (engine, mara) = begin(folder.path()).await?;
+        // The very first is another case: it has everything to load.
+        first.extend(releases(&engine, &mara, few + 1, each).await?.split_off(1));
+        close(engine).await?;
+    }
     let folder = tempfile::tempdir()?;
-    let data = folder.path().join("data");
-    let engine = open(&data).await?;
+    let (engine, mara) = begin(folder.path()).await?;
+    let begun = Instant::now();
+    let all = releases(&engine, &mara, args.releases, each).await?;
+    let loaded = begun.elapsed();
+    let last = &all[all.len().saturating_sub(first.len())..];
+    println!(
+        "product  {} releases of {each} signals each, every third certified: {} entries in {:.0} s, {} MB on disk",
+        args.releases,
+        engine.head().size(),
+        loaded.as_secs_f64(),
+        bytes_in(folder.path())? / 1_000_000
+    );
+    let n = last.len();
+    let (whole, first, last) = (figures(&all), figures(&first), figures(last));
+    for (what, of) in [("cut", 0), ("first question to its gate", 1), ("gate", 2)] {
+        let ((p50, p99), (first50, first99), (last50, last99)) = (whole[of], first[of], last[of]);
+        println!("         {what}: p50 {p50:.1} ms, p99 {p99:.1} ms");
+        println!(
+            "           p50 of {BEGINNINGS} times the {few} behind the first {first50:.1} ms, of the last {n} {last50:.1} ms, ratio {:.2}; p99 {first99:.1} ms and {last99:.1} ms, ratio {:.2}",
+            last50 / first50,
+            last99 / first99
+        );
+    }
+    close(engine).await
+}
+
+/// A store in `data` with a product, and somebody who certifies its releases.
+async fn begin(data: &std::path::Path) -> Result<(Arc<Engine>, Caller), Failure> {
+    let engine = open(&data.join("data")).await?;
     put_criteria(&engine, &system(), CRITERIA.to_owned()).await?;
     let mut product = Product::new(PRODUCT, Some(REPO));
     product.criteria = "bench".to_owned();
@@ -69,58 +111,28 @@ pub(super) async fn product(args: &Args) -> Result<(), Failure> {
     let person = put_person(&engine, &system(), new).await?;
     let session = session_for(&engine, &person).await?;
     let mara = Caller::person(&person, "session", &session.id);
-    let each = args.history / args.releases.max(1);
-    let begun = Instant::now();
+    Ok((engine, mara))
+}
+
+async fn releases(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Vec<Took>, Failure> {
     let mut took = Vec::new();
-    for number in 0..args.releases {
-        took.push(release(&engine, &mara, number, each).await?);
+    for n in 0..number {
+        took.push(release(engine, mara, n, signals).await?);
     }
-    let loaded = begun.elapsed();
-    let tenth = (took.len() / 30).max(2);
-    let few = figures(&took[1..=tenth.min(took.len() - 1)]);
-    let many = figures(&took[took.len() - tenth..]);
-    let all = figures(&took);
-    println!(
-        "product  {} releases of {each} signals each, every third certified: {} entries in {:.0} s, {} MB on disk",
-        args.releases,
-        engine.head().size(),
-        loaded.as_secs_f64(),
-        bytes_in(&data)? / 1_000_000
-    );
-    println!(
-        "         cut p50 {:.1} ms, p99 {:.1} ms; median of the {tenth} behind the first {:.1} ms, of the last {:.1} ms, ratio {:.2}",
-        all.cut.0,
-        all.cut.1,
-        few.cut.0,
-        many.cut.0,
-        many.cut.0 / few.cut.0
-    );
-    println!(
-        "         gate p50 {:.1} ms, p99 {:.1} ms; p99 of the first {:.1} ms, of the last {:.1} ms, ratio {:.2}",
-        all.gate.0,
-        all.gate.1,
-        few.gate.1,
-        many.gate.1,
-        many.gate.1 / few.gate.1
-    );
-    close(engine).await
+    Ok(took)
 }
 
-/// Medians and 99th percentiles, milliseconds.
-struct Shown {
-    cut: (f64, f64),
-    gate: (f64, f64),
-}
-
-fn figures(took: &[Took]) -> Shown {
+/// Medians and 99th percentiles in milliseconds: of cuts, of first questions and of all questions.
+fn figures(took: &[Took]) -> [(f64, f64); 3] {
     let both = |mut all: Vec<Duration>| {
         all.sort();
         (percentile(&all, 0.5), percentile(&all, 0.99))
     };
-    Shown {
-        cut: both(took.iter().map(|t| t.cut).collect()),
-        gate: both(took.iter().flat_map(|t| t.gates.iter().copied()).collect()),
-    }
+    [
+        both(took.iter().map(|t| t.cut).collect()),
+        both(took.iter().filter_map(|t| t.gates.first().copied()).collect()),
+        both(took.iter().flat_map(|t| t.gates.iter().copied()).collect()),
+    ]
 }
 
 async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Took, Failure> {
