@@ -18,7 +18,7 @@ use axum::{
     body::{Body, Bytes},
     extract::Request,
 };
-use certrail_web::Peer;
+use certrail_web::Proxies;
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     server::conn::http1,
@@ -33,25 +33,28 @@ use tokio::{
 use tower::ServiceExt;
 
 /// How long, and how many.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// A client may take this long for the head of a request.
     pub(crate) head: Duration,
     /// Connections in all; beyond, one that asks for nothing makes room.
     pub(crate) most: usize,
-    /// Connections from one address. This computer's own is exempt: behind it stands the proxy with everybody.
+    /// Connections from one address. This computer's own and those of `proxies` are exempt: behind them stands everybody.
     pub(crate) of_one_address: usize,
+    /// The proxies in front.
+    pub(crate) proxies: Arc<Proxies>,
     /// At the end, requests under way may take this long.
     pub(crate) last: Duration,
 }
 
 impl Limits {
     /// The usual ones, within the open files that this process may have.
-    pub(crate) fn usual() -> Self {
+    pub(crate) fn usual(proxies: Proxies) -> Self {
         // The store, bodies and renderers need files, too.
         let files = usize::try_from(open_files()).unwrap_or(usize::MAX);
         let most = files.saturating_sub(256).clamp(64, 8_192);
-        Self { head: Duration::from_secs(15), most, of_one_address: 256, last: Duration::from_secs(10) }
+        let (head, last) = (Duration::from_secs(15), Duration::from_secs(10));
+        Self { head, most, of_one_address: 256, proxies: Arc::new(proxies), last }
     }
 }
 
@@ -79,7 +82,8 @@ impl Connections {
     fn make_room(&self, address: IpAddr, limits: &Limits) -> bool {
         let mut all = self.all();
         let own = all.1.values().filter(|c| c.address == address).count();
-        if !address.is_loopback() && own >= limits.of_one_address {
+        let shared = address.is_loopback() || limits.proxies.includes(address);
+        if !shared && own >= limits.of_one_address {
             return false;
         }
         if all.1.len() < limits.most {
@@ -111,7 +115,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
         };
         match accepted {
             Ok((stream, from)) if connections.make_room(from.ip(), &limits) => {
-                take(&connections, stream, from, router.clone(), stopped.clone(), limits.head);
+                take(&connections, stream, from, router.clone(), stopped.clone(), &limits);
             }
             Ok(_) => metrics::counter!("certrail_connections_refused_total").increment(1),
             Err(error) => {
@@ -141,13 +145,15 @@ fn take(
     from: SocketAddr,
     router: Router,
     mut stopped: watch::Receiver<bool>,
-    head: Duration,
+    limits: &Limits,
 ) {
+    let (head, proxies) = (limits.head, limits.proxies.clone());
     let state = Arc::new(AtomicU8::new(NEW));
     let own = state.clone();
     let answer = move |mut request: hyper::Request<Incoming>| {
         own.store(BUSY, Ordering::Relaxed);
-        request.extensions_mut().insert(Peer(from.ip()));
+        let peer = proxies.client(from.ip(), request.headers());
+        request.extensions_mut().insert(peer);
         let (router, own) = (router.clone(), own.clone());
         async move {
             let sent = Sent(own);
@@ -255,7 +261,8 @@ fn open_files() -> u64 {
 mod tests {
     use std::time::Instant;
 
-    use axum::routing::get;
+    use axum::{Extension, routing::get};
+    use certrail_web::Peer;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::oneshot,
@@ -283,6 +290,8 @@ mod tests {
         let long = move || async move { Body::from_stream(futures_util::stream::unfold(0, piece)) };
         let router =
             Router::new().route("/", get(|| async { "ok" })).route("/slow", get(slow)).route("/long", get(long));
+        let who = |Extension(peer): Extension<Peer>| async move { format!("{peer:?}") };
+        let router = router.route("/who", get(who));
         let (stop, stopped) = oneshot::channel::<()>();
         let done = tokio::spawn(serve(listener, router, async move { drop(stopped.await) }, limits));
         Running { address, stop, done }
@@ -290,7 +299,8 @@ mod tests {
 
     async fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.9\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
         Ok(text)
@@ -298,7 +308,7 @@ mod tests {
 
     fn limits() -> Limits {
         let last = Duration::from_secs(5);
-        Limits { head: Duration::from_millis(400), most: 20, of_one_address: 5, last }
+        Limits { head: Duration::from_millis(400), most: 20, of_one_address: 5, proxies: Arc::default(), last }
     }
 
     /// Many half requests: the next whole one is answered at once, and they are closed in time.
@@ -323,6 +333,19 @@ mod tests {
         ended.await.expect("each of them is closed");
         let _ = server.stop.send(());
         server.done.await.expect("ends");
+    }
+
+    /// Clients behind a proxy that is named are told apart; nobody else chooses their address.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_named_proxy_tells_its_clients_apart() {
+        let proxies = Proxies::new(vec!["127.0.0.1".parse().expect("an address")]);
+        for (proxies, expected) in [(proxies, "Alone(192.0.2.9)"), (Proxies::default(), "Together")] {
+            let server = start(Limits { proxies: Arc::new(proxies), ..limits() }).await;
+            let answer = ask(server.address, "/who").await.expect("answered");
+            assert!(answer.ends_with(expected), "{answer}");
+            let _ = server.stop.send(());
+            server.done.await.expect("ends");
+        }
     }
 
     /// A stop waits for what is under way, and for no half request.

@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::{
     App,
     input::Path,
-    limiter::Peer,
     operation::{Access, Operation},
+    peer::Peer,
     refusal::Refusal,
     room::{Received, Sender},
 };
@@ -36,7 +36,7 @@ async fn receive(
 ) -> Response {
     // The label is one of ours, never what a stranger typed.
     let label = if is_heard(&app.engine, &connector) { connector.clone() } else { "unknown".to_owned() };
-    match take(&app, connector, &headers, from.map(|Extension(peer)| peer), body).await {
+    match take(&app, connector, &headers, from.map_or(Peer::Together, |Extension(peer)| peer), body).await {
         Ok(response) => {
             metrics::counter!("certrail_deliveries_total", "connector" => label.clone(), "outcome" => "recorded")
                 .increment(1);
@@ -54,13 +54,7 @@ async fn receive(
     }
 }
 
-async fn take(
-    app: &App,
-    connector: String,
-    headers: &HeaderMap,
-    from: Option<Peer>,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn take(app: &App, connector: String, headers: &HeaderMap, from: Peer, body: Body) -> Result<Response, Refusal> {
     let headers: Vec<(String, String)> = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))

@@ -15,6 +15,7 @@ mod log_routes;
 mod operation;
 mod ops;
 mod pages;
+mod peer;
 mod refusal;
 mod room;
 mod shares;
@@ -22,7 +23,7 @@ mod slots;
 mod svg;
 
 pub use app::{App, Settings, operations, router};
-pub use limiter::Peer;
 pub use operation::{Access, Operation, Reach};
+pub use peer::{Peer, Proxies, Proxy};
 pub use room::Room;
 pub use slots::Slots;

@@ -26,8 +26,9 @@ use crate::{
     blocking::blocking,
     caller::{identify, identify_machine},
     input::{blank, unreadable},
-    limiter::{Limiter, Peer},
+    limiter::Limiter,
     pages::PageRefusal,
+    peer::Peer,
     refusal::Refusal,
 };
 
@@ -179,7 +180,7 @@ pub(crate) async fn guard(
     let (action, reach) = match rule {
         None | Some(Access::Open) => return next.run(request).await,
         Some(Access::Proves) => {
-            let peer = request.extensions().get::<Peer>().copied();
+            let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Together);
             return match guard.tries.take(peer, Instant::now()) {
                 Ok(()) => next.run(request).await,
                 Err(problem) => PageRefusal::new(problem, "/".to_owned()).into_response(),

@@ -11,7 +11,7 @@ use certrail_domain::{Problem, ProblemKind};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{limiter::Peer, refusal::too_large, shares::Shares};
+use crate::{peer::Peer, refusal::too_large, shares::Shares};
 
 const KIB: usize = 1024;
 /// Up to this many bytes need no room: deliveries of forges are smaller, and the number of connections bounds them.
@@ -21,7 +21,7 @@ const UNPROVEN: usize = 128 * KIB;
 /// Room for bodies of senders who said who they are, in KiB.
 const PROVEN: usize = 512 * KIB;
 
-/// What one address may hold of it: one of the largest deliveries. Those behind a proxy have one address and share all.
+/// What one address may hold of it: one of the largest deliveries. Those whose own address is not known share all.
 const OF_AN_ADDRESS: usize = 32 * KIB;
 /// What one person or token may hold of it: one of the largest reports.
 const OF_AN_ACCOUNT: usize = 256 * KIB;
@@ -30,7 +30,7 @@ const OF_AN_ACCOUNT: usize = 256 * KIB;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
     /// Nothing but the address: the signature is over the body. Forges are fast, and strangers are slow on purpose.
-    Unproven(Option<Peer>),
+    Unproven(Peer),
     /// Who they are, by account.
     Proven(String),
 }
@@ -146,8 +146,11 @@ impl Room {
     async fn take(&self, sender: &Sender, bytes: usize) -> Result<Held, Problem> {
         let (room, most, own) = match sender {
             Sender::Unproven(peer) => {
-                let alone = peer.filter(|peer| !peer.0.is_loopback());
-                (&self.unproven, OF_AN_ADDRESS, alone.map(|peer| self.addresses.of(&peer.0.to_string())))
+                let own = match peer {
+                    Peer::Alone(address) => Some(self.addresses.of(&address.to_string())),
+                    Peer::Together => None,
+                };
+                (&self.unproven, OF_AN_ADDRESS, own)
             }
             Sender::Proven(account) => (&self.proven, OF_AN_ACCOUNT, Some(self.accounts.of(account))),
         };
@@ -206,18 +209,18 @@ mod tests {
         let large = || Body::from(vec![7; 25 * KIB * KIB]);
         let limit = 25 * KIB * KIB;
         let mut held = Vec::new();
-        while let Ok(one) = room.receive(Sender::Unproven(None), large(), limit).await {
+        while let Ok(one) = room.receive(Sender::Unproven(Peer::Together), large(), limit).await {
             held.push(one);
         }
         assert!((4..=5).contains(&held.len()), "{}", held.len());
         // There is no more, told or not; small ones and those of known senders come through.
-        assert_eq!(code(&room, Sender::Unproven(None), large(), limit).await, "no-room");
-        assert_eq!(code(&room, Sender::Unproven(None), chunked(800, 32 * KIB), limit).await, "no-room");
-        assert_eq!(code(&room, Sender::Unproven(None), Body::from("small"), limit).await, "5 bytes");
-        assert_eq!(code(&room, Sender::Unproven(None), chunked(2, 32 * KIB), limit).await, "65536 bytes");
+        assert_eq!(code(&room, Sender::Unproven(Peer::Together), large(), limit).await, "no-room");
+        assert_eq!(code(&room, Sender::Unproven(Peer::Together), chunked(800, 32 * KIB), limit).await, "no-room");
+        assert_eq!(code(&room, Sender::Unproven(Peer::Together), Body::from("small"), limit).await, "5 bytes");
+        assert_eq!(code(&room, Sender::Unproven(Peer::Together), chunked(2, 32 * KIB), limit).await, "65536 bytes");
         assert_eq!(code(&room, Sender::Proven("ci".into()), large(), limit).await, format!("{limit} bytes"));
         // One address, and one account, hold no more than theirs; others are not kept out.
-        let peer = |last: u8| Sender::Unproven(Some(Peer([192, 0, 2, last].into())));
+        let peer = |last: u8| Sender::Unproven(Peer::Alone([192, 0, 2, last].into()));
         held.clear();
         let first = room.receive(peer(1), large(), limit).await.expect("there is room");
         assert_eq!(code(&room, peer(1), large(), limit).await, "no-room");
@@ -229,7 +232,7 @@ mod tests {
         assert_eq!(code(&room, Sender::Proven("ci".into()), ten(), 130 * KIB * KIB).await, "no-room");
         assert_eq!(code(&room, Sender::Proven("other".into()), large(), limit).await, format!("{limit} bytes"));
         drop(first);
-        assert_eq!(code(&room, Sender::Unproven(None), large(), limit).await, format!("{limit} bytes"));
+        assert_eq!(code(&room, Sender::Unproven(Peer::Together), large(), limit).await, format!("{limit} bytes"));
         assert_eq!(code(&room, Sender::Proven("ci".into()), Body::from("large"), 4).await, "too-large");
         assert_eq!(code(&room, Sender::Proven("ci".into()), chunked(3, 2), 4).await, "too-large");
     }
@@ -239,6 +242,6 @@ mod tests {
         let room = Room { grace: Duration::from_millis(10), ..Room::default() };
         let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"x"))]);
         let body = Body::from_stream(first.chain(stream::pending()));
-        assert_eq!(code(&room, Sender::Unproven(None), body, KIB).await, "body-cut-off");
+        assert_eq!(code(&room, Sender::Unproven(Peer::Together), body, KIB).await, "body-cut-off");
     }
 }

@@ -15,7 +15,7 @@ use certrail_usecases::{
     Caller, Clock, Engine, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up, judge_asked_last,
     keep_last_used, note_secrets, note_trust, put_criteria, setup_link, system_clock,
 };
-use certrail_web::{App, Room, Settings, Slots, router};
+use certrail_web::{App, Proxies, Proxy, Room, Settings, Slots, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::{
@@ -43,6 +43,10 @@ pub(crate) struct Args {
     /// Where people reach it, through a proxy with TLS: `https://certrail.example.com`, say. Sessions then travel over TLS only.
     #[arg(long, env = "CERTRAIL_PUBLIC_URL", value_parser = public_url)]
     public_url: Option<String>,
+    /// The proxies in front, as addresses or networks: `10.0.0.2`, `10.0.0.0/24`. What they say in X-Forwarded-For is
+    /// believed, so that limits on tries and sizes count each client; name only those that append to it.
+    #[arg(long = "proxy", env = "CERTRAIL_PROXY", value_delimiter = ',')]
+    proxies: Vec<Proxy>,
     /// Whom to trust to sign attestations: a TOML file naming keys and Sigstore roots. Without it, none is checked.
     #[arg(long, env = "CERTRAIL_TRUST")]
     trust: Option<PathBuf>,
@@ -102,7 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         let housekeeping = tokio::spawn(end_decisions_in_time(engine.clone()));
         let ahead = tokio::spawn(judge_ahead(engine.clone()));
         let app = app_at(engine.clone(), None, args.public_url.clone())?;
-        listen::serve(listener, router(app), stop(), Limits::usual()).await;
+        listen::serve(listener, router(app), stop(), Limits::usual(Proxies::new(args.proxies.clone()))).await;
         housekeeping.abort();
         ahead.abort();
         let own = engine.clone();

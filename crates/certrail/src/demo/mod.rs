@@ -135,7 +135,13 @@ fn serve(
         println!("Next     certrail serve   run it for your team");
         println!("Ctrl-C to stop.");
         let app = commands::web_app(engine.clone(), Some(sessions))?;
-        listen::serve(listener, certrail_web::router(app), commands::stop_signal(), Limits::usual()).await;
+        listen::serve(
+            listener,
+            certrail_web::router(app),
+            commands::stop_signal(),
+            Limits::usual(certrail_web::Proxies::default()),
+        )
+        .await;
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
         Ok(())
