@@ -83,6 +83,12 @@ impl Key {
         Self(format!("repository:{}", repository.to_ascii_lowercase()))
     }
 
+    /// `key` as those may name it who speak of one repository only: the release that is cut from it owns both.
+    #[must_use]
+    pub fn within(repository: &str, key: &Self) -> Self {
+        Self(format!("within:{} {key}", repository.to_ascii_lowercase()))
+    }
+
     /// Takes a key as it was stored.
     #[must_use]
     pub fn from_stored(text: impl Into<String>) -> Self {

@@ -145,6 +145,7 @@ mod tests {
             name: "push".into(),
             known: HowKnown::Observed,
             reach: Extent::All,
+            repositories: Extent::All,
             occurred_at: None,
             actor: pusher.clone(),
             fact: None,

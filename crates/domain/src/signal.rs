@@ -17,6 +17,9 @@ pub struct Signal {
     /// The products it may speak of: those that its sender reached when it was received. It binds to no others.
     #[serde(default = "everything", skip_serializing_if = "Extent::is_all")]
     pub reach: Extent,
+    /// The repositories it may speak of, by what they are called here in lower case. It binds to no release that was cut from another.
+    #[serde(default = "everything", skip_serializing_if = "Extent::is_all")]
+    pub repositories: Extent,
     /// When it happened, by the source's clock. `None` where the source does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Time>,
@@ -90,8 +93,13 @@ impl Signal {
                     ("release", _) => owner.clone(),
                     _ => continue,
                 };
+                let owners = match &self.repositories {
+                    Extent::All => vec![from],
+                    Extent::Only(names) => names.iter().map(|name| Key::within(name, &from)).collect(),
+                };
                 for digest in self.named.iter().filter(|k| k.parts().0 == "digest") {
-                    links.push(Link::new(from.clone(), digest.clone(), crate::BindRule::Digest));
+                    let link = |from: &Key| Link::new(from.clone(), digest.clone(), crate::BindRule::Digest);
+                    links.extend(owners.iter().map(link));
                 }
             }
         }

@@ -139,6 +139,7 @@ pub(crate) fn unread(source: String, name: &str, why: impl Into<String>) -> Sign
         name: name.chars().take(128).collect(),
         known: HowKnown::Observed,
         reach: Extent::All,
+        repositories: Extent::All,
         occurred_at: None,
         actor: None,
         fact: None,

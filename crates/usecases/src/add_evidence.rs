@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
-    Action, Actor, EvidenceId, EvidencePart, Facts, HowKnown, Key, Problem, ProblemKind, RequirementResult, Signal,
-    Time, Verdict,
+    Action, Actor, EvidenceId, EvidencePart, Extent, Facts, HowKnown, Key, Problem, ProblemKind, RequirementResult,
+    Signal, Time, Verdict,
     facts::{Archive, BandPolicy, Packed, ScanKind},
     normal_version,
 };
@@ -17,6 +17,7 @@ use crate::{
     Caller,
     accept::{Ack, Incoming, accept},
     access::{On, allow},
+    connectors,
     deliver_webhook::empty_body,
     engine::{Engine, LogHead, internal},
     inputs, jobs,
@@ -332,10 +333,15 @@ async fn take(
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     let Read { mut facts, findings, r#type, valid, faults, parsed, mut warnings } = read;
     let source = caller.source(&file.product);
+    let repositories = connectors::canonical_names(engine, &caller.scope.repositories)?;
     let findings = match &mut facts {
         Facts::Scan(scan) => {
             scan.product = Some(file.product.clone());
             scan.scope = scope_of(file.scope.as_deref(), &file.name, scan.scope.as_deref());
+            if let Extent::Only(_) = repositories {
+                // What another repository's scans found is nothing they could say is gone.
+                scan.scope = scan.scope.take().map(|scope| format!("{} {scope}", repositories.shown()));
+            }
             if scan.scope.is_none() {
                 warnings
                     .push("It has neither a name nor a scope, so it closes nothing; send it with --scope.".to_owned());
@@ -350,6 +356,7 @@ async fn take(
         name: file.name.chars().take(200).collect(),
         known: HowKnown::Reported,
         reach: caller.scope.products.clone(),
+        repositories,
         occurred_at: file.occurred_at,
         actor: Some(Actor { name: Some(caller.name.clone()), ..caller.actor() }),
         fact: None,

@@ -43,8 +43,14 @@ pub async fn bind_by_hand(
     engine
         .write(move |batch| {
             // What does not reach the product, or its person, is not told to be there.
+            let cut_from = stored.release.repository.as_ref().filter(|_| stored.release.commit.is_some());
+            let cut_from = cut_from.map(|name| name.to_ascii_lowercase());
             let known = signals::get(batch.tx, index)?
-                .filter(|s| s.id().as_str() == evidence && s.signal.reach.has(&stored.release.product));
+                .filter(|s| s.id().as_str() == evidence && s.signal.reach.has(&stored.release.product))
+                .filter(|s| {
+                    s.signal.repositories.is_all()
+                        || cut_from.as_ref().is_some_and(|name| s.signal.repositories.has(name))
+                });
             let visible = known.map(|s| crate::look::may_be_of(batch.tx, &caller, &s)).transpose()?;
             if visible != Some(true) {
                 return Err(refuse(

@@ -355,3 +355,12 @@ pub(crate) fn canonical_name(engine: &Engine, name: &str) -> Result<String, Prob
     let name = name.trim().to_ascii_lowercase();
     Ok(engine.heard()?.names().canonical(&name).map(str::to_owned).unwrap_or(name))
 }
+
+/// [`canonical_name`] of each of some repositories.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn canonical_names(engine: &Engine, names: &Extent) -> Result<Extent, Problem> {
+    let Extent::Only(names) = names else { return Ok(Extent::All) };
+    names.iter().map(|name| canonical_name(engine, name)).collect::<Result<_, _>>().map(Extent::Only)
+}

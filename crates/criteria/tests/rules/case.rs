@@ -70,6 +70,7 @@ impl Case {
             name: String::new(),
             known: certrail_domain::HowKnown::Observed,
             reach: certrail_domain::Extent::All,
+            repositories: certrail_domain::Extent::All,
             occurred_at: Some(at(minute)),
             actor: by.map(certrail_domain::Actor::human),
             fact: None,

@@ -120,6 +120,7 @@ fn signal(event: &str, value: &Value, repository: &str, source: String) -> Signa
             name: event.chars().take(128).collect(),
             known: HowKnown::Observed,
             reach: Extent::All,
+            repositories: Extent::All,
             occurred_at,
             actor: payload::account(value, "/sender"),
             fact: None,

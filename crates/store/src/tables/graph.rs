@@ -79,19 +79,29 @@ pub fn sure_parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Option<Ve
     Ok(None)
 }
 
-/// Remembers that a commit reached a branch of a repository, for the products its teller reaches.
+/// Remembers that a commit reached a branch of a repository, for the products its teller reaches. `true` if that is new.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str, reach: &Extent) -> Result<()> {
+pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str, reach: &Extent) -> Result<bool> {
+    let mut touched = 0;
     for product in reached(reach) {
-        tx.exec(
+        touched += tx.exec(
             "INSERT INTO pushed (commit_id, repository, branch, product) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (commit_id, repository, branch, product) DO NOTHING",
             &[commit.into(), repository.into(), branch.into(), product.into()],
         )?;
     }
-    Ok(())
+    Ok(touched > 0)
+}
+
+/// Whether a commit reached several repositories, whoever was told so.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_in_several(tx: &Tx<'_>, commit: &str) -> Result<bool> {
+    let sql = "SELECT COUNT(DISTINCT repository) FROM pushed WHERE commit_id = ?1";
+    Ok(tx.first(sql, &[commit.into()], |r| r.int(0))?.is_some_and(|repositories| repositories > 1))
 }
 
 /// The repositories and branches a commit reached, as a product was told.

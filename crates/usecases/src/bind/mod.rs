@@ -240,7 +240,7 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mu
     if listening.is_empty() {
         return Ok(());
     }
-    let changed = learn_history(batch.tx, push, to)?;
+    let changed = learn_history(batch.tx, push, to, &mut effects.touched)?;
     for product in listening {
         let open = open_release(batch, &product)?;
         for commit in &push.commits {
@@ -272,7 +272,12 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mu
 }
 
 /// What the commits of a push follow. Returns those of whom something new was told.
-fn learn_history(tx: &Tx<'_>, push: &Push, to: Audience<'_>) -> Result<BTreeSet<String>, StoreError> {
+fn learn_history(
+    tx: &Tx<'_>,
+    push: &Push,
+    to: Audience<'_>,
+    touched: &mut Touched,
+) -> Result<BTreeSet<String>, StoreError> {
     let mut changed = BTreeSet::new();
     for (child, parents, told) in history_of(push) {
         if graph::add_edge(tx, child, &parents, told, to)? {
@@ -280,7 +285,11 @@ fn learn_history(tx: &Tx<'_>, push: &Push, to: Audience<'_>) -> Result<BTreeSet<
         }
     }
     for commit in &push.commits {
-        graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch, to.reach)?;
+        let new = graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch, to.reach)?;
+        if new && graph::is_in_several(tx, &commit.sha)? {
+            // Those who speak of this repository only may have told of it before.
+            touched.signals.extend(signals::about(tx, &Key::commit(&commit.sha), 0, i64::MAX as u64)?);
+        }
     }
     Ok(changed)
 }
@@ -362,6 +371,11 @@ struct Cut {
     planned_at: Option<certrail_domain::Time>,
 }
 
+/// The repository of a product that has one; of several, the cut says which.
+fn only_repository(product: &Product) -> Option<String> {
+    product.repositories.first().filter(|_| product.repositories.len() == 1).cloned()
+}
+
 fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mut Effects) -> Result<(), Fault> {
     let existing = releases::by_version(batch.tx, &product.name, &cut.version)?;
     if let Some(known) = existing.as_ref().and_then(|s| s.release.commit.as_ref())
@@ -385,9 +399,10 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     let converts = stored.seq == open.seq;
     let release = &mut stored.release;
     cut.version.clone_into(&mut release.version);
+    if release.commit.is_none() {
+        release.repository = cut.repository.clone().or_else(|| only_repository(product));
+    }
     release.commit = Some(cut.commit.clone());
-    release.repository =
-        release.repository.take().or_else(|| cut.repository.clone()).or_else(|| product.repositories.first().cloned());
     release.release_type = cut.release_type.unwrap_or(release.release_type);
     // What was told first stands: a later word must not take commits out of what somebody decided on.
     release.previous = release.previous.take().or_else(|| cut.previous.clone());
@@ -493,7 +508,7 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         version: version.to_owned(),
         release_type: ReleaseType::Normal,
         state: if version == Release::OPEN_VERSION { ReleaseState::Open } else { ReleaseState::Cut },
-        repository: product.repositories.first().cloned(),
+        repository: only_repository(product),
         branch: Some(product.branch.clone()),
         commit: None,
         previous: None,

@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use certrail_domain::{BindRule, Key, Match, Product, Signal, decide};
+use certrail_domain::{BindRule, Key, Match, Product, Release, Signal, decide};
 use certrail_store::{
     StoreError, Tx,
     tables::{
         bindings,
         context::StoredRepository,
-        products,
+        graph, products,
         releases::{self, StoredRelease},
     },
 };
@@ -71,7 +71,7 @@ impl<'a> Places<'a> {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
                 let stored =
                     self.release(seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
-                if !self.concerns(signal, told, &stored.release.product)? {
+                if !self.concerns(signal, told, &stored.release.product)? || !self.speaks_of(signal, &key, &stored)? {
                     continue;
                 }
                 let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
@@ -88,6 +88,22 @@ impl<'a> Places<'a> {
         let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(self.tx, signal)).transpose()?;
         let bound = deciding.into_iter().filter_map(|m| Some((found.get(m.release.as_str())?.clone(), m))).collect();
         Ok(Outcome { bound, context, unbound })
+    }
+
+    /// Whoever speaks of some repositories only says nothing of a release that is cut from another, and of one that is not cut yet
+    /// what concerns commits that were pushed to theirs.
+    fn speaks_of(&self, signal: &Signal, key: &Key, stored: &StoredRelease) -> Result<bool, StoreError> {
+        let spoken = &signal.repositories;
+        match (&stored.release, key.parts()) {
+            _ if spoken.is_all() => Ok(true),
+            (Release { commit: Some(_), repository: Some(repository), .. }, _) => {
+                Ok(spoken.has(&repository.to_ascii_lowercase()))
+            }
+            (Release { commit: None, product, .. }, ("commit", sha)) => {
+                Ok(graph::pushed_to(self.tx, sha, product)?.iter().any(|(repository, _)| spoken.has(repository)))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Nobody's word reaches further than they do, whatever keys it names; and what a forge tells of a repository concerns

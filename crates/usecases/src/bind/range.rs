@@ -60,7 +60,7 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
 
 /// What a release owns because of where it is cut: its name, its cut and the commits that lead there.
 pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Walked>, StoreError> {
-    let Release { product, version, commit, .. } = &stored.release;
+    let Release { product, version, commit, repository, .. } = &stored.release;
     let Some(commit) = commit else { return Ok(None) };
     let told: BTreeSet<String> = certrail_store::tables::signals::links_from(tx, &exact_key(stored.seq), stored.seq)?
         .into_iter()
@@ -69,7 +69,10 @@ pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Op
     let previous = previous_of(tx, &stored.release)?;
     let mut walked = Walk { tx, seq: stored.seq, product, version, told: &told, previous: &previous }.from(commit)?;
     let explicit = BindRule::Explicit.rank();
-    walked.base.extend([(Key::release(product, version), explicit), (Key::cut(commit), explicit)]);
+    for own in [Key::release(product, version), Key::cut(commit)] {
+        walked.base.extend(repository.iter().map(|name| (Key::within(name, &own), explicit)));
+        walked.base.insert(own, explicit);
+    }
     walked.base.extend(walked.commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
     Ok(Some(walked))
 }

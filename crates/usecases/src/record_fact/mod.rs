@@ -122,7 +122,7 @@ pub async fn record_fact(
         let key = sending.key.as_ref().map(|key| format!("{key}/{number}"));
         // A review is of the releases that its change is of; a rule is of its repository.
         let named = if matches!(part.facts, Facts::Review(_)) { commits.clone() } else { Vec::new() };
-        let signal = Signal { named, ..signal(caller, &product.name, part.facts, Some(part.at)) };
+        let signal = Signal { named, ..signal(engine, caller, &product.name, part.facts, Some(part.at))? };
         rest.push(incoming(signal, part.body, key.as_deref())?.ready(engine)?);
     }
     let ((ack, parts), head) = engine
@@ -309,12 +309,18 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
         }
     };
     let known = how_known(engine, caller, &facts)?;
-    Ok(Signal { known, named, ..signal(caller, &product, facts, occurred_at) })
+    Ok(Signal { known, named, ..signal(engine, caller, &product, facts, occurred_at)? })
 }
 
 /// What is told of a product.
-fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time>) -> Signal {
-    Signal {
+fn signal(
+    engine: &Engine,
+    caller: &Caller,
+    product: &str,
+    facts: Facts,
+    occurred_at: Option<Time>,
+) -> Result<Signal, Problem> {
+    Ok(Signal {
         source: caller.source(product),
         name: facts.kind().to_owned(),
         // Work items, changes and cuts are of the product they were told for; everything else may serve whatever its sender reaches.
@@ -324,6 +330,7 @@ fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time
             }
             _ => caller.scope.products.clone(),
         },
+        repositories: connectors::canonical_names(engine, &caller.scope.repositories)?,
         known: HowKnown::Reported,
         occurred_at,
         actor: Some(caller.actor()),
@@ -332,7 +339,7 @@ fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time
         facts,
         named: vec![],
         warnings: vec![],
-    }
+    })
 }
 
 /// Somebody who is named, by what everybody calls them.

@@ -311,6 +311,76 @@ async fn the_last_admin_stays_nobody_promotes_themselves_and_leaving_ends_everyt
     stage.clean();
 }
 
+/// A product of two repositories: the pipeline of one says nothing of a release that is cut from the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pipeline_of_one_repository_speaks_of_no_release_of_another() {
+    const UI: &str = "acme/pay-ui";
+    let stage = stage().await;
+    let both = json!({ "repositories": [REPO, UI] });
+    stage.sender.call(at(0), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &both).await.expect("set");
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let only = |name: &str| NewToken { repositories: Some(vec![name.into()]), ..NewToken::pipeline("ci", &["pay"]) };
+    let [core, ui] = [
+        create_token(&stage.engine, &olaf, only("Acme/Pay")).await.expect("made").secret,
+        create_token(&stage.engine, &olaf, only(UI)).await.expect("made").secret,
+    ];
+    assert!(REPO.eq_ignore_ascii_case("Acme/Pay"));
+    let (own, theirs) = (sha("core 1"), sha("ui 1"));
+    for (repository, commit) in [(REPO, &own), (UI, &theirs)] {
+        let commits = [(commit.clone(), "dana".to_owned(), "x".to_owned())];
+        let push = forge::push(repository, at(1), "main", None, &commits, "dana");
+        stage.sender.github(at(1), "push", &push).await.expect("pushed");
+    }
+    let built = format!("sha256:{}", "7".repeat(64));
+    let send = async |token: &str, query: &str, body: &[u8]| {
+        let query = format!("product=pay&{query}");
+        stage.sender.report(at(2), token, &query, body.to_vec()).await.expect("taken")
+    };
+    let sbom = json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [] }).to_string();
+    let of_theirs = format!("commit={theirs}&digest={built}&name=sbom.json");
+    // While nothing is cut, commits say whose they are.
+    let bound = |answer: &Value| answer["bound"].as_array().map_or(0, Vec::len);
+    let forged = send(&core, &of_theirs, sbom.as_bytes()).await;
+    assert_eq!(bound(&forged), 0, "{forged}");
+    let honest = send(&ui, &format!("commit={theirs}&name=b.txt"), b"b").await;
+    assert_eq!(bound(&honest), 1, "{honest}");
+    for (repository, version, commit) in [(REPO, "1.0", &own), (UI, "1.1", &theirs)] {
+        let tag = forge::tag(repository, at(3), &format!("v{version}"), commit, "dana");
+        stage.sender.github(at(3), "push", &tag).await.expect("tagged");
+    }
+    for query in [format!("commit={theirs}&name=c.txt"), "release=1.1&name=d.txt".into()] {
+        let forged = send(&core, &query, query.as_bytes()).await;
+        assert_eq!(bound(&forged), 0, "{forged}");
+    }
+    let deployed = json!({ "kind": "deployment.event", "product": "pay", "release": "1.1", "environment": "production",
+        "id": "7", "state": "succeeded" });
+    let told = stage.sender.call(at(4), &core, "POST", "/api/v1/facts", &deployed).await.expect("kept");
+    assert_eq!(bound(&told["ack"]), 0, "{told}");
+    let view = release_view(&stage.engine, "pay", "1.1").expect("a page");
+    assert!(view.dossier.release.digests.is_empty(), "what they say was built there is no artefact of it");
+    let by_hand = format!("/api/v1/unbound/{}/bind", forged["id"].as_str().expect("an id"));
+    let to = json!({ "product": "pay", "release": "1.1" }).to_string();
+    let (status, _) = stage.ask(&Method::POST, &by_hand, Some(&stage.tokens["anna"]), &to).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    // Their scan closes nothing that the other's found, whatever part it says it answers for.
+    let scan = |rules: &[&str]| {
+        let found: Vec<_> = rules.iter().map(|rule| (*rule, "error", "src/a.rs", "escape it")).collect();
+        reports::sarif("CodeQL", "2", &found)
+    };
+    send(&ui, "release=1.1&name=codeql.sarif&scope=code", &scan(&["js/xss"])).await;
+    send(&core, "release=1.0&name=codeql.sarif&scope=code", &scan(&[])).await;
+    let open = stage.ask(&Method::GET, "/api/v1/findings?product=pay", Some(&stage.tokens["anna"]), "").await.1;
+    assert_eq!(open[0]["state"], "detected", "{open}");
+    // The honest one speaks of all that is its own.
+    let honest = send(&ui, &of_theirs, sbom.as_bytes()).await;
+    assert_eq!(bound(&honest), 1, "{honest}");
+    let told = stage.sender.call(at(5), &ui, "POST", "/api/v1/facts", &deployed).await.expect("kept");
+    assert_eq!(bound(&told["ack"]), 1, "{told}");
+    let view = release_view(&stage.engine, "pay", "1.1").expect("a page");
+    assert_eq!(view.dossier.release.digests, [built]);
+    stage.clean();
+}
+
 /// An admin lets people in once; afterwards nobody signs in as somebody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_who_signs_in_as_somebody_else_is_impossible() {
