@@ -77,7 +77,7 @@ impl BlobFiles {
         }
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder).map_err(|e| StoreError::io(format!("write blob {hex}"), e))?;
-        files::write_durably(&path, &frames::pack(bytes)?)?;
+        files::write_durably(&path, &frames::pack_alone(bytes)?)?;
         // The name of a new folder must be durable too.
         files::sync_folder(&self.folder)
     }
