@@ -14,7 +14,7 @@ pub(crate) fn refuse(command: &Command, matches: &ArgMatches) -> Result<(), Fail
         let source = matches.value_source(id);
         let given = matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable));
         let Some(values) = matches.get_raw(id).filter(|_| given && !MAY_BE_BLANK.contains(&id)) else { continue };
-        if values.into_iter().any(|value| value.to_string_lossy().trim().is_empty()) {
+        if values.into_iter().any(|value| certrail_domain::is_blank(&value.to_string_lossy())) {
             let name = match (source, arg.get_env(), arg.get_long()) {
                 (Some(ValueSource::EnvVariable), Some(variable), _) => format!("${}", variable.to_string_lossy()),
                 (_, _, Some(long)) => format!("--{long}"),

@@ -63,7 +63,7 @@ pub(crate) fn setting(
     ];
     for (value, source) in candidates {
         if let Some(value) = value {
-            if value.trim().is_empty() {
+            if certrail_domain::is_blank(value) {
                 let fix = "Is a variable unset? Give a value, or remove it.";
                 return Err(Failure::new(
                     crate::failure::USAGE,

@@ -18,6 +18,7 @@ pub enum ActorKind {
 
 /// An account, with what the source says about it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Actor {
     /// The account, lower case, with its home (see [`crate::Home`]); an e-mail address where the source gives nothing else.
     pub account: String,

@@ -13,6 +13,7 @@
 mod account;
 mod actor;
 mod binding;
+mod blank;
 mod clock;
 mod connector;
 mod evaluation;
@@ -21,6 +22,7 @@ pub mod facts;
 mod finding;
 mod finding_decision;
 mod ids;
+pub mod json;
 mod key;
 mod known;
 mod marks;
@@ -43,6 +45,7 @@ pub use account::{
 };
 pub use actor::{Actor, ActorKind};
 pub use binding::{BindRule, Match, decide};
+pub use blank::{is_blank, is_invisible};
 pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};
 pub use connector::{Connector, RepositoryName};
 pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};

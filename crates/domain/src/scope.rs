@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Action, Problem, ProblemKind};
+use crate::{Action, Problem, ProblemKind, is_blank};
 
 /// Some names, or all there are and will be. In JSON a list, or `"*"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +109,7 @@ impl Extent {
         if names.is_empty() {
             return Err(refuse(format!("`{what}` names nothing."), fix()));
         }
-        if names.iter().any(|n| n.trim().is_empty()) {
+        if names.iter().any(|n| is_blank(n)) {
             return Err(refuse(
                 format!("`{what}` got an empty value."),
                 "Is a variable unset? Give a value.".to_owned(),
@@ -142,9 +142,7 @@ impl<'de> Deserialize<'de> for Extent {
         }
         match Raw::deserialize(deserializer) {
             Ok(Raw::Sign(sign)) if sign == Self::ALL => Ok(Self::All),
-            Ok(Raw::Names(names)) if !names.iter().any(|n| n.trim().is_empty() || n == Self::ALL) => {
-                Ok(Self::Only(names))
-            }
+            Ok(Raw::Names(names)) if !names.iter().any(|n| is_blank(n) || n == Self::ALL) => Ok(Self::Only(names)),
             _ => Err(de::Error::custom("it is neither \"*\" nor a list of names")),
         }
     }

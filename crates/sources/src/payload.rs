@@ -1,10 +1,13 @@
 //! Reading members out of payloads whose shape nobody promises.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, convert::Infallible};
 
 use serde_json::Value;
 
-use certrail_domain::{Actor, ActorKind, Time};
+use certrail_domain::{
+    Actor, ActorKind, Time,
+    json::{MOST_VALUES, Stopped, look_through},
+};
 
 /// The JSON of a delivery, and the media type it came in. Forges send it as it is or, where a hook was left as a
 /// form, percent-encoded in the field `payload`. The bytes tell, not the header: a signature covers only them.
@@ -78,4 +81,16 @@ pub(crate) fn account(value: &Value, pointer: &str) -> Option<Actor> {
         _ => ActorKind::Unknown,
     };
     Some(Actor { account: login.to_lowercase(), name: text(object, "/name").map(str::to_owned), kind })
+}
+
+/// A payload as JSON, or why it is none: it may not hold more than a document of a forge does.
+pub(crate) fn value(body: &[u8]) -> Result<Value, String> {
+    let looked = look_through(body, &mut |_, _| Ok::<(), Infallible>(()));
+    match looked {
+        Err(Stopped::TooMany) => return Err(format!("The body holds more than {MOST_VALUES} values.")),
+        Err(Stopped::Unreadable(e)) => return Err(format!("The body is not JSON: {e}.")),
+        Err(Stopped::Refused(never)) => match never {},
+        Ok(()) => {}
+    }
+    serde_json::from_slice(body).map_err(|e| format!("The body is not JSON: {e}."))
 }

@@ -1,6 +1,6 @@
 //! What senders name, checked in one place: what is malformed is refused, never guessed.
 
-use certrail_domain::{Problem, ProblemKind, Product};
+use certrail_domain::{Problem, ProblemKind, Product, is_blank, is_invisible};
 use certrail_store::tables::products;
 
 use crate::engine::Engine;
@@ -12,7 +12,7 @@ pub(crate) fn refuse(code: &str, why: impl Into<String>, fix: &str) -> Problem {
 
 /// Refuses a value that is blank: the variable behind it is unset.
 pub(crate) fn required(value: &str, name: &str) -> Result<(), Problem> {
-    if value.trim().is_empty() {
+    if is_blank(value) {
         let why = format!("`{name}` got an empty value.");
         return Err(refuse("empty-value", why, "Is a variable unset? Give a value, or leave it out."));
     }
@@ -31,11 +31,22 @@ pub(crate) fn digest(text: &str) -> Result<(), Problem> {
 
 /// Refuses what is no full commit id.
 pub(crate) fn commit(text: &str) -> Result<(), Problem> {
-    if matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    // Forges write zeros for none.
+    if hex && text.bytes().any(|b| b != b'0') {
         return Ok(());
     }
     let fix = "Give all 40 (or 64) hexadecimal digits: `git rev-parse HEAD`.";
     Err(refuse("bad-commit", format!("`{}` is not a full commit id.", clip(text)), fix))
+}
+
+/// Refuses what is no key of a work item.
+pub(crate) fn work_item(key: &str) -> Result<(), Problem> {
+    if !is_blank(key) && key.chars().count() <= 100 && !key.chars().any(|c| is_invisible(c) || c.is_whitespace()) {
+        return Ok(());
+    }
+    let fix = "Give it like PAY-123: no white space, and no more than 100 characters.";
+    Err(refuse("bad-work-item", format!("`{}` is no key of a work item.", clip(key)), fix))
 }
 
 /// The start of what somebody typed, for a message.

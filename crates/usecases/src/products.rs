@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certrail_criteria::Criteria;
-use certrail_domain::{Action, Problem, ProblemKind, Product};
+use certrail_domain::{Action, Problem, ProblemKind, Product, is_invisible};
 use certrail_ledger::sha256;
 use certrail_store::tables::{
     criteria::{self, StoredCriteria},
@@ -29,10 +29,14 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
         Problem::new(ProblemKind::BadInput, "bad-product", "The product was not recorded.", why, fix)
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if product.name.is_empty() || product.name.len() > 80 || !product.name.chars().all(plain) {
+    if product.name.is_empty()
+        || product.name.len() > 80
+        || !product.name.chars().all(plain)
+        || product.name.starts_with('.')
+    {
         return Err(refuse(
             "Its name is empty or has characters that do not fit into an address.",
-            "Use letters, digits, hyphen, underscore and dot.",
+            "Use letters, digits, hyphen, underscore and dot, and begin with another than the dot.",
         ));
     }
     if !product.tag_pattern.contains("{version}") {
@@ -43,6 +47,11 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     }
     for (name, value) in [("branch", &product.branch), ("criteria", &product.criteria)] {
         inputs::required(value, name)?;
+    }
+    let named = product.repositories.iter().chain(&product.production).chain([&product.branch]);
+    if named.flat_map(|name| name.chars()).any(is_invisible) {
+        let why = "A name in it has characters that nobody sees.";
+        return Err(refuse(why, "Type the names of repositories, branch and environments anew."));
     }
     // Without one, nothing that is deployed would ever count as production, and no deployment as ungated.
     if product.production.is_empty() {

@@ -6,9 +6,11 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Query, Request},
     http::{Uri, request::Parts},
 };
-use certrail_domain::{Problem, ProblemKind};
+use certrail_domain::{
+    Problem, ProblemKind, is_blank,
+    json::{MOST_VALUES, Stopped, look_through},
+};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::{App, pages::PageRefusal, refusal::Refusal};
 
@@ -32,23 +34,42 @@ pub(crate) fn unreadable(code: &str, what: &str, why: &str) -> Problem {
     Problem::new(ProblemKind::BadInput, code, "Nothing was done.", why, "Look at docs/reference/api.md for its shape.")
 }
 
-/// Refuses blank text anywhere in a JSON document. What a checkout tells of commits (`range`, `commits`) is nobody's typing: authors
-/// and titles there may be blank.
-pub(crate) fn no_blanks(value: &Value, at: &str) -> Result<(), Problem> {
-    match value {
-        Value::String(text) if text.trim().is_empty() => Err(blank(if at.is_empty() { "body" } else { at })),
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(i, item)| no_blanks(item, &format!("{at}[{i}]")))
+/// Bytes of one text; only objects of commits are longer.
+const MOST_TEXT: usize = 16 * 1024;
+const MOST_OBJECT: usize = 256 * 1024;
+
+/// Refuses blank text anywhere in a JSON document, text that is longer than anybody reads, and more values than a document of ours has.
+/// What a checkout tells of commits (`range`, `commits`) is nobody's typing: authors and titles there may be blank.
+pub(crate) fn look_over(bytes: &[u8]) -> Result<(), Problem> {
+    let looked = look_through(bytes, &mut |place, text| {
+        let may_be_blank = place.is_within(&["range", "commits"]) || place.is_within(&MAY_BE_BLANK);
+        if !may_be_blank && is_blank(text) {
+            return Err(blank(&place.to_string()));
         }
-        Value::Object(members) => members.iter().try_for_each(|(name, member)| {
-            let here = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-            if matches!(name.as_str(), "range" | "commits") || MAY_BE_BLANK.contains(&name.as_str()) {
-                return Ok(());
-            }
-            no_blanks(member, &here)
-        }),
-        _ => Ok(()),
-    }
+        let most = if place.member() == Some("raw") { MOST_OBJECT } else { MOST_TEXT };
+        if text.len() > most { Err(too_long(&place.to_string(), text.len(), most)) } else { Ok(()) }
+    });
+    looked.map_err(|stopped| match stopped {
+        Stopped::Refused(problem) => problem,
+        Stopped::Unreadable(e) => unreadable("bad-json", "The body", &e.to_string()),
+        Stopped::TooMany => Problem::new(
+            ProblemKind::TooLarge,
+            "too-many-values",
+            "Nothing was done.",
+            format!("The body holds more than {MOST_VALUES} values."),
+            "Send less at once.",
+        ),
+    })
+}
+
+fn too_long(name: &str, is: usize, most: usize) -> Problem {
+    Problem::new(
+        ProblemKind::BadInput,
+        "too-long",
+        "Nothing was done.",
+        format!("`{name}` has {is} bytes, more than {most}."),
+        "Say it shorter, or send it as evidence of its own.",
+    )
 }
 
 /// What stands in the path of an API operation.
@@ -86,7 +107,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {
         let query = parts.uri.query().unwrap_or_default();
-        if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.trim().is_empty()) {
+        if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| is_blank(value)) {
             return Err(blank(&name).into());
         }
         Ok(Self(read_query(&parts.uri)?))
@@ -101,7 +122,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Filter<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageRefusal> {
         let query = parts.uri.query().unwrap_or_default();
-        let filled = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.trim().is_empty());
+        let filled = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !is_blank(value));
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filled).finish();
         let uri: Uri =
             format!("/?{query}").parse().map_err(|_| unreadable("bad-query", "The query", "it is no query"))?;
@@ -139,10 +160,14 @@ mod tests {
             (json!({ "a": { "b": [" "] } }), "a.b[0]"),
             (json!([{ "a": "\t" }]), "[0].a"),
             (json!(""), "body"),
+            (json!({ "a": "\u{200b}" }), "a"),
+            (json!({ "a": "x".repeat(MOST_TEXT + 1) }), "a"),
         ] {
-            assert!(no_blanks(&value, "").unwrap_err().why.contains(&format!("`{name}`")), "{value}");
+            assert!(look_over(value.to_string().as_bytes()).unwrap_err().why.contains(&format!("`{name}`")), "{value}");
         }
         let fine = json!({ "note": "", "reason": " ", "n": null, "b": false, "list": [], "range": [{ "author": "" }] });
-        assert_eq!(no_blanks(&fine, ""), Ok(()));
+        assert_eq!(look_over(fine.to_string().as_bytes()), Ok(()));
+        let many = format!("[{}0]", "0,".repeat(MOST_VALUES));
+        assert_eq!(look_over(many.as_bytes()).unwrap_err().code, "too-many-values");
     }
 }

@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
-use certrail_domain::{Action, Problem, ProblemKind};
+use certrail_domain::{Action, Problem, ProblemKind, is_blank};
 use certrail_usecases::{Caller, On, allow};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
@@ -210,7 +210,7 @@ pub(crate) async fn guard(
         Ok(parameters) => parameters,
         Err(error) => return refuse(unreadable("bad-path", "The address", &error.body_text())),
     };
-    if let Some((name, _)) = parameters.iter().find(|(_, value)| value.trim().is_empty()) {
+    if let Some((name, _)) = parameters.iter().find(|(_, value)| is_blank(value)) {
         return refuse(blank(name));
     }
     if let Some(action) = action {

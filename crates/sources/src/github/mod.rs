@@ -60,8 +60,7 @@ impl Source for GitHub {
     }
 
     fn read(&self, body: &[u8]) -> Read {
-        let value: Result<Value, String> =
-            serde_json::from_slice(&payload::json(body).0).map_err(|e| format!("The body is not JSON: {e}."));
+        let value: Result<Value, String> = payload::value(&payload::json(body).0);
         let repository = value.as_ref().ok().and_then(|value| {
             let name = payload::text(value, "/repository/full_name").filter(|name| payload::is_owner_and_name(name))?;
             let id = value.pointer("/repository/id").and_then(|id| match id {
@@ -172,6 +171,25 @@ fn fact_id(host: &str, event: &str, v: &Value) -> Option<FactId> {
         }
         "deployment" => (id("/deployment/id")?, &["/action", "/deployment/updated_at"]),
         "deployment_status" => (id("/deployment_status/id")?, &["/deployment_status/state"]),
+        // Who decided, where, and in which run, says what: sent again it is the same decision.
+        "deployment_review" => {
+            let run = id("/workflow_run/id")?;
+            (
+                run,
+                &[
+                    "/action",
+                    "/approver/login",
+                    "/environment",
+                    "/workflow_job_run/environment",
+                    "/workflow_job_runs/0/environment",
+                    "/workflow_run/run_attempt",
+                ],
+            )
+        }
+        "dependabot_alert" | "code_scanning_alert" | "secret_scanning_alert" => (
+            format!("{}/{}", id("/repository/id")?, id("/alert/number")?),
+            &["/action", "/alert/updated_at", "/alert/state"],
+        ),
         _ => return None,
     };
     Some(FactId::new(host, &format!("{event}/{object}"), &words(revision)))

@@ -21,9 +21,7 @@ pub(super) fn read(told: Vec<CommitInput>, most: usize, fix: &str) -> Result<Vec
 
 fn one(told: CommitInput) -> Result<Commit, Problem> {
     inputs::commit(&told.sha)?;
-    let said = told.author.is_some()
-        || told.parents.is_some()
-        || !(told.title.is_empty() && told.co_authors.is_empty() && told.tickets.is_empty());
+    let said = told.says_something();
     let short = clip(&told.sha);
     match told.raw {
         Some(_) if said => Err(refuse(
@@ -41,14 +39,18 @@ fn one(told: CommitInput) -> Result<Commit, Problem> {
             }
             Ok(commit)
         }
-        None => Ok(Commit {
-            sha: told.sha.to_ascii_lowercase(),
-            author: told.author.as_deref().map(told_account),
-            co_authors: told.co_authors.iter().map(|who| told_account(who)).collect(),
-            title: told.title,
-            tickets: told.tickets.iter().map(|key| key.to_ascii_uppercase()).collect(),
-            parents: told.parents,
-            proved: false,
-        }),
+        None => {
+            told.parents.iter().flatten().try_for_each(|parent| inputs::commit(parent))?;
+            told.tickets.iter().try_for_each(|key| inputs::work_item(key))?;
+            Ok(Commit {
+                sha: told.sha.to_ascii_lowercase(),
+                author: told.author.as_deref().map(told_account),
+                co_authors: told.co_authors.iter().map(|who| told_account(who)).collect(),
+                title: told.title,
+                tickets: told.tickets.iter().map(|key| key.to_ascii_uppercase()).collect(),
+                parents: told.parents,
+                proved: false,
+            })
+        }
     }
 }

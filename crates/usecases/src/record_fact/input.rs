@@ -103,6 +103,15 @@ pub struct CommitInput {
     pub parents: Option<Vec<String>>,
 }
 
+impl CommitInput {
+    /// Whether its sender says anything of it besides giving the object.
+    pub(super) fn says_something(&self) -> bool {
+        self.author.is_some()
+            || self.parents.is_some()
+            || !(self.title.is_empty() && self.co_authors.is_empty() && self.tickets.is_empty())
+    }
+}
+
 /// A change with its reviews, its merge and the protection of its branch: for forges that we do not hear.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     App,
-    input::{no_blanks, unreadable},
+    input::{look_over, unreadable},
     operation::{Access, Operation, Reach, caller_of},
     refusal::Refusal,
     room::{Held, Received, Sender},
@@ -135,28 +135,30 @@ pub(crate) fn no_such_address() -> Refusal {
     ))
 }
 
-/// JSON bodies above this are mistakes.
-const MAX_JSON: usize = 16 * 1024 * 1024;
+/// Bytes of a JSON body. What tells of commits is larger.
+const MAX_JSON: usize = 64 * 1024;
+/// Bytes of a fact: a release with the commits of its range, a change with its own.
+pub(crate) const MAX_FACT: usize = 16 * 1024 * 1024;
 
 /// A JSON body, refused in our own words. Keeps the raw bytes: they are what gets recorded.
-pub(crate) struct Body<T> {
+pub(crate) struct Body<T, const MOST: usize = MAX_JSON> {
     pub(crate) value: T,
     pub(crate) bytes: Vec<u8>,
     _room: Option<Held>,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+impl<T: DeserializeOwned, const MOST: usize> FromRequest<App> for Body<T, MOST> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        Self::parse(receive(request, app).await?)
+        Self::parse(receive(request, app, MOST).await?)
     }
 }
 
 /// Reads the body of whoever is known by now.
-async fn receive(request: Request, app: &App) -> Result<Received, Refusal> {
+async fn receive(request: Request, app: &App, most: usize) -> Result<Received, Refusal> {
     let caller = caller_of(request.extensions())?;
-    Ok(app.room.receive(Sender::Proven(caller.account()), request.into_body(), MAX_JSON).await?)
+    Ok(app.room.receive(Sender::Proven(caller.account()), request.into_body(), most).await?)
 }
 
 /// A JSON body that may be left out.
@@ -166,20 +168,18 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for Optional<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let received = receive(request, app).await?;
-        let told: Option<T> = if received.bytes.is_empty() { None } else { Body::parse(received)?.value };
+        let received = receive(request, app, MAX_JSON).await?;
+        let told: Option<T> = if received.bytes.is_empty() { None } else { Body::<_>::parse(received)?.value };
         Ok(Self(told.unwrap_or_default()))
     }
 }
 
-impl<T: DeserializeOwned> Body<T> {
+impl<T: DeserializeOwned, const MOST: usize> Body<T, MOST> {
     /// Reads what was sent.
     fn parse(received: Received) -> Result<Self, Refusal> {
         let Received { bytes, room } = received;
-        let bad = |e: serde_json::Error| unreadable("bad-json", "The body", &e.to_string());
-        no_blanks(&serde_json::from_slice(&bytes).map_err(bad)?, "")?;
-        // Read from the bytes, not from the value: a member that is there twice is refused.
-        let value = serde_json::from_slice(&bytes).map_err(bad)?;
+        look_over(&bytes)?;
+        let value = serde_json::from_slice(&bytes).map_err(|e| unreadable("bad-json", "The body", &e.to_string()))?;
         Ok(Self { value, bytes, _room: room })
     }
 }

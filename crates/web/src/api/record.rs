@@ -7,7 +7,7 @@ use certrail_usecases::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Body};
+use super::{Answer, Body, MAX_FACT};
 use crate::{
     App,
     blocking::blocking,
@@ -136,7 +136,7 @@ pub(crate) async fn fact(
     SignedIn(caller): SignedIn,
     Params(tried): Params<Tried>,
     Key(key): Key,
-    body: Body<FactInput>,
+    body: Body<FactInput, MAX_FACT>,
 ) -> Answer<RecordedFact> {
     let sending = Sending { key, tried_at: tried.occurred_at };
     let (told, head) = record_fact(&app.engine, &caller, body.value, body.bytes, sending).await?;
