@@ -37,8 +37,13 @@ pub(crate) enum Endpoint {
 
 impl Endpoint {
     /// The facts that may wait.
-    const FACTS: [&str; 4] =
-        ["requirement.ticket", "deployment.event", "deployment.validation", "deployment.rollback_target"];
+    const FACTS: [&str; 5] = [
+        "code.change",
+        "requirement.ticket",
+        "deployment.event",
+        "deployment.validation",
+        "deployment.rollback_target",
+    ];
 
     pub(crate) const fn path(self) -> &'static str {
         match self {
@@ -108,6 +113,7 @@ pub(crate) fn keep(
     body: &[u8],
     key: &str,
 ) -> Result<usize, Failure> {
+    debug_assert!(endpoint.takes(body), "what is kept can be delivered");
     let folder = folder()?;
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     only_owner(&folder)?;
@@ -285,5 +291,23 @@ pub(crate) fn catch_up(client: &Client) {
             }
         }
         Err(failure) => failure.print(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a command keeps is delivered by the next one; what needs an answer at once, or a person, never waits.
+    #[test]
+    fn what_may_wait_may_be_sent() {
+        let takes = |kind: &str| Endpoint::Fact.takes(format!("{{\"kind\":\"{kind}\"}}").as_bytes());
+        for kind in Endpoint::FACTS {
+            assert!(takes(kind), "{kind}");
+        }
+        assert!(takes("code.change"));
+        for kind in ["deployment.approval", "release.manifest", "", "x"] {
+            assert!(!takes(kind), "{kind}");
+        }
     }
 }

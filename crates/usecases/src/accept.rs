@@ -232,7 +232,11 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
     let stored =
         signals::get(batch.tx, index)?.ok_or_else(|| StoreError::Damaged(format!("signal {index} is not there")))?;
     let (was, is) = (&stored.signal, &incoming.signal);
-    if stored.body != *digest || (&was.name, &was.named, &was.part) != (&is.name, &is.named, &is.part) {
+    // What a report is for, and of what part of the product, is said beside its bytes.
+    let read = matches!(is.facts, Facts::Scan(_) | Facts::TestRun(_) | Facts::Coverage(_));
+    let read_otherwise = read && stored.mapper == incoming.mapper && was.facts != is.facts;
+    let told = |s: &certrail_domain::Signal| (s.source.clone(), s.name.clone(), s.named.clone(), s.part.clone());
+    if stored.body != *digest || told(was) != told(is) || read_otherwise {
         return Err(Fault::Problem(certrail_domain::Problem::new(
             certrail_domain::ProblemKind::Conflict,
             "delivery-changed",

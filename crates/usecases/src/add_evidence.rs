@@ -17,7 +17,6 @@ use crate::{
     Caller,
     accept::{Ack, Incoming, accept},
     access::{On, allow},
-    connectors,
     deliver_webhook::empty_body,
     engine::{Engine, LogHead, internal},
     inputs, jobs,
@@ -333,7 +332,7 @@ async fn take(
 ) -> Result<(EvidenceReceipt, Arc<LogHead>), Problem> {
     let Read { mut facts, findings, r#type, valid, faults, parsed, mut warnings } = read;
     let source = caller.source(&file.product);
-    let repositories = connectors::canonical_names(engine, &caller.scope.repositories)?;
+    let repositories = caller.scope.repositories.clone();
     let findings = match &mut facts {
         Facts::Scan(scan) => {
             scan.product = Some(file.product.clone());

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use certrail_domain::{Action, Extent, PersonId, Problem, ProblemKind, Role, Scope, accounts_meant, is_own_id};
+use certrail_domain::{
+    Action, Extent, PersonId, Problem, ProblemKind, Role, Scope, accounts_meant, is_invisible, is_own_id, own_account,
+};
 use certrail_store::{
     StoreError, Tx,
     tables::people::{self, Person},
@@ -12,6 +14,7 @@ use serde::Deserialize;
 use crate::{
     Caller,
     access::{On, allow},
+    connectors::canonical_names,
     engine::{Batch, Engine, Fault, random},
     inputs,
     listed::Listed,
@@ -52,6 +55,14 @@ impl NewPerson {
             return Err(refuse(ProblemKind::BadInput, "no-account", "There is no account.", fix));
         }
         self.accounts.iter().try_for_each(|a| inputs::required(a, "account"))?;
+        if let Some(account) =
+            self.accounts.iter().find(|a| a.trim().chars().any(|c| is_invisible(c) || c.is_whitespace()))
+        {
+            let why =
+                format!("`{}` has white space or characters that nobody sees.", inputs::clip(account).escape_debug());
+            let fix = "Give an account at a code host, or a mail address.";
+            return Err(refuse(ProblemKind::BadInput, "bad-account", why, fix));
+        }
         let ours = |a: &&String| a.rsplit(':').next().is_some_and(is_own_id);
         if let Some(account) = self.accounts.iter().find(ours) {
             let why = format!("`{}` is the form of an id of this installation.", inputs::clip(account));
@@ -140,6 +151,8 @@ fn admin_is_left(tx: &Tx<'_>, before: bool) -> Result<(), Fault> {
 pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -> Result<Person, Problem> {
     allow(caller, Action::Administer, On::Everything)?;
     new.check()?;
+    let mut new = new;
+    new.scope.repositories = canonical_names(engine, &new.scope.repositories)?;
     let caller = caller.clone();
     let (person, _) = engine
         .write(move |batch| {
@@ -172,6 +185,9 @@ pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -
                 let fix = "Use another account for whoever comes now.";
                 return Err(refuse(ProblemKind::Conflict, "has-left", why, fix).into());
             }
+            if let Some(before) = &before {
+                keeps_accounts(batch.tx, before, &new)?;
+            }
             let managed = has_admin(batch.tx)?;
             let person = record(batch, before.as_ref().map(|p| p.id.clone()), &new, &caller.account())?;
             admin_is_left(batch.tx, managed)?;
@@ -184,6 +200,20 @@ pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -
         })
         .await?;
     Ok(person)
+}
+
+/// Whoever has signed in keeps the accounts of their record: one that is free again could be somebody else's, who would then come in
+/// under it, and two accounts of one person would be those of two.
+fn keeps_accounts(tx: &Tx<'_>, before: &Person, new: &NewPerson) -> Result<(), Fault> {
+    let kept = |account: &&String| new.accounts.iter().any(|a| own_account(a) == own_account(account));
+    let Some(lost) = before.accounts.iter().find(|account| !kept(account)) else { return Ok(()) };
+    if !people::has_signed_in(tx, before.id.as_str())? {
+        return Ok(());
+    }
+    let why =
+        format!("{} is an account of {}, who has signed in: what was done by it stays theirs.", lost, before.name);
+    let fix = "Name all their accounts; add those that are missing.";
+    Err(refuse(ProblemKind::Conflict, "account-kept", why, fix).into())
 }
 
 /// Which secrets of a person go on.

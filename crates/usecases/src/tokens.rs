@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Caller,
     access::{On, allow},
+    connectors::canonical_names,
     engine::{Batch, Engine, Fault, random},
 };
 
@@ -74,14 +75,16 @@ impl NewToken {
         }
     }
 
-    fn scope(&self) -> Result<Scope, Problem> {
+    /// Repositories by what they are called here, whatever their forge calls them now: a name that somebody else takes
+    /// later is another repository.
+    fn scope(&self, engine: &Engine) -> Result<Scope, Problem> {
         let part = |flag: &str, names: &Option<Vec<String>>| {
             names.as_ref().map_or(Ok(Extent::All), |names| Extent::typed(flag, names))
         };
         let scope = Scope {
             products: Extent::typed("--product", &self.products)?,
             environments: part("--environment", &self.environments)?,
-            repositories: part("--repository", &self.repositories)?,
+            repositories: canonical_names(engine, &part("--repository", &self.repositories)?)?,
             actions: part("--action", &self.actions)?,
         };
         scope.check().map(|()| scope)
@@ -183,7 +186,7 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken) 
     if !(1..=366).contains(&new.days.unwrap_or(NewToken::DAYS)) || new.name.trim().is_empty() {
         return Err(refuse("It needs a name and a life of 1 to 366 days.", "Give --name and --days."));
     }
-    let scope = new.scope()?;
+    let scope = new.scope(engine)?;
     if !scope.is_within(&caller.scope) {
         let why =
             format!("It would reach further than you do: you reach the products {}.", caller.scope.products.shown());

@@ -321,6 +321,7 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, reach: &Extent, effects: &mut Eff
             version: version.to_owned(),
             commit: commit.clone(),
             repository: Some(tag.repository.clone()),
+            observed: true,
             ..Cut::default()
         };
         cut_release(batch, &product, &cut, effects)?;
@@ -345,6 +346,7 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
         version: normal_version(&m.version).to_owned(),
         commit: m.commit.clone(),
         repository: m.repository.clone(),
+        observed: false,
         digests: m.digests.clone(),
         release_type: Some(m.release_type),
         previous: m.previous.as_deref().map(|v| normal_version(v).to_owned()),
@@ -364,6 +366,8 @@ struct Cut {
     version: String,
     commit: String,
     repository: Option<String>,
+    /// Its forge says so.
+    observed: bool,
     digests: Vec<String>,
     release_type: Option<ReleaseType>,
     previous: Option<String>,
@@ -387,6 +391,21 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
             .push(format!("{} {} is cut at {known}; this names {}.", product.name, cut.version, cut.commit));
         return Ok(());
     }
+    // Where it is cut from is the forge's to say, then the first one's who told.
+    let elsewhere = existing.as_ref().filter(|s| s.release.commit.is_some()).and_then(|s| s.release.repository.clone());
+    let elsewhere = elsewhere.filter(|was| cut.repository.as_ref().is_some_and(|is| !is.eq_ignore_ascii_case(was)));
+    let stands = match &elsewhere {
+        Some(was) if cut.observed => graph::pushed_to(batch.tx, &cut.commit, &product.name)?
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(was)),
+        _ => true,
+    };
+    if let Some(was) = elsewhere.as_ref().filter(|_| stands) {
+        effects
+            .warnings
+            .push(format!("{} {} is cut from {was}; this changes nothing of it.", product.name, cut.version));
+        return Ok(());
+    }
     let open = open_release(batch, product)?;
     let on_its_way = ownership::owns(batch.tx, open.seq, &Key::commit(&cut.commit))?;
     let mut stored = match existing {
@@ -402,8 +421,19 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     if release.commit.is_none() {
         release.repository = cut.repository.clone().or_else(|| only_repository(product));
     }
+    if elsewhere.is_some() {
+        // Who may speak of it changes with where it is cut from.
+        release.repository.clone_from(&cut.repository);
+        effects.touched.signals.extend(bindings::indexes_of_release(batch.tx, stored.seq)?);
+        for (key, ..) in bindings::members(batch.tx, stored.seq)? {
+            effects.touched.signals.extend(signals::about(batch.tx, &key, 0, i64::MAX as u64)?);
+        }
+    }
     release.commit = Some(cut.commit.clone());
-    release.release_type = cut.release_type.unwrap_or(release.release_type);
+    // So does what it is, once somebody decided on it: what is asked of it may depend on that.
+    if matches!(release.state, ReleaseState::Open | ReleaseState::Cut) {
+        release.release_type = cut.release_type.unwrap_or(release.release_type);
+    }
     // What was told first stands: a later word must not take commits out of what somebody decided on.
     release.previous = release.previous.take().or_else(|| cut.previous.clone());
     release.planned_at = cut.planned_at.or(release.planned_at);

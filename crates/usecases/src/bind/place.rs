@@ -91,16 +91,21 @@ impl<'a> Places<'a> {
     }
 
     /// Whoever speaks of some repositories only says nothing of a release that is cut from another, and of one that is not cut yet
-    /// what concerns commits that were pushed to theirs.
+    /// what concerns commits that were pushed to theirs. A forge speaks of code for the repository alone whose delivery it is:
+    /// the same commit may lie in another one, where everybody may push and merge.
     fn speaks_of(&self, signal: &Signal, key: &Key, stored: &StoredRelease) -> Result<bool, StoreError> {
-        let spoken = &signal.repositories;
-        match (&stored.release, key.parts()) {
-            _ if spoken.is_all() => Ok(true),
-            (Release { commit: Some(_), repository: Some(repository), .. }, _) => {
-                Ok(spoken.has(&repository.to_ascii_lowercase()))
-            }
-            (Release { commit: None, product, .. }, ("commit", sha)) => {
-                Ok(graph::pushed_to(self.tx, sha, product)?.iter().any(|(repository, _)| spoken.has(repository)))
+        let Release { commit, repository, product, .. } = &stored.release;
+        let (kind, sha) = key.parts();
+        let forge = signal.forge_repository().filter(|_| matches!(kind, "commit" | "cut"));
+        let speaks = |name: &str| match forge {
+            Some(own) => own.eq_ignore_ascii_case(name),
+            None => signal.repositories.has(&name.to_ascii_lowercase()),
+        };
+        match (commit, repository) {
+            _ if forge.is_none() && signal.repositories.is_all() => Ok(true),
+            (Some(_), Some(repository)) => Ok(speaks(repository)),
+            _ if kind == "commit" && (commit.is_none() || forge.is_some()) => {
+                Ok(graph::pushed_to(self.tx, sha, product)?.iter().any(|(repository, _)| speaks(repository)))
             }
             _ => Ok(false),
         }

@@ -11,7 +11,7 @@ use certrail_domain::{
     facts::{Approval, Deployment, ReleaseManifest, RollbackTarget, Ticket, Validation},
     normal_version, told_account,
 };
-use certrail_store::tables::people;
+use certrail_store::tables::{graph, people, releases};
 use serde::Serialize;
 
 pub use self::input::*;
@@ -90,10 +90,16 @@ pub async fn record_fact(
     if let FactInput::Manifest(ManifestInput { repository, .. }) = &mut input {
         own_repository(engine, caller, &product, repository)?;
     }
+    if let FactInput::Manifest(told) = &mut input {
+        cut_where_it_was_pushed(engine, &product, told)?;
+    }
     if let FactInput::Change(change) = &mut input {
         let only = (product.repositories.len() == 1).then(|| product.repositories[0].clone());
         change.repository = change.repository.take().or(only);
         own_repository(engine, caller, &product, &mut change.repository)?;
+    }
+    if !caller.scope.repositories.is_all() {
+        commits_as_objects(&input)?;
     }
     let parts = match &input {
         FactInput::Change(told) => change::parts(told, engine.now())?,
@@ -122,7 +128,7 @@ pub async fn record_fact(
         let key = sending.key.as_ref().map(|key| format!("{key}/{number}"));
         // A review is of the releases that its change is of; a rule is of its repository.
         let named = if matches!(part.facts, Facts::Review(_)) { commits.clone() } else { Vec::new() };
-        let signal = Signal { named, ..signal(engine, caller, &product.name, part.facts, Some(part.at))? };
+        let signal = Signal { named, ..signal(caller, &product.name, part.facts, Some(part.at)) };
         rest.push(incoming(signal, part.body, key.as_deref())?.ready(engine)?);
     }
     let ((ack, parts), head) = engine
@@ -149,6 +155,52 @@ fn own_repository(
     *repository = repository.take().map(|name| connectors::canonical_name(engine, &name)).transpose()?;
     reaches_repository(caller, repository.as_deref())?;
     is_of_product(product, repository.as_deref())
+}
+
+/// Whoever speaks of some repositories only says of a commit what its own object says: the product's other repositories have commits, too.
+fn commits_as_objects(input: &FactInput) -> Result<(), Problem> {
+    let told = match input {
+        FactInput::Manifest(told) => told.range.as_deref().unwrap_or_default(),
+        FactInput::Change(told) => &told.commits,
+        _ => &[],
+    };
+    match told.iter().find(|commit| commit.raw.is_none() && commit.says_something()) {
+        None => Ok(()),
+        Some(commit) => Err(refuse(
+            "commit-not-proved",
+            format!("What is said of commit {} is not its object.", inputs::clip(&commit.sha)),
+            "Your token names repositories: give each commit as `raw`, as `git cat-file commit ID` prints it, or its id alone.",
+        )),
+    }
+}
+
+/// A release is cut from the repository that its commit was pushed to, as far as that is known, and only from one.
+fn cut_where_it_was_pushed(engine: &Engine, product: &Product, told: &mut ManifestInput) -> Result<(), Problem> {
+    let version = normal_version(&told.version);
+    let (pushed, known) = engine.read(|tx| {
+        let pushed = graph::pushed_to(tx, &told.commit.to_ascii_lowercase(), &product.name)?;
+        let pushed: BTreeSet<String> = pushed.into_iter().map(|(repository, _)| repository).collect();
+        Ok((pushed, releases::by_version(tx, &product.name, version)?))
+    })?;
+    let own: Vec<&String> = pushed.iter().filter(|name| product.repositories.contains(name)).collect();
+    let named = told.repository.as_ref().map(|name| name.to_ascii_lowercase());
+    let other = |why: String| {
+        Err(refuse("other-repository", why, "Cut it in a checkout of the repository that its commit was pushed to."))
+    };
+    match (&named, own.as_slice()) {
+        (Some(named), [first, ..]) if !own.contains(&named) => {
+            return other(format!("Commit {} was pushed to {first}, not to {}.", told.commit, inputs::clip(named)));
+        }
+        (None, [only]) => told.repository = Some((*only).clone()),
+        _ => {}
+    }
+    let before = known.filter(|stored| stored.release.commit.is_some()).and_then(|stored| stored.release.repository);
+    match before {
+        Some(before) if told.repository.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(&before)) => {
+            other(format!("{} {version} is cut from {before}.", product.name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whoever speaks for some repositories cuts no release from another and tells no change of it.
@@ -223,6 +275,7 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
             for (name, value) in [("key", &t.key), ("title", &t.title), ("status", &t.status)] {
                 required(value, name)?;
             }
+            inputs::work_item(&t.key)?;
             let ticket = Ticket {
                 key: t.key.to_ascii_uppercase(),
                 title: t.title,
@@ -309,18 +362,12 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
         }
     };
     let known = how_known(engine, caller, &facts)?;
-    Ok(Signal { known, named, ..signal(engine, caller, &product, facts, occurred_at)? })
+    Ok(Signal { known, named, ..signal(caller, &product, facts, occurred_at) })
 }
 
 /// What is told of a product.
-fn signal(
-    engine: &Engine,
-    caller: &Caller,
-    product: &str,
-    facts: Facts,
-    occurred_at: Option<Time>,
-) -> Result<Signal, Problem> {
-    Ok(Signal {
+fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time>) -> Signal {
+    Signal {
         source: caller.source(product),
         name: facts.kind().to_owned(),
         // Work items, changes and cuts are of the product they were told for; everything else may serve whatever its sender reaches.
@@ -330,7 +377,7 @@ fn signal(
             }
             _ => caller.scope.products.clone(),
         },
-        repositories: connectors::canonical_names(engine, &caller.scope.repositories)?,
+        repositories: caller.scope.repositories.clone(),
         known: HowKnown::Reported,
         occurred_at,
         actor: Some(caller.actor()),
@@ -339,7 +386,7 @@ fn signal(
         facts,
         named: vec![],
         warnings: vec![],
-    })
+    }
 }
 
 /// Somebody who is named, by what everybody calls them.

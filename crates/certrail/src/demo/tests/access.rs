@@ -381,6 +381,74 @@ async fn the_pipeline_of_one_repository_speaks_of_no_release_of_another() {
     stage.clean();
 }
 
+/// What the pipeline of one repository says of a release that is cut from the other changes nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_pipeline_cuts_the_release_of_another_repository() {
+    const UI: &str = "acme/pay-ui";
+    let stage = stage().await;
+    let both = json!({ "repositories": [REPO, UI] });
+    stage.sender.call(at(0), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &both).await.expect("set");
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let only = NewToken { repositories: Some(vec![REPO.into()]), ..NewToken::pipeline("ci", &["pay"]) };
+    let core = create_token(&stage.engine, &olaf, only).await.expect("made").secret;
+    let commits = [(sha("ui 1"), "dana".to_owned(), "x".to_owned())];
+    stage.sender.github(at(1), "push", &forge::push(UI, at(1), "main", None, &commits, "dana")).await.expect("pushed");
+    let tag = forge::tag(UI, at(2), "v1.1", &sha("ui 1"), "dana");
+    stage.sender.github(at(2), "push", &tag).await.expect("tagged");
+    let cut = |version: &str, commit: &str, more: Value| {
+        let mut cut = json!({ "kind": "release.manifest", "product": "pay", "version": version, "commit": commit,
+            "repository": REPO, "digests": [format!("sha256:{}", "e".repeat(64))] });
+        cut.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        cut.to_string()
+    };
+    let ask = async |body: String| stage.ask(&Method::POST, "/api/v1/facts", Some(&core), &body).await;
+    for version in ["1.1", "1.2"] {
+        let (status, told) = ask(cut(version, &sha("ui 1"), json!({ "release_type": "emergency" }))).await;
+        assert_eq!((status, &told["code"]), (StatusCode::BAD_REQUEST, &json!("other-repository")), "{told}");
+    }
+    // Before its push is known a commit can be claimed; the forge's own tag says where it belongs.
+    assert_eq!(ask(cut("1.3", &sha("ui 2"), json!({}))).await.0, StatusCode::OK);
+    let tag = forge::tag(UI, at(4), "v1.3", &sha("ui 2"), "dana");
+    stage.sender.github(at(4), "push", &tag).await.expect("tagged");
+    let stored = find_release(&stage.engine, "pay", "1.3").expect("cut");
+    assert_eq!(stored.release.repository.as_deref(), Some(UI));
+    // Of commits it says what their objects say.
+    let range = json!({ "range": [{ "sha": sha("core 9"), "parents": [sha("ui 1")], "tickets": ["EVIL-9"] }] });
+    let (status, told) = ask(cut("9.0", &sha("core 9"), range)).await;
+    assert_eq!((status, &told["code"]), (StatusCode::BAD_REQUEST, &json!("commit-not-proved")), "{told}");
+    let bare = json!({ "range": [{ "sha": sha("core 9") }] });
+    assert_eq!(ask(cut("9.0", &sha("core 9"), bare)).await.0, StatusCode::OK);
+    // A name of today is not taken for the repository that had it when the token was made.
+    let view = release_view(&stage.engine, "pay", "1.1").expect("a page");
+    assert!(view.dossier.release.digests.is_empty() && view.dossier.release.release_type.name() == "normal");
+    stage.clean();
+}
+
+/// What somebody did by an account stays theirs: no admin takes it from their record and comes in under it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_account_is_taken_from_whoever_signed_in() {
+    let stage = stage().await;
+    let put = async |accounts: &[&str]| {
+        let body = json!({ "name": "Ron", "accounts": accounts, "role": "release-manager" }).to_string();
+        stage.ask(&Method::PUT, "/api/v1/people", Some(&stage.tokens["olaf"]), &body).await
+    };
+    assert_eq!(put(&["ron", "ron-old"]).await.0, StatusCode::OK);
+    // Mistyped, and nobody came in by it yet.
+    assert_eq!(put(&["ron", "ron.w"]).await.0, StatusCode::OK);
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let link = invite(&stage.engine, &olaf, "ron").await.expect("invited");
+    redeem_link(&stage.engine, &link.secret, None).await.expect("signed in");
+    for taken in [&["ron.w"][..], &["ron"], &["ron.w", "github.com:ron.x"]] {
+        let (status, told) = put(taken).await;
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("account-kept")), "{told}");
+    }
+    assert_eq!(put(&["ron", "ron.w", "ron@acme.example"]).await.0, StatusCode::OK, "more are fine");
+    for unseen in ["ro\u{200b}n", "ron\0", "r on"] {
+        assert_eq!(put(&[unseen]).await.1["code"], "bad-account", "{unseen:?}");
+    }
+    stage.clean();
+}
+
 /// An admin lets people in once; afterwards nobody signs in as somebody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_who_signs_in_as_somebody_else_is_impossible() {

@@ -58,6 +58,61 @@ async fn a_commit_of_another_repository_brings_nothing_of_it() {
     stage.clean();
 }
 
+/// A commit of the product lies in another of its repositories, too, where everybody may push: what is reviewed, approved and
+/// ruled there counts for nothing that is cut from the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_merged_in_one_repository_reviews_nothing_of_another() {
+    let stage = stage().await;
+    let both = json!({ "repositories": [REPO, OTHER] });
+    stage.sender.call(at(0), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &both).await.expect("set");
+    let direct = sha("direct");
+    let commits = [(direct.clone(), "dana".to_owned(), "PAY-1 quickly".to_owned())];
+    stage
+        .sender
+        .github(at(1), "push", &forge::push(REPO, at(1), "main", None, &commits, "dana"))
+        .await
+        .expect("pushed");
+    stage.sender.github(at(2), "push", &forge::tag(REPO, at(2), "v3.0", &direct, "dana")).await.expect("tagged");
+    let verdict = |id: &str| {
+        let stored = find_release(&stage.engine, "pay", "3.0").expect("cut");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        judged.evaluation.requirements.iter().find(|r| r.id == id).expect("there").verdict.to_string()
+    };
+    let asked = ["code-review", "protected-branch", "deployment-approval"];
+    let before = asked.map(verdict);
+    assert!(before.iter().all(|verdict| verdict != "passed"), "{before:?}");
+    let reviewed = async |repo: &str, minute: i64| {
+        let mut pull = forge::Pull {
+            repo,
+            number: 99,
+            title: "PAY-1 quickly",
+            author: "dana",
+            branch: "feature",
+            head: &direct,
+            merge: None,
+        };
+        let review = forge::review(at(minute), &pull, "tom", "approved", &direct);
+        let opened = forge::pull_request(at(minute), "opened", &pull, "dana");
+        let rule = forge::branch_rule(repo, at(minute), 2);
+        pull.merge = Some((&direct, "mara"));
+        let merged = forge::pull_request(at(minute + 1), "closed", &pull, "mara");
+        let run = json!({ "action": "approved", "approver": forge::user("priya"), "environment": "production",
+            "workflow_run": { "id": 5, "head_sha": direct }, "repository": opened["repository"], "sender": forge::user("priya") });
+        for (event, value) in [
+            ("branch_protection_rule", rule),
+            ("pull_request", opened),
+            ("pull_request_review", review),
+            ("pull_request", merged),
+            ("deployment_review", run),
+        ] {
+            stage.sender.github(at(minute), event, &value).await.expect("taken");
+        }
+    };
+    reviewed(OTHER, 10).await;
+    assert_eq!(asked.map(verdict), before);
+    stage.clean();
+}
+
 /// A deployment that is said to have begun long ago makes no old scan fresh.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_time_freshens_nothing() {

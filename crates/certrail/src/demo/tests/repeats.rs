@@ -31,6 +31,11 @@ async fn a_report_that_comes_again_counts_again() {
     let retried = send("b", 103, 0).await.expect("taken");
     assert_eq!(retried["duplicate"], true);
     assert_eq!(tests(&stage).await, "failed");
+    // As is the same body for something else.
+    let integration = query.replace("for=unit", "for=integration");
+    let bytes = reports::junit("unit", 20, 0);
+    let refused = stage.sender.report_under("b", at(104), &stage.ci, &integration, bytes).await;
+    assert!(refused.unwrap_err().to_string().contains("delivery-changed"));
     // Another body under a key that was used is refused, and somebody else's key of the same name is another key.
     assert!(send("b", 104, 1).await.unwrap_err().to_string().contains("409"));
     let other = create_token(&stage.engine, &Caller::internal("test"), NewToken::pipeline("other", &["pay"]))
@@ -72,4 +77,35 @@ async fn a_fact_that_is_told_twice_counts_once() {
     // The same body under a delivery id of its own: kept, and no new approval.
     stage.sender.github(at(111), "pull_request_review", &approved).await.expect("taken");
     assert_eq!(review().await, "missing");
+}
+
+/// The forge's approval of a deployment, sent again under another delivery id, takes back no refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_was_seen_is_no_second_one() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let verdict = || {
+        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        let all = &judged.evaluation.requirements;
+        let of = all.iter().find(|r| r.id == "deployment-approval").expect("there");
+        format!("{} {}", of.verdict, of.sentence)
+    };
+    let review = |action: &str| {
+        json!({ "action": action, "approver": forge::user("tom"), "environment": "production",
+            "workflow_run": { "id": 5, "head_sha": sha("merge"), "run_attempt": 1 }, "sender": forge::user("tom"),
+            "repository": { "full_name": REPO } })
+    };
+    let hook = async |minute: i64, action: &str| {
+        stage.sender.github(at(minute), "deployment_review", &review(action)).await.expect("taken");
+        verdict()
+    };
+    let passed = hook(3_000, "approved").await;
+    assert!(passed.starts_with("passed"), "{passed}");
+    let refused = hook(3_001, "rejected").await;
+    assert!(!refused.starts_with("passed"), "{refused}");
+    assert_eq!(hook(3_002, "approved").await, refused);
+    stage.clean();
 }
