@@ -290,20 +290,22 @@ fn statements(
     [vsa, own]
 }
 
-/// How it is known who made a decision, as its signed statement says.
+/// Who made a decision, and how that is known, as its signed statement says.
 ///
 /// # Errors
 /// When its envelopes cannot be read, or none of them says so.
-pub(crate) fn how_decided(decision: &StoredDecision) -> Result<HowKnown, StoreError> {
-    let damaged = || StoreError::Damaged(format!("decision {} does not say how it was made", decision.id));
+pub(crate) fn how_decided(decision: &StoredDecision) -> Result<(String, HowKnown), StoreError> {
+    let damaged = || StoreError::Damaged(format!("decision {} does not say who made it, and how", decision.id));
     let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&decision.envelope).map_err(|_| damaged())?;
     let statements = entries.iter().filter_map(|(_, envelope)| {
         let payload = data_encoding::BASE64.decode(envelope["payload"].as_str()?.as_bytes()).ok()?;
         serde_json::from_slice::<serde_json::Value>(&payload).ok()
     });
-    let known =
-        statements.filter_map(|s| HowKnown::from_name(s.pointer("/predicate/decidedBy/known")?.as_str()?)).next();
-    known.ok_or_else(damaged)
+    let decided = |s: serde_json::Value| {
+        let by = s.pointer("/predicate/decidedBy")?;
+        Some((by["person"].as_str()?.to_owned(), HowKnown::from_name(by["known"].as_str()?)?))
+    };
+    statements.filter_map(decided).next().ok_or_else(damaged)
 }
 
 /// When a decision was made, for people.

@@ -39,6 +39,9 @@ impl CriteriaSets {
         if let Some(set) = sets.get(&found.digest) {
             return Ok(set.clone());
         }
+        if certrail_ledger::sha256(found.text.as_bytes()) != found.digest {
+            return Err(StoreError::Damaged(format!("the text of criteria {} is another than its digest", found.name)));
+        }
         let set = Arc::new(Criteria::parse(&found.text).map_err(|e| StoreError::Damaged(e.to_string()))?);
         if sets.len() >= KEPT {
             sets.clear();

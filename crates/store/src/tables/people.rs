@@ -87,6 +87,18 @@ pub fn listed_at(tx: &Tx<'_>, position: u64) -> Result<Vec<(String, Result<Perso
     )
 }
 
+/// What is kept of everybody, as the log stood at `position`, by id: the entry that recorded them, and the document.
+///
+/// # Errors
+/// When the database fails.
+pub fn documents_at(tx: &Tx<'_>, position: u64) -> Result<Vec<(u64, String)>> {
+    tx.query(
+        "SELECT log_index, document FROM person WHERE log_index < ?1 AND (to_index IS NULL OR to_index >= ?1) ORDER BY id",
+        &[position.into()],
+        |r| Ok((r.uint(0)?, r.text(1)?)),
+    )
+}
+
 /// What people are called, by id, as far as that can be read: for what is shown, never for what is decided.
 ///
 /// # Errors

@@ -57,8 +57,10 @@ fn build(
         false => judge_now(tx, engine, stored, position, now)?,
     };
     let release = judged.seen.release.clone();
-    let everybody: Vec<Person> =
-        people::listed_at(tx, position)?.into_iter().filter_map(|(_, person)| person.ok()).collect();
+    let everybody: Vec<Person> = match proofs {
+        true => super::named::committed(tx, position)?,
+        false => people::listed_at(tx, position)?.into_iter().filter_map(|(_, person)| person.ok()).collect(),
+    };
     let names: BTreeMap<String, String> = everybody
         .iter()
         .flat_map(|p| p.accounts_meant().chain([p.id.to_string().to_lowercase()]).map(|a| (a, p.name.clone())))

@@ -3,6 +3,7 @@
 mod assemble;
 mod events;
 mod marks;
+mod named;
 mod proofs;
 mod render;
 mod sections;

@@ -122,12 +122,13 @@ pub(super) fn decision_rows(
     decisions::of_release(tx, stored.release.id.as_str())?
         .into_iter()
         .map(|d| {
-            let (at, known) = (crate::certify::decided_at(&d), crate::certify::how_decided(&d)?);
+            let (by, known) = crate::certify::how_decided(&d)?;
+            let at = crate::certify::decided_at(&d);
             let mut row = DecisionRow {
                 id: d.id,
                 kind: d.kind,
                 result: d.result,
-                by: show(&d.actor),
+                by: show(&by),
                 known,
                 at,
                 world_digest: hex(&d.world),

@@ -40,6 +40,21 @@ async fn pages_sealed_by_another_hand_are_not_genuine() {
     assert!(!verify(&resealed).genuine());
 }
 
+/// Who decided is what was signed, whatever a table says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_of_whoever_signed_it() {
+    let (stage, file) = finished().await;
+    let decided = |file: &DossierFiles| {
+        let (inner, _) = certrail_ledger::seal::open_json(&file.json).expect("sealed");
+        let dossier: Value = serde_json::from_slice(&inner).expect("JSON");
+        dossier["decisions"][0]["by"].as_str().expect("somebody").to_owned()
+    };
+    let signed = decided(&file);
+    let database = rusqlite::Connection::open(stage._folder.path().join("certrail.db")).expect("opens");
+    assert_eq!(database.execute("UPDATE decision SET actor = 'priya'", []).expect("a statement"), 1);
+    assert_eq!(decided(&made(&stage).await), signed);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_on_a_large_release_keeps_its_frozen_world() {
     let stage = stage().await;

@@ -166,3 +166,19 @@ async fn a_person_who_cannot_be_read_is_one_marked_row_and_nobody_is_taken_for_t
     let review = judged.evaluation.requirements.iter().find(|r| r.id == "code-review").expect("there");
     assert_eq!(review.verdict, certrail_domain::Verdict::Indeterminate, "{}", review.sentence);
 }
+
+/// A name or criteria that somebody changed in the tables alone are put under no seal, and who decided is what was signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_log_did_not_commit_to_is_put_under_no_seal() {
+    for change in [
+        "UPDATE person SET document = replace(document, '\"name\":\"', '\"name\":\"Dr. ')",
+        "UPDATE criteria SET text = replace(text, 'title', 'title ')",
+    ] {
+        let (engine, ..) = damaged(&[change]).await;
+        let made = crate::dossier_files::made(&engine, "pay", "2.4.1", certrail_usecases::Renderer::None).await;
+        let problem = made.err().unwrap_or_else(|| panic!("{change}: a dossier was made"));
+        assert!(problem.to_string().contains("failed inside"), "{problem:?}");
+    }
+    let (engine, ..) = damaged(&[]).await;
+    crate::dossier_files::made(&engine, "pay", "2.4.1", certrail_usecases::Renderer::None).await.expect("made");
+}
