@@ -83,7 +83,7 @@ impl Failure {
 impl From<Problem> for Failure {
     fn from(p: Problem) -> Self {
         let exit = match p.kind {
-            ProblemKind::BadInput | ProblemKind::TooLarge => USAGE,
+            ProblemKind::BadInput | ProblemKind::TooLarge | ProblemKind::NoSuchMethod => USAGE,
             ProblemKind::NotSignedIn | ProblemKind::NotAllowed => SIGN_IN,
             ProblemKind::NotFound => NOT_FOUND,
             ProblemKind::Refused | ProblemKind::Conflict => NO,

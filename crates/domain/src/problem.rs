@@ -16,6 +16,8 @@ pub enum ProblemKind {
     NotAllowed,
     /// There is no such thing; the nearest are named.
     NotFound,
+    /// The address is there, and not for this method.
+    NoSuchMethod,
     /// It contradicts what is already recorded.
     Conflict,
     /// It is larger than accepted.
@@ -39,6 +41,7 @@ impl ProblemKind {
             Self::NotSignedIn => 401,
             Self::NotAllowed => 403,
             Self::NotFound => 404,
+            Self::NoSuchMethod => 405,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Refused => 422,

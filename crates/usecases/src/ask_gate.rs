@@ -270,7 +270,7 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
         verdict: row.verdict,
         sentence: row.sentence,
         fix: format!(
-            "Ask an approver for `certrail approve {} --environment {environment}`.",
+            "Ask an approver to approve the deployment to {environment} on the page of {}.",
             judged.seen.release.version
         ),
     })
@@ -287,7 +287,7 @@ fn not_certified(
         title: "Certification".into(),
         verdict: Verdict::Missing,
         sentence,
-        fix: format!("Ask a release manager for `certrail release certify {}`.", release.version),
+        fix: format!("Ask a release manager to certify {} on its page.", release.version),
     };
     let Some(newest) = certifications.last().filter(|c| c.passed) else {
         return Some(blocker(format!("{} is not certified.", release.version)));

@@ -176,6 +176,8 @@ pub struct ReleaseView {
     pub dossier: Arc<certrail_dossier::Dossier>,
     /// The last times its gates were asked: gate, answer, who, when.
     pub asks: Vec<(String, String, String, Time)>,
+    /// The environments that count as production.
+    pub production: Vec<String>,
 }
 
 /// The release page.
@@ -202,9 +204,12 @@ fn with_asks(
     stored: &StoredRelease,
     dossier: Arc<certrail_dossier::Dossier>,
 ) -> Result<ReleaseView, Problem> {
-    let asks = engine.read(|tx| decisions::asks(tx, stored.release.id.as_str(), 10))?;
+    let (asks, product) = engine.read(|tx| {
+        Ok((decisions::asks(tx, stored.release.id.as_str(), 10)?, products::get(tx, &stored.release.product)?))
+    })?;
+    let production = product.map(|product| product.production).unwrap_or_default();
     let asks = asks.into_iter().map(|a| (a.gate, a.answer, a.actor, Time::from_micros(a.asked))).collect();
-    Ok(ReleaseView { dossier, asks })
+    Ok(ReleaseView { dossier, asks, production })
 }
 
 /// A piece of evidence with everything around it.

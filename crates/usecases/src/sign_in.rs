@@ -188,6 +188,9 @@ pub fn recover(engine: &Arc<Engine>, person: &str, reason: &str) -> Result<(Pers
     let (wanted, reason) = (person.to_owned(), reason.trim().chars().take(500).collect::<String>());
     let (made, _) = engine.write_blocking(move |batch| {
         let person = person_of(batch.tx, &wanted)?;
+        // From now on: whoever needs a link lost what they had, or somebody else has it.
+        let before = people::of_person(batch.tx, person.id.as_str())?;
+        end(batch, before, "operator", "a sign-in link was made on the data folder")?;
         let session = link(batch, TokenKind::Link, "recovery", Some(&person), "operator")?;
         let document = serde_json::json!({ "person": person.id, "token": session.id, "reason": reason });
         batch.control("recovered", "operator", &[], &document)?;

@@ -1,6 +1,7 @@
 //! The router: which address is answered where.
 
 use std::{
+    any::Any,
     collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
@@ -11,8 +12,9 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     middleware,
+    response::{IntoResponse, Response},
 };
-use certrail_domain::Role;
+use certrail_domain::{Problem, ProblemKind, Role};
 use certrail_usecases::{Engine, Renderer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{
@@ -27,6 +29,7 @@ use crate::{
     api, hooks, log_routes,
     operation::{self, Guard, Operation},
     ops, pages,
+    refusal::Refusal,
     room::Room,
     slots::Slots,
 };
@@ -79,6 +82,19 @@ pub fn operations() -> Vec<Operation> {
         .collect()
 }
 
+/// The answer where our own work ended in the middle: the log says where.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    let what = "The request could not be answered.";
+    let why = "certrail failed inside; what was acknowledged is kept.";
+    Refusal(Problem::new(ProblemKind::Internal, "internal", what, why, "Look at the server's log.")).into_response()
+}
+
+/// Whether an address is for machines, which are answered in JSON. `/log` itself is a page.
+pub(crate) fn is_of_machines(path: &str) -> bool {
+    let fixed = ["/healthz", "/readyz", "/metrics", "/version"];
+    ["/api/", "/hooks/", "/log/"].iter().any(|start| path.starts_with(start)) || fixed.contains(&path)
+}
+
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     let fixed = |name: HeaderName, value: &'static str| {
@@ -113,6 +129,6 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(pages::not_allowed)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_SECONDS)))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }

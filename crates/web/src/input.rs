@@ -3,8 +3,8 @@
 
 use axum::{
     Form,
-    extract::{FromRequest, FromRequestParts, Query, Request},
-    http::{Uri, request::Parts},
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::FormRejection},
+    http::{StatusCode, Uri, request::Parts},
 };
 use certrail_domain::{
     Problem, ProblemKind, is_blank,
@@ -143,8 +143,16 @@ impl<T: DeserializeOwned> FromRequest<App> for Filled<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, PageRefusal> {
         let form = Form::from_request(request, app).await;
-        Ok(Self(form.map_err(|e| unreadable("bad-form", "The form", &e.body_text()))?.0))
+        Ok(Self(form.map_err(|e| bad_form(&e))?.0))
     }
+}
+
+fn bad_form(rejection: &FormRejection) -> Problem {
+    if rejection.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return unreadable("bad-form", "The form", &rejection.body_text());
+    }
+    let (kind, why) = (ProblemKind::TooLarge, "The form is larger than any of these pages sends.");
+    Problem::new(kind, "too-large", "Nothing was done.", why, "Use the forms on the pages; send files as evidence.")
 }
 
 #[cfg(test)]

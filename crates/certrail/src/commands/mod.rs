@@ -149,7 +149,10 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Token(command) => manage::token(&global, command),
         Command::Admin(command) => admin::run(&global, command),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "certrail", &mut std::io::stdout());
+            // Into memory first: a reader that ends early is no reason to panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "certrail", &mut script);
+            std::io::Write::write_all(&mut std::io::stdout(), &script)?;
             Ok(0)
         }
         Command::Bench(args) => bench::run(&args),

@@ -118,11 +118,8 @@ fn one(
         exception: None,
     };
     if let Some((_, a)) = approvals.iter().find(|(_, a)| a.verdict == ApprovalVerdict::Rejected) {
-        let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
-        return (
-            row(Verdict::Failed, Cause::Negative, format!("{who} refused the deployment to {environment}.")),
-            vec![],
-        );
+        let (who, to) = (a.approver.as_ref().map_or("somebody", |p| p.shown()), &a.environment);
+        return (row(Verdict::Failed, Cause::Negative, format!("{who} refused the deployment to {to}.")), vec![]);
     }
     let given: Vec<&(&Evidence, &Approval)> =
         approvals.iter().filter(|(_, a)| a.verdict == ApprovalVerdict::Approved).collect();
@@ -208,7 +205,8 @@ fn one(
             || format!("on {}", e.at().human()),
             |d| format!("{} before the deployment", crate::spans(e.at(), d.start.at)),
         );
-        row(Verdict::Passed, Cause::Satisfied, format!("{who} approved the deployment to {environment} {when}."))
+        let to = &a.environment;
+        row(Verdict::Passed, Cause::Satisfied, format!("{who} approved the deployment to {to} {when}."))
     } else if t20 == Truth::False {
         row(
             Verdict::Failed,

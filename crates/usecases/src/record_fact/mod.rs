@@ -79,13 +79,14 @@ pub async fn record_fact(
         _ => On::Product(product),
     };
     // A sign-off is a person's word, whichever of the two deciding roles they hold.
-    let may_sign =
-        matches!(&input, FactInput::Approval(a) if a.meaning != "approval") && caller.role.may(Action::Approve);
-    if !may_sign {
-        allow(caller, action, on)?;
-    } else {
-        allow(caller, Action::Approve, on)?;
-    }
+    let signs = match &input {
+        FactInput::Approval(a) => a.meaning != "approval",
+        // So is that they authorise a work item, here and now.
+        FactInput::Ticket(t) => caller.is_interactive() && t.authorised_by.as_ref() == Some(&caller.actor()),
+        _ => false,
+    };
+    let deciding = [Action::Approve, Action::Certify].into_iter().find(|action| signs && caller.may(*action));
+    allow(caller, deciding.unwrap_or(action), on)?;
     let product = inputs::product(engine, product)?;
     if let FactInput::Manifest(ManifestInput { repository, .. }) = &mut input {
         own_repository(engine, caller, &product, repository)?;

@@ -49,6 +49,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::post("/r/{product}/{version}/certify", Needs(Certify, Product), release::certify),
         // A sign-off is a person's word, whichever of the two deciding roles they hold; the use case tells them apart.
         Operation::post("/r/{product}/{version}/approve", Needs(Read, Product), release::approve),
+        Operation::post("/r/{product}/{version}/work-items", Needs(Read, Product), release::authorise_work_item),
         Operation::post(
             "/r/{product}/{version}/exceptions",
             Needs(RequestException, Product),
@@ -150,18 +151,16 @@ pub(crate) fn show(app: &App, caller: &Caller, title: &str, here: &str, body: &M
 
 pub(crate) async fn not_allowed(uri: Uri) -> Response {
     let problem = Problem::new(
-        ProblemKind::BadInput,
+        ProblemKind::NoSuchMethod,
         "no-such-method",
         "Nothing was done.",
         "The address is there, and not for this method.",
         "Look at docs/reference/api.md.",
     );
-    let mut response = match uri.path().starts_with("/api/") || uri.path().starts_with("/hooks/") {
+    match crate::app::is_of_machines(uri.path()) {
         true => crate::refusal::Refusal(problem).into_response(),
         false => PageRefusal::from(problem).into_response(),
-    };
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
+    }
 }
 
 pub(crate) async fn not_found(State(_): State<App>, uri: Uri) -> Response {
@@ -172,7 +171,7 @@ pub(crate) async fn not_found(State(_): State<App>, uri: Uri) -> Response {
         format!("Nothing is at {}.", uri.path().chars().take(100).collect::<String>()),
         "Begin at the list of releases.",
     );
-    if uri.path().starts_with("/api/") {
+    if crate::app::is_of_machines(uri.path()) {
         return crate::api::no_such_address().into_response();
     }
     (StatusCode::NOT_FOUND, PageRefusal::from(problem)).into_response()

@@ -142,6 +142,7 @@ pub(super) enum Verb {
 
 /// Which request somebody looked at: when it was asked for.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Looked {
     seen: Time,
 }

@@ -54,6 +54,7 @@ fn page(to: &str, error: Option<&Problem>) -> Html<String> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct TokenForm {
     token: String,
     #[serde(default)]
@@ -112,6 +113,7 @@ pub(super) async fn setup_form(PagePath(_): PagePath<String>) -> Html<String> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SetupForm {
     name: String,
     #[serde(default)]

@@ -18,6 +18,7 @@ use crate::{
 const ON_A_PAGE: u64 = 100;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     /// Behind this entry.
     before: Option<u64>,
@@ -57,6 +58,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct BindForm {
     release: String,
 }

@@ -475,6 +475,10 @@ async fn an_admin_who_signs_in_as_somebody_else_is_impossible() {
         recover(&engine, "nora", "Her computer was stolen.").expect("a link")
     });
     let (_, link) = made.await.expect("runs");
+    assert!(
+        sign_in(&stage.engine, &session.secret).is_err(),
+        "it ends when the link is made: somebody else may hold it"
+    );
     let again = redeem_link(&stage.engine, &link.secret, None).await.expect("signed in");
     assert!(
         sign_in(&stage.engine, &session.secret).is_err()

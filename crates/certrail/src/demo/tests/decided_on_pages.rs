@@ -116,3 +116,48 @@ async fn two_people_decide_on_the_page_of_a_product_which_reports_count() {
     assert_eq!(priya.fill("/p/pay/accepts-reported/code.change/keep", &again).await.0, 400);
     stage.clean();
 }
+
+/// Whatever counts as production is approved on the page by its own button, and a work item is authorised there.
+#[tokio::test(flavor = "multi_thread")]
+async fn deployments_and_work_items_are_decided_on_the_release_page() {
+    let stage = stage().await;
+    let product = json!({ "repositories": [REPO], "production": ["prod-eu", "prod-us"] });
+    stage.sender.call(at(0), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &product).await.expect("set");
+    let told = |step: &Step| matches!(step, Step::Word(_, fact) if fact["kind"] == "requirement.ticket");
+    for (minute, step) in steps() {
+        if !told(&step) {
+            send(&stage, at(minute), &step).await;
+        }
+    }
+    let standing = |id: &str| {
+        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        let found = judged.evaluation.requirements.iter().find(|r| r.id == id).expect("there");
+        let rows: Vec<String> = found.rows.iter().map(|row| row.sentence.clone()).collect();
+        (found.verdict.to_string(), rows.join(" "))
+    };
+    let [anna, priya, vera] = ["anna", "priya", "vera"].map(|who| Browser { stage: &stage, who });
+    let page = priya.look("/r/pay/2.4.1").await;
+    assert!(page.contains("Approve deployment to prod-eu") && page.contains("Approve deployment to prod-us"), "{page}");
+    for form in [
+        &[("approval", "prod-eu"), ("sign_off", "qa")][..],
+        &[("approval", "prod-eu"), ("environment", "staging")],
+        &[("as", "approval")],
+        &[("sign_off", "whatever")],
+        &[],
+    ] {
+        assert_eq!(priya.fill("/r/pay/2.4.1/approve", form).await.0, 400, "{form:?}");
+    }
+    assert_eq!(anna.fill("/r/pay/2.4.1/approve", &[("approval", "prod-eu")]).await.0, 403);
+    assert_eq!(priya.fill("/r/pay/2.4.1/approve", &[("approval", "prod-eu")]).await.0, 303);
+    let (_, rows) = standing("deployment-approval");
+    assert!(rows.contains("approved the deployment to prod-eu"), "{rows}");
+    let before = standing("work-item");
+    assert_ne!(before.0, "passed", "{before:?}");
+    assert_eq!(vera.fill("/r/pay/2.4.1/work-items", &[("key", "PAY-7")]).await.0, 403);
+    let item = page.split("<option>").nth(1).and_then(|rest| rest.split('<').next()).expect("an item").to_owned();
+    assert_eq!(priya.fill("/r/pay/2.4.1/work-items", &[("key", &item)]).await.0, 303);
+    let after = standing("work-item");
+    assert_eq!(after.0, "passed", "{after:?}");
+    stage.clean();
+}

@@ -1,8 +1,12 @@
 //! Certifying and approving from the release page.
 
+use std::collections::BTreeSet;
+
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{Action, ReleaseState};
-use certrail_usecases::{FactInput, Sending, certify as certify_release, dossier::Dossier, record_fact};
+use certrail_domain::{Action, Problem, ProblemKind, ReleaseState};
+use certrail_usecases::{
+    Caller, FactInput, ReleaseView, Sending, certify as certify_release, dossier::Dossier, record_fact,
+};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -14,7 +18,9 @@ use crate::{
 };
 
 /// What this person may do here; what they may not is absent, and a line says who can.
-pub(super) fn decide(caller: &certrail_usecases::Caller, d: &Dossier, here: &str) -> Markup {
+pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, here: &str) -> Markup {
+    let d = &view.dossier;
+    let reached = || view.production.iter().filter(|name| caller.scope.environments.has_in_any_case(name));
     let r = &d.release;
     let cut = r.state == ReleaseState::Cut;
     html! {
@@ -28,15 +34,68 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, d: &Dossier, here: &str
             @if caller.may(Action::Approve) || caller.may(Action::Certify) {
                 form.inline method="post" action=(format!("{here}/approve")) {
                     p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
-                    @if caller.may(Action::Approve) { button name="as" value="approval" type="submit" { "Approve deployment to production" } }
-                    button name="as" value="qa" type="submit" { "Give QA sign-off" }
+                    @if caller.may(Action::Approve) {
+                        @for name in reached() { button name="approval" value=(name) type="submit" { "Approve deployment to " (name) } }
+                    }
+                    button name="sign_off" value="qa" type="submit" { "Give QA sign-off" }
                 }
             } @else { p.meta { "Approvers can approve its deployment." } }
+        }
+        @if caller.may(Action::Approve) || caller.may(Action::Certify) { (authorise(d, here)) }
+    }
+}
+
+/// The work items that its changes name.
+fn authorise(d: &Dossier, here: &str) -> Markup {
+    let named: BTreeSet<&String> = d.changes.iter().flat_map(|change| &change.tickets).collect();
+    html! {
+        @if !named.is_empty() {
+            form.inline method="post" action=(format!("{here}/work-items")) {
+                label { "Work item " select name="key" { @for key in &named { option { (key) } } } }
+                button type="submit" { "Authorise it" }
+            }
         }
     }
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pages) struct AuthoriseForm {
+    key: String,
+}
+
+pub(in crate::pages) async fn authorise_work_item(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    PagePath((product, version)): PagePath<(String, String)>,
+    Filled(form): Filled<AuthoriseForm>,
+) -> Result<Redirect, PageRefusal> {
+    let title = format!("Authorised on the page of {product} {version}");
+    let told = serde_json::json!({ "kind": "requirement.ticket", "product": product, "key": form.key, "title": title,
+        "status": "authorised", "authorised_by": caller.actor() });
+    record(&app, &caller, told).await?;
+    Ok(back(&product, &version))
+}
+
+fn back(product: &str, version: &str) -> Redirect {
+    Redirect::to(&format!("/r/{}/{}", layout::encode(product), layout::encode(version)))
+}
+
+/// Records what somebody says on the page.
+async fn record(app: &App, caller: &Caller, told: serde_json::Value) -> Result<(), PageRefusal> {
+    let bytes = serde_json::to_vec(&told).map_err(|_| bad())?;
+    let fact: FactInput = serde_json::from_value(told).map_err(|_| bad())?;
+    record_fact(&app.engine, caller, fact, bytes, Sending::default()).await?;
+    Ok(())
+}
+
+fn bad() -> Problem {
+    let fix = "Use the buttons on the release page.";
+    Problem::new(ProblemKind::BadInput, "bad-form", "Nothing was recorded.", "The form is not complete.", fix)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::pages) struct CertifyForm {
     #[serde(default)]
     note: String,
@@ -49,12 +108,22 @@ pub(in crate::pages) async fn certify(
     Filled(form): Filled<CertifyForm>,
 ) -> Result<Redirect, PageRefusal> {
     certify_release(&app.engine, &caller, &product, &version, form.note, app.settings.renderer.clone()).await?;
-    Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
+    Ok(back(&product, &version))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::pages) struct ApproveForm {
-    r#as: String,
+    /// The environment it may go to.
+    approval: Option<String>,
+    /// What is signed off.
+    sign_off: Option<SignOff>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SignOff {
+    Qa,
 }
 
 pub(in crate::pages) async fn approve(
@@ -63,19 +132,12 @@ pub(in crate::pages) async fn approve(
     PagePath((product, version)): PagePath<(String, String)>,
     Filled(form): Filled<ApproveForm>,
 ) -> Result<Redirect, PageRefusal> {
-    let environment = if form.r#as == "approval" { "production" } else { "" };
-    let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": form.r#as, "verdict": "approved" });
-    let bad = |_: serde_json::Error| {
-        certrail_domain::Problem::new(
-            certrail_domain::ProblemKind::BadInput,
-            "bad-form",
-            "Nothing was recorded.",
-            "The form is not complete.",
-            "Use the buttons on the release page.",
-        )
+    let (meaning, environment) = match (form.approval, form.sign_off) {
+        (Some(environment), None) => ("approval", environment),
+        (None, Some(SignOff::Qa)) => ("qa", String::new()),
+        _ => return Err(bad().into()),
     };
-    let bytes = serde_json::to_vec(&body).map_err(bad)?;
-    let fact: FactInput = serde_json::from_value(body).map_err(bad)?;
-    record_fact(&app.engine, &caller, fact, bytes, Sending::default()).await?;
-    Ok(Redirect::to(&format!("/r/{}/{}", layout::encode(&product), layout::encode(&version))))
+    let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": meaning, "verdict": "approved" });
+    record(&app, &caller, body).await?;
+    Ok(back(&product, &version))
 }

@@ -4,7 +4,7 @@ mod decide;
 mod exceptions;
 mod lists;
 
-pub(super) use decide::{approve, certify};
+pub(super) use decide::{approve, authorise_work_item, certify};
 pub(super) use exceptions::{answer as answer_exception, request as request_exception};
 pub(super) use lists::{all_changes, all_evidence, all_rows};
 
@@ -61,7 +61,7 @@ fn draw(app: &App, caller: &Caller, view: &ReleaseView) -> Html<String> {
             }
         }
         (open_items(caller, d, &here))
-        (decide::decide(caller, d, &here))
+        (decide::decide(caller, view, &here))
         (met(d, &here))
         (findings(d))
         h2 #timeline { "Timeline" }
