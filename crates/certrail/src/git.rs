@@ -114,8 +114,8 @@ fn told(walk: gix::revision::walk::Platform<'_>, too_many: &str) -> anyhow::Resu
         let small = commit.data.len() <= LONGEST_COMMIT && bytes < MOST_BYTES;
         objects.push(std::str::from_utf8(&commit.data).ok().filter(|_| small).map(str::to_owned));
         commits.push(told);
-        if commits.len() > 100_000 {
-            bail!("these are more than 100,000 commits; {too_many}");
+        if commits.len() > 20_000 {
+            bail!("these are more than 20,000 commits; {too_many}");
         }
     }
     for (told, object) in commits.iter_mut().zip(objects) {

@@ -182,7 +182,7 @@ pub(super) fn integrity(
     let unbound = bindings::unbound_count(tx)?;
     let mut limits = vec![
         "Inclusion is proved for each record listed. That nothing was left out is provable with the full log and the label key.".to_owned(),
-        "Times of sources are theirs; times of receipt are ours and never run backwards.".to_owned(),
+        "Times of sources are theirs; times of receipt are ours and never run backwards within an era of our clock.".to_owned(),
     ];
     if unbound > 0 {
         limits.push(format!("{unbound} signals were bound to no release when this was made."));

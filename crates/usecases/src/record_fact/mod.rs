@@ -99,14 +99,23 @@ pub async fn record_fact(
         change.repository = change.repository.take().or(only);
         own_repository(engine, caller, &product, &mut change.repository)?;
     }
-    if !caller.scope.repositories.is_all() {
-        commits_as_objects(&input)?;
-    }
+    // Whoever speaks of some repositories only says of a commit what its own object says: others have commits, too.
+    let left_out = match &mut input {
+        _ if caller.scope.repositories.is_all() => 0,
+        FactInput::Manifest(told) => told.range.as_deref_mut().map_or(0, commits::leave_objects),
+        FactInput::Change(told) => commits::leave_objects(&mut told.commits),
+        _ => 0,
+    };
     let parts = match &input {
         FactInput::Change(told) => change::parts(told, engine.now())?,
         _ => Vec::new(),
     };
-    let first = to_signal(engine, caller, input)?;
+    let mut first = to_signal(engine, caller, input)?;
+    if left_out > 0 {
+        first.warnings.push(format!(
+            "What was said of {left_out} commits was left out: your token names repositories, and of commits only their objects (`raw`) count."
+        ));
+    }
     let commits = first.named.clone();
     let incoming = |signal: Signal, body: Vec<u8>, key: Option<&str>| -> Result<Incoming, Problem> {
         Ok(Incoming {
@@ -156,23 +165,6 @@ fn own_repository(
     *repository = repository.take().map(|name| connectors::canonical_name(engine, &name)).transpose()?;
     reaches_repository(caller, repository.as_deref())?;
     is_of_product(product, repository.as_deref())
-}
-
-/// Whoever speaks of some repositories only says of a commit what its own object says: the product's other repositories have commits, too.
-fn commits_as_objects(input: &FactInput) -> Result<(), Problem> {
-    let told = match input {
-        FactInput::Manifest(told) => told.range.as_deref().unwrap_or_default(),
-        FactInput::Change(told) => &told.commits,
-        _ => &[],
-    };
-    match told.iter().find(|commit| commit.raw.is_none() && commit.says_something()) {
-        None => Ok(()),
-        Some(commit) => Err(refuse(
-            "commit-not-proved",
-            format!("What is said of commit {} is not its object.", inputs::clip(&commit.sha)),
-            "Your token names repositories: give each commit as `raw`, as `git cat-file commit ID` prints it, or its id alone.",
-        )),
-    }
 }
 
 /// A release is cut from the repository that its commit was pushed to, as far as that is known, and only from one.
