@@ -18,7 +18,7 @@ use axum::{
     body::{Body, Bytes},
     extract::Request,
 };
-use certrail_web::Proxies;
+use certrail_web::{Peer, Proxies};
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     server::conn::http1,
@@ -81,7 +81,7 @@ impl Connections {
     /// Makes room for one from `address`; `false` if there is none for it.
     fn make_room(&self, address: IpAddr, limits: &Limits) -> bool {
         let mut all = self.all();
-        let own = all.1.values().filter(|c| c.address == address).count();
+        let own = all.1.values().filter(|c| Peer::of(c.address) == Peer::of(address)).count();
         let shared = address.is_loopback() || limits.proxies.includes(address);
         if !shared && own >= limits.of_one_address {
             return false;
@@ -262,7 +262,6 @@ mod tests {
     use std::time::Instant;
 
     use axum::{Extension, routing::get};
-    use certrail_web::Peer;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::oneshot,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{Connector, Problem, ProblemKind};
+use certrail_domain::{Connector, Facts, Problem, ProblemKind};
 use certrail_sources::{Home, Refused, Source};
 use certrail_store::BlobFiles;
 
@@ -85,6 +85,11 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
     let home = Home { connector: &connector.id, host: &connector.host, repository: repository.as_deref() };
     let mut signal = source.map(&event, &read, &home);
     signal.reach = signal.reach.and(&connector.products);
+    // Kept all the same, and never silently.
+    let unread = match &signal.facts {
+        Facts::Unread { why, .. } => Some(format!("It was kept unread: {why}")),
+        _ => None,
+    };
     let incoming = Incoming {
         connector: connector.id.clone().into(),
         delivery: id,
@@ -99,7 +104,9 @@ pub async fn deliver_webhook(engine: &Arc<Engine>, delivery: Delivery) -> Result
         vex: None,
     };
     let ready = incoming.ready(engine)?;
-    engine.write(move |batch| accept(batch, &ready)).await
+    let (mut ack, head) = engine.write(move |batch| accept(batch, &ready)).await?;
+    ack.warnings.extend(unread);
+    Ok((ack, head))
 }
 
 /// Nothing was sent: whoever meant to send something has to know.

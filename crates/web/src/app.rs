@@ -1,11 +1,6 @@
 //! The router: which address is answered where.
 
-use std::{
-    any::Any,
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -100,7 +95,7 @@ pub fn router(app: App) -> Router {
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let mut rules = HashMap::new();
+    let mut rules = operation::Rules::new();
     // What a browser sends with a session is guarded against other sites; machines carry tokens.
     // No form is larger than a page of text, and some are read before anybody signed in.
     let browser = operation::routes(pages::operations(), &mut rules)

@@ -67,6 +67,8 @@ pub struct Operation {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// Whether it takes parameters in its query; pages do, each as it reads them.
+    takes_query: bool,
     route: MethodRouter<App>,
 }
 
@@ -76,7 +78,12 @@ impl Operation {
         H: Handler<T, App>,
         T: 'static,
     {
-        Self { method, path, access, route: on(filter, handler) }
+        Self { method, path, access, takes_query: false, route: on(filter, handler) }
+    }
+
+    /// The same, with parameters in its query.
+    pub(crate) fn with_query(self) -> Self {
+        Self { takes_query: true, ..self }
     }
 
     pub(crate) fn get<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
@@ -96,13 +103,16 @@ impl Operation {
     }
 }
 
+/// Of an operation: who may use it, and whether it takes parameters.
+type Rule = (Access, bool);
+
 /// The rules by method and path.
-type Rules = Arc<HashMap<(Method, &'static str), Access>>;
+pub(crate) type Rules = HashMap<(Method, &'static str), Rule>;
 
 /// The routes of operations, and their rules.
-pub(crate) fn routes(operations: Vec<Operation>, rules: &mut HashMap<(Method, &'static str), Access>) -> Router<App> {
+pub(crate) fn routes(operations: Vec<Operation>, rules: &mut Rules) -> Router<App> {
     operations.into_iter().fold(Router::new(), |router, operation| {
-        rules.insert((operation.method, operation.path), operation.access);
+        rules.insert((operation.method, operation.path), (operation.access, operation.takes_query));
         router.route(operation.path, operation.route)
     })
 }
@@ -114,7 +124,7 @@ pub(crate) struct Crowd(pub(crate) bool);
 /// What guards the operations.
 #[derive(Clone)]
 pub(crate) struct Guard {
-    rules: Rules,
+    rules: Arc<Rules>,
     tries: Arc<Limiter>,
     /// Places for those who look at something. Others wait in line, so that whoever sends evidence or asks a gate does not
     /// stand behind a crowd of readers at every step of the way.
@@ -130,7 +140,7 @@ pub(crate) struct Guard {
 const STAND_BACK: Duration = Duration::from_millis(20);
 
 impl Guard {
-    pub(crate) fn new(rules: HashMap<(Method, &'static str), Access>) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let places = || Arc::new(Semaphore::new(processors.clamp(2, 32)));
         let gates = Arc::new(watch::Sender::new(0));
@@ -175,8 +185,10 @@ pub(crate) async fn guard(
     let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     // What matches no path, or no method of it, is answered as such further on.
     let rule = path.as_ref().and_then(|path| {
-        guard.rules.iter().find(|((m, p), _)| *m == method && *p == path.as_str()).map(|(_, access)| *access)
+        guard.rules.iter().find(|((m, p), _)| *m == method && *p == path.as_str()).map(|(_, rule)| *rule)
     });
+    let takes_query = rule.is_none_or(|(_, takes_query)| takes_query);
+    let rule = rule.map(|(access, _)| access);
     let (action, reach) = match rule {
         None | Some(Access::Open) => return next.run(request).await,
         Some(Access::Proves) => {
@@ -190,6 +202,15 @@ pub(crate) async fn guard(
         Some(Access::Needs(action, reach)) => (Some(action), reach),
     };
     let machine = request.uri().path().starts_with("/api/");
+    if machine
+        && !takes_query
+        && let Some(query) = request.uri().query().filter(|query| !query.is_empty())
+    {
+        let name =
+            form_urlencoded::parse(query.as_bytes()).next().map_or_else(String::new, |(name, _)| name.into_owned());
+        return Refusal(unreadable("bad-query", "The query", &format!("this operation takes no parameter `{name}`")))
+            .into_response();
+    }
     let back = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
     let back = if method == Method::GET { back } else { "/".to_owned() };
     let refuse = |problem: Problem| match machine {

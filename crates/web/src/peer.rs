@@ -17,6 +17,18 @@ pub enum Peer {
     Together,
 }
 
+impl Peer {
+    /// The client at an address. Behind this computer's own stands, unless it is named, a proxy with everybody.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            ip if ip.is_loopback() => Self::Together,
+            IpAddr::V6(ip) => Self::Alone(Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into()),
+            ip @ IpAddr::V4(_) => Self::Alone(ip),
+        }
+    }
+}
+
 /// The addresses of one proxy, or of several: `10.0.0.2`, `10.0.0.0/24`, `2001:db8::/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proxy(IpNet);
@@ -57,7 +69,7 @@ impl Proxies {
     #[must_use]
     pub fn client(&self, from: IpAddr, headers: &HeaderMap) -> Peer {
         if !self.includes(from) {
-            return alone(from);
+            return Peer::of(from);
         }
         for list in headers.get_all("x-forwarded-for").iter().rev() {
             let Ok(list) = list.to_str() else { return Peer::Together };
@@ -65,20 +77,11 @@ impl Proxies {
                 match address(item.trim()) {
                     None => return Peer::Together,
                     Some(ip) if self.includes(ip) => {}
-                    Some(ip) => return alone(ip),
+                    Some(ip) => return Peer::of(ip),
                 }
             }
         }
         Peer::Together
-    }
-}
-
-/// Behind this computer's own address stands, unless it is named, a proxy with everybody.
-fn alone(address: IpAddr) -> Peer {
-    match address.to_canonical() {
-        ip if ip.is_loopback() => Peer::Together,
-        IpAddr::V6(ip) => Peer::Alone(Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into()),
-        ip @ IpAddr::V4(_) => Peer::Alone(ip),
     }
 }
 

@@ -41,7 +41,7 @@ impl StoryClock {
 /// Sends things to the system under a story clock.
 pub(crate) struct Sender {
     router: Router,
-    secret: String,
+    pub(crate) secret: String,
     clock: StoryClock,
     deliveries: AtomicU64,
 }
@@ -78,8 +78,18 @@ impl Sender {
         event: &str,
         payload: &Value,
     ) -> anyhow::Result<Value> {
+        self.hook_bytes((connector, secret), at, event, serde_json::to_vec(payload)?).await
+    }
+
+    /// [`Sender::hook`] with a body of any kind.
+    pub(crate) async fn hook_bytes(
+        &self,
+        (connector, secret): (&str, &str),
+        at: Time,
+        event: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Value> {
         self.clock.set(at);
-        let body = serde_json::to_vec(payload)?;
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
         let tag = data_encoding::HEXLOWER.encode(aws_lc_rs::hmac::sign(&key, &body).as_ref());
         let number = self.deliveries.fetch_add(1, Ordering::Relaxed);

@@ -29,13 +29,13 @@ pub(crate) fn operations() -> Vec<Operation> {
     use Action::{Administer, AskGate, Bind, Certify, Read, Record, RequestException};
     use Reach::{Everything, List, Named, Product};
     vec![
-        Operation::post("/api/v1/evidence", Needs(Record, Named), record::evidence),
+        Operation::post("/api/v1/evidence", Needs(Record, Named), record::evidence).with_query(),
         Operation::get("/api/v1/evidence/{id}", Needs(Read, Named), show::evidence),
         Operation::get("/api/v1/evidence/{id}/raw", Needs(Read, Named), show::raw),
         // The kind of fact decides which action it is; the use case tells them apart.
-        Operation::post("/api/v1/facts", Needs(Read, Named), record::fact),
+        Operation::post("/api/v1/facts", Needs(Read, Named), record::fact).with_query(),
         Operation::get("/api/v1/receipts/{index}", Needs(Read, List), show::receipt),
-        Operation::get("/api/v1/unbound", Needs(Read, List), show::unbound),
+        Operation::get("/api/v1/unbound", Needs(Read, List), show::unbound).with_query(),
         Operation::post("/api/v1/unbound/{id}/bind", Needs(Bind, Named), decide::bind),
         Operation::get("/api/v1/products", Needs(Read, List), show::products),
         Operation::put("/api/v1/products/{product}", Needs(Administer, Product), admin::product),
@@ -55,7 +55,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             Needs(RequestException, Product),
             admin::end_acceptance,
         ),
-        Operation::get("/api/v1/products/{product}/releases", Needs(Read, Product), show::releases),
+        Operation::get("/api/v1/products/{product}/releases", Needs(Read, Product), show::releases).with_query(),
         Operation::get("/api/v1/products/{product}/releases/{version}", Needs(Read, Product), show::release),
         Operation::post(
             "/api/v1/products/{product}/releases/{version}/certify",
@@ -71,10 +71,12 @@ pub(crate) fn operations() -> Vec<Operation> {
             "/api/v1/products/{product}/releases/{version}/evaluation",
             Needs(Read, Product),
             show::evaluation,
-        ),
+        )
+        .with_query(),
         // Whoever may read a release may have its dossier: what is made is what they see, numbered.
         Operation::post("/api/v1/products/{product}/releases/{version}/dossiers", Needs(Read, Product), dossiers::make),
-        Operation::get("/api/v1/products/{product}/releases/{version}/dossiers", Needs(Read, Product), dossiers::list),
+        Operation::get("/api/v1/products/{product}/releases/{version}/dossiers", Needs(Read, Product), dossiers::list)
+            .with_query(),
         Operation::get(
             "/api/v1/products/{product}/releases/{version}/dossiers/{number}",
             Needs(Read, Product),
@@ -95,8 +97,8 @@ pub(crate) fn operations() -> Vec<Operation> {
             Needs(Read, Product),
             findings::of_release,
         ),
-        Operation::get("/api/v1/findings", Needs(Read, List), findings::list),
-        Operation::get("/api/v1/findings/queue", Needs(Read, List), findings::queue),
+        Operation::get("/api/v1/findings", Needs(Read, List), findings::list).with_query(),
+        Operation::get("/api/v1/findings/queue", Needs(Read, List), findings::queue).with_query(),
         Operation::get("/api/v1/findings/{id}", Needs(Read, Named), findings::show),
         Operation::post("/api/v1/findings/{id}/triage", Needs(RequestException, Named), findings::triage),
         Operation::post("/api/v1/findings/{id}/decisions", Needs(RequestException, Named), findings::decide),

@@ -122,3 +122,71 @@ async fn a_delivery_has_an_id_an_event_and_a_body() {
     }
     assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
 }
+
+/// What an operation does not take it does not let vanish: parameters, members of those within, text that nobody sees, too much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_asked_for_is_refused() {
+    let stage = stage().await;
+    let olaf = stage.tokens["olaf"].as_str();
+    let ticket = |who: Value| {
+        json!({ "kind": "requirement.ticket", "product": "pay", "key": "PAY-1", "title": "x", "status": "open", "authorised_by": who })
+            .to_string()
+    };
+    let cut = |more: Value| {
+        let mut cut = json!({ "kind": "release.manifest", "product": "pay", "version": "8.0", "commit": sha("c") });
+        cut.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        cut.to_string()
+    };
+    let long = format!("{{\"production\":[\"{}\"]}}", "x".repeat(70_000));
+    for (method, path, body, status, code) in [
+        ("GET", "/api/v1/whoami?product=pay", String::new(), 400, "bad-query"),
+        ("GET", "/api/v1/products?x=", String::new(), 400, "bad-query"),
+        ("PUT", "/api/v1/products/pay", "{\"production\":[\"\u{200b}\"]}".to_owned(), 400, "empty-value"),
+        ("PUT", "/api/v1/products/pay", long, 413, "too-large"),
+        ("PUT", "/api/v1/products/..", "{}".to_owned(), 400, "bad-product"),
+        ("POST", "/api/v1/facts", ticket(json!({ "account": "x", "kind": "human", "knd": 1 })), 400, "bad-json"),
+        ("POST", "/api/v1/facts", ticket(json!({ "account": "x".repeat(20_000), "kind": "human" })), 400, "too-long"),
+        ("POST", "/api/v1/facts", ticket(json!(null)).replace("PAY-1", "PAY 1"), 400, "bad-work-item"),
+        ("POST", "/api/v1/facts", cut(json!({ "commit": "0".repeat(40) })), 400, "bad-commit"),
+        ("POST", "/api/v1/facts", cut(json!({ "range": [{ "sha": sha("c"), "parents": [""] }] })), 400, "bad-commit"),
+        (
+            "POST",
+            "/api/v1/facts",
+            cut(json!({ "range": [{ "sha": sha("c"), "tickets": [""] }] })),
+            400,
+            "bad-work-item",
+        ),
+        ("DELETE", "/log/checkpoint", String::new(), 405, "no-such-method"),
+        ("PUT", "/healthz", String::new(), 405, "no-such-method"),
+    ] {
+        let answer = ask(&stage, method, path, Some(olaf), body.as_bytes()).await;
+        let told = answer.body["code"].as_str().unwrap_or_default();
+        assert!(
+            answer.status == status && (code.is_empty() || told == code),
+            "{method} {path}: {} {}",
+            answer.status,
+            answer.body
+        );
+        assert!(code.is_empty() || answer.media == "application/problem+json", "{method} {path}: {}", answer.media);
+    }
+    stage.clean();
+}
+
+/// A hook that was left as a form: what is in it is read, and one without anything is kept and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_as_a_form_is_read_or_says_why_not() {
+    let stage = stage().await;
+    let commits = [(sha("formed"), "dana".to_owned(), "PAY-1 x".to_owned())];
+    let push = forge::push(REPO, at(1), "main", None, &commits, "dana").to_string();
+    let form = form_urlencoded::Serializer::new(String::new()).append_pair("payload", &push).finish();
+    let hook = async |minute: i64, body: Vec<u8>| {
+        stage.sender.hook_bytes(("github", &stage.sender.secret), at(minute), "push", body).await
+    };
+    let read = hook(1, form.into_bytes()).await.expect("taken");
+    assert_eq!(read["ack"]["bound"].as_array().map(Vec::len), Some(1), "{read}");
+    for nothing in ["payload=", "payload=%7B", "other=1"] {
+        let kept = hook(2, nothing.as_bytes().to_vec()).await.expect("kept");
+        assert!(kept["ack"]["warnings"][0].as_str().is_some_and(|w| w.contains("kept unread")), "{kept}");
+    }
+    stage.clean();
+}
