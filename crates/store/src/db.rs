@@ -162,6 +162,18 @@ impl Row<'_> {
         Ok(self.0.get(i)?)
     }
 
+    /// Column `i` as yes or no.
+    ///
+    /// # Errors
+    /// When it is neither 1 nor 0.
+    pub fn flag(&self, i: usize) -> Result<bool> {
+        match self.int(i)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(StoreError::Damaged(format!("{other} is neither yes nor no"))),
+        }
+    }
+
     /// Column `i` as a count or index.
     ///
     /// # Errors

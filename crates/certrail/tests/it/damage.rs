@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 126] = [
+const DAMAGE: [(&str, &str); 129] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -23,6 +23,9 @@ const DAMAGE: [(&str, &str); 126] = [
     ("UPDATE tile SET hashes = zeroblob(length(hashes))", "does not hold the hashes of its leaves"),
     ("UPDATE log SET size = size - 1", "it was rolled back"),
     ("UPDATE log SET roots = zeroblob(32)", "is not the tree of its leaves"),
+    ("UPDATE log SET keys_from = keys_from + 1", "expects keys from an entry"),
+    ("UPDATE context SET stands = 2 WHERE stands = 1", "neither yes nor no"),
+    ("UPDATE signal SET packed = packed + 1 WHERE pack IS NOT NULL", "bytes long"),
     (
         "UPDATE batch SET checkpoint = '' WHERE first_index = (SELECT MAX(first_index) FROM batch)",
         "not the newest of the signed heads",

@@ -215,7 +215,7 @@ pub fn member(tx: &Tx<'_>, release: i64, key: &Key) -> Result<Option<(i64, bool)
     tx.first(
         "SELECT rule, base FROM member WHERE key = ?1 AND release = ?2",
         &[key.as_str().into(), release.into()],
-        |r| Ok((r.int(0)?, r.int(1)? != 0)),
+        |r| Ok((r.int(0)?, r.flag(1)?)),
     )
 }
 
@@ -246,6 +246,6 @@ pub fn remove_member(tx: &Tx<'_>, release: i64, key: &Key) -> Result<()> {
 /// When the database fails.
 pub fn members(tx: &Tx<'_>, release: i64) -> Result<Vec<(Key, i64, bool)>> {
     tx.query("SELECT key, rule, base FROM member WHERE release = ?1", &[release.into()], |r| {
-        Ok((Key::from_stored(r.text(0)?), r.int(1)?, r.int(2)? != 0))
+        Ok((Key::from_stored(r.text(0)?), r.int(1)?, r.flag(2)?))
     })
 }

@@ -81,7 +81,7 @@ fn told_row(r: &Row<'_>) -> Result<Told> {
         object: r.half(2)?,
         at: Time::from_micros(r.int(3)?),
         log_index: r.uint(4)?,
-        stands: r.int(5)? != 0,
+        stands: r.flag(5)?,
         until: if until == OPEN { None } else { Some((Time::from_micros(until.0), r.uint(7)?)) },
     })
 }

@@ -182,7 +182,14 @@ pub fn unpacked(tx: &Tx<'_>, frame: &FramePlace, size: u64) -> Result<Option<Vec
         &[frame.pack.into(), (frame.start + 1).into(), frame.packed.into()],
         |r| r.opt_bytes(0),
     )?;
-    packed.flatten().map(|packed| frames::unpack(&packed, size)).transpose()
+    let Some(packed) = packed.flatten() else { return Ok(None) };
+    if packed.len() as u64 != frame.packed {
+        return Err(StoreError::Damaged(format!(
+            "a frame of commit {} is not {} bytes long",
+            frame.pack, frame.packed
+        )));
+    }
+    frames::unpack(&packed, size).map(Some)
 }
 
 /// Remembers where bytes are that an entry rests on.

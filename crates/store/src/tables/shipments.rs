@@ -14,7 +14,7 @@ pub type Shipments = BTreeMap<(String, i64), bool>;
 pub fn of_release(tx: &Tx<'_>, release: i64) -> Result<Shipments> {
     let rows =
         tx.query("SELECT environment, at, rollback FROM shipment WHERE release = ?1", &[release.into()], |r| {
-            Ok(((r.text(0)?, r.int(1)?), r.int(2)? != 0))
+            Ok(((r.text(0)?, r.int(1)?), r.flag(2)?))
         })?;
     Ok(rows.into_iter().collect())
 }
@@ -43,7 +43,7 @@ pub fn next_goes_back(tx: &Tx<'_>, product: &str, environment: &str, release: i6
         "SELECT rollback FROM shipment WHERE product = ?1 AND environment = ?2 AND at >= ?3 AND release <> ?4
          ORDER BY at, rollback DESC LIMIT 1",
         &[product.into(), environment.into(), at.into(), release.into()],
-        |r| Ok(r.int(0)? != 0),
+        |r| r.flag(0),
     )
 }
 

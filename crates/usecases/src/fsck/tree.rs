@@ -124,6 +124,9 @@ impl Tree {
         if self.broken {
             return;
         }
+        if head.keys_from > head.size {
+            check.report.fault("The head of the log expects keys from an entry on that is not there.");
+        }
         if self.range.size() != head.size || self.range.roots().concat() != head.roots {
             check.report.fault("The head of the log is not the tree of its leaves.");
         }
