@@ -311,6 +311,42 @@ async fn the_last_admin_stays_nobody_promotes_themselves_and_leaving_ends_everyt
     stage.clean();
 }
 
+/// What a token is for besides its products: environments, and some of the actions of its role.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_reaches_its_environments_and_actions_and_no_others() {
+    let stage = stage().await;
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let make = async |new: NewToken| create_token(&stage.engine, &olaf, new).await.map(|made| made.secret);
+    let staging = NewToken { environments: Some(vec!["Staging".into()]), ..NewToken::pipeline("ci", &["pay"]) };
+    let staging = make(staging).await.expect("made");
+    let only_gates = NewToken { actions: Some(vec!["ask-gate".into()]), ..NewToken::pipeline("ci", &["pay"]) };
+    let only_gates = make(only_gates).await.expect("made");
+    let misspelt = NewToken { actions: Some(vec!["ask-gates".into()]), ..NewToken::pipeline("ci", &["pay"]) };
+    assert_eq!(make(misspelt).await.unwrap_err().code, "no-such-action");
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let deployed = |environment: &str| {
+        json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "environment": environment, "id": "9",
+            "state": "succeeded" })
+        .to_string()
+    };
+    let gate = |name: &str| format!("/api/v1/products/pay/releases/2.4.1/gates/{name}");
+    for (token, path, body, status) in [
+        (&staging, "/api/v1/facts".to_owned(), deployed("staging"), 200),
+        (&staging, "/api/v1/facts".to_owned(), deployed("production"), 403),
+        (&staging, gate("deploy:staging"), String::new(), 200),
+        (&staging, gate("deploy:production"), String::new(), 403),
+        (&only_gates, gate("deploy:production"), String::new(), 200),
+        (&only_gates, "/api/v1/facts".to_owned(), deployed("staging"), 403),
+        (&only_gates, "/api/v1/evidence?product=pay&release=2.4.1&name=a".to_owned(), "x".to_owned(), 403),
+    ] {
+        let (told, answer) = stage.ask(&Method::POST, &path, Some(token), &body).await;
+        assert_eq!(told.as_u16(), status, "{path} {body}: {answer}");
+    }
+    stage.clean();
+}
+
 /// A product of two repositories: the pipeline of one says nothing of a release that is cut from the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pipeline_of_one_repository_speaks_of_no_release_of_another() {

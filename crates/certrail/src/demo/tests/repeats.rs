@@ -109,3 +109,31 @@ async fn an_approval_that_was_seen_is_no_second_one() {
     assert_eq!(hook(3_002, "approved").await, refused);
     stage.clean();
 }
+
+/// A work item refused, authorised, and refused again in the same words: the third is a no like the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_work_item_that_is_refused_again_is_refused() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let verdict = || {
+        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        judged.evaluation.requirements.iter().find(|r| r.id == "work-item").expect("there").verdict.to_string()
+    };
+    let view = release_view(&stage.engine, "pay", "2.4.1").expect("a page");
+    let key = view.dossier.changes[0].tickets[0].clone();
+    let ticket = |status: &str, who: Value| json!({ "kind": "requirement.ticket", "product": "pay", "key": key, "title": "x", "status": status, "authorised_by": who });
+    let tell = async |minute: i64, token: &str, ticket: &Value| {
+        stage.sender.call(at(minute), token, "POST", "/api/v1/facts", ticket).await.expect("told");
+        verdict()
+    };
+    let anna = certrail_usecases::sign_in(&stage.engine, &stage.tokens["anna"]).expect("signed in").actor();
+    let (no, yes) = (ticket("rejected", Value::Null), ticket("open", serde_json::to_value(anna).expect("JSON")));
+    assert_eq!(tell(3_000, &stage.ci, &no).await, "failed");
+    assert_eq!(tell(3_001, &stage.tokens["anna"], &yes).await, "passed");
+    assert_eq!(tell(3_002, &stage.ci, &no).await, "failed");
+    assert_eq!(tell(3_003, &stage.tokens["anna"], &yes).await, "passed");
+    stage.clean();
+}
