@@ -32,11 +32,14 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
         } @else if cut { p.meta { "Release managers can certify it." } }
         @if matches!(r.state, ReleaseState::Cut | ReleaseState::Certified) {
             @if caller.may(Action::Approve) || caller.may(Action::Certify) {
-                form.inline method="post" action=(format!("{here}/approve")) {
-                    p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
-                    @if caller.may(Action::Approve) {
-                        @for name in reached() { button name="approval" value=(name) type="submit" { "Approve deployment to " (name) } }
+                p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
+                @if caller.may(Action::Approve) && reached().next().is_some() {
+                    form.inline method="post" action=(format!("{here}/approve")) {
+                        label { "Environment " select name="approval" { @for name in reached() { option { (name) } } } }
+                        button type="submit" { "Approve deployment" }
                     }
+                }
+                form.inline method="post" action=(format!("{here}/approve")) {
                     button name="sign_off" value="qa" type="submit" { "Give QA sign-off" }
                 }
             } @else { p.meta { "Approvers can approve its deployment." } }
