@@ -2,10 +2,16 @@
 
 use super::*;
 
-async fn tests(stage: &Stage) -> String {
+/// How a requirement on 2.4.1 stands: its verdict and sentence.
+fn standing(stage: &Stage, id: &str) -> (String, String) {
     let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
     let judged = judge(&stage.engine, &stored).expect("judged");
-    judged.evaluation.requirements.iter().find(|r| r.id == "tests").expect("there").verdict.to_string()
+    let found = judged.evaluation.requirements.iter().find(|r| r.id == id).expect("there");
+    (found.verdict.to_string(), found.sentence.clone())
+}
+
+fn verdict(stage: &Stage, id: &str) -> String {
+    standing(stage, id).0
 }
 
 /// Failed, passed, and failed again with the same bytes: the third is no copy of the first.
@@ -21,16 +27,16 @@ async fn a_report_that_comes_again_counts_again() {
         stage.sender.report_under(key, at(minute), &stage.ci, &query, bytes).await
     };
     let first = send("a", 100, 1).await.expect("taken");
-    assert_eq!(tests(&stage).await, "failed");
+    assert_eq!(verdict(&stage, "tests"), "failed");
     send("b", 101, 0).await.expect("taken");
-    assert_eq!(tests(&stage).await, "passed");
+    assert_eq!(verdict(&stage, "tests"), "passed");
     let third = send("c", 102, 1).await.expect("taken");
     assert_eq!((&third["repeats"], &third["duplicate"]), (&first["index"], &json!(false)));
-    assert_eq!(tests(&stage).await, "failed");
+    assert_eq!(verdict(&stage, "tests"), "failed");
     // A retry of the second under its key is the second, and moves nothing.
     let retried = send("b", 103, 0).await.expect("taken");
     assert_eq!(retried["duplicate"], true);
-    assert_eq!(tests(&stage).await, "failed");
+    assert_eq!(verdict(&stage, "tests"), "failed");
     // As is the same body for something else.
     let integration = query.replace("for=unit", "for=integration");
     let bytes = reports::junit("unit", 20, 0);
@@ -63,20 +69,16 @@ async fn a_fact_that_is_told_twice_counts_once() {
         }
         send(&stage, at(minute), &step).await;
     }
-    let review = async || {
-        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
-        let judged = judge(&stage.engine, &stored).expect("judged");
-        judged.evaluation.requirements.iter().find(|r| r.id == "code-review").expect("there").verdict.to_string()
-    };
-    assert_eq!(review().await, "passed");
+    let review = || verdict(&stage, "code-review");
+    assert_eq!(review(), "passed");
     let mut dismissed = approved.clone();
     dismissed["action"] = json!("dismissed");
     dismissed["review"]["state"] = json!("dismissed");
     stage.sender.github(at(110), "pull_request_review", &dismissed).await.expect("taken");
-    assert_eq!(review().await, "missing");
+    assert_eq!(review(), "missing");
     // The same body under a delivery id of its own: kept, and no new approval.
     stage.sender.github(at(111), "pull_request_review", &approved).await.expect("taken");
-    assert_eq!(review().await, "missing");
+    assert_eq!(review(), "missing");
 }
 
 /// The forge's approval of a deployment, sent again under another delivery id, takes back no refusal.
@@ -87,11 +89,8 @@ async fn an_approval_that_was_seen_is_no_second_one() {
         send(&stage, at(minute), &step).await;
     }
     let verdict = || {
-        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
-        let judged = judge(&stage.engine, &stored).expect("judged");
-        let all = &judged.evaluation.requirements;
-        let of = all.iter().find(|r| r.id == "deployment-approval").expect("there");
-        format!("{} {}", of.verdict, of.sentence)
+        let (verdict, sentence) = standing(&stage, "deployment-approval");
+        format!("{verdict} {sentence}")
     };
     let review = |action: &str| {
         json!({ "action": action, "approver": forge::user("tom"), "environment": "production",
@@ -117,11 +116,7 @@ async fn a_work_item_that_is_refused_again_is_refused() {
     for (minute, step) in steps() {
         send(&stage, at(minute), &step).await;
     }
-    let verdict = || {
-        let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
-        let judged = judge(&stage.engine, &stored).expect("judged");
-        judged.evaluation.requirements.iter().find(|r| r.id == "work-item").expect("there").verdict.to_string()
-    };
+    let verdict = || verdict(&stage, "work-item");
     let view = release_view(&stage.engine, "pay", "2.4.1").expect("a page");
     let key = view.dossier.changes[0].tickets[0].clone();
     let ticket = |status: &str, who: Value| json!({ "kind": "requirement.ticket", "product": "pay", "key": key, "title": "x", "status": status, "authorised_by": who });
