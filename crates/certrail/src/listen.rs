@@ -81,7 +81,8 @@ impl Connections {
     /// Makes room for one from `address`; `false` if there is none for it.
     fn make_room(&self, address: IpAddr, limits: &Limits) -> bool {
         let mut all = self.all();
-        let own = all.1.values().filter(|c| Peer::of(c.address) == Peer::of(address)).count();
+        let peer = Peer::of(address);
+        let own = all.1.values().filter(|c| Peer::of(c.address) == peer).count();
         let shared = address.is_loopback() || limits.proxies.includes(address);
         if !shared && own >= limits.of_one_address {
             return false;
