@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BindRule, ReleaseId, Time,
+    Baseline, BindRule, RangeBase, ReleaseId, Time,
     facts::{BandPolicy, Deployment},
 };
 
@@ -31,6 +31,9 @@ pub struct Product {
     /// One person makes and decides everything here; its admin said so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sole_decider: bool,
+    /// From which commits on its history is judged, the older ones too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<Baseline>,
 }
 
 /// A kind of facts that counts for a product though it was only reported: asked for by one, approved by another.
@@ -66,6 +69,7 @@ impl Product {
             severity: BandPolicy::default(),
             accepts_reported: Vec::new(),
             sole_decider: false,
+            baselines: Vec::new(),
         }
     }
 
@@ -196,6 +200,9 @@ pub struct Release {
     pub planned_at: Option<Time>,
     /// The range could not be followed to a known end; a checkout can tell (`certrail release cut`).
     pub range_partial: bool,
+    /// Where its range ends: at what was judged before, or at the baseline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<RangeBase>,
     /// It reached production without a valid decision.
     pub ungated: bool,
 }

@@ -1,6 +1,6 @@
 //! The sentence, the fraction and the order of blockers: one function for every face (law 9).
 
-use crate::{Evaluation, Release, ReleaseState, RequirementResult, Summary, Verdict};
+use crate::{Evaluation, RangeBase, Release, ReleaseState, RequirementResult, Summary, Verdict};
 
 /// Blocking requirements that are not met, worst first, then in the order of the criteria.
 /// Those that are merely not due yet come last.
@@ -46,6 +46,24 @@ pub fn sentence(release: &Release, evaluation: &Evaluation) -> String {
         text.push_str(" It was taken back out of production.");
     }
     text
+}
+
+/// Where the range of a release ends; nothing for one that is not cut.
+///
+/// `Its range ends at 2.4.0, which is certified.`
+#[must_use]
+pub fn range(release: &Release) -> Option<String> {
+    release.commit.as_ref()?;
+    let ends: Vec<String> = release.bases.iter().map(RangeBase::words).collect();
+    let ends = ends.join(", and at ");
+    Some(match (release.range_partial, ends.is_empty()) {
+        (false, true) => "Its range reaches back to the beginning of the history.".to_owned(),
+        (false, false) => format!("Its range ends at {ends}."),
+        (true, true) => {
+            "Its range could not be followed to a release that was judged before, or to a baseline.".to_owned()
+        }
+        (true, false) => format!("Its range ends at {ends}; elsewhere it could not be followed to its end."),
+    })
 }
 
 /// `missing QA sign-off, failed dependency scan and 2 more`.
@@ -141,6 +159,7 @@ mod tests {
             shipped_at: None,
             planned_at: None,
             range_partial: false,
+            bases: Vec::new(),
             ungated: false,
         }
     }

@@ -236,6 +236,27 @@ CREATE TABLE frontier (
 ) {keyed};
 CREATE INDEX frontier_by_commit ON frontier (commit_id);
 
+-- Releases that end the range of others, with the entry from which on, and the commits that they contain.
+CREATE TABLE range_base (
+  release BIGINT PRIMARY KEY,
+  from_index BIGINT NOT NULL,
+  kind TEXT NOT NULL
+);
+CREATE TABLE range_base_commit (
+  commit_id TEXT NOT NULL,
+  release BIGINT NOT NULL,
+  PRIMARY KEY (commit_id, release)
+) {keyed};
+CREATE INDEX range_base_commit_by_release ON range_base_commit (release);
+
+-- What the baseline of a product contains, with the entry from which on it counts.
+CREATE TABLE baseline_commit (
+  product TEXT NOT NULL,
+  commit_id TEXT NOT NULL,
+  from_index BIGINT NOT NULL,
+  PRIMARY KEY (product, commit_id, from_index)
+) {keyed};
+
 -- What a signal is about.
 CREATE TABLE subject (
   key TEXT NOT NULL,

@@ -11,6 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::{
     Caller,
     access::{On, allow},
+    bind,
     engine::{ClockDoubt, Engine, Kept},
     judge::{Judged, judge},
 };
@@ -122,13 +123,18 @@ pub async fn ask_gate(
     let asked = Asked { product: product.to_owned(), version: version.to_owned(), gate, account: caller.account() };
     let own = engine.clone();
     let turn = engine.judging_turn(format!("{product}/{version}")).await;
-    let WorkedOut { answer, mark, ask, body } = engine.answer(move || work_out(&own, &asked, turn)).await?;
+    let WorkedOut { answer, seq, mark, ask, body } = engine.answer(move || work_out(&own, &asked, turn)).await?;
     let recorded = answer.clone();
     let (index, _) = engine
         .write(move |batch| {
             let index = batch.control("gate-asked", &ask.actor, &[mark], &recorded)?;
             batch.keep_body(&body.0, &body.1, index)?;
+            let first = decisions::first_evaluated(batch.tx, &ask.release)?.is_none();
             decisions::insert_ask(batch.tx, &GateAsk { log_index: index, ..ask.clone() })?;
+            if first {
+                // What went out unjudged has an evaluation on record now.
+                bind::refresh_base(batch, seq)?;
+            }
             Ok(index)
         })
         .await?;
@@ -146,6 +152,8 @@ struct Asked {
 /// The answer of a gate, and what is kept of it.
 struct WorkedOut {
     answer: GateAnswer,
+    /// The number of its release.
+    seq: i64,
     /// The label of its release.
     mark: [u8; 16],
     ask: GateAsk,
@@ -190,7 +198,7 @@ fn work_out(engine: &Engine, asked: &Asked, turn: OwnedMutexGuard<()>) -> Result
         asked: now.as_micros(),
         evaluation: digest,
     };
-    Ok(WorkedOut { answer, mark, ask, body })
+    Ok(WorkedOut { answer, seq: stored.seq, mark, ask, body })
 }
 
 /// Nothing is judged by a clock that nobody believes.

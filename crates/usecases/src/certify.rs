@@ -20,7 +20,9 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow, decides},
+    bind,
     engine::{Batch, Engine, Fault, Kept, LogHead, random},
+    jobs,
     judge::judge_in,
     make_dossier::{Renderer, with_decision},
 };
@@ -97,6 +99,8 @@ pub async fn certify(
     let stored = crate::look::find_release(engine, product, version)?;
     let decider = caller.clone();
     let (mut receipt, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note)).await?;
+    // Releases that contain it are judged without what it brought.
+    jobs::follow(engine, vec![product.to_owned()]).await?;
     receipt.dossier = with_decision(engine, caller, product, version, renderer).await;
     Ok((receipt, head))
 }
@@ -220,6 +224,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     stored.release.state = ReleaseState::Certified;
     stored.release.certified_at = Some(batch.now);
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
+    bind::refresh_base(batch, seq)?;
     Ok(CertifyReceipt {
         id,
         index,

@@ -39,6 +39,7 @@ mod prove;
 mod record_fact;
 mod release_findings;
 mod sign_in;
+mod state_baseline;
 mod tokens;
 mod track;
 mod trust;
@@ -74,7 +75,7 @@ pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};
 pub use fsck::{FsckReport, FsckStage, fsck, fsck_folder};
 pub use grant_exception::{NewException, decide_exception, request_exception};
-pub use jobs::{ScanOnItsWay, do_jobs, scans_on_their_way};
+pub use jobs::{ScanOnItsWay, do_jobs, scans_on_their_way, wait_for_ranges};
 pub use judge::{Judged, evaluation_at, judge, judge_at};
 pub use listed::{DamagedRow, Listed};
 pub use look::{
@@ -99,6 +100,7 @@ pub use sign_in::{
     Arrived, invite, is_set_up, keep_last_used, open_session, recover, redeem_link, redeem_setup, session_for,
     setup_link, sign_in,
 };
+pub use state_baseline::{NewBaseline, decide_baseline, state_baseline};
 pub use tokens::{NewToken, Session, TokenView, create_token, list_tokens, revoke_token};
 pub use trust::{note_trust, trusted_signers};
 pub use verify_dossier::{Check, Verification, verify_dossier};

@@ -87,7 +87,8 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
             for repository in product.repositories.iter().filter(|r| !held.contains(r)) {
                 claims(batch.tx, &caller, repository)?;
             }
-            // What it accepts is decided by two people, elsewhere.
+            // What it accepts, and from where on it is judged, is decided elsewhere.
+            product.baselines = before.as_ref().map(|b| b.baselines.clone()).unwrap_or_default();
             product.accepts_reported = before.as_ref().map(|b| b.accepts_reported.clone()).unwrap_or_default();
             let index = batch.control("product", &caller.account(), &[], &product)?;
             products::put(batch.tx, &product, index)?;

@@ -44,6 +44,8 @@ pub enum Access {
     SignedIn,
     /// Whoever may do this, on this.
     Needs(Action, Reach),
+    /// Whoever may do one of these, on this: what exactly is asked for decides which, and the use case tells them apart.
+    NeedsOne(&'static [Action], Reach),
 }
 
 /// What an operation is done on.
@@ -189,7 +191,7 @@ pub(crate) async fn guard(
     });
     let takes_query = rule.is_none_or(|(_, takes_query)| takes_query);
     let rule = rule.map(|(access, _)| access);
-    let (action, reach) = match rule {
+    let (actions, reach): (Vec<Action>, Reach) = match rule {
         None | Some(Access::Open) => return next.run(request).await,
         Some(Access::Proves) => {
             let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Together);
@@ -198,8 +200,9 @@ pub(crate) async fn guard(
                 Err(problem) => PageRefusal::new(problem, "/".to_owned()).into_response(),
             };
         }
-        Some(Access::SignedIn) => (None, Reach::List),
-        Some(Access::Needs(action, reach)) => (Some(action), reach),
+        Some(Access::SignedIn) => (Vec::new(), Reach::List),
+        Some(Access::Needs(action, reach)) => (vec![action], reach),
+        Some(Access::NeedsOne(actions, reach)) => (actions.to_vec(), reach),
     };
     let machine = request.uri().path().starts_with("/api/");
     if machine
@@ -234,19 +237,21 @@ pub(crate) async fn guard(
     if let Some((name, _)) = parameters.iter().find(|(_, value)| is_blank(value)) {
         return refuse(blank(name));
     }
-    if let Some(action) = action {
+    if !actions.is_empty() {
         let product = parameters.iter().find(|(name, _)| *name == "product").map(|(_, value)| value);
         let on = match (reach, product) {
             (Reach::Product, Some(product)) => On::Product(product),
             (Reach::Product | Reach::Everything, _) => On::Everything,
             (Reach::Named | Reach::List, _) => On::Reached,
         };
-        if let Err(problem) = allow(&caller, action, on) {
-            return refuse(problem);
+        let mut refusals: Vec<Problem> =
+            actions.iter().filter_map(|action| allow(&caller, *action, on).err()).collect();
+        if refusals.len() == actions.len() {
+            return refuse(refusals.swap_remove(0));
         }
     }
     // Strangers stand in nobody's way: a place is for who may be here.
-    let _asked = (action == Some(Action::AskGate)).then(|| guard.gate());
+    let _asked = actions.contains(&Action::AskGate).then(|| guard.gate());
     let _place = guard.place(&method).await;
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(Crowd(guard.readers.available_permits() == 0));

@@ -53,6 +53,24 @@ pub(crate) enum Product {
         #[arg(long, conflicts_with = "reason")]
         end: bool,
     },
+    /// State from which commit on the history of a product is judged, or end that; what the commit contains shipped before.
+    /// Once a release was judged, somebody else approves it in a browser.
+    Baseline {
+        /// The product.
+        name: String,
+        /// The commit, its whole name: "$(git rev-parse 'v2.4.0^{commit}')".
+        #[arg(long)]
+        commit: String,
+        /// What tags call it, where the first range is told from there: 2.4.0.
+        #[arg(long, conflicts_with = "end")]
+        version: Option<String>,
+        /// Why there.
+        #[arg(long, required_unless_present = "end")]
+        reason: Option<String>,
+        /// It ends no range any more.
+        #[arg(long, conflicts_with = "reason")]
+        end: bool,
+    },
     /// Record a criteria set, byte for byte; the newest of its name is in force from then on.
     Criteria {
         /// The YAML file.
@@ -158,6 +176,28 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
                 false => println!(
                     "Asked. Somebody else has to approve it, in a browser: {}",
                     client.address(&format!("/p/{}", segment(&name)))
+                ),
+            });
+        }
+        Product::Baseline { name, commit, version, reason, end } => {
+            let own = format!("/api/v1/products/{}/baselines", segment(&name));
+            let one = format!("{own}/{}", segment(&commit));
+            let stated = json!({ "commit": commit, "version": version, "reason": reason });
+            let answer: Value = match end {
+                true => client.json(&reqwest::Method::DELETE, &one, &json!({}))?,
+                false => client.json(&reqwest::Method::POST, &own, &stated)?,
+            };
+            let counts = answer["baselines"].as_array().into_iter().flatten().any(|b| {
+                b["commit"].as_str().is_some_and(|c| c.eq_ignore_ascii_case(&commit))
+                    && !b["since"].is_null()
+                    && b["until"].is_null()
+            });
+            say(global, &answer, |_| match (end, counts) {
+                (true, _) => println!("{commit} is no baseline of {name} any more."),
+                (false, true) => println!("The history of {name} is judged from {commit} on."),
+                (false, false) => println!(
+                    "Stated. Somebody else has to approve it, in a browser: {}",
+                    client.address(&format!("/p/{}#baselines", segment(&name)))
                 ),
             });
         }

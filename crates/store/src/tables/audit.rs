@@ -428,7 +428,7 @@ pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
             "SELECT COUNT(*) FROM sighting WHERE log_index >= ?1 OR finding NOT IN (SELECT seq FROM finding)",
         ),
     ];
-    const OF_NOTHING: [(&str, &str); 6] = [
+    const OF_NOTHING: [(&str, &str); 8] = [
         ("heads of logs", "SELECT COUNT(*) FROM log WHERE id <> (SELECT MIN(id) FROM log)"),
         (
             "packs of bodies",
@@ -440,6 +440,11 @@ pub fn surplus(tx: &Tx<'_>, size: u64) -> Result<Vec<(&'static str, u64)>> {
         ("deployments", "SELECT COUNT(*) FROM shipment WHERE release NOT IN (SELECT seq FROM release)"),
         ("members of releases", "SELECT COUNT(*) FROM member WHERE release NOT IN (SELECT seq FROM release)"),
         ("ends of ranges", "SELECT COUNT(*) FROM frontier WHERE release NOT IN (SELECT seq FROM release)"),
+        ("releases that end ranges", "SELECT COUNT(*) FROM range_base WHERE release NOT IN (SELECT seq FROM release)"),
+        (
+            "commits of releases that end ranges",
+            "SELECT COUNT(*) FROM range_base_commit WHERE release NOT IN (SELECT release FROM range_base)",
+        ),
     ];
     let mut found = counted(tx, &BEHIND, &[size.into()])?;
     found.extend(counted(tx, &OF_NOTHING, &[])?);

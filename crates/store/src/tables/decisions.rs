@@ -75,6 +75,26 @@ pub fn of_release(tx: &Tx<'_>, release: &str) -> Result<Vec<StoredDecision>> {
     )
 }
 
+/// The entry of the first certification of a release.
+///
+/// # Errors
+/// When the database fails.
+pub fn first_certified(tx: &Tx<'_>, release: &str) -> Result<Option<u64>> {
+    let sql = "SELECT MIN(log_index) FROM decision WHERE release = ?1 AND kind = 'certification' AND result = 'PASSED'";
+    Ok(tx.first(sql, &[release.into()], |r| r.opt_uint(0))?.flatten())
+}
+
+/// The entry of the first evaluation of a release that is on record: of a question to a gate, or of a decision.
+///
+/// # Errors
+/// When the database fails.
+pub fn first_evaluated(tx: &Tx<'_>, release: &str) -> Result<Option<u64>> {
+    let asked = "SELECT MIN(log_index) FROM gate_ask WHERE release = ?1";
+    let decided = "SELECT MIN(log_index) FROM decision WHERE release = ?1";
+    let first = |sql| tx.first(sql, &[release.into()], |r| r.opt_uint(0));
+    Ok(first(asked)?.flatten().into_iter().chain(first(decided)?.flatten()).min())
+}
+
 /// The decision of that id.
 ///
 /// # Errors

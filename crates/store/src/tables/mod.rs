@@ -16,6 +16,7 @@ pub mod keys;
 pub mod log;
 pub mod people;
 pub mod products;
+pub mod range_bases;
 pub mod releases;
 pub mod scans;
 pub mod shipments;

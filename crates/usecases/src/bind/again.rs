@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{BindRule, Key, ReleaseState};
+use certrail_domain::{BindRule, Key, RangeBase, ReleaseState};
 use certrail_store::{
     StoreError, Tx,
     tables::{bindings, products, releases::StoredRelease},
@@ -18,17 +18,21 @@ pub(crate) struct Owned {
     pub(crate) digests: Option<Vec<String>>,
     /// Whether there may be commits that we do not know; nobody asks that of an open release.
     pub(crate) partial: Option<bool>,
-    /// Where its range ends for want of knowledge.
+    /// Where its range ends for want of knowledge, or at what was judged.
     pub(crate) dark: Vec<String>,
+    /// What was judged that it ends at; nobody asks that of an open release.
+    pub(crate) bases: Option<Vec<RangeBase>>,
+    /// The commits of its range.
+    pub(crate) commits: Vec<String>,
 }
 
 /// What a release should own, and what is kept.
 pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned, BTreeMap<String, i64>), StoreError> {
     let members = bindings::members(tx, stored.seq)?;
     let cut = range::follows_from_cut(tx, stored)?;
-    let (partial, dark) = match &cut {
-        Some(walked) => (Some(walked.partial), walked.dark.clone()),
-        None => (None, Vec::new()),
+    let (partial, dark, bases, commits) = match &cut {
+        Some(walked) => (Some(walked.partial), walked.dark.clone(), Some(walked.bases.clone()), walked.commits.clone()),
+        None => (None, Vec::new(), None, Vec::new()),
     };
     let base = match cut {
         Some(walked) => {
@@ -52,7 +56,10 @@ pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned,
         .then(|| ownership::artefacts_among(reached.iter().map(|(key, rank)| (key, *rank))));
     let text = |(key, rank): (Key, i64)| (key.as_str().to_owned(), rank);
     let keys = reached.into_iter().map(text).collect();
-    Ok((Owned { keys, digests, partial, dark }, members.into_iter().map(|(key, rank, _)| text((key, rank))).collect()))
+    Ok((
+        Owned { keys, digests, partial, dark, bases, commits },
+        members.into_iter().map(|(key, rank, _)| text((key, rank))).collect(),
+    ))
 }
 
 /// What an open release owns from the beginning, and those of its commits that did reach the branch: which it collected

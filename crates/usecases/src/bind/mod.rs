@@ -6,6 +6,7 @@
 //! bind again, and one `rebind` entry in the log tells what moved.
 
 mod again;
+mod base;
 pub(crate) mod context;
 mod ownership;
 mod place;
@@ -34,6 +35,7 @@ use certrail_store::{
 use serde::Serialize;
 
 pub(crate) use again::owned_again;
+pub(crate) use base::{refresh as refresh_base, worked_out as base_again};
 pub(crate) use ownership::Touched;
 pub(crate) use place::{Outcome, Places, place, reason};
 pub(crate) use shipping::went_out_again;
@@ -500,9 +502,9 @@ pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result
     Ok(effects)
 }
 
-/// What a release that is cut owns, after another repository became its product's: what a forge told of it counts for those
-/// who have it, or had it.
-pub(crate) fn follow_repositories(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
+/// What a release that is cut owns, worked out again: another repository became its product's, which may have told of it before;
+/// or another release, or a baseline, ends its range now.
+pub(crate) fn follow_range(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
     range::recompute(batch, seq, effects)
 }
 
@@ -549,6 +551,7 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         shipped_at: None,
         planned_at: None,
         range_partial: false,
+        bases: Vec::new(),
         ungated: false,
     };
     let stored = releases::insert(batch.tx, &release, &label_key, batch.work_first)?;

@@ -1,17 +1,23 @@
-//! The commits of a release: reachable from its cut, not from the previous release of the line.
+//! The commits of a release: reachable from its cut, and not from what was judged before it or is older than the baseline.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{Audience, BindRule, Key, Release, is_prerelease, normal_version};
+use certrail_domain::{
+    Audience, BaseKind, Baseline, BindRule, Key, Product, RangeBase, Release, is_prerelease, normal_version,
+};
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, graph, products,
+        graph, products, range_bases,
         releases::{self, StoredRelease},
     },
 };
 
-use super::{Effects, open_release, ownership};
+use super::{
+    Effects,
+    base::{self, Bases},
+    open_release, ownership,
+};
 use crate::engine::{Batch, Fault};
 
 /// A range larger than this is a mistake; it is cut off and marked partial.
@@ -36,41 +42,45 @@ pub(super) fn set_exact(tx: &Tx<'_>, seq: i64, range: Option<&[String]>) -> Resu
 pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
     let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let Some(Walked { mut base, commits, dark, partial }) = follows_from_cut(batch.tx, &stored)? else {
+    let Some(Walked { base: mut owned, commits, dark, partial, bases }) = follows_from_cut(batch.tx, &stored)? else {
         return Ok(());
     };
     let version = stored.release.version.clone();
     for repository in &product.repositories {
         let tag = Key::tag(repository, &product.tag_pattern.replace("{version}", &version));
-        base.insert(tag, BindRule::Explicit.rank());
+        owned.insert(tag, BindRule::Explicit.rank());
     }
-    let before: BTreeSet<String> = bindings::members(batch.tx, seq)?
-        .into_iter()
-        .filter(|(key, rank, base)| *base && *rank == BindRule::Commit.rank() && key.parts().0 == "commit")
-        .map(|(key, ..)| key.parts().1.to_owned())
-        .collect();
-    ownership::replace(batch.tx, seq, &base, &mut effects.touched)?;
+    let before: BTreeSet<String> = base::owned_commits(batch.tx, seq)?.into_iter().collect();
+    ownership::replace(batch.tx, seq, &owned, &mut effects.touched)?;
     graph::set_frontier(batch.tx, seq, &dark)?;
-    if stored.release.range_partial != partial {
+    if stored.release.range_partial != partial || stored.release.bases != bases {
         stored.release.range_partial = partial;
+        stored.release.bases = bases;
         releases::update(batch.tx, &stored, &version, batch.work_first)?;
+        // Those that name it as the release before ask how far it is known.
+        let place = place_of(&stored.release.product, &version);
+        let waiting = graph::waiting_for(batch.tx, &place, &stored.release.product)?;
+        base::follow(batch, &stored, waiting.into_iter().collect())?;
     }
+    base::refresh_commits(batch, &stored, &commits)?;
     move_commits(batch, &product, &commits, &before, effects)
 }
 
 /// What a release owns because of where it is cut: its name, its cut and the commits that lead there.
 pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Walked>, StoreError> {
-    let Release { product, version, commit, repository, .. } = &stored.release;
+    let Release { product: name, version, commit, repository, .. } = &stored.release;
     let Some(commit) = commit else { return Ok(None) };
+    let Some(product) = products::get(tx, name)? else { return Ok(None) };
     let told: BTreeSet<String> = certrail_store::tables::signals::links_from(tx, &exact_key(stored.seq), stored.seq)?
         .into_iter()
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
-    let previous = previous_of(tx, &stored.release)?;
-    let mut walked = Walk { tx, seq: stored.seq, product, version, told: &told, previous: &previous }.from(commit)?;
+    let mut bases = Bases::of(tx, stored)?;
+    let previous = previous_of(tx, &stored.release, &mut bases)?;
+    let mut walked = Walk { tx, product: &product, told: &told, previous: &previous, bases }.from(commit)?;
     let explicit = BindRule::Explicit.rank();
-    for own in [Key::release(product, version), Key::cut(commit)] {
-        walked.base.extend(repository.iter().map(|name| (Key::within(name, &own), explicit)));
+    for own in [Key::release(name, version), Key::cut(commit)] {
+        walked.base.extend(repository.iter().map(|repository| (Key::within(repository, &own), explicit)));
         walked.base.insert(own, explicit);
     }
     walked.base.extend(walked.commits.iter().map(|c| (Key::commit(c), BindRule::Commit.rank())));
@@ -80,7 +90,7 @@ pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Op
 /// Commits now in a cut release leave the open one; commits no longer in any go back to it.
 fn move_commits(
     batch: &mut Batch<'_>,
-    product: &certrail_domain::Product,
+    product: &Product,
     now: &[String],
     before: &BTreeSet<String>,
     effects: &mut Effects,
@@ -104,18 +114,14 @@ fn move_commits(
 }
 
 /// Whether a commit reached the branch of a product, in one of its repositories.
-pub(super) fn reached_branch(
-    tx: &Tx<'_>,
-    product: &certrail_domain::Product,
-    commit: &str,
-) -> Result<bool, StoreError> {
+pub(super) fn reached_branch(tx: &Tx<'_>, product: &Product, commit: &str) -> Result<bool, StoreError> {
     let pushed = graph::pushed_to(tx, commit, &product.name)?;
     Ok(pushed.iter().any(|(r, b)| product.repositories.contains(r) && *b == product.branch))
 }
 
 fn give_back(
     batch: &Batch<'_>,
-    product: &certrail_domain::Product,
+    product: &Product,
     open: i64,
     commit: &str,
     effects: &mut Effects,
@@ -129,7 +135,7 @@ fn give_back(
 /// After a conversion: commits of the branch that the new release does not contain belong to the next one.
 pub(super) fn leftovers(
     batch: &mut Batch<'_>,
-    product: &certrail_domain::Product,
+    product: &Product,
     commits: &[String],
     effects: &mut Effects,
 ) -> Result<(), Fault> {
@@ -148,141 +154,218 @@ pub(super) fn place_of(product: &str, version: &str) -> String {
 /// Where a sender says that the range ends.
 #[derive(Default)]
 struct Previous {
-    /// They said something.
-    named: bool,
-    /// Where that release is cut, if we know it.
-    cut: Option<String>,
+    /// What a checkout leaves out because that release contains it is known to have been judged, or to be older than the
+    /// baseline.
+    whole: bool,
+    /// The judged releases behind it.
+    bases: Vec<i64>,
     /// The places in the frontier where more is heard of it.
     places: Vec<String>,
 }
 
-/// The release before, as it was told. Behind a candidate stands what the candidate itself follows, unless this is
-/// one too; and no release comes before itself.
-fn previous_of(tx: &Tx<'_>, release: &Release) -> Result<Previous, StoreError> {
+/// The release before, as it was told, and those it follows up to the first that was judged. Behind a candidate stands what the
+/// candidate itself follows, unless this is one too; and no release comes before itself.
+fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<Previous, StoreError> {
     let mut previous = Previous::default();
     let mut next = release.previous.clone();
+    let mut named = false;
     while let Some(version) = next.take() {
         let place = place_of(&release.product, &version);
         if version == release.version || previous.places.contains(&place) {
-            return Ok(Previous { named: false, cut: None, places: previous.places });
+            break;
         }
         previous.places.push(place);
-        let before = releases::by_version(tx, &release.product, &version)?.map(|s| s.release);
-        if is_prerelease(&version) && !is_prerelease(&release.version) {
-            next = before.and_then(|r| r.previous);
-            continue;
+        let Some(before) = releases::by_version(tx, &release.product, &version)? else {
+            if !named {
+                previous.whole = baseline_named(tx, release, bases, &version)?;
+            }
+            break;
+        };
+        let candidate = is_prerelease(&version) && !is_prerelease(&release.version);
+        if bases.get(before.seq)?.is_some() {
+            previous.bases.push(before.seq);
+            previous.whole |= !named;
+            break;
         }
-        previous.named = true;
-        previous.cut = before.and_then(|r| r.commit);
+        if !candidate && !std::mem::replace(&mut named, true) {
+            previous.whole = before.release.commit.is_some() && !before.release.range_partial;
+        }
+        next = before.release.previous;
     }
     Ok(previous)
+}
+
+/// Whether a baseline that counts is called so.
+fn baseline_named(tx: &Tx<'_>, release: &Release, bases: &Bases<'_>, version: &str) -> Result<bool, StoreError> {
+    let product = products::get(tx, &release.product)?;
+    let called = |b: &Baseline| b.version.as_deref().is_some_and(|v| normal_version(v) == normal_version(version));
+    Ok(product.is_some_and(|p| p.baselines.iter().any(|b| b.counts_for(bases.judged()) && called(b))))
 }
 
 /// The way back from a cut.
 struct Walk<'a> {
     tx: &'a Tx<'a>,
-    seq: i64,
-    product: &'a str,
-    version: &'a str,
+    product: &'a Product,
     /// The range as a checkout told it; empty where nobody did.
     told: &'a BTreeSet<String>,
     previous: &'a Previous,
+    bases: Bases<'a>,
 }
 
 /// What the way back met.
 #[derive(Default)]
 pub(super) struct Walked {
     /// The commits of the release.
-    commits: Vec<String>,
-    /// Where the way ended for want of knowledge: whatever tells of one of these is reason to walk again.
+    pub(super) commits: Vec<String>,
+    /// Where the way ended for want of knowledge, or at what was judged: whatever is told of one of these is reason to walk
+    /// again.
     pub(super) dark: Vec<String>,
     /// There may be commits that we do not know.
     pub(super) partial: bool,
+    /// Where it ends.
+    pub(super) bases: Vec<RangeBase>,
     /// The keys that the release owns because of all that.
     pub(super) base: BTreeMap<Key, i64>,
 }
 
 impl Walk<'_> {
-    /// Walks back from the cut to the cuts of other releases. What a checkout told is part of the release, whatever
-    /// else is known; and where it leaves out what pushes told, and no release before contains, that is part of it
-    /// all the same: leaving a commit out does not hide it.
-    fn from(&self, cut: &str) -> Result<Walked, StoreError> {
+    /// Walks back from the cut to what was judged before it, or to the baseline. What a checkout told is part of the release,
+    /// whatever else is known; and where it leaves out what pushes told, and nothing that was judged contains, that is part of
+    /// it all the same: leaving a commit out does not hide it.
+    fn from(mut self, cut: &str) -> Result<Walked, StoreError> {
         let mut walked = Walked { dark: self.previous.places.clone(), ..Walked::default() };
+        let mut ends: BTreeSet<RangeBase> = BTreeSet::new();
         let mut seen: BTreeSet<String> = BTreeSet::new();
-        let mut before: Option<BTreeSet<String>> = None;
         let mut queue: Vec<String> = self.told.iter().cloned().chain([cut.to_owned()]).collect();
-        while let Some(commit) = queue.pop() {
-            let own = commit == cut || self.told.contains(&commit);
-            if !seen.insert(commit.clone()) || !own && self.ends_at(&commit)? {
+        // Commits of judged releases of which it is not known yet whether they come before this one.
+        let mut held: Vec<(String, Vec<i64>)> = Vec::new();
+        // Those among them that were part of the way all the same.
+        let mut passed: Vec<(String, Vec<i64>)> = Vec::new();
+        self.starts(cut)?;
+        loop {
+            let Some(commit) = queue.pop() else {
+                // Nothing more is met by other ways: what is held is behind what was met, or is part of the range.
+                let Some((commit, by)) = held.pop() else { break };
+                if self.bases.one_comes_before(&by)? {
+                    walked.dark.push(commit);
+                } else {
+                    let parents = graph::parents(self.tx, &commit, &self.product.name)?;
+                    walked.takes(&commit, parents, &mut queue);
+                    passed.push((commit, by));
+                }
+                continue;
+            };
+            if !seen.insert(commit.clone()) {
                 continue;
             }
-            let parents = graph::parents(self.tx, &commit, self.product)?;
-            if !own && !self.told.is_empty() {
-                if parents.is_none() {
-                    walked.partial |= !self.previous.named;
-                    walked.dark.push(commit);
+            let own = commit == cut || self.told.contains(&commit);
+            if !own {
+                if let Some(baseline) = self.baseline_at(&commit)? {
+                    ends.extend(baseline);
                     continue;
                 }
-                if before.is_none() {
-                    before = Some(self.history_of_previous(cut, &mut walked.dark)?);
-                }
-                if before.as_ref().is_some_and(|known| known.contains(&commit)) {
+                let by = self.bases.with(&commit)?;
+                if !by.is_empty() {
+                    if self.is_cut_of(&by, &commit, &mut ends)? {
+                        walked.dark.push(commit);
+                    } else {
+                        held.push((commit, by));
+                    }
                     continue;
                 }
+            }
+            let parents = graph::parents(self.tx, &commit, &self.product.name)?;
+            if !own && !self.told.is_empty() && parents.is_none() && !self.is_cut_here(&commit)? {
+                walked.partial |= !self.previous.whole;
+                walked.dark.push(commit);
+                continue;
             }
             if walked.commits.len() >= MAX_COMMITS {
                 walked.partial = true;
                 break;
             }
-            match parents {
-                Some(parents) => queue.extend(parents),
-                None => {
-                    walked.partial = true;
-                    walked.dark.push(commit.clone());
-                }
-            }
-            walked.commits.push(commit);
+            walked.takes(&commit, parents, &mut queue);
         }
+        for (commit, by) in passed {
+            if self.bases.one_comes_before(&by)? {
+                walked.commits.retain(|c| *c != commit);
+                walked.dark.push(commit);
+            }
+        }
+        for seq in &self.previous.bases {
+            if self.bases.comes_before(*seq)? {
+                ends.extend(self.bases.get(*seq)?.and_then(|base| base.named()));
+            }
+        }
+        walked.bases = ends.into_iter().collect();
         walked.commits.sort();
         walked.dark.sort();
         walked.dark.dedup();
         Ok(walked)
     }
 
-    /// Every commit the release before surely contains or follows. One that comes after this cut is not before it.
-    fn history_of_previous(&self, own: &str, dark: &mut Vec<String>) -> Result<BTreeSet<String>, StoreError> {
-        let mut seen = BTreeSet::new();
-        let mut queue: Vec<String> = self.previous.cut.iter().cloned().collect();
-        while let Some(commit) = queue.pop() {
-            if seen.len() >= MAX_COMMITS || !seen.insert(commit.clone()) {
-                continue;
-            }
-            match graph::sure_parents(self.tx, &commit, self.product)? {
-                Some(parents) => queue.extend(parents),
-                None => dark.push(commit),
-            }
+    /// The releases it is said to follow come before it, unless one of them contains its cut.
+    fn starts(&mut self, cut: &str) -> Result<(), StoreError> {
+        let with_cut = self.bases.with(cut)?;
+        for seq in &self.previous.bases {
+            self.bases.meets(*seq)?;
         }
-        if seen.contains(own) {
-            seen.clear();
+        if self.bases.one_comes_before(&with_cut)? {
+            self.bases.forget();
         }
-        Ok(seen)
+        Ok(())
     }
 
-    /// Whether another release is cut there. A candidate (`2.5.0-rc.1`) ends no way but that of a candidate: what
-    /// it brought belongs to the release it was a candidate for, which is the one that is decided on.
-    fn ends_at(&self, commit: &str) -> Result<bool, StoreError> {
-        for other in graph::cut_at(self.tx, commit)? {
-            if other == self.seq {
-                continue;
+    /// Whether one of some judged releases is cut at a commit: the range ends there.
+    fn is_cut_of(&mut self, some: &[i64], commit: &str, ends: &mut BTreeSet<RangeBase>) -> Result<bool, StoreError> {
+        let mut cut = false;
+        for seq in some {
+            let Some(base) = self.bases.get(*seq)? else { continue };
+            if base.release.commit.as_deref() == Some(commit) {
+                self.bases.meets(*seq)?;
+                ends.extend(base.named());
+                cut = true;
             }
-            let ends = releases::by_seq(self.tx, other)?.is_some_and(|s| {
-                let candidate = is_prerelease(&s.release.version) && !is_prerelease(self.version);
-                s.release.product == self.product && !candidate
-            });
-            if ends {
+        }
+        Ok(cut)
+    }
+
+    /// What a baseline contains that counts for this release is older than what is judged. The baseline, where it stands there.
+    fn baseline_at(&self, commit: &str) -> Result<Option<Option<RangeBase>>, StoreError> {
+        let counts = |b: &&Baseline| b.counts_for(self.bases.judged());
+        let in_force: Vec<&Baseline> = self.product.baselines.iter().filter(counts).collect();
+        if in_force.is_empty() {
+            return Ok(None);
+        }
+        let with = range_bases::baselines_with(self.tx, &self.product.name, commit)?;
+        let found = in_force.into_iter().find(|b| b.since.is_some_and(|since| with.contains(&since)));
+        Ok(found.map(|b| {
+            let (kind, version) = (BaseKind::Baseline, b.version.clone());
+            (b.commit == commit).then(|| RangeBase { kind, commit: commit.to_owned(), version, release: None })
+        }))
+    }
+
+    /// Whether a release of the product is cut there: it is part of the history even if nobody told what it follows.
+    fn is_cut_here(&self, commit: &str) -> Result<bool, StoreError> {
+        for seq in graph::cut_at(self.tx, commit)? {
+            if releases::by_seq(self.tx, seq)?.is_some_and(|s| s.release.product == self.product.name) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+}
+
+impl Walked {
+    /// A commit is part of the range, and the way goes on behind it.
+    fn takes(&mut self, commit: &str, parents: Option<Vec<String>>, queue: &mut Vec<String>) {
+        match parents {
+            Some(parents) => queue.extend(parents),
+            None => {
+                self.partial = true;
+                self.dark.push(commit.to_owned());
+            }
+        }
+        self.commits.push(commit.to_owned());
     }
 }

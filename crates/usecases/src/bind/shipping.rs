@@ -50,7 +50,7 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
             restate(batch, other, shipped, ungated)?;
         }
     }
-    Ok(())
+    super::base::refresh(batch, seq)
 }
 
 /// What deployments say of a release.

@@ -28,6 +28,8 @@ pub(crate) enum Job {
     /// Repositories, branch or tags of a product are others now: what belongs to its releases follows. The repositories that
     /// it left.
     FollowProduct(Vec<String>),
+    /// The range of a release may end elsewhere now; by its number.
+    FollowRange(i64),
     /// The clocks of a product's findings are others now.
     DueAgain,
     /// Ask for what a VEX document says, behind the scans that came before it; by its entry.
@@ -40,6 +42,7 @@ impl Job {
             Self::TakeIn(_) => "take-in",
             Self::FollowScan(_) => "follow-scan",
             Self::FollowProduct(_) => "follow-product",
+            Self::FollowRange(_) => "follow-range",
             Self::DueAgain => "due-again",
             Self::Propose(_) => "propose",
         }
@@ -48,7 +51,7 @@ impl Job {
     /// The kinds that follow a scan: scans of a product are followed one behind the other.
     pub(crate) const OF_SCANS: [&str; 2] = ["take-in", "follow-scan"];
     /// The kinds that follow what was said of a product, or of its criteria.
-    pub(crate) const OF_PRODUCTS: [&str; 2] = ["follow-product", "due-again"];
+    pub(crate) const OF_PRODUCTS: [&str; 3] = ["follow-product", "follow-range", "due-again"];
 
     /// Whether it is still to be done, for a product.
     ///
@@ -63,6 +66,7 @@ impl Job {
         match self {
             Self::TakeIn(entry) | Self::FollowScan(entry) | Self::Propose(entry) => entry.to_string(),
             Self::FollowProduct(left) => serde_json::json!([product, left]).to_string(),
+            Self::FollowRange(release) => release.to_string(),
             Self::DueAgain => product.to_owned(),
         }
     }
@@ -81,6 +85,7 @@ impl Job {
                 let told: Option<(String, Vec<String>)> = serde_json::from_str(&stored.subject).ok();
                 Self::FollowProduct(told.ok_or_else(unknown)?.1)
             }
+            "follow-range" => Self::FollowRange(stored.subject.parse().map_err(|_| unknown())?),
             "due-again" => Self::DueAgain,
             "propose" => Self::Propose(entry()?),
             _ => return Err(unknown()),

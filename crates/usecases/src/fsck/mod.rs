@@ -118,7 +118,7 @@ struct Check<'a> {
     keys_from: u64,
     /// Keys of signals that were found in their tables: of deliveries, and of contents.
     in_tables: (u64, u64),
-    /// Products of which a job still follows a change: what belongs to their releases is on its way.
+    /// Products of which a job still follows a change, or what was judged: what belongs to their releases is on its way.
     following: BTreeSet<String>,
     /// Products whose clocks are others now: when their findings are due is on its way.
     due_again: BTreeSet<String>,
@@ -234,7 +234,7 @@ fn on_their_way(tx: &Tx<'_>) -> Result<(BTreeSet<String>, BTreeSet<String>), Sto
     let (mut following, mut due_again) = (BTreeSet::new(), BTreeSet::new());
     for stored in jobs::all(tx)? {
         match Job::of(&stored) {
-            Ok(Job::FollowProduct(_)) => following.insert(stored.product),
+            Ok(Job::FollowProduct(_) | Job::FollowRange(_)) => following.insert(stored.product),
             Ok(Job::DueAgain) => due_again.insert(stored.product),
             _ => false,
         };

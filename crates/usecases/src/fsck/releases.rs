@@ -6,7 +6,7 @@ use certrail_domain::{Release, ReleaseState, Time};
 use certrail_ledger::{hex, leaf::label, unhex};
 use certrail_store::{
     StoreError,
-    tables::{audit, graph, log::Act, releases, shipments},
+    tables::{audit, graph, log::Act, range_bases, releases, shipments},
 };
 use serde_json::Value;
 
@@ -98,6 +98,7 @@ impl Folded {
             let mut told = told.clone();
             told.digests.clone_from(&kept.digests);
             told.range_partial = kept.range_partial;
+            told.bases.clone_from(&kept.bases);
             let newest = releases::at(check.tx, stored.seq, i64::MAX as u64)?;
             let same = told == *kept
                 && newest.as_ref() == Some(kept)
@@ -145,6 +146,16 @@ fn owned(check: &mut Check<'_>, stored: &releases::StoredRelease) -> Result<(), 
     }
     if told.dark != audit::frontier(check.tx, stored.seq)? {
         check.report.fault(format!("What {title} waits to hear of its commits is kept wrongly."));
+    }
+    let base = crate::bind::base_again(check.tx, stored)?;
+    let commits = if base.is_some() { told.commits.iter().cloned().collect() } else { BTreeSet::new() };
+    if told.bases.as_ref().is_some_and(|bases| *bases != stored.release.bases)
+        || base != range_bases::get(check.tx, stored.seq)?
+        || commits != range_bases::commits(check.tx, stored.seq)?
+    {
+        check
+            .report
+            .fault(format!("Where ranges end at {title}, or its own, is kept otherwise than what was judged tells."));
     }
     let went_out = crate::bind::went_out_again(check.tx, stored)?.unwrap_or_default();
     if went_out != shipments::of_release(check.tx, stored.seq)? {

@@ -107,6 +107,7 @@ fn turn(engine: &Arc<Engine>, job: &StoredJob) -> Result<(), Problem> {
         Job::TakeIn(scan) => take_in::take_in(engine, job, scan),
         Job::FollowScan(scan) => take_in::follow(engine, job, scan),
         Job::FollowProduct(left) => product::follow(engine, job, left),
+        Job::FollowRange(release) => product::follow_range(engine, job, release),
         Job::DueAgain => product::due_again(engine, job),
         Job::Propose(vex) => propose::propose(engine, job, vex),
     }
@@ -253,4 +254,13 @@ pub fn scans_on_their_way(engine: &Engine, caller: &Caller) -> Result<Vec<ScanOn
         }
         Ok(all)
     })
+}
+
+/// Waits until the ranges of a product's releases follow what was judged.
+///
+/// # Errors
+/// When the store fails.
+#[doc(hidden)]
+pub async fn wait_for_ranges(engine: &Engine, product: &str) -> Result<(), Problem> {
+    follow(engine, vec![product.to_owned()]).await
 }

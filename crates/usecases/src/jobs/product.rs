@@ -40,6 +40,17 @@ pub(super) fn follow(engine: &Engine, job: &StoredJob, left: Vec<String>) -> Res
     step(engine, job, place, work).map(drop)
 }
 
+/// Works out again where the range of a release ends.
+pub(super) fn follow_range(engine: &Engine, job: &StoredJob, release: i64) -> Result<(), Problem> {
+    step(engine, job, Place::of(job), move |batch| {
+        let mut effects = Effects::default();
+        bind::follow_range(batch, release, &mut effects)?;
+        bind::settle(batch, effects, "range")?;
+        Ok(None)
+    })
+    .map(drop)
+}
+
 /// Does the next step of working out due dates.
 pub(super) fn due_again(engine: &Engine, job: &StoredJob) -> Result<(), Problem> {
     let (product, place) = (job.product.clone(), Place::of(job));
@@ -71,7 +82,7 @@ fn follow_releases(batch: &mut Batch<'_>, product: &str, before: Option<i64>) ->
     let next = some.last().map(|last| last.seq);
     let mut effects = Effects::default();
     for stored in some {
-        bind::follow_repositories(batch, stored.seq, &mut effects)?;
+        bind::follow_range(batch, stored.seq, &mut effects)?;
     }
     bind::settle(batch, effects, "product")?;
     Ok(next)

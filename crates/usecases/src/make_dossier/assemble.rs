@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::World;
-use certrail_domain::{Problem, Time, sentence, shown_account};
+use certrail_domain::{BaseKind, Baseline, Problem, RangeBase, Time, sentence, shown_account};
 use certrail_dossier::{Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
@@ -92,7 +92,7 @@ fn build(
         sentence: sentence::sentence(&release, &evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         summary: evaluation.summary,
-        lines: lines(&release, &judged, &world, &findings),
+        lines: lines(&release, &judged, &world, &findings, &show),
         changes: sections::change_rows(&world, &judged, &show),
         tests: sections::test_rows(&world),
         security: sections::security_rows(&world),
@@ -119,6 +119,7 @@ fn lines(
     judged: &Judged,
     world: &World<'_>,
     findings: &FindingsSection,
+    show: &dyn Fn(&str) -> String,
 ) -> Vec<String> {
     let s = judged.evaluation.summary;
     let product = &judged.seen.product;
@@ -138,7 +139,7 @@ fn lines(
     if !accepted.is_empty() {
         out.push(format!("What was only reported counts in this product for {}.", accepted.join(", ")));
     }
-    let room = MOST_LINES - out.len() - 5;
+    let room = MOST_LINES.saturating_sub(out.len() + 6);
     for item in sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending).take(room) {
         out.push(format!("{}: {}", item.title, item.sentence));
     }
@@ -154,8 +155,16 @@ fn lines(
     if release.ungated {
         out.push("It reached production without a valid decision.".into());
     }
-    if release.range_partial {
-        out.push("Its commit range could not be followed to the release before; `certrail release cut` in a checkout can tell it exactly.".into());
+    out.extend(sentence::range(release));
+    let stated = |b: &&Baseline| {
+        let ends = |base: &RangeBase| base.kind == BaseKind::Baseline && base.commit == b.commit;
+        b.since.is_some() && release.bases.iter().any(ends)
+    };
+    for baseline in product.baselines.iter().filter(stated).take(1) {
+        let commit: String = baseline.commit.chars().take(10).collect();
+        let (by, at) = (show(&baseline.requester), baseline.requested_at.human());
+        let approved = baseline.approver.as_ref().map(|a| format!(", approved by {}", show(a))).unwrap_or_default();
+        out.push(format!("The baseline {commit} was stated by {by} on {at}{approved}: {}", baseline.reason));
     }
     out
 }

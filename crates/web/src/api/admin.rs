@@ -77,6 +77,7 @@ pub(crate) async fn product(
         severity: input.severity.unwrap_or(usual.severity),
         accepts_reported: usual.accepts_reported,
         sole_decider: input.sole_decider.unwrap_or(usual.sole_decider),
+        baselines: usual.baselines,
     };
     Ok(Json(put_product(&app.engine, &caller, product).await?))
 }

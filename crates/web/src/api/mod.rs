@@ -1,6 +1,7 @@
 //! `/api/v1`: JSON in, JSON out.
 
 mod admin;
+mod baselines;
 mod decide;
 mod dossiers;
 mod findings;
@@ -25,15 +26,14 @@ use crate::{
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
-    use Access::{Needs, SignedIn};
-    use Action::{Administer, AskGate, Bind, Certify, Read, Record, RequestException};
+    use Access::{Needs, NeedsOne, SignedIn};
+    use Action::{Administer, Approve, AskGate, Bind, Certify, Cut, GrantException, Read, Record, RequestException};
     use Reach::{Everything, List, Named, Product};
     vec![
         Operation::post("/api/v1/evidence", Needs(Record, Named), record::evidence).with_query(),
         Operation::get("/api/v1/evidence/{id}", Needs(Read, Named), show::evidence),
         Operation::get("/api/v1/evidence/{id}/raw", Needs(Read, Named), show::raw),
-        // The kind of fact decides which action it is; the use case tells them apart.
-        Operation::post("/api/v1/facts", Needs(Read, Named), record::fact).with_query(),
+        Operation::post("/api/v1/facts", NeedsOne(&[Record, Cut, Approve, Certify], Named), record::fact).with_query(),
         Operation::get("/api/v1/receipts/{index}", Needs(Read, List), show::receipt),
         Operation::get("/api/v1/unbound", Needs(Read, List), show::unbound).with_query(),
         Operation::post("/api/v1/unbound/{id}/bind", Needs(Bind, Named), decide::bind),
@@ -54,6 +54,17 @@ pub(crate) fn operations() -> Vec<Operation> {
             "/api/v1/products/{product}/accepts-reported/{kind}",
             Needs(RequestException, Product),
             admin::end_acceptance,
+        ),
+        Operation::post("/api/v1/products/{product}/baselines", Needs(Administer, Product), baselines::state),
+        Operation::post(
+            "/api/v1/products/{product}/baselines/{commit}",
+            Needs(GrantException, Product),
+            baselines::approve,
+        ),
+        Operation::delete(
+            "/api/v1/products/{product}/baselines/{commit}",
+            NeedsOne(&[Administer, GrantException], Product),
+            baselines::end,
         ),
         Operation::get("/api/v1/products/{product}/releases", Needs(Read, Product), show::releases).with_query(),
         Operation::get("/api/v1/products/{product}/releases/{version}", Needs(Read, Product), show::release),

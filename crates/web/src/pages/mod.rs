@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod baselines;
 mod decide_finding;
 mod dossiers;
 mod evidence;
@@ -31,8 +32,8 @@ use crate::{
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
-    use Access::{Needs, Open, Proves, SignedIn};
-    use Action::{Administer, Bind, Certify, GrantException, Read, RequestException};
+    use Access::{Needs, NeedsOne, Open, Proves, SignedIn};
+    use Action::{Administer, Approve, Bind, Certify, GrantException, Read, Record, RequestException};
     use Reach::{Everything, List, Named, Product};
     vec![
         Operation::get("/", Needs(Read, List), home::page),
@@ -47,9 +48,12 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::get("/r/{product}/{version}/dossiers/{number}/dossier.json", Needs(Read, Product), dossiers::json),
         Operation::get("/r/{product}/{version}/dossiers/{number}/dossier.pdf", Needs(Read, Product), dossiers::pdf),
         Operation::post("/r/{product}/{version}/certify", Needs(Certify, Product), release::certify),
-        // A sign-off is a person's word, whichever of the two deciding roles they hold; the use case tells them apart.
-        Operation::post("/r/{product}/{version}/approve", Needs(Read, Product), release::approve),
-        Operation::post("/r/{product}/{version}/work-items", Needs(Read, Product), release::authorise_work_item),
+        Operation::post("/r/{product}/{version}/approve", NeedsOne(&[Approve, Certify], Product), release::approve),
+        Operation::post(
+            "/r/{product}/{version}/work-items",
+            NeedsOne(&[Approve, Certify, Record], Product),
+            release::authorise_work_item,
+        ),
         Operation::post(
             "/r/{product}/{version}/exceptions",
             Needs(RequestException, Product),
@@ -63,14 +67,29 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::get("/p/{product}", Needs(Read, Product), product::page),
         Operation::post("/p/{product}/accepts-reported", Needs(RequestException, Product), product::request),
         // One person alone may do both where the product says that there is no other; the use case tells.
-        Operation::post("/p/{product}/accepts-reported/{kind}/{verb}", Needs(Read, Product), product::answer),
+        Operation::post(
+            "/p/{product}/accepts-reported/{kind}/{verb}",
+            NeedsOne(&[GrantException, RequestException], Product),
+            product::answer,
+        ),
+        Operation::post("/p/{product}/baselines", Needs(Administer, Product), baselines::request),
+        // More is judged by whoever administers it; less by whoever grants exceptions.
+        Operation::post(
+            "/p/{product}/baselines/{commit}/{verb}",
+            NeedsOne(&[GrantException, Administer], Product),
+            baselines::answer,
+        ),
         Operation::get("/e/{id}", Needs(Read, Named), evidence::page),
         Operation::get("/e/{id}/raw", Needs(Read, Named), evidence::raw),
         Operation::get("/findings", Needs(Read, List), findings::page),
         Operation::post("/findings/decide", Needs(RequestException, Named), decide_finding::decide),
         Operation::get("/findings/effect", Needs(RequestException, Named), decide_finding::effect),
         // Taking back what one asked for oneself needs no right to grant.
-        Operation::post("/findings/{verb}/decisions", Needs(Read, Named), decide_finding::end),
+        Operation::post(
+            "/findings/{verb}/decisions",
+            NeedsOne(&[GrantException, RequestException], Named),
+            decide_finding::end,
+        ),
         Operation::get("/f/{id}", Needs(Read, Named), finding::page),
         Operation::get("/unbound", Needs(Read, List), unbound::page),
         Operation::post("/unbound/{id}/bind", Needs(Bind, Named), unbound::bind),

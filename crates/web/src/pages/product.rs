@@ -6,7 +6,7 @@ use certrail_usecases::{Caller, NewAcceptance, ProductView, decide_acceptance, p
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Page, PageRefusal, layout, show};
+use super::{Page, PageRefusal, baselines, layout, show};
 use crate::{
     App,
     blocking::in_turn,
@@ -34,6 +34,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
             dt { "Production" } dd { @for e in &product.production { code { (e) } " " } }
             dt { "Criteria" } dd { (product.criteria) }
         }
+        (baselines::section(&view, &caller))
         (accepted(&view, &caller))
     };
     Ok(show(&app, &caller, &product.name, "/releases", &body))

@@ -125,21 +125,27 @@ async fn every_operation_holds_its_rule_for_every_role_and_scope() {
                 continue;
             }
             Access::Proves => continue,
-            Access::SignedIn | Access::Needs(..) => assert!(turned_away, "{what}: {anonymous} to a stranger"),
+            Access::SignedIn | Access::Needs(..) | Access::NeedsOne(..) => {
+                assert!(turned_away, "{what}: {anonymous} to a stranger")
+            }
         }
         for (role, reached, secret) in &callers {
             let (status, answer) = stage.ask(&operation.method, &path, Some(secret), body).await;
             let who = format!("{what} by {} of {reached}: {status} {answer}", role.name());
             let refused = status == StatusCode::FORBIDDEN;
-            let Access::Needs(action, reach) = operation.access else {
-                // About themselves: never refused for what they are.
-                assert!(!refused && status != StatusCode::UNAUTHORIZED || answer["code"] == "role", "{who}");
-                continue;
+            let (may, reach) = match operation.access {
+                Access::Needs(action, reach) => (role.may(action), reach),
+                Access::NeedsOne(actions, reach) => (actions.iter().any(|action| role.may(*action)), reach),
+                _ => {
+                    // About themselves: never refused for what they are.
+                    assert!(!refused && status != StatusCode::UNAUTHORIZED || answer["code"] == "role", "{who}");
+                    continue;
+                }
             };
             let named_body = ["/api/v1/evidence", "/api/v1/facts", "/api/v1/exceptions"].contains(&operation.path);
             let elsewhere = *reached == "web";
             match reach {
-                _ if !role.may(action) => assert!(refused, "{who}"),
+                _ if !may => assert!(refused, "{who}"),
                 Reach::Everything => assert_eq!(refused, *reached != "*", "{who}"),
                 // Whoever may ask may not approve, but for the one person of a team of one.
                 Reach::Product if operation.path.ends_with("accepts-reported/{kind}") => {
@@ -169,7 +175,7 @@ async fn a_word_reaches_no_further_than_whoever_says_it() {
     // Both are built from one repository, so that they share every commit.
     let both = json!({ "repositories": [REPO, OTHER] });
     stage.sender.call(at(-570), &stage.tokens["olaf"], "PUT", "/api/v1/products/web", &both).await.expect("changed");
-    let (root, head) = (sha("root"), sha("head"));
+    let (root, head) = (sha("first"), sha("head"));
     let commit = |id: &str| (id.to_owned(), "dana".to_owned(), "x".to_owned());
     stage
         .sender

@@ -20,6 +20,7 @@ mod large_reports;
 mod lives;
 mod one_bad_row;
 mod production;
+mod range_bases;
 mod ranges;
 mod repeats;
 mod report_files;
@@ -85,7 +86,18 @@ async fn stage() -> Stage {
         .call(at(-590), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &json!({ "repositories": [REPO] }))
         .await
         .expect("a product");
+    // What was there before anybody judged: the release 2.4.0.
+    stage.baseline(at(-590), &sha("root"), Some("2.4.0")).await;
     stage
+}
+
+impl Stage {
+    /// The history of the product is judged from a commit on.
+    async fn baseline(&self, received: Time, commit: &str, version: Option<&str>) {
+        let stated = json!({ "commit": commit, "version": version, "reason": "It ran before certrail came." });
+        let path = "/api/v1/products/pay/baselines";
+        self.sender.call(received, &self.tokens["olaf"], "POST", path, &stated).await.expect("a baseline");
+    }
 }
 
 /// One thing that is sent. The time is when it happened; when it is received is the stage's business.

@@ -21,6 +21,8 @@ async fn damaged(changes: &[&str]) -> (Arc<Engine>, axum::Router, String, tempfi
     let push = forge::push(REPO, at(100), "main", Some(&sha("merge")), &commits, "dana");
     stage.sender.github(at(100), "push", &push).await.expect("taken");
     stage.sender.github(at(101), "push", &forge::tag(REPO, at(101), "v2.4.2", &next, "anna")).await.expect("taken");
+    // 2.4.1 is what there was before, so 2.4.2 is judged without it.
+    stage.baseline(at(101), &sha("merge"), Some("2.4.1")).await;
     let lost = forge::check_run("acme/unknown", at(102), &sha("lost"), "ci", "success");
     stage.sender.github(at(102), "check_run", &lost).await.expect("taken");
     stage.sender.github(at(103), "check_run", &lost).await.expect("taken");

@@ -53,7 +53,10 @@ fn draw(app: &App, caller: &Caller, view: &ReleaseView) -> Html<String> {
                     }
                 }
                 @if r.ungated { p.alarm role="alert" { "It reached production without a valid decision." } }
-                @if r.range_partial { p.note { "Its commit range could not be followed to the release before. In a checkout, " code { "certrail release cut " (r.version) } " tells it exactly." } }
+                @if let Some(range) = sentence::range(r) {
+                    @if r.range_partial { p.note { (range) " In a checkout, " code { "certrail release cut " (r.version) } " tells it exactly, and the " a href=(format!("/p/{}#baselines", layout::encode(&r.product))) { "page of the product" } " says from where on history is judged." } }
+                    @else { p.meta { (range) } }
+                }
                 div.actions {
                     form method="post" action=(format!("{here}/dossiers")) { button type="submit" { "Make a dossier" } }
                     a href=(format!("{here}/dossiers")) { "Dossiers made so far" }

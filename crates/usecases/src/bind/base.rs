@@ -1,0 +1,273 @@
+//! Releases at which the range of others ends: those that somebody certified, and those that were seen in production with an
+//! evaluation on record. What was cut and never judged ends no range: whatever it brought belongs to the next one too.
+//!
+//! A release counts so from an entry of the log on, and ends the range of those alone that do not count yet, or do from a
+//! later entry on. So what somebody decided on keeps what it had when they looked, whatever is certified after it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use certrail_domain::{
+    BaseKind, BindRule, Facts, HowKnown, Key, RangeBase, Release, facts::DeploymentState, is_prerelease,
+};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{
+        bindings, decisions, graph, products,
+        range_bases::{self, StoredBase},
+        releases::{self, StoredRelease},
+    },
+};
+
+use super::{ownership, range};
+use crate::engine::{Batch, Fault, Job};
+
+const fn name(kind: BaseKind) -> &'static str {
+    match kind {
+        BaseKind::Certified => "certified",
+        BaseKind::InProduction => "in_production",
+        BaseKind::Baseline => "baseline",
+    }
+}
+
+fn kind_of(name: &str) -> Result<BaseKind, StoreError> {
+    [BaseKind::Certified, BaseKind::InProduction]
+        .into_iter()
+        .find(|kind| self::name(*kind) == name)
+        .ok_or_else(|| StoreError::Damaged(format!("a release that ends the range of others by `{name}`")))
+}
+
+/// From which entry on a release ends the range of others, worked out from decisions, deployments and questions to gates.
+pub(crate) fn worked_out(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<StoredBase>, StoreError> {
+    let id = stored.release.id.as_str();
+    let certified = decisions::first_certified(tx, id)?.map(|index| (index, BaseKind::Certified));
+    let in_production = seen_in_production(tx, stored)?.map(|index| (index, BaseKind::InProduction));
+    let first = certified.into_iter().chain(in_production).min();
+    Ok(first.map(|(from_index, kind)| StoredBase { from_index, kind: name(kind).to_owned() }))
+}
+
+/// The entry at which both were known: a deployment system saw it in production, and it was judged. That somebody told of a
+/// deployment is not enough.
+fn seen_in_production(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<u64>, StoreError> {
+    let Some(product) = products::get(tx, &stored.release.product)? else { return Ok(None) };
+    let deployments = bindings::evidence_of_kind(tx, stored.seq, "deployment.event")?;
+    let out = deployments.iter().find(|(signal, rule)| match &signal.signal.facts {
+        Facts::Deployment(d) => {
+            signal.signal.known == HowKnown::Observed
+                && product.is_production(d)
+                && d.state == DeploymentState::Succeeded
+                && stored.release.is_deployed_by(d, *rule)
+        }
+        _ => false,
+    });
+    let judged = match out {
+        Some(_) => decisions::first_evaluated(tx, stored.release.id.as_str())?,
+        None => None,
+    };
+    Ok(out.zip(judged).map(|((signal, _), judged)| signal.log_index.max(judged)))
+}
+
+/// Whether a release ends the range of others may have changed: releases behind it follow, each as a job of its own.
+pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
+    let Some(stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
+    let known = range_bases::get(batch.tx, seq)?;
+    let now = worked_out(batch.tx, &stored)?;
+    if known == now {
+        return Ok(());
+    }
+    range_bases::set(batch.tx, seq, now.as_ref())?;
+    let had = range_bases::commits(batch.tx, seq)?;
+    let has = match now {
+        Some(_) => owned_commits(batch.tx, seq)?.into_iter().collect(),
+        None => BTreeSet::new(),
+    };
+    contains(batch, seq, &had, &has)?;
+    let mut behind: BTreeSet<i64> = graph::waiting_for(
+        batch.tx,
+        &range::place_of(&stored.release.product, &stored.release.version),
+        &stored.release.product,
+    )?
+    .into_iter()
+    .collect();
+    let ended: Vec<&String> = if now.is_some() { stored.release.commit.iter().collect() } else { had.iter().collect() };
+    for commit in ended {
+        behind.extend(concerned(batch.tx, &stored.release.product, commit)?);
+    }
+    follow(batch, &stored, behind)
+}
+
+/// The range of a release that ends those of others changed; releases behind it follow.
+pub(super) fn refresh_commits(batch: &mut Batch<'_>, stored: &StoredRelease, now: &[String]) -> Result<(), Fault> {
+    if range_bases::get(batch.tx, stored.seq)?.is_none() {
+        return Ok(());
+    }
+    let had = range_bases::commits(batch.tx, stored.seq)?;
+    let has: BTreeSet<String> = now.iter().cloned().collect();
+    contains(batch, stored.seq, &had, &has)?;
+    let mut behind = BTreeSet::new();
+    for commit in had.symmetric_difference(&has) {
+        behind.extend(concerned(batch.tx, &stored.release.product, commit)?);
+    }
+    follow(batch, stored, behind)
+}
+
+fn contains(batch: &Batch<'_>, seq: i64, had: &BTreeSet<String>, has: &BTreeSet<String>) -> Result<(), StoreError> {
+    for commit in had.symmetric_difference(has) {
+        range_bases::set_commit(batch.tx, commit, seq, has.contains(commit))?;
+    }
+    Ok(())
+}
+
+/// Releases whose range has a commit, or ends there.
+fn concerned(tx: &Tx<'_>, product: &str, commit: &str) -> Result<Vec<i64>, StoreError> {
+    let mut all = ownership::cut_releases_with(tx, product, commit)?;
+    all.extend(graph::waiting_for(tx, commit, product)?);
+    Ok(all)
+}
+
+/// Leaves it to jobs to work out the ranges of others again.
+pub(super) fn follow(batch: &mut Batch<'_>, of: &StoredRelease, behind: BTreeSet<i64>) -> Result<(), Fault> {
+    for seq in behind.into_iter().filter(|seq| *seq != of.seq) {
+        batch.leave(&of.release.product, &Job::FollowRange(seq))?;
+    }
+    Ok(())
+}
+
+/// A release that ends the range of another.
+pub(super) struct Base {
+    from_index: u64,
+    kind: BaseKind,
+    pub(super) release: Release,
+}
+
+impl Base {
+    /// As the other one names it.
+    pub(super) fn named(&self) -> Option<RangeBase> {
+        let commit = self.release.commit.clone()?;
+        let (version, release) = (Some(self.release.version.clone()), Some(self.release.id.clone()));
+        Some(RangeBase { kind: self.kind, commit, version, release })
+    }
+}
+
+/// The releases that end the range of one, as far as its way back met them.
+pub(super) struct Bases<'a> {
+    tx: &'a Tx<'a>,
+    product: &'a str,
+    seq: i64,
+    /// It is a candidate (`2.5.0-rc.1`), which other candidates may come before.
+    candidate: bool,
+    /// From which entry on it ends the range of others itself.
+    judged: Option<u64>,
+    known: BTreeMap<i64, Option<Rc<Base>>>,
+    /// Those that surely come before it.
+    before: BTreeSet<i64>,
+    /// Those among them behind which nobody looked yet, by the entry from which on they count: what comes before one of them
+    /// counts from an earlier entry on, which is where a search can stop.
+    edge: BTreeSet<(u64, i64)>,
+}
+
+impl<'a> Bases<'a> {
+    pub(super) fn of(tx: &'a Tx<'a>, stored: &'a StoredRelease) -> Result<Self, StoreError> {
+        Ok(Self {
+            tx,
+            product: &stored.release.product,
+            seq: stored.seq,
+            candidate: is_prerelease(&stored.release.version),
+            judged: range_bases::get(tx, stored.seq)?.map(|base| base.from_index),
+            known: BTreeMap::new(),
+            before: BTreeSet::new(),
+            edge: BTreeSet::new(),
+        })
+    }
+
+    /// From which entry on the release ends the range of others itself.
+    pub(super) const fn judged(&self) -> Option<u64> {
+        self.judged
+    }
+
+    /// A release, if the range may end at it. One of a candidate ends the range of candidates only: what a candidate brought
+    /// belongs to the release it was a candidate for, which is the one that is decided on.
+    pub(super) fn get(&mut self, seq: i64) -> Result<Option<Rc<Base>>, StoreError> {
+        if let Some(known) = self.known.get(&seq) {
+            return Ok(known.clone());
+        }
+        let found = match range_bases::get(self.tx, seq)?.filter(|_| seq != self.seq) {
+            Some(base) if self.judged.is_none_or(|judged| base.from_index < judged) => {
+                let kind = kind_of(&base.kind)?;
+                releases::by_seq(self.tx, seq)?
+                    .map(|s| s.release)
+                    .filter(|r| r.product == self.product && (self.candidate || !is_prerelease(&r.version)))
+                    .map(|release| Rc::new(Base { from_index: base.from_index, kind, release }))
+            }
+            _ => None,
+        };
+        self.known.insert(seq, found.clone());
+        Ok(found)
+    }
+
+    /// The releases with a commit at which the range may end.
+    pub(super) fn with(&mut self, commit: &str) -> Result<Vec<i64>, StoreError> {
+        let mut found = Vec::new();
+        for seq in range_bases::with_commit(self.tx, commit)? {
+            if self.get(seq)?.is_some() {
+                found.push(seq);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The way back met a release: it comes before.
+    pub(super) fn meets(&mut self, seq: i64) -> Result<(), StoreError> {
+        if !self.before.contains(&seq)
+            && let Some(base) = self.get(seq)?
+        {
+            self.edge.insert((base.from_index, seq));
+        }
+        Ok(())
+    }
+
+    /// Whether a release comes before, directly or behind others that do.
+    pub(super) fn comes_before(&mut self, seq: i64) -> Result<bool, StoreError> {
+        let Some(wanted) = self.get(seq)? else { return Ok(false) };
+        while let Some((from_index, next)) = self.edge.last().copied()
+            && from_index >= wanted.from_index
+        {
+            self.edge.remove(&(from_index, next));
+            self.before.insert(next);
+            let Some(base) = self.get(next)? else { continue };
+            for id in base.release.bases.iter().filter_map(|b| b.release.as_ref()) {
+                if let Some(behind) = releases::by_id(self.tx, id.as_str())? {
+                    self.meets(behind.seq)?;
+                }
+            }
+        }
+        Ok(self.before.contains(&seq))
+    }
+
+    /// What was met comes before no more.
+    pub(super) fn forget(&mut self) {
+        self.before.clear();
+        self.edge.clear();
+    }
+
+    /// Whether one of some releases comes before.
+    pub(super) fn one_comes_before(&mut self, some: &[i64]) -> Result<bool, StoreError> {
+        for seq in some {
+            if self.comes_before(*seq)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The commits of a range, as they are owned.
+pub(super) fn owned_commits(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError> {
+    Ok(bindings::members(tx, seq)?
+        .into_iter()
+        .filter(|(key, rank, base)| *base && *rank == BindRule::Commit.rank() && key.parts().0 == "commit")
+        .map(|(key, ..): (Key, i64, bool)| key.parts().1.to_owned())
+        .collect())
+}
