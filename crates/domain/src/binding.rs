@@ -84,14 +84,14 @@ pub struct Match {
 /// Sorts all matches and keeps those that decide: every release that the first matching rule names.
 /// One per release, the smallest key first, so that the outcome is a function of the set.
 #[must_use]
-pub fn decide(matches: &[Match]) -> Vec<Match> {
+pub fn decide(mut matches: Vec<Match>) -> Vec<Match> {
     let Some(best) = matches.iter().map(|m| m.rule).min() else {
         return Vec::new();
     };
-    let mut deciding: Vec<Match> = matches.iter().filter(|m| m.rule == best).cloned().collect();
-    deciding.sort_by(|a, b| (&a.release, &a.key).cmp(&(&b.release, &b.key)));
-    deciding.dedup_by(|a, b| a.release == b.release);
-    deciding
+    matches.retain(|m| m.rule == best);
+    matches.sort_by(|a, b| (&a.release, &a.key).cmp(&(&b.release, &b.key)));
+    matches.dedup_by(|a, b| a.release == b.release);
+    matches
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
             m(BindRule::Digest, "c", "digest:2"),
             m(BindRule::Digest, "a", "digest:1"),
         ];
-        let chosen = decide(&all);
+        let chosen = decide(all.to_vec());
         assert_eq!(chosen, [m(BindRule::Digest, "a", "digest:1"), m(BindRule::Digest, "c", "digest:2")]);
     }
 

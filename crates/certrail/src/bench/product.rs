@@ -50,6 +50,11 @@ requirements:
     controls: []
 "#;
 
+/// Every third release is certified.
+const CERTIFIED: Option<u64> = Some(3);
+/// Releases of a product where nobody decides.
+const PILED_UP: u64 = 24;
+
 /// What one release took.
 struct Took {
     cut: Duration,
@@ -69,13 +74,13 @@ pub(super) async fn product(args: &Args) -> Result<(), Failure> {
         let folder = tempfile::tempdir()?;
         let (engine, mara) = begin(folder.path()).await?;
         // The very first is another case: it has everything to load.
-        first.extend(releases(&engine, &mara, few + 1, each).await?.split_off(1));
+        first.extend(releases(&engine, &mara, few + 1, each, CERTIFIED).await?.split_off(1));
         close(engine).await?;
     }
     let folder = tempfile::tempdir()?;
     let (engine, mara) = begin(folder.path()).await?;
     let begun = Instant::now();
-    let all = releases(&engine, &mara, args.releases, each).await?;
+    let all = releases(&engine, &mara, args.releases, each, CERTIFIED).await?;
     let loaded = begun.elapsed();
     let last = &all[all.len().saturating_sub(first.len())..];
     println!(
@@ -96,6 +101,27 @@ pub(super) async fn product(args: &Args) -> Result<(), Failure> {
             last99 / first99
         );
     }
+    close(engine).await?;
+    none_certified(each).await
+}
+
+/// Nobody decides on anything: the range of each release holds what all before it brought.
+async fn none_certified(each: u64) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let (engine, mara) = begin(folder.path()).await?;
+    let all = releases(&engine, &mara, PILED_UP, each, None).await?;
+    println!("         none certified: each range holds what all before it brought");
+    for n in [PILED_UP / 4, PILED_UP / 2, PILED_UP] {
+        let some = &all[(n - 3) as usize..n as usize];
+        let [(cut, _), (_, _), (gate, _)] = figures(some);
+        // The middle one of three.
+        let thousands = ((n - 1) * each) as f64 / 1000.0;
+        println!(
+            "           {:.0} thousand signals: cut {cut:.0} ms, {:.1} ms for each thousand; gate {gate:.1} ms",
+            thousands,
+            cut / thousands
+        );
+    }
     close(engine).await
 }
 
@@ -114,10 +140,18 @@ async fn begin(data: &std::path::Path) -> Result<(Arc<Engine>, Caller), Failure>
     Ok((engine, mara))
 }
 
-async fn releases(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Vec<Took>, Failure> {
+/// So many releases, of which every so many is certified; none at all without that.
+async fn releases(
+    engine: &Arc<Engine>,
+    mara: &Caller,
+    number: u64,
+    signals: u64,
+    certified: Option<u64>,
+) -> Result<Vec<Took>, Failure> {
     let mut took = Vec::new();
     for n in 0..number {
-        took.push(release(engine, mara, n, signals).await?);
+        let decider = certified.is_some_and(|every| n.is_multiple_of(every)).then_some(mara);
+        took.push(release(engine, decider, n, signals).await?);
     }
     Ok(took)
 }
@@ -135,7 +169,7 @@ fn figures(took: &[Took]) -> [(f64, f64); 3] {
     ]
 }
 
-async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64) -> Result<Took, Failure> {
+async fn release(engine: &Arc<Engine>, decider: Option<&Caller>, number: u64, signals: u64) -> Result<Took, Failure> {
     let at = engine.now();
     let changes = CHANGES.min(signals / 10);
     let last = history(engine, number, signals, changes).await?;
@@ -146,8 +180,8 @@ async fn release(engine: &Arc<Engine>, mara: &Caller, number: u64, signals: u64)
     let begun = Instant::now();
     load::one(engine, "push", tag).await?;
     let cut = begun.elapsed();
-    if number.is_multiple_of(3) {
-        certify(engine, mara, PRODUCT, &version, String::new(), certrail_usecases::Renderer::None).await?;
+    if let Some(decider) = decider {
+        certify(engine, decider, PRODUCT, &version, String::new(), certrail_usecases::Renderer::None).await?;
     }
     let mut gates = Vec::new();
     for _ in 0..ASKS {

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 129] = [
+const DAMAGE: [(&str, &str); 134] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -147,6 +147,11 @@ const DAMAGE: [(&str, &str); 129] = [
         "bindings are kept",
     ),
     ("INSERT INTO frontier VALUES (9999, 'commit')", "ends of ranges are kept"),
+    ("INSERT INTO range_base VALUES (9999, 5, 'certified')", "releases that end ranges are kept"),
+    ("INSERT INTO range_base_commit VALUES ('commit', 9999)", "commits of releases that end ranges are kept"),
+    ("UPDATE range_base SET from_index = from_index - 1", "Where ranges end at"),
+    ("DELETE FROM range_base_commit", "Where ranges end at"),
+    ("INSERT INTO baseline_commit VALUES ('payments-api', 'commit', 5)", "is kept that nobody stated"),
     ("UPDATE log SET origin = 'other'", "under another name"),
     ("UPDATE life SET number = 7", "under other numbers"),
     ("UPDATE body SET log_index = log_index - 1", "places of bodies contradict"),

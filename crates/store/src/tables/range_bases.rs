@@ -106,3 +106,11 @@ pub fn baselines_of(tx: &Tx<'_>, product: &str) -> Result<Vec<(u64, String)>> {
     let sql = "SELECT from_index, commit_id FROM baseline_commit WHERE product = ?1 ORDER BY from_index, commit_id";
     tx.query(sql, &[product.into()], |r| Ok((r.uint(0)?, r.text(1)?)))
 }
+
+/// The products of which a baseline is kept.
+///
+/// # Errors
+/// When the database fails.
+pub fn products_with_baselines(tx: &Tx<'_>) -> Result<Vec<String>> {
+    tx.query("SELECT DISTINCT product FROM baseline_commit ORDER BY product", &[], |r| r.text(0))
+}

@@ -13,10 +13,14 @@ mod place;
 mod range;
 mod shipping;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use certrail_domain::{
-    Audience, BindRule, Extent, Facts, Key, Link, Product, Release, ReleaseId, ReleaseState, ReleaseType, Signal,
+    Audience, BindRule, Extent, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType,
+    Signal,
     facts::{Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
@@ -53,7 +57,7 @@ pub(crate) struct Effects {
     pub(crate) warnings: Vec<String>,
 }
 
-/// One line of a `rebind` entry.
+/// One line of a `rebind` entry: what ended and what began; what stays as it was is not told again.
 #[derive(Serialize)]
 struct Moved {
     signal: u64,
@@ -137,10 +141,14 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         let outcome = places.of(&stored.signal, index)?;
         // What findings follow from is looked at again where it went.
         let is_tracked = matches!(stored.signal.facts, Facts::Scan(_) | Facts::Alert(_));
-        let same = now.len() == outcome.bound.len()
-            && now
-                .iter()
-                .all(|b| outcome.bound.iter().any(|(s, m)| s.seq == b.release && m.rule == b.rule && m.key == b.key));
+        let after: HashMap<i64, &Match> = outcome.bound.iter().map(|(s, m)| (s.seq, m)).collect();
+        let before: HashMap<i64, &Binding> = now.iter().map(|b| (b.release, b)).collect();
+        let stays = |b: &Binding, m: &Match| m.rule == b.rule && m.key == b.key;
+        let ended = |b: &&Binding| !after.get(&b.release).is_some_and(|m| stays(b, m));
+        let begun = |(s, m): &&(Arc<StoredRelease>, Match)| !before.get(&s.seq).is_some_and(|b| stays(b, m));
+        let ended: Vec<Binding> = now.iter().filter(ended).cloned().collect();
+        let begun: Vec<(Arc<StoredRelease>, Match)> = outcome.bound.iter().filter(begun).cloned().collect();
+        let same = ended.is_empty() && begun.is_empty();
         if same {
             // Whether it waits is for those who have its repository: their product's entry is the record.
             match &outcome.unbound {
@@ -154,21 +162,22 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
             continue;
         }
         let mut names = Vec::new();
-        for b in &now {
+        for b in &ended {
             if let Some(s) = places.release(b.release)? {
                 marks.insert(label(&s.label_key, s.release.id.as_str()));
                 names.push(format!("{} {}", b.rule.name(), s.release.id));
             }
         }
-        marks.extend(labels(&outcome));
+        marks.extend(begun.iter().map(|(s, _)| label(&s.label_key, s.release.id.as_str())));
+        marks.extend(outcome.context.iter().map(|r| context::mark(&r.name, &r.label_key)));
         if matches!(stored.signal.facts, Facts::Deployment(_)) {
-            ship.extend(now.iter().map(|b| b.release));
-            ship.extend(outcome.bound.iter().map(|(s, _)| s.seq));
+            ship.extend(ended.iter().map(|b| b.release));
+            ship.extend(begun.iter().map(|(s, _)| s.seq));
         }
-        let to = outcome.bound.iter().map(|(s, m)| format!("{} {}", m.rule.name(), s.release.id)).collect();
+        let to = begun.iter().map(|(s, m)| format!("{} {}", m.rule.name(), s.release.id)).collect();
         let context = outcome.context.as_ref().map(|r| r.name.clone());
         moved.push(Moved { signal: index, from: names, to, context });
-        plans.push((index, now, outcome));
+        plans.push((index, ended, begun, outcome.unbound.is_some()));
         tracked.extend(is_tracked.then_some(index));
     }
     if !moved.is_empty() {
@@ -179,11 +188,11 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         }
         let marks: Vec<[u8; 16]> = marks.into_iter().collect();
         let at = batch.control("rebind", "certrail", &marks, &Rebind { cause, moved })?;
-        for (index, now, outcome) in plans {
-            for b in &now {
+        for (index, ended, begun, waits) in plans {
+            for b in &ended {
                 bindings::end(batch.tx, b, at)?;
             }
-            for (stored, m) in &outcome.bound {
+            for (stored, m) in &begun {
                 bindings::insert(
                     batch.tx,
                     &Binding {
@@ -195,11 +204,10 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
                     },
                 )?;
             }
-            match &outcome.unbound {
-                Some(_) => bindings::set_unbound(batch.tx, index)?,
-                None => {
-                    bindings::clear_unbound(batch.tx, index)?;
-                }
+            if waits {
+                bindings::set_unbound(batch.tx, index)?;
+            } else {
+                bindings::clear_unbound(batch.tx, index)?;
             }
         }
     }
@@ -466,6 +474,14 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     range::recompute(batch, stored.seq, effects)?;
     for seq in overlapping.into_iter().filter(|seq| *seq != stored.seq) {
         range::recompute(batch, seq, effects)?;
+    }
+    if let Some(previous) = cut.previous.as_ref().filter(|_| !cut.observed)
+        && !range::is_known(batch.tx, product, previous)?
+    {
+        effects.warnings.push(format!(
+            "No release or baseline of {} is called {previous}, so nothing is left out because of it.",
+            product.name
+        ));
     }
     range::leftovers(batch, product, &collected, effects)?;
     effects.ship.insert(stored.seq);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use certrail_domain::{BindRule, Key, Match, Product, Release, Signal, decide};
+use certrail_domain::{BindRule, Key, Match, Product, Release, ReleaseId, Signal, decide};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -65,28 +65,41 @@ impl<'a> Places<'a> {
 
     /// Finds the releases of a signal and says which decide; `told` is its entry.
     pub(crate) fn of(&mut self, signal: &Signal, told: u64) -> Result<Outcome, StoreError> {
-        let mut matches = Vec::new();
-        let mut found: HashMap<String, Arc<StoredRelease>> = HashMap::new();
+        let mut matches: Vec<Match> = Vec::new();
+        let mut found: HashMap<ReleaseId, Arc<StoredRelease>> = HashMap::new();
+        // A release may be one of hundreds of one product: what concerns one of them concerns the others.
+        let mut concerned: Option<(Arc<StoredRelease>, bool)> = None;
+        let mut best = i64::MAX;
         for key in signal.keys() {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
+                // A weaker rule decides nothing any more.
+                if rank > best {
+                    continue;
+                }
                 let stored =
                     self.release(seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
-                if !self.concerns(signal, told, &stored.release.product)? || !self.speaks_of(signal, &key, &stored)? {
+                let concerns = match &concerned {
+                    Some((other, concerns)) if other.release.product == stored.release.product => *concerns,
+                    _ => self.concerns(signal, told, &stored.release.product)?,
+                };
+                concerned = Some((stored.clone(), concerns));
+                if !concerns || !self.speaks_of(signal, &key, &stored)? {
                     continue;
                 }
                 let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
+                best = rank;
                 matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
-                found.insert(stored.release.id.to_string(), stored);
+                found.insert(stored.release.id.clone(), stored);
             }
         }
-        let mut deciding = decide(&matches);
+        let mut deciding = decide(matches);
         let context = context::of(self.tx, signal, &deciding, &mut self.changes)?;
         if context.is_some() {
             // On its way it is no more; what else it belongs to it still does.
             deciding.retain(|m| m.key.parts().0 != "target");
         }
         let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(self.tx, signal)).transpose()?;
-        let bound = deciding.into_iter().filter_map(|m| Some((found.get(m.release.as_str())?.clone(), m))).collect();
+        let bound = deciding.into_iter().filter_map(|m| Some((found.get(&m.release)?.clone(), m))).collect();
         Ok(Outcome { bound, context, unbound })
     }
 

@@ -195,6 +195,12 @@ fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<
     Ok(previous)
 }
 
+/// Whether anything of a product is called so that a range might end at.
+pub(super) fn is_known(tx: &Tx<'_>, product: &Product, version: &str) -> Result<bool, StoreError> {
+    let called = |b: &Baseline| b.version.as_deref().is_some_and(|v| normal_version(v) == normal_version(version));
+    Ok(product.baselines.iter().any(called) || releases::by_version(tx, &product.name, version)?.is_some())
+}
+
 /// Whether a baseline that counts is called so.
 fn baseline_named(tx: &Tx<'_>, release: &Release, bases: &Bases<'_>, version: &str) -> Result<bool, StoreError> {
     let product = products::get(tx, &release.product)?;

@@ -393,7 +393,7 @@ impl Told {
         let outcome = surplus::check(check);
         unreadable(check, "Rows that nothing tells of", outcome);
         check.comes_to("releases");
-        let outcome = self.releases.finish(check);
+        let outcome = self.releases.finish(check).and_then(|()| super::baselines::finish(check));
         unreadable(check, "Releases", outcome);
         check.comes_to("findings");
         let outcome = self.findings.finish(check);

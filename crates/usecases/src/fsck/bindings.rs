@@ -14,8 +14,10 @@ use super::{Check, releases::Folded};
 /// Where a signal went.
 struct Move {
     at: u64,
-    /// A person said so, whatever rules say.
+    /// A person said so, whatever rules say: it belongs to nothing else any more.
     by_hand: bool,
+    /// The releases that it belongs to no more.
+    from: Vec<String>,
     /// The rule's name and the release.
     to: Vec<(String, String)>,
 }
@@ -49,15 +51,18 @@ impl Bound {
         let at = act.log_index;
         if let (Some(signal), Some(to)) = (doc["signal"].as_u64(), doc["to"].as_str()) {
             let to = vec![(BindRule::Explicit.name().to_owned(), to.to_owned())];
-            self.moves.entry(signal).or_default().push(Move { at, by_hand: true, to });
+            self.moves.entry(signal).or_default().push(Move { at, by_hand: true, from: Vec::new(), to });
             return;
         }
         for moved in doc["moved"].as_array().into_iter().flatten() {
             let place = |text: &Value| text.as_str()?.split_once(' ').map(|(r, id)| (r.to_owned(), id.to_owned()));
-            let to: Option<Vec<_>> = moved["to"].as_array().into_iter().flatten().map(place).collect();
-            match (moved["signal"].as_u64(), to) {
-                (Some(signal), Some(to)) => {
-                    self.moves.entry(signal).or_default().push(Move { at, by_hand: false, to });
+            let places = |member: &str| -> Option<Vec<_>> {
+                moved[member].as_array().into_iter().flatten().map(place).collect()
+            };
+            match (moved["signal"].as_u64(), places("from"), places("to")) {
+                (Some(signal), Some(from), Some(to)) => {
+                    let from = from.into_iter().map(|(_, id)| id).collect();
+                    self.moves.entry(signal).or_default().push(Move { at, by_hand: false, from, to });
                 }
                 _ => check.report.fault(format!("Entry {at} does not say what moved where.")),
             }
@@ -78,17 +83,28 @@ impl Bound {
                 continue;
             };
             let moves = self.moves.get(index).map(Vec::as_slice).unwrap_or_default();
-            let ends: Vec<u64> = moves.iter().map(|m| m.at).collect();
-            let mut told: BTreeSet<(i64, u64, Option<u64>)> =
-                first.iter().map(|seq| (*seq, *index, ends.first().copied())).collect();
+            let mut told: BTreeSet<(i64, u64, Option<u64>)> = BTreeSet::new();
+            // Those it belongs to, since when.
+            let mut stands: BTreeMap<i64, u64> = first.iter().map(|seq| (*seq, *index)).collect();
             let mut rules: BTreeMap<(i64, u64), &str> = BTreeMap::new();
-            for (n, m) in moves.iter().enumerate() {
+            for m in moves {
+                let left: Vec<i64> = match m.by_hand {
+                    true => stands.keys().copied().collect(),
+                    false => m.from.iter().map(|id| releases.seq(id).unwrap_or(-1)).collect(),
+                };
+                for seq in left {
+                    // One that it did not belong to is as wrong as one that is not kept.
+                    told.insert((seq, stands.remove(&seq).unwrap_or(u64::MAX), Some(m.at)));
+                }
                 for (rule, id) in &m.to {
                     let seq = releases.seq(id).unwrap_or(-1);
-                    told.insert((seq, m.at, ends.get(n + 1).copied()));
+                    if let Some(from) = stands.insert(seq, m.at) {
+                        told.insert((seq, from, Some(m.at)));
+                    }
                     rules.insert((seq, m.at), rule);
                 }
             }
+            told.extend(stands.into_iter().map(|(seq, from)| (seq, from, None)));
             let kept = bindings::history(check.tx, *index)?;
             let same_rules = kept
                 .iter()

@@ -5,6 +5,7 @@
 //! everything that a verdict rests on is compared with it.
 
 mod acts;
+mod baselines;
 mod bindings;
 mod context;
 mod evaluations;

@@ -126,7 +126,7 @@ async fn every_operation_holds_its_rule_for_every_role_and_scope() {
             }
             Access::Proves => continue,
             Access::SignedIn | Access::Needs(..) | Access::NeedsOne(..) => {
-                assert!(turned_away, "{what}: {anonymous} to a stranger")
+                assert!(turned_away, "{what}: {anonymous} to a stranger");
             }
         }
         for (role, reached, secret) in &callers {
