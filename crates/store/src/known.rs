@@ -10,7 +10,7 @@ use quick_cache::{
 use crate::tables::signals::StoredSignal;
 
 /// Bytes of normalised text whose parsed form is kept; in memory it takes some three times as much.
-const CAPACITY: u64 = 8 * 1024 * 1024;
+const CAPACITY: u64 = 16 * 1024 * 1024;
 
 /// A signal with the bytes of its normalised text.
 type Entry = (Arc<StoredSignal>, u64);

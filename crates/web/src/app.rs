@@ -4,9 +4,9 @@ use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use certrail_domain::{Problem, ProblemKind, Role};
@@ -17,13 +17,13 @@ use tower_http::{
     compression::{CompressionLayer, DefaultPredicate, Predicate},
     csrf::CsrfLayer,
     set_header::SetResponseHeaderLayer,
-    timeout::TimeoutLayer,
 };
 
 use crate::{
     api, hooks, log_routes,
     operation::{self, Guard, Operation},
-    ops, pages,
+    ops,
+    pages::{self, PageRefusal},
     refusal::Refusal,
     room::Room,
     slots::Slots,
@@ -84,6 +84,25 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     Refusal(Problem::new(ProblemKind::Internal, "internal", what, why, "Look at the server's log.")).into_response()
 }
 
+/// The answer to whoever would wait for ever: what they sent may be kept all the same.
+async fn in_time(request: Request, next: Next) -> Response {
+    let machine = is_of_machines(request.uri().path());
+    match tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let why = format!("It took longer than {REQUEST_SECONDS} s; what was sent may be kept or not.");
+            let fix = "Send it again with the same delivery key: what is kept already is answered with its receipt.";
+            let what = "The request was not answered in time.";
+            let problem = Problem::new(ProblemKind::Unavailable, "too-slow", what, why, fix);
+            if machine {
+                Refusal(problem).into_response()
+            } else {
+                PageRefusal::new(problem, "/".into()).into_response()
+            }
+        }
+    }
+}
+
 /// Whether an address is for machines, which are answered in JSON. `/log` itself is a page.
 pub(crate) fn is_of_machines(path: &str) -> bool {
     let fixed = ["/healthz", "/readyz", "/metrics", "/version"];
@@ -122,7 +141,7 @@ pub fn router(app: App) -> Router {
         // Deliveries come in thousands a second and are answered to machines: they pass what guards them, and no more.
         .merge(hooks)
         .method_not_allowed_fallback(pages::not_allowed)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_SECONDS)))
+        .layer(middleware::from_fn(in_time))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)

@@ -13,7 +13,7 @@ use certrail_usecases::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Body};
+use super::{Answer, Body, NoBody};
 use crate::{App, blocking::in_turn, caller::SignedIn, room::Sender};
 
 #[derive(Deserialize)]
@@ -43,6 +43,7 @@ pub(crate) async fn approve_acceptance(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, kind)): Path<(String, String)>,
+    _: NoBody,
 ) -> Answer<Product> {
     Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, true, None).await?))
 }
@@ -52,6 +53,7 @@ pub(crate) async fn end_acceptance(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, kind)): Path<(String, String)>,
+    _: NoBody,
 ) -> Answer<Product> {
     Ok(Json(decide_acceptance(&app.engine, &caller, &product, &kind, false, None).await?))
 }
@@ -100,6 +102,7 @@ pub(crate) async fn end_connector(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
+    _: NoBody,
 ) -> Answer<Connector> {
     Ok(Json(certrail_usecases::end_connector(&app.engine, &caller, &id).await?))
 }
@@ -109,6 +112,7 @@ pub(crate) async fn connector_secret(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
+    _: NoBody,
 ) -> Answer<NewSecret> {
     Ok(Json(add_connector_secret(&app.engine, &caller, &id).await?))
 }
@@ -141,6 +145,7 @@ pub(crate) async fn end_person(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path(person): Path<String>,
+    _: NoBody,
 ) -> Answer<Value> {
     let (person, tokens) = certrail_usecases::end_person(&app.engine, &caller, &person).await?;
     Ok(Json(json!({ "ended": person, "tokens_ended": tokens })))
@@ -162,6 +167,7 @@ pub(crate) async fn revoke(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
+    _: NoBody,
 ) -> Answer<Value> {
     let ended = revoke_token(&app.engine, &caller, id).await?;
     Ok(Json(json!({ "revoked": ended })))

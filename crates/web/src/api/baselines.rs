@@ -7,7 +7,7 @@ use axum::{
 use certrail_domain::Product;
 use certrail_usecases::{NewBaseline, decide_baseline, state_baseline};
 
-use super::{Answer, Body};
+use super::{Answer, Body, NoBody};
 use crate::{App, caller::SignedIn};
 
 /// States one.
@@ -25,6 +25,7 @@ pub(crate) async fn approve(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, commit)): Path<(String, String)>,
+    _: NoBody,
 ) -> Answer<Product> {
     Ok(Json(decide_baseline(&app.engine, &caller, &product, &commit, true, None).await?))
 }
@@ -34,6 +35,7 @@ pub(crate) async fn end(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, commit)): Path<(String, String)>,
+    _: NoBody,
 ) -> Answer<Product> {
     Ok(Json(decide_baseline(&app.engine, &caller, &product, &commit, false, None).await?))
 }

@@ -9,13 +9,14 @@ use certrail_usecases::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Body};
+use super::{Answer, Body, NoBody};
 use crate::{App, caller::SignedIn, input::Path};
 
 pub(crate) async fn gate(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, version, gate)): Path<(String, String, String)>,
+    _: NoBody,
 ) -> Answer<GateAnswer> {
     let answer = ask_gate(&app.engine, &caller, &product, &version, Gate::parse(&gate)?).await?;
     metrics::counter!("certrail_gate_asks_total", "answer" => if answer.allow { "allow" } else { "deny" }).increment(1);
@@ -53,6 +54,7 @@ pub(crate) async fn exception(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((id, verb)): Path<(String, String)>,
+    _: NoBody,
 ) -> Answer<Exception> {
     let to = super::findings::state_of(&verb)?;
     Ok(Json(decide_exception(&app.engine, &caller, &id, to).await?))

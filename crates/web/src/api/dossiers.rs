@@ -8,7 +8,7 @@ use axum::{
 };
 use certrail_usecases::{DossierCard, Face, find_dossier, list_dossiers, make_dossier};
 
-use super::{Answer, show::Page};
+use super::{Answer, NoBody, show::Page};
 use crate::{
     App,
     blocking::blocking,
@@ -27,6 +27,7 @@ pub(crate) async fn make(
     SignedIn(caller): SignedIn,
     Path((product, version)): Release,
     OriginalUri(here): OriginalUri,
+    _: NoBody,
 ) -> Result<Response, Refusal> {
     let renderer = app.settings.renderer.clone();
     let number = make_dossier(&app.engine, &caller, &product, &version, renderer).await?;

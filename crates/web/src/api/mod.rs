@@ -15,7 +15,7 @@ use axum::{
     extract::{FromRequest, Request},
 };
 use certrail_domain::{Action, Problem, ProblemKind};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     App,
@@ -184,6 +184,20 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for Optional<T> {
         let received = receive(request, app, MAX_JSON).await?;
         let told: Option<T> = if received.bytes.is_empty() { None } else { Body::<_>::parse(received)?.value };
         Ok(Self(told.unwrap_or_default()))
+    }
+}
+
+/// The body of an operation that takes none: left out, `null` or `{}`. What it does not take it does not let vanish.
+pub(crate) struct NoBody;
+
+impl FromRequest<App> for NoBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        Optional::<Option<Nothing>>::from_request(request, app).await.map(|_| Self)
     }
 }
 

@@ -190,3 +190,39 @@ async fn a_delivery_as_a_form_is_read_or_says_why_not() {
     }
     stage.clean();
 }
+
+/// Whatever the operation, a blank value is refused by its name before anything else of the body is looked at, also where no
+/// body is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_takes_a_blank_value_for_none() {
+    let stage = stage().await;
+    let mut others = Vec::new();
+    for operation in certrail_web::operations() {
+        // Reports are bytes of any kind, and criteria are YAML.
+        let is_json = !["/api/v1/evidence", "/api/v1/criteria"].contains(&operation.path);
+        if !operation.path.starts_with("/api/") || operation.method == "GET" || !is_json {
+            continue;
+        }
+        let parts = operation.path.split('/').map(|part| if part.starts_with('{') { "pay" } else { part });
+        let path = parts.collect::<Vec<_>>().join("/").replace("exceptions/pay/pay", "exceptions/pay/approve");
+        let mut codes = Vec::new();
+        for who in ["olaf", "anna", "priya"] {
+            let secret = Some(stage.tokens[who].as_str());
+            let body = br#"{"deep":[{"inside":" "}]}"#;
+            let answer = ask(&stage, operation.method.as_str(), &path, secret, body).await;
+            codes.push(answer.body["code"].as_str().unwrap_or_default().to_owned());
+            let told = answer.body["detail"].as_str().unwrap_or_default();
+            assert!(
+                answer.status >= 400
+                    && (codes.last().is_some_and(|c| c != "empty-value") || told.contains("deep[0].inside"))
+            );
+        }
+        // Whoever may not do it at all is told that first.
+        if !codes.contains(&"empty-value".to_owned())
+            || codes.iter().any(|c| !["empty-value", "role"].contains(&c.as_str()))
+        {
+            others.push(format!("{} {}: {codes:?}", operation.method, operation.path));
+        }
+    }
+    assert_eq!(others, Vec::<String>::new());
+}
