@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,11 @@ struct Server {
 }
 
 fn start(data: &std::path::Path) -> Server {
-    let mut child = certrail()
+    started(&mut certrail(), data)
+}
+
+fn started(program: &mut Command, data: &std::path::Path) -> Server {
+    let mut child = program
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .env("RUST_LOG", "error")
@@ -124,4 +128,50 @@ fn kill_and_check(kills: u64, before: u64) -> u64 {
     server.child.kill().unwrap();
     server.child.wait().unwrap();
     acknowledged.len() as u64
+}
+
+/// A server whose files can grow no further, as on a full disk: it acknowledges nothing more, and ends, rather than stay and
+/// answer nobody. What it acknowledged is there at the next start.
+#[test]
+fn a_full_disk_ends_the_server_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let made = certrail().args(["admin", "secret", "github", "--data"]).arg(data).output().unwrap();
+    let secret = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let mut limited = certrail();
+    let program = limited.get_program().to_owned();
+    let environment: Vec<_> = limited.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
+    limited = Command::new("sh");
+    // No file may be larger than two megabytes, and whoever writes beyond is told so instead of killed.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""]).arg(program);
+    for (name, value) in environment {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let mut server = started(&mut limited, data);
+    let mut acknowledged = Vec::new();
+    for number in 0..50_000 {
+        let Some(index) = deliver(&server.address, &secret, number) else { break };
+        acknowledged.push((number, index));
+    }
+    assert!((10..50_000).contains(&acknowledged.len()), "{} were acknowledged", acknowledged.len());
+    let begun = Instant::now();
+    let ended = loop {
+        if let Some(status) = server.child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it cannot write, and stays");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(!ended.success(), "{ended}");
+    let mut server = start(data);
+    for (number, index) in &acknowledged {
+        assert_eq!(deliver(&server.address, &secret, *number), Some(*index), "delivery {number} is lost");
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let fsck = certrail().args(["admin", "fsck", "--data"]).arg(data).output().unwrap();
+    assert_eq!(fsck.status.code(), Some(0), "{}", text(&fsck));
 }
