@@ -296,6 +296,12 @@ CREATE TABLE binding (
 ) {keyed};
 CREATE INDEX binding_by_signal ON binding (log_index);
 
+-- The entry at which signals moved to a release, or away from it, last.
+CREATE TABLE moved (
+  release BIGINT PRIMARY KEY,
+  at_index BIGINT NOT NULL
+);
+
 -- Repositories that signals spoke of as a whole, each with the key that blinds its label.
 CREATE TABLE repository (
   seq {id} PRIMARY KEY,

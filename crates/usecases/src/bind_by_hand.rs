@@ -74,6 +74,7 @@ pub async fn bind_by_hand(
                 batch.tx,
                 &Binding { release: seq, log_index: index, rule: BindRule::Explicit, key, from_index: at },
             )?;
+            bindings::moved(batch.tx, seq, at)?;
             bindings::clear_unbound(batch.tx, index)?;
             crate::track::bound_again(batch, index)?;
             Ok(())

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 134] = [
+const DAMAGE: [(&str, &str); 136] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -149,6 +149,8 @@ const DAMAGE: [(&str, &str); 134] = [
     ("INSERT INTO frontier VALUES (9999, 'commit')", "ends of ranges are kept"),
     ("INSERT INTO range_base VALUES (9999, 5, 'certified')", "releases that end ranges are kept"),
     ("INSERT INTO range_base_commit VALUES ('commit', 9999)", "commits of releases that end ranges are kept"),
+    ("UPDATE moved SET at_index = at_index - 1", "moved from release to release last is kept wrongly"),
+    ("DELETE FROM moved", "moved from release to release last is kept wrongly"),
     ("UPDATE range_base SET from_index = from_index - 1", "Where ranges end at"),
     ("DELETE FROM range_base_commit", "Where ranges end at"),
     ("INSERT INTO baseline_commit VALUES ('payments-api', 'commit', 5)", "is kept that nobody stated"),

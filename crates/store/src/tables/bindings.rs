@@ -1,6 +1,6 @@
 //! Which signal belongs to which release, and what a release owns.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{BindRule, Key};
 
@@ -124,26 +124,36 @@ pub fn bound(tx: &Tx<'_>, log_index: u64) -> Result<Arc<StoredSignal>> {
         .ok_or_else(|| StoreError::Damaged(format!("signal {log_index} is bound and not there")))
 }
 
-/// How much was bound to a release as the log stood at a position, and when that changed last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    count: u64,
-    begun: Option<u64>,
-    ended: Option<u64>,
-}
-
-/// What tells one state of a release's bindings from another: two positions with the same extent have the same bindings.
+/// The entry at which what is bound to a release changed last: a signal arrived, or something moved there or away. Two
+/// positions behind it have the same bindings.
 ///
 /// # Errors
 /// When the database fails.
-pub fn extent(tx: &Tx<'_>, release: i64, position: u64) -> Result<Extent> {
-    let found = tx.first(
-        "SELECT COUNT(*), MAX(from_index), MAX(CASE WHEN to_index < ?2 THEN to_index END) FROM binding
-         WHERE release = ?1 AND from_index < ?2",
-        &[release.into(), position.into()],
-        |r| Ok(Extent { count: r.uint(0)?, begun: r.opt_uint(1)?, ended: r.opt_uint(2)? }),
-    )?;
-    Ok(found.unwrap_or(Extent { count: 0, begun: None, ended: None }))
+pub fn changed_at(tx: &Tx<'_>, release: i64) -> Result<Option<u64>> {
+    let newest = "SELECT MAX(log_index) FROM binding WHERE release = ?1";
+    let moved = "SELECT at_index FROM moved WHERE release = ?1";
+    let of = |sql| tx.first(sql, &[release.into()], |r| r.opt_uint(0));
+    Ok(of(newest)?.flatten().max(of(moved)?.flatten()))
+}
+
+/// The entry of the last move to or from each release that had one.
+///
+/// # Errors
+/// When the database fails.
+pub fn all_moved(tx: &Tx<'_>) -> Result<BTreeMap<i64, u64>> {
+    let all = tx.query("SELECT release, at_index FROM moved", &[], |r| Ok((r.int(0)?, r.uint(1)?)))?;
+    Ok(all.into_iter().collect())
+}
+
+/// Remembers that signals moved to a release, or away from it, at an entry: whoever binds or ends at another entry than the
+/// signal's own says so.
+///
+/// # Errors
+/// When the database fails.
+pub fn moved(tx: &Tx<'_>, release: i64, at: u64) -> Result<()> {
+    let sql = "INSERT INTO moved (release, at_index) VALUES (?1, ?2)
+               ON CONFLICT (release) DO UPDATE SET at_index = excluded.at_index";
+    tx.exec(sql, &[release.into(), at.into()]).map(drop)
 }
 
 /// The signals of one kind bound to a release now, with the rule, in order of arrival.

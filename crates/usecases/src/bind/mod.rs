@@ -188,7 +188,9 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         }
         let marks: Vec<[u8; 16]> = marks.into_iter().collect();
         let at = batch.control("rebind", "certrail", &marks, &Rebind { cause, moved })?;
+        let mut releases = BTreeSet::new();
         for (index, ended, begun, waits) in plans {
+            releases.extend(ended.iter().map(|b| b.release).chain(begun.iter().map(|(s, _)| s.seq)));
             for b in &ended {
                 bindings::end(batch.tx, b, at)?;
             }
@@ -209,6 +211,9 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
             } else {
                 bindings::clear_unbound(batch.tx, index)?;
             }
+        }
+        for seq in releases {
+            bindings::moved(batch.tx, seq, at)?;
         }
     }
     for index in tracked {

@@ -70,7 +70,7 @@ fn named_product(document: &str) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Basis {
     of: i64,
-    bound: bindings::Extent,
+    bound: Option<u64>,
     release: Option<u64>,
     product: u64,
     everything: u64,
@@ -204,14 +204,14 @@ impl Kept {
 
     /// What a release rests on at a position; `None` where more than that was followed already, and it cannot be told.
     fn basis(&self, tx: &Tx<'_>, release: &StoredRelease, position: u64) -> Result<Option<Basis>, StoreError> {
-        let bound = bindings::extent(tx, release.seq, position)?;
+        let bound = bindings::changed_at(tx, release.seq)?;
         let known = releases::changed_at(tx, release.seq, position)?;
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.follow(tx, position)?;
         let product = followed.products.get(&release.release.product).copied().unwrap_or_default();
         let everything = followed.everything;
         // What changed at `position` or later is not what this looks at.
-        Ok((product.max(everything) < position).then_some(Basis {
+        Ok((product.max(everything).max(bound.unwrap_or_default()) < position).then_some(Basis {
             of: release.seq,
             bound,
             release: known,

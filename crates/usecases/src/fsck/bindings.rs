@@ -76,6 +76,8 @@ impl Bound {
         for (number, label) in &names {
             of_label.insert(*number, releases.of_label(label));
         }
+        // The last move to or from each release.
+        let mut moved: BTreeMap<i64, u64> = BTreeMap::new();
         for (index, labels) in &self.arrived {
             let first: Option<BTreeSet<i64>> = labels.iter().map(|l| of_label.get(l).copied().flatten()).collect();
             let Some(first) = first else {
@@ -109,6 +111,13 @@ impl Bound {
             let same_rules = kept
                 .iter()
                 .all(|(seq, rule, _, from, _)| rules.get(&(*seq, *from)).is_none_or(|told| *told == rule.name()));
+            for (seq, _, _, from, to) in &kept {
+                let began = Some(*from).filter(|from| from != index);
+                if let Some(last) = began.max(*to) {
+                    let known = moved.entry(*seq).or_default();
+                    *known = last.max(*known);
+                }
+            }
             let compared = check.following.is_empty();
             let by_hand = moves.last().is_some_and(|m| m.by_hand);
             let open = kept.iter().any(|(.., to)| to.is_none());
@@ -126,6 +135,9 @@ impl Bound {
                 };
                 check.report.fault(format!("Entry {index} is {what}."));
             }
+        }
+        if bindings::all_moved(check.tx)? != moved {
+            check.report.fault("When signals moved from release to release last is kept wrongly.");
         }
         Ok(())
     }
