@@ -84,7 +84,7 @@ impl Client {
                 request = request.header("idempotency-key", key);
             }
             match request.send() {
-                Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE && tried < TRIES => {}
+                Ok(response) if answers_later(response.status()) && tried < TRIES => {}
                 Ok(response) => {
                     let status = response.status();
                     let bytes = response.bytes().map_err(|e| unreachable(&self.base, &e.to_string(), tried))?;
@@ -178,6 +178,11 @@ fn root_cause(e: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
+/// The server, or what stands before it, has too much to do.
+fn answers_later(status: StatusCode) -> bool {
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+}
+
 /// A problem of the server in our pattern.
 fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
     let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
@@ -186,6 +191,7 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
         401 | 403 => SIGN_IN,
         404 => NOT_FOUND,
         409 | 422 => NO,
+        429 => UNKNOWN,
         400..500 => USAGE,
         _ => UNKNOWN,
     };
@@ -193,10 +199,17 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Failure {
         empty if empty.is_empty() => format!("The server answered {status}."),
         title => title,
     };
-    let failure = Failure::new(exit, what, text("detail"), text("fix"));
     let problem = value["code"].is_string();
+    let (why, fix) = match problem {
+        true => (text("detail"), text("fix")),
+        false => (
+            "What answered does not speak like certrail.".to_owned(),
+            "Is --server really a certrail server, and is a proxy before it in order?".to_owned(),
+        ),
+    };
+    let failure = Failure::new(exit, what, why, fix);
     match status.as_u16() {
-        500.. => failure.undelivered(),
+        429 | 500.. => failure.undelivered(),
         400 | 404 | 409 | 413 | 422 if problem => failure.refused(),
         403 if problem => failure.not_allowed(),
         _ => failure,

@@ -7,6 +7,8 @@ use certrail_domain::{account_in_commit, facts::Commit, is_prerelease, normal_ve
 use certrail_usecases::{CommitInput, LONGEST_COMMIT};
 use gix::{ObjectId, Repository};
 
+use crate::failure::{Failure, USAGE};
+
 /// What a checkout says about a release.
 #[derive(Debug)]
 pub(crate) struct Range {
@@ -128,6 +130,13 @@ fn told(walk: gix::revision::walk::Platform<'_>, too_many: &str) -> anyhow::Resu
         }
     }
     Ok(commits)
+}
+
+/// What was asked of the checkout cannot be had: somebody named what is not there, or it is not whole.
+pub(crate) fn unreadable(e: &anyhow::Error) -> Failure {
+    let why = format!("{e:#}").trim_end_matches('.').to_owned() + ".";
+    let fix = "Run it in a full checkout, and name a tag, branch or commit that is there.";
+    Failure::new(USAGE, "The checkout does not say that.", why, fix)
 }
 
 /// The full commit id that `at` names.

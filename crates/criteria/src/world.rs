@@ -7,8 +7,9 @@ use std::{
 };
 
 use certrail_domain::{
-    ActorKind, EvidenceId, FactId, Facts, Interval, Time, Truth,
+    ActorKind, EvidenceId, FactId, Facts, Interval, RangeBase, Time, Truth,
     facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
+    normal_version,
 };
 
 use crate::{Clock, Evidence, Input};
@@ -231,10 +232,19 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
                 let view = ReviewView { evidence: e, review: r };
                 reviews.entry((r.repository.as_str(), r.number)).or_default().push(view);
             }
-            Facts::Manifest(m) => range.extend(m.range.iter().flatten().map(|c| (*e, c))),
+            // What it tells of another commit than the one where the release is cut is no range of it; that of a release which
+            // nobody decided on is, where this one contains it.
+            Facts::Manifest(m)
+                if input.release.commit.as_deref().is_none_or(|cut| cut == m.commit)
+                    || input.release.includes.iter().any(|version| *version == normal_version(&m.version)) =>
+            {
+                range.extend(m.range.iter().flatten().map(|c| (*e, c)));
+            }
             _ => {}
         }
     }
+    let behind = behind(&input.release.bases, &range);
+    range.retain(|(_, commit)| !behind.contains(commit.sha.as_str()));
     // A release has hundreds of both: each change looks up its own pushes.
     let mut by_tip: HashMap<&str, Vec<usize>> = HashMap::new();
     for (n, (_, push)) in pushes.iter().enumerate() {
@@ -393,13 +403,28 @@ fn direct_pushes<'a>(
         view(e, after, uncovered, (&push.repository, &push.branch), pusher);
     }
     for (e, commit) in range {
-        let merge = commit.parents.as_ref().is_some_and(|p| p.len() > 1);
+        // Only its own object proves that it is a merge.
+        let merge = commit.proved && commit.parents.as_ref().is_some_and(|p| p.len() > 1);
         if !merge && !covered.contains(commit.sha.as_str()) && seen.insert(&commit.sha) {
             let repository = input.release.repository.as_deref().unwrap_or_default();
             view(e, &commit.sha, vec![*commit], (repository, branch.unwrap_or_default()), None);
         }
     }
     views
+}
+
+/// What a checkout told that is behind the ends of the range: it was judged before, or is older than the baseline.
+fn behind<'a>(ends: &'a [RangeBase], told: &[(&Evidence, &'a Commit)]) -> HashSet<&'a str> {
+    let follows: HashMap<&str, &'a Vec<String>> =
+        told.iter().filter_map(|(_, c)| Some((c.sha.as_str(), c.parents.as_ref()?))).collect();
+    let mut behind = HashSet::new();
+    let mut queue: Vec<&'a str> = ends.iter().map(|end| end.commit.as_str()).collect();
+    while let Some(commit) = queue.pop() {
+        if behind.insert(commit) {
+            queue.extend(follows.get(commit).into_iter().flat_map(|parents| parents.iter().map(String::as_str)));
+        }
+    }
+    behind
 }
 
 /// The sentence part for how long after `earlier` something happened: `3 h 12 min before`.

@@ -35,6 +35,16 @@ impl BindRule {
         self as i64 + 1
     }
 
+    /// How early it decides. What belongs to a change belongs to every release that the change is part of, by its commits or by
+    /// what it was merged as.
+    #[must_use]
+    pub const fn weight(self, of_change: bool) -> i64 {
+        match self {
+            Self::Change if of_change => Self::Commit.rank(),
+            other => other.rank(),
+        }
+    }
+
     /// The rule with that number.
     #[must_use]
     pub fn from_rank(rank: i64) -> Option<Self> {
@@ -82,14 +92,14 @@ pub struct Match {
 }
 
 /// Sorts all matches and keeps those that decide: every release that the first matching rule names.
-/// One per release, the smallest key first, so that the outcome is a function of the set.
+/// One per release, the strongest rule and the smallest key first, so that the outcome is a function of the set.
 #[must_use]
-pub fn decide(mut matches: Vec<Match>) -> Vec<Match> {
-    let Some(best) = matches.iter().map(|m| m.rule).min() else {
+pub fn decide(mut matches: Vec<Match>, of_change: bool) -> Vec<Match> {
+    let Some(best) = matches.iter().map(|m| m.rule.weight(of_change)).min() else {
         return Vec::new();
     };
-    matches.retain(|m| m.rule == best);
-    matches.sort_by(|a, b| (&a.release, &a.key).cmp(&(&b.release, &b.key)));
+    matches.retain(|m| m.rule.weight(of_change) == best);
+    matches.sort_by(|a, b| (&a.release, a.rule, &a.key).cmp(&(&b.release, b.rule, &b.key)));
     matches.dedup_by(|a, b| a.release == b.release);
     matches
 }
@@ -110,7 +120,7 @@ mod tests {
             m(BindRule::Digest, "c", "digest:2"),
             m(BindRule::Digest, "a", "digest:1"),
         ];
-        let chosen = decide(all.to_vec());
+        let chosen = decide(all.to_vec(), false);
         assert_eq!(chosen, [m(BindRule::Digest, "a", "digest:1"), m(BindRule::Digest, "c", "digest:2")]);
     }
 

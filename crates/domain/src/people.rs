@@ -157,6 +157,7 @@ mod tests {
                 after: None,
                 commits: vec![commit],
                 forced: false,
+                default_branch: false,
                 pusher,
             }),
             named: vec![],

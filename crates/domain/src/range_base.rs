@@ -16,6 +16,24 @@ pub enum BaseKind {
     Baseline,
 }
 
+impl BaseKind {
+    /// The name used in JSON and SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Certified => "certified",
+            Self::InProduction => "in_production",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Certified, Self::InProduction, Self::Baseline].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// A place at which the range of a release ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RangeBase {
@@ -67,6 +85,9 @@ pub struct Baseline {
     /// Who else approved it; nobody where no release had been judged yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approver: Option<String>,
+    /// Somebody else would have to approve it, were there another: the product had a sole decider.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// From which entry of the log on it counts; not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,

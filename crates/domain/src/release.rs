@@ -73,6 +73,12 @@ impl Product {
         }
     }
 
+    /// The baselines that end the range of a release that is judged from an entry on, or not yet. One that an admin stated alone
+    /// because there is no other person counts as long as that is so.
+    pub fn baselines_for(&self, judged: Option<u64>) -> impl Iterator<Item = &Baseline> {
+        self.baselines.iter().filter(move |b| b.counts_for(judged) && (!b.alone || self.sole_decider))
+    }
+
     /// Whether facts of a kind count though they were only reported.
     #[must_use]
     pub fn accepts(&self, kind: &str) -> bool {
@@ -203,6 +209,9 @@ pub struct Release {
     /// Where its range ends: at what was judged before, or at the baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bases: Vec<RangeBase>,
+    /// Versions that are cut within its range: nobody had judged them, so what they brought is judged with this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<String>,
     /// It reached production without a valid decision.
     pub ungated: bool,
 }

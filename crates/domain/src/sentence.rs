@@ -56,14 +56,22 @@ pub fn range(release: &Release) -> Option<String> {
     release.commit.as_ref()?;
     let ends: Vec<String> = release.bases.iter().map(RangeBase::words).collect();
     let ends = ends.join(", and at ");
-    Some(match (release.range_partial, ends.is_empty()) {
-        (false, true) => "Its range reaches back to the beginning of the history.".to_owned(),
+    let includes = match release.includes.as_slice() {
+        [] => String::new(),
+        some => format!(" It includes what {} brought, on which nobody had decided.", some.join(", ")),
+    };
+    let range = match (release.range_partial, ends.is_empty()) {
+        (false, true) => match &release.previous {
+            Some(previous) => format!("Its range ends at {previous}, as a checkout told it."),
+            None => "Its range reaches back to the beginning of the history.".to_owned(),
+        },
         (false, false) => format!("Its range ends at {ends}."),
         (true, true) => {
             "Its range could not be followed to a release that was judged before, or to a baseline.".to_owned()
         }
         (true, false) => format!("Its range ends at {ends}; elsewhere it could not be followed to its end."),
-    })
+    };
+    Some(range + &includes)
 }
 
 /// `missing QA sign-off, failed dependency scan and 2 more`.
@@ -160,6 +168,7 @@ mod tests {
             planned_at: None,
             range_partial: false,
             bases: Vec::new(),
+            includes: Vec::new(),
             ungated: false,
         }
     }

@@ -60,7 +60,7 @@ pub async fn request_acceptance(
     }
     if new.reason.trim().chars().count() < 20 {
         let fix = "Say why it cannot be observed, so that an auditor understands it.";
-        return Err(refuse(ProblemKind::Refused, "reason-too-short", "The reason has fewer than 20 characters.", fix));
+        return Err(refuse(ProblemKind::BadInput, "reason-too-short", "The reason has fewer than 20 characters.", fix));
     }
     change(engine, product, move |batch, product| {
         if product.accepts(&new.kind) {

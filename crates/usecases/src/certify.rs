@@ -110,6 +110,10 @@ fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem
 }
 
 fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Result<CertifyReceipt, Fault> {
+    // What it contains may have changed, and a job that follows is on its way: nobody decides on less.
+    let mut effects = bind::Effects::default();
+    bind::follow_range(batch, seq, &mut effects)?;
+    bind::settle(batch, effects, "decision")?;
     let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq}")))?;
     match stored.release.state {
         ReleaseState::Cut => {}

@@ -147,7 +147,8 @@ pub(crate) fn judge_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Judged>, StoreError> {
-    let judged = engine.kept.get_or_make(tx, (stored, &[]), position, now, |before: Option<Arc<Judged>>| {
+    let beside = included(tx, &stored.release)?;
+    let judged = engine.kept.get_or_make(tx, (stored, &beside), position, now, |before: Option<Arc<Judged>>| {
         let before = before.as_ref().map(|judged| &judged.seen);
         let judged = judge_with(tx, &engine.criteria, stored, (position, now), before)?;
         let (valid_until, weight) = (judged.valid_until, weight(&judged));
@@ -192,7 +193,8 @@ pub(crate) fn evaluation_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Evaluation>, StoreError> {
-    engine.kept.get_or_make(tx, (stored, &[]), position, now, |_| {
+    let beside = included(tx, &stored.release)?;
+    engine.kept.get_or_make(tx, (stored, &beside), position, now, |_| {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let weight = rows(&judged.evaluation) * 500;
         Ok(Made { value: Arc::new(judged.evaluation), at: now, valid_until: judged.valid_until, weight, acts: 0 })
@@ -257,7 +259,8 @@ fn see(
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
     })?;
     let doubts = log::clock_doubts(tx)?;
-    let (evidence, signals) = evidence(tx, stored.seq, position, &doubts, before)?;
+    let bound = bound(tx, stored.seq, &release, position)?;
+    let (evidence, signals) = evidence(tx, bound, &doubts, before)?;
     let product = products::at(tx, &release.product, position)?
         .ok_or_else(|| StoreError::Damaged(format!("product {} is not there", release.product)))?;
     let context = context(tx, &product, since(&release, &evidence, at), position)?;
@@ -312,15 +315,34 @@ fn see(
     })
 }
 
-/// What was bound to a release, and the same as stored; what was seen before is not read again.
+/// What was bound to a release, and what checkouts told of those that it includes: their commits are judged with it.
+fn bound(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec<(u64, BindRule)>, StoreError> {
+    let mut bound = bindings::bound_at(tx, seq, position)?;
+    for included in included(tx, release)? {
+        let told = bindings::of_kind_at(tx, included.seq, "release.manifest", position)?;
+        let known: BTreeSet<u64> = bound.iter().map(|(index, _)| *index).collect();
+        bound.extend(told.into_iter().filter(|index| !known.contains(index)).map(|index| (index, BindRule::Commit)));
+    }
+    bound.sort_unstable_by_key(|(index, _)| *index);
+    Ok(bound)
+}
+
+/// The releases that another includes.
+fn included(tx: &Tx<'_>, release: &Release) -> Result<Vec<StoredRelease>, StoreError> {
+    let versions = release.includes.iter();
+    let found: Vec<Option<StoredRelease>> = versions
+        .map(|version| releases::by_version(tx, &release.product, version))
+        .collect::<Result<_, StoreError>>()?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// What belongs to a release, and the same as stored; what was seen before is not read again.
 fn evidence(
     tx: &Tx<'_>,
-    release: i64,
-    position: u64,
+    bound: Vec<(u64, BindRule)>,
     doubts: &Doubts,
     before: Option<&Seen>,
 ) -> Result<(Vec<Evidence>, Vec<Arc<StoredSignal>>), StoreError> {
-    let bound = bindings::bound_at(tx, release, position)?;
     let mut evidence = Vec::with_capacity(bound.len());
     let mut signals = Vec::with_capacity(bound.len());
     // Both are in order of arrival.

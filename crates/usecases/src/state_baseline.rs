@@ -6,10 +6,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use certrail_domain::{Action, Baseline, Problem, ProblemKind, Product, Time, normal_version};
+use certrail_domain::{Action, Baseline, Problem, ProblemKind, Product, Time, is_version, normal_version};
 use certrail_store::{
     StoreError, Tx,
-    tables::{graph, products, range_bases},
+    tables::{graph, products, range_bases, releases},
 };
 use serde::Deserialize;
 
@@ -38,7 +38,7 @@ const MOST: usize = 100;
 const MOST_COMMITS: usize = 100_000;
 
 fn refuse(kind: ProblemKind, code: &str, why: impl Into<String>, fix: &str) -> Problem {
-    Problem::new(kind, code, "No baseline was stated.", why, fix)
+    Problem::new(kind, code, "Nothing was changed of the baselines.", why, fix)
 }
 
 /// States a baseline. Where a release was judged already, it waits for somebody else's approval.
@@ -63,6 +63,11 @@ pub async fn state_baseline(
     }
     if let Some(version) = &new.version {
         inputs::required(version, "version")?;
+        if !is_version(normal_version(version.trim())) {
+            let why = format!("`{}` is no version.", inputs::clip(version));
+            let fix = "Name it as its tag does: 2.4.0.";
+            return Err(refuse(ProblemKind::BadInput, "bad-version", why, fix));
+        }
     }
     inputs::product(engine, product)?;
     let (name, account) = (product.to_owned(), caller.account());
@@ -70,6 +75,14 @@ pub async fn state_baseline(
         .write(move |batch| {
             let mut product = known(batch.tx, &name)?;
             let commit = new.commit.to_ascii_lowercase();
+            let version = new.version.as_deref().map(|v| normal_version(v.trim()).to_owned());
+            let same = |b: &Baseline| {
+                (&b.commit, &b.version, &b.reason) == (&commit, &version, &inputs::clip_long(&new.reason))
+                    && b.until.is_none()
+            };
+            if product.baselines.iter().any(same) {
+                return Ok(product);
+            }
             if product.baselines.iter().any(|b| b.commit == commit && b.until.is_none()) {
                 let why = "That commit is a baseline here already, or waits to be approved.";
                 return Err(refuse(ProblemKind::Conflict, "stated", why, "Look at the page of the product.").into());
@@ -78,15 +91,17 @@ pub async fn state_baseline(
                 let why = format!("The product has {MOST} baselines, ended ones too.");
                 return Err(refuse(ProblemKind::Refused, "too-many", why, "Certify a release instead.").into());
             }
-            let alone = !range_bases::any_of(batch.tx, &name)? || product.sole_decider;
+            let judged = releases::was_any_judged(batch.tx, &name)?;
+            let counts = !judged || product.sole_decider;
             product.baselines.push(Baseline {
                 commit,
-                version: new.version.as_deref().map(|v| normal_version(v.trim()).to_owned()),
+                version,
                 reason: inputs::clip_long(&new.reason),
                 requester: account.clone(),
                 requested_at: batch.now,
                 approver: None,
-                since: alone.then(|| batch.next_index()),
+                alone: judged && counts,
+                since: counts.then(|| batch.next_index()),
                 until: None,
             });
             keep(batch, &account, &product)?;
@@ -179,13 +194,13 @@ fn keep(batch: &mut Batch<'_>, account: &str, product: &Product) -> Result<(), F
     Ok(())
 }
 
-/// What a commit surely follows, with itself: an order in a list is no ground for leaving anything out.
+/// What a commit surely follows, with itself: neither an order in a list nor anybody's word is ground for leaving anything out.
 pub(crate) fn contains(tx: &Tx<'_>, product: &str, commit: &str) -> Result<BTreeSet<String>, StoreError> {
     let mut seen = BTreeSet::new();
     let mut queue = vec![commit.to_owned()];
     while let Some(commit) = queue.pop() {
         if seen.len() < MOST_COMMITS && seen.insert(commit.clone()) {
-            queue.extend(graph::sure_parents(tx, &commit, product)?.into_iter().flatten());
+            queue.extend(graph::sure_parents(tx, &commit, product)?);
         }
     }
     Ok(seen)

@@ -100,8 +100,9 @@ fn usage(why: impl Into<String>, fix: &str) -> Failure {
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     let product = config::product(args.product.as_deref())?;
-    let brought = git::brought(&args.folder, &args.head, args.base.as_deref(), args.merge_commit.as_deref())?;
-    let of = |at: &str| git::commit(&args.folder, at);
+    let brought = git::brought(&args.folder, &args.head, args.base.as_deref(), args.merge_commit.as_deref())
+        .map_err(|e| git::unreadable(&e))?;
+    let of = |at: &str| git::commit(&args.folder, at).map_err(|e| git::unreadable(&e));
     let mut reviews = Vec::new();
     for review in args.review.chunks_exact(4) {
         let verdict: ReviewVerdict = serde_json::from_value(review[1].clone().into()).map_err(|_| {

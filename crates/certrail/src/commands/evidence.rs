@@ -111,7 +111,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
     // Named subjects win; a pipeline's commit comes next; a checkout's HEAD last.
     let named = args.release.is_some() || args.commit.is_some() || !args.digest.is_empty();
     let commit = match &args.commit {
-        Some(c) if c.len() < 40 => Some(git::commit(&std::env::current_dir()?, c)?),
+        Some(c) if c.len() < 40 => Some(git::commit(&std::env::current_dir()?, c).map_err(|e| git::unreadable(&e))?),
         Some(c) => Some(c.clone()),
         None if named => None,
         // In a pipeline, HEAD of a checkout may be a test merge that nobody keeps.

@@ -129,7 +129,8 @@ pub(super) fn path(product: &str, version: &str) -> String {
 
 fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
     let product = config::product(args.product.as_deref())?;
-    let range = git::range(&args.folder, &args.version, &args.at, args.previous.as_deref())?;
+    let range =
+        git::range(&args.folder, &args.version, &args.at, args.previous.as_deref()).map_err(|e| git::unreadable(&e))?;
     let planned_at = match &args.planned {
         Some(text) => Some(Time::parse(text).map_err(|e| {
             Failure::new(USAGE, "Nothing was cut.", format!("{e}."), "Write it like 2026-03-15T14:00:00Z.")
@@ -196,6 +197,10 @@ fn show(global: &Global, args: &One) -> Result<u8, Failure> {
     }
     println!("{}", answer["sentence"].as_str().unwrap_or("?"));
     println!("{}", answer["fraction"].as_str().unwrap_or(""));
+    let release = serde_json::from_value::<certrail_domain::Release>(answer["release"].clone());
+    if let Some(range) = release.ok().as_ref().and_then(certrail_domain::sentence::range) {
+        println!("{range}");
+    }
     for r in answer["evaluation"]["requirements"].as_array().into_iter().flatten() {
         let verdict = r["verdict"].as_str().unwrap_or("?");
         let word = if r["pending"] == true { "not due" } else { verdict };

@@ -152,7 +152,7 @@ const DAMAGE: [(&str, &str); 136] = [
     ("UPDATE moved SET at_index = at_index - 1", "moved from release to release last is kept wrongly"),
     ("DELETE FROM moved", "moved from release to release last is kept wrongly"),
     ("UPDATE range_base SET from_index = from_index - 1", "Where ranges end at"),
-    ("DELETE FROM range_base_commit", "Where ranges end at"),
+    ("UPDATE range_base_commit SET commit_id = 'other' || commit_id", "Where ranges end at"),
     ("INSERT INTO baseline_commit VALUES ('payments-api', 'commit', 5)", "is kept that nobody stated"),
     ("UPDATE log SET origin = 'other'", "under another name"),
     ("UPDATE life SET number = 7", "under other numbers"),

@@ -78,6 +78,9 @@ pub struct Push {
     pub commits: Vec<Commit>,
     /// The head before is not an ancestor of the head after.
     pub forced: bool,
+    /// It is the branch that the repository began with, as its forge says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default_branch: bool,
     /// Who pushed.
     pub pusher: Option<Actor>,
 }

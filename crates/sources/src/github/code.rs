@@ -40,6 +40,7 @@ pub(super) fn push(v: &Value, repository: &str) -> Mapped {
             after,
             commits,
             forced,
+            default_branch: text(v, "/repository/default_branch") == Some(branch),
             pusher,
         }),
         at,

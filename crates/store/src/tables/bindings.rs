@@ -115,6 +115,20 @@ pub fn bound_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(u64, Bi
     )
 }
 
+/// [`bound_at`] of one kind.
+///
+/// # Errors
+/// When the database fails or a row is damaged.
+pub fn of_kind_at(tx: &Tx<'_>, release: i64, kind: &str, position: u64) -> Result<Vec<u64>> {
+    tx.query(
+        "SELECT b.log_index FROM binding b JOIN signal s ON s.log_index = b.log_index
+         WHERE b.release = ?1 AND b.log_index < ?2 AND b.from_index < ?2 AND (b.to_index IS NULL OR b.to_index >= ?2)
+         AND s.kind = ?3 ORDER BY b.log_index",
+        &[release.into(), position.into(), kind.into()],
+        |r| r.uint(0),
+    )
+}
+
 /// A signal that is bound to something.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! The commit graph: what follows what, what reached which branch, where releases are cut.
 
+use std::collections::BTreeSet;
+
 use certrail_domain::{Audience, Extent};
 
 use super::{reached, repository_of};
@@ -14,6 +16,8 @@ pub enum Told {
     Exact = 1,
     /// It is the head of a push: what the push lists, and the head before it, are its ancestors.
     Pushed = 2,
+    /// Its own object says so, whose id it is.
+    Proved = 3,
 }
 
 /// Remembers what a commit follows, for those whom its teller may tell; nothing that was told before is replaced.
@@ -52,31 +56,39 @@ fn flat(edges: &[(String, i64)], wanted: impl Fn(i64) -> bool) -> Vec<String> {
     all
 }
 
-/// Everything a commit follows, for finding what belongs to a release: what a checkout told, else the order of a
-/// push, and in any case what its own push brought. `None` if nobody told. A root commit follows nothing.
+/// Everything a commit follows, for finding what belongs to a release: what its own push brought, what a checkout told, and,
+/// unless its object proves what it follows, the order of a push. `None` if nobody told. A root commit follows nothing.
+/// Where `guesses` are given, an order leads to these commits alone.
 ///
 /// # Errors
 /// When the database fails.
-pub fn parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Option<Vec<String>>> {
+pub fn parents(
+    tx: &Tx<'_>,
+    child: &str,
+    product: &str,
+    guesses: Option<&BTreeSet<String>>,
+) -> Result<Option<Vec<String>>> {
     let edges = edges(tx, child, product)?;
-    let exact = edges.iter().any(|(_, told)| *told == Told::Exact as i64);
-    let wanted = |told: i64| told != Told::Listed as i64 || !exact;
-    Ok((!edges.is_empty()).then(|| flat(&edges, wanted)))
+    let proved = edges.iter().any(|(_, told)| *told == Told::Proved as i64);
+    let exact = proved || edges.iter().any(|(_, told)| *told == Told::Exact as i64);
+    let mut all = flat(&edges, |told| told != Told::Listed as i64);
+    if !exact {
+        let guessed = flat(&edges, |told| told == Told::Listed as i64);
+        all.extend(guessed.into_iter().filter(|parent| guesses.is_none_or(|some| some.contains(parent))));
+        all.sort();
+        all.dedup();
+    }
+    Ok((!edges.is_empty()).then_some(all))
 }
 
-/// What a commit surely follows, for leaving out what an earlier release contains: what its own push brought, else
-/// what a checkout told. An order in a list is no ground for leaving anything out.
+/// What a commit surely follows, for leaving out what a baseline contains: what its own push brought, and what its object
+/// proves. An order in a list is no ground for leaving anything out, and neither is anybody's word.
 ///
 /// # Errors
 /// When the database fails.
-pub fn sure_parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Option<Vec<String>>> {
+pub fn sure_parents(tx: &Tx<'_>, child: &str, product: &str) -> Result<Vec<String>> {
     let edges = edges(tx, child, product)?;
-    for told in [Told::Pushed, Told::Exact] {
-        if edges.iter().any(|(_, t)| *t == told as i64) {
-            return Ok(Some(flat(&edges, |t| t == told as i64)));
-        }
-    }
-    Ok(None)
+    Ok(flat(&edges, |told| told == Told::Pushed as i64 || told == Told::Proved as i64))
 }
 
 /// Remembers that a commit reached a branch of a repository, for the products its teller reaches. `true` if that is new.

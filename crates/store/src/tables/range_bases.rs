@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Result, Tx};
+use certrail_domain::BaseKind;
+
+use crate::{Result, StoreError, Tx};
 
 /// From which entry on a release ends the range of others, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBase {
     /// The entry.
     pub from_index: u64,
-    /// Why, by name.
-    pub kind: String,
+    /// Why.
+    pub kind: BaseKind,
 }
 
 /// Whether a release ends the range of others.
@@ -19,17 +21,10 @@ pub struct StoredBase {
 /// When the database fails.
 pub fn get(tx: &Tx<'_>, release: i64) -> Result<Option<StoredBase>> {
     tx.first("SELECT from_index, kind FROM range_base WHERE release = ?1", &[release.into()], |r| {
-        Ok(StoredBase { from_index: r.uint(0)?, kind: r.text(1)? })
+        let kind = r.text(1)?;
+        let unknown = || StoreError::Damaged(format!("a release that ends the range of others by `{kind}`"));
+        Ok(StoredBase { from_index: r.uint(0)?, kind: BaseKind::from_name(&kind).ok_or_else(unknown)? })
     })
-}
-
-/// Whether any release of a product ends the range of others.
-///
-/// # Errors
-/// When the database fails.
-pub fn any_of(tx: &Tx<'_>, product: &str) -> Result<bool> {
-    let sql = "SELECT 1 FROM range_base b JOIN release r ON r.seq = b.release WHERE r.product = ?1 LIMIT 1";
-    Ok(tx.first(sql, &[product.into()], |r| r.int(0))?.is_some())
 }
 
 /// Makes a release one that ends the range of others; with `None` it does no longer.
@@ -40,7 +35,7 @@ pub fn set(tx: &Tx<'_>, release: i64, base: Option<&StoredBase>) -> Result<()> {
     tx.exec("DELETE FROM range_base WHERE release = ?1", &[release.into()])?;
     let Some(base) = base else { return Ok(()) };
     let sql = "INSERT INTO range_base (release, from_index, kind) VALUES (?1, ?2, ?3)";
-    tx.exec(sql, &[release.into(), base.from_index.into(), (&base.kind).into()]).map(drop)
+    tx.exec(sql, &[release.into(), base.from_index.into(), base.kind.name().into()]).map(drop)
 }
 
 /// The commits of a release that ends the range of others.

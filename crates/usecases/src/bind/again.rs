@@ -1,6 +1,6 @@
 //! What a release owns, worked out again without changing anything: what a check of the whole store compares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{BindRule, Key, RangeBase, ReleaseState};
 use certrail_store::{
@@ -20,19 +20,24 @@ pub(crate) struct Owned {
     pub(crate) partial: Option<bool>,
     /// Where its range ends for want of knowledge, or at what was judged.
     pub(crate) dark: Vec<String>,
-    /// What was judged that it ends at; nobody asks that of an open release.
-    pub(crate) bases: Option<Vec<RangeBase>>,
-    /// The commits of its range.
-    pub(crate) commits: Vec<String>,
+    /// What was judged that it ends at, and the versions that it includes; nobody asks that of an open release.
+    pub(crate) bases: Option<(Vec<RangeBase>, Vec<String>)>,
+    /// The commits of its range to which a way from its cut leads.
+    pub(crate) reached: BTreeSet<String>,
 }
 
 /// What a release should own, and what is kept.
 pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned, BTreeMap<String, i64>), StoreError> {
     let members = bindings::members(tx, stored.seq)?;
     let cut = range::follows_from_cut(tx, stored)?;
-    let (partial, dark, bases, commits) = match &cut {
-        Some(walked) => (Some(walked.partial), walked.dark.clone(), Some(walked.bases.clone()), walked.commits.clone()),
-        None => (None, Vec::new(), None, Vec::new()),
+    let (partial, dark, bases, way) = match &cut {
+        Some(walked) => (
+            Some(walked.partial),
+            walked.dark.clone(),
+            Some((walked.bases.clone(), walked.includes.clone())),
+            walked.reached.clone(),
+        ),
+        None => (None, Vec::new(), None, BTreeSet::new()),
     };
     let base = match cut {
         Some(walked) => {
@@ -57,7 +62,7 @@ pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned,
     let text = |(key, rank): (Key, i64)| (key.as_str().to_owned(), rank);
     let keys = reached.into_iter().map(text).collect();
     Ok((
-        Owned { keys, digests, partial, dark, bases, commits },
+        Owned { keys, digests, partial, dark, bases, reached: way },
         members.into_iter().map(|(key, rank, _)| text((key, rank))).collect(),
     ))
 }

@@ -12,6 +12,7 @@ use std::{
 use certrail_domain::{
     BaseKind, BindRule, Facts, HowKnown, Key, RangeBase, Release, facts::DeploymentState, is_prerelease,
 };
+use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -21,39 +22,33 @@ use certrail_store::{
     },
 };
 
+use serde::Serialize;
+
 use super::{ownership, range};
 use crate::engine::{Batch, Fault, Job};
 
-const fn name(kind: BaseKind) -> &'static str {
-    match kind {
-        BaseKind::Certified => "certified",
-        BaseKind::InProduction => "in_production",
-        BaseKind::Baseline => "baseline",
-    }
+/// What an entry tells of a release that ends the range of others from that entry on; no kind where it does no longer.
+#[derive(Serialize)]
+struct Judged<'a> {
+    release: &'a str,
+    kind: Option<BaseKind>,
 }
 
-fn kind_of(name: &str) -> Result<BaseKind, StoreError> {
-    [BaseKind::Certified, BaseKind::InProduction]
-        .into_iter()
-        .find(|kind| self::name(*kind) == name)
-        .ok_or_else(|| StoreError::Damaged(format!("a release that ends the range of others by `{name}`")))
-}
-
-/// From which entry on a release ends the range of others, worked out from decisions, deployments and questions to gates.
-pub(crate) fn worked_out(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<StoredBase>, StoreError> {
+/// Whether a release ends the range of others, worked out from decisions, deployments and questions to gates.
+pub(crate) fn worked_out(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<BaseKind>, StoreError> {
     let id = stored.release.id.as_str();
-    let certified = decisions::first_certified(tx, id)?.map(|index| (index, BaseKind::Certified));
-    let in_production = seen_in_production(tx, stored)?.map(|index| (index, BaseKind::InProduction));
-    let first = certified.into_iter().chain(in_production).min();
-    Ok(first.map(|(from_index, kind)| StoredBase { from_index, kind: name(kind).to_owned() }))
+    if decisions::first_certified(tx, id)?.is_some() {
+        return Ok(Some(BaseKind::Certified));
+    }
+    let seen = seen_in_production(tx, stored)? && decisions::first_evaluated(tx, id)?.is_some();
+    Ok(seen.then_some(BaseKind::InProduction))
 }
 
-/// The entry at which both were known: a deployment system saw it in production, and it was judged. That somebody told of a
-/// deployment is not enough.
-fn seen_in_production(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<u64>, StoreError> {
-    let Some(product) = products::get(tx, &stored.release.product)? else { return Ok(None) };
+/// Whether a deployment system saw it in production. That somebody told of a deployment is not enough.
+fn seen_in_production(tx: &Tx<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
+    let Some(product) = products::get(tx, &stored.release.product)? else { return Ok(false) };
     let deployments = bindings::evidence_of_kind(tx, stored.seq, "deployment.event")?;
-    let out = deployments.iter().find(|(signal, rule)| match &signal.signal.facts {
+    Ok(deployments.iter().any(|(signal, rule)| match &signal.signal.facts {
         Facts::Deployment(d) => {
             signal.signal.known == HowKnown::Observed
                 && product.is_production(d)
@@ -61,56 +56,64 @@ fn seen_in_production(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<u64>
                 && stored.release.is_deployed_by(d, *rule)
         }
         _ => false,
-    });
-    let judged = match out {
-        Some(_) => decisions::first_evaluated(tx, stored.release.id.as_str())?,
-        None => None,
-    };
-    Ok(out.zip(judged).map(|((signal, _), judged)| signal.log_index.max(judged)))
+    }))
 }
 
-/// Whether a release ends the range of others may have changed: releases behind it follow, each as a job of its own.
+/// Whether a release ends the range of others may have changed: an entry says so, from which on it holds, and releases behind it
+/// follow, each as a job of its own.
 pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let Some(stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     let known = range_bases::get(batch.tx, seq)?;
     let now = worked_out(batch.tx, &stored)?;
-    if known == now {
+    if known.as_ref().map(|base| base.kind) == now {
         return Ok(());
     }
-    range_bases::set(batch.tx, seq, now.as_ref())?;
+    let mark = [label(&stored.label_key, stored.release.id.as_str())];
+    let told = Judged { release: stored.release.id.as_str(), kind: now };
+    let at = batch.control("release-judged", "certrail", &mark, &told)?;
+    let from_index = known.as_ref().map_or(at, |base| base.from_index);
+    range_bases::set(batch.tx, seq, now.map(|kind| StoredBase { from_index, kind }).as_ref())?;
     let had = range_bases::commits(batch.tx, seq)?;
-    let has = match now {
-        Some(_) => owned_commits(batch.tx, seq)?.into_iter().collect(),
-        None => BTreeSet::new(),
+    let has: BTreeSet<String> = match (&known, now) {
+        (_, None) => BTreeSet::new(),
+        // What it took out of others stands from when it began to.
+        (Some(_), Some(_)) => had.clone(),
+        (None, Some(_)) => range::follows_from_cut(batch.tx, &stored)?.into_iter().flat_map(|w| w.reached).collect(),
     };
     contains(batch, seq, &had, &has)?;
-    let mut behind: BTreeSet<i64> = graph::waiting_for(
-        batch.tx,
-        &range::place_of(&stored.release.product, &stored.release.version),
-        &stored.release.product,
-    )?
-    .into_iter()
-    .collect();
-    let ended: Vec<&String> = if now.is_some() { stored.release.commit.iter().collect() } else { had.iter().collect() };
+    let Release { product, version, commit, .. } = &stored.release;
+    let waiting = graph::waiting_for(batch.tx, &range::place_of(product, version), product)?;
+    let mut behind: BTreeSet<i64> = waiting.into_iter().collect();
+    let ended: Vec<&String> = if now.is_some() { commit.iter().collect() } else { had.iter().collect() };
     for commit in ended {
-        behind.extend(concerned(batch.tx, &stored.release.product, commit)?);
+        behind.extend(concerned(batch.tx, product, commit)?);
     }
-    follow(batch, &stored, behind)
+    if now.is_none() {
+        // It follows others again that were judged since.
+        behind.insert(seq);
+    }
+    follow(batch, product, behind)
 }
 
-/// The range of a release that ends those of others changed; releases behind it follow.
-pub(super) fn refresh_commits(batch: &mut Batch<'_>, stored: &StoredRelease, now: &[String]) -> Result<(), Fault> {
+/// The range of a release that ends those of others changed. What it takes out of them never grows: somebody decided on what
+/// was known of it then, and what is learned later is judged with whatever comes next, too.
+pub(super) fn refresh_commits(
+    batch: &mut Batch<'_>,
+    stored: &StoredRelease,
+    reached: &BTreeSet<String>,
+) -> Result<(), Fault> {
     if range_bases::get(batch.tx, stored.seq)?.is_none() {
         return Ok(());
     }
     let had = range_bases::commits(batch.tx, stored.seq)?;
-    let has: BTreeSet<String> = now.iter().cloned().collect();
+    let has: BTreeSet<String> = had.intersection(reached).cloned().collect();
     contains(batch, stored.seq, &had, &has)?;
     let mut behind = BTreeSet::new();
-    for commit in had.symmetric_difference(&has) {
+    for commit in had.difference(&has) {
         behind.extend(concerned(batch.tx, &stored.release.product, commit)?);
     }
-    follow(batch, stored, behind)
+    behind.remove(&stored.seq);
+    follow(batch, &stored.release.product, behind)
 }
 
 fn contains(batch: &Batch<'_>, seq: i64, had: &BTreeSet<String>, has: &BTreeSet<String>) -> Result<(), StoreError> {
@@ -127,10 +130,10 @@ fn concerned(tx: &Tx<'_>, product: &str, commit: &str) -> Result<Vec<i64>, Store
     Ok(all)
 }
 
-/// Leaves it to jobs to work out the ranges of others again.
-pub(super) fn follow(batch: &mut Batch<'_>, of: &StoredRelease, behind: BTreeSet<i64>) -> Result<(), Fault> {
-    for seq in behind.into_iter().filter(|seq| *seq != of.seq) {
-        batch.leave(&of.release.product, &Job::FollowRange(seq))?;
+/// Leaves it to jobs to work out ranges again.
+pub(super) fn follow(batch: &mut Batch<'_>, product: &str, behind: BTreeSet<i64>) -> Result<(), Fault> {
+    for seq in behind {
+        batch.leave(product, &Job::FollowRange(seq))?;
     }
     Ok(())
 }
@@ -182,6 +185,11 @@ impl<'a> Bases<'a> {
         })
     }
 
+    /// What the release takes out of others, where it does: what is learned of it later are no guesses.
+    pub(super) fn own_commits(&self) -> Result<Option<BTreeSet<String>>, StoreError> {
+        self.judged.map(|_| range_bases::commits(self.tx, self.seq)).transpose()
+    }
+
     /// From which entry on the release ends the range of others itself.
     pub(super) const fn judged(&self) -> Option<u64> {
         self.judged
@@ -195,7 +203,7 @@ impl<'a> Bases<'a> {
         }
         let found = match range_bases::get(self.tx, seq)?.filter(|_| seq != self.seq) {
             Some(base) if self.judged.is_none_or(|judged| base.from_index < judged) => {
-                let kind = kind_of(&base.kind)?;
+                let kind = base.kind;
                 releases::by_seq(self.tx, seq)?
                     .map(|s| s.release)
                     .filter(|r| r.product == self.product && (self.candidate || !is_prerelease(&r.version)))

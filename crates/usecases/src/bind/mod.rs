@@ -21,7 +21,7 @@ use std::{
 use certrail_domain::{
     Audience, BindRule, Extent, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType,
     Signal,
-    facts::{Push, ReleaseManifest, Tag},
+    facts::{Commit, Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
 use certrail_ledger::leaf::label;
@@ -44,7 +44,7 @@ pub(crate) use ownership::Touched;
 pub(crate) use place::{Outcome, Places, place, reason};
 pub(crate) use shipping::went_out_again;
 
-use crate::engine::{Batch, Fault, random};
+use crate::engine::{Batch, Fault, Job, random};
 
 /// Work that one signal causes on others.
 #[derive(Default)]
@@ -248,15 +248,16 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
     Ok(())
 }
 
-/// Commits reached a branch: what follows what, and what is on its way.
+/// Commits reached a branch: what follows what is one history, whichever branch a product listens to; and what reached that
+/// one is on its way.
 fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mut Effects) -> Result<(), Fault> {
     let mut listening = products::of_repository(batch.tx, &push.repository)?;
-    listening.retain(|product| product.branch == push.branch && to.reach.has(&product.name));
+    listening.retain(|product| to.reach.has(&product.name));
     if listening.is_empty() {
         return Ok(());
     }
     let changed = learn_history(batch.tx, push, to, &mut effects.touched)?;
-    for product in listening {
+    for product in listening.into_iter().filter(|product| product.branch == push.branch) {
         let open = open_release(batch, &product)?;
         for commit in &push.commits {
             if !ownership::in_a_cut_release(batch.tx, &product.name, &commit.sha)? {
@@ -270,7 +271,6 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mu
             }
         }
     }
-    // What follows what is one history, whichever branch a product listens to.
     let mut waiting = BTreeSet::new();
     for product in products::ever_of_repository(batch.tx, &push.repository)? {
         for sha in &changed {
@@ -280,8 +280,20 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mu
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product)?);
         }
     }
-    for seq in waiting {
-        range::recompute(batch, seq, effects)?;
+    walk_again(batch, waiting, effects)
+}
+
+/// Ranges that are worked out again in the commit that gives reason to it; others are by jobs, each in a commit of its own.
+const AT_ONCE: usize = 3;
+
+/// Works out again what releases contain.
+fn walk_again(batch: &mut Batch<'_>, some: BTreeSet<i64>, effects: &mut Effects) -> Result<(), Fault> {
+    for (n, seq) in some.into_iter().enumerate() {
+        if n < AT_ONCE {
+            range::recompute(batch, seq, effects)?;
+        } else if let Some(stored) = releases::by_seq(batch.tx, seq)? {
+            batch.leave(&stored.release.product, &Job::FollowRange(seq))?;
+        }
     }
     Ok(())
 }
@@ -312,8 +324,13 @@ fn learn_history(
 /// What a push tells of what follows what: a commit, what it follows, and how that is known.
 pub(crate) fn history_of(push: &Push) -> Vec<(&str, String, Told)> {
     let mut history = Vec::new();
-    // The push that creates the branch begins its history; after a forced push the way back is not known.
-    let mut parent = if push.forced { None } else { Some(push.before.as_deref().unwrap_or_default()) };
+    // The push that creates the branch of the repository begins its history. Another branch begins somewhere in it, and
+    // after a forced push the way back is not known.
+    let mut parent = match push.before.as_deref() {
+        _ if push.forced => None,
+        None => push.default_branch.then_some(""),
+        before => before,
+    };
     for commit in &push.commits {
         if let Some(before) = parent.replace(&commit.sha) {
             history.push((commit.sha.as_str(), before.to_owned(), Told::Listed));
@@ -323,7 +340,9 @@ pub(crate) fn history_of(push: &Push) -> Vec<(&str, String, Told)> {
         let before = push.before.iter().filter(|_| !push.forced);
         let listed = push.commits.iter().map(|c| &c.sha).filter(|sha| **sha != head.sha);
         let all: Vec<&str> = before.chain(listed).map(String::as_str).collect();
-        history.push((head.sha.as_str(), all.join(" "), Told::Pushed));
+        if !all.is_empty() {
+            history.push((head.sha.as_str(), all.join(" "), Told::Pushed));
+        }
     }
     history
 }
@@ -352,7 +371,7 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
     let own = Audience { reach: &own, repository: None };
     for commit in m.range.iter().flatten() {
         let Some(parents) = &commit.parents else { continue };
-        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), Told::Exact, own)? {
+        if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), told_by(commit), own)? {
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product.name)?);
             waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &commit.sha)?);
         }
@@ -369,10 +388,12 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
         planned_at: m.planned_at,
     };
     cut_release(batch, &product, &cut, effects)?;
-    for seq in waiting {
-        range::recompute(batch, seq, effects)?;
-    }
-    Ok(())
+    walk_again(batch, waiting, effects)
+}
+
+/// How a checkout knows what a commit follows.
+pub(crate) const fn told_by(commit: &Commit) -> Told {
+    if commit.proved { Told::Proved } else { Told::Exact }
 }
 
 /// A release gets its version and its commit.
@@ -471,15 +492,17 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
         ownership::release_all(batch.tx, stored.seq, &mut effects.touched)?;
         open_release(batch, product)?;
     }
-    // Later releases may have counted this commit and what leads to it as theirs, or wait to know where it is cut.
-    let mut overlapping: BTreeSet<i64> =
-        ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?.into_iter().collect();
-    overlapping.extend(graph::waiting_for(batch.tx, &range::place_of(&product.name, &cut.version), &product.name)?);
-    range::set_exact(batch.tx, stored.seq, cut.range.as_deref())?;
-    range::recompute(batch, stored.seq, effects)?;
-    for seq in overlapping.into_iter().filter(|seq| *seq != stored.seq) {
-        range::recompute(batch, seq, effects)?;
+    // Others contain it, or wait to know where it is cut, or what is.
+    let mut waiting: BTreeSet<i64> = graph::waiting_for(batch.tx, &cut.commit, &product.name)?.into_iter().collect();
+    waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?);
+    waiting.extend(graph::waiting_for(batch.tx, &range::place_of(&product.name, &cut.version), &product.name)?);
+    waiting.remove(&stored.seq);
+    // What somebody decided on is told no other range.
+    if matches!(stored.release.state, ReleaseState::Open | ReleaseState::Cut) {
+        range::set_exact(batch.tx, stored.seq, cut.range.as_deref())?;
     }
+    range::recompute(batch, stored.seq, effects)?;
+    walk_again(batch, waiting, effects)?;
     if let Some(previous) = cut.previous.as_ref().filter(|_| !cut.observed)
         && !range::is_known(batch.tx, product, previous)?
     {
@@ -573,6 +596,7 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         planned_at: None,
         range_partial: false,
         bases: Vec::new(),
+        includes: Vec::new(),
         ungated: false,
     };
     let stored = releases::insert(batch.tx, &release, &label_key, batch.work_first)?;

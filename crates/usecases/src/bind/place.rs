@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use certrail_domain::{BindRule, Key, Match, Product, Release, ReleaseId, Signal, decide};
+use certrail_domain::{BindRule, Facts, Key, Match, Product, Release, ReleaseId, Signal, decide};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -69,11 +69,13 @@ impl<'a> Places<'a> {
         let mut found: HashMap<ReleaseId, Arc<StoredRelease>> = HashMap::new();
         // A release may be one of hundreds of one product: what concerns one of them concerns the others.
         let mut concerned: Option<(Arc<StoredRelease>, bool)> = None;
-        let mut best = i64::MAX;
+        let mut best = None;
+        let of_change = matches!(signal.facts, Facts::Change(_) | Facts::Review(_));
         for key in signal.keys() {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
+                let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
                 // A weaker rule decides nothing any more.
-                if rank > best {
+                if best.is_some_and(|best| rule.weight(of_change) > best) {
                     continue;
                 }
                 let stored =
@@ -86,13 +88,12 @@ impl<'a> Places<'a> {
                 if !concerns || !self.speaks_of(signal, &key, &stored)? {
                     continue;
                 }
-                let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
-                best = rank;
+                best = Some(rule.weight(of_change));
                 matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
                 found.insert(stored.release.id.clone(), stored);
             }
         }
-        let mut deciding = decide(matches);
+        let mut deciding = decide(matches, of_change);
         let context = context::of(self.tx, signal, &deciding, &mut self.changes)?;
         if context.is_some() {
             // On its way it is no more; what else it belongs to it still does.
@@ -153,6 +154,10 @@ pub(crate) fn reason(tx: &Tx<'_>, signal: &Signal) -> Result<String, StoreError>
     let shown: Vec<&str> = keys.iter().filter(|k| !k.is_broad()).take(3).map(Key::as_str).collect();
     Ok(match shown.is_empty() {
         true => "It concerns a branch without an open release.".to_owned(),
+        // Whose they are is nobody's business whose word does not reach there.
+        false if !signal.reach.is_all() || !signal.repositories.is_all() => {
+            format!("No release that its sender may speak of owns {} yet.", shown.join(", "))
+        }
         false => format!("No release owns {} yet.", shown.join(", ")),
     })
 }

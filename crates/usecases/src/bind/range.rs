@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use certrail_domain::{
     Audience, BaseKind, Baseline, BindRule, Key, Product, RangeBase, Release, is_prerelease, normal_version,
 };
+use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -12,6 +13,8 @@ use certrail_store::{
         releases::{self, StoredRelease},
     },
 };
+
+use serde::Serialize;
 
 use super::{
     Effects,
@@ -22,6 +25,15 @@ use crate::engine::{Batch, Fault};
 
 /// A range larger than this is a mistake; it is cut off and marked partial.
 const MAX_COMMITS: usize = 100_000;
+
+/// What an entry tells of the range of a release.
+#[derive(Serialize)]
+struct Told<'a> {
+    release: &'a str,
+    range_partial: bool,
+    bases: &'a [RangeBase],
+    includes: &'a [String],
+}
 
 /// A key that only this release owns, standing for "the sender told the exact range".
 fn exact_key(seq: i64) -> Key {
@@ -42,7 +54,9 @@ pub(super) fn set_exact(tx: &Tx<'_>, seq: i64, range: Option<&[String]>) -> Resu
 pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) -> Result<(), Fault> {
     let Some(mut stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let Some(Walked { base: mut owned, commits, dark, partial, bases }) = follows_from_cut(batch.tx, &stored)? else {
+    let Some(Walked { base: mut owned, commits, reached, dark, partial, bases, includes }) =
+        follows_from_cut(batch.tx, &stored)?
+    else {
         return Ok(());
     };
     let version = stored.release.version.clone();
@@ -53,16 +67,24 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
     let before: BTreeSet<String> = base::owned_commits(batch.tx, seq)?.into_iter().collect();
     ownership::replace(batch.tx, seq, &owned, &mut effects.touched)?;
     graph::set_frontier(batch.tx, seq, &dark)?;
-    if stored.release.range_partial != partial || stored.release.bases != bases {
+    let release = &stored.release;
+    if (release.range_partial, &release.bases, &release.includes) != (partial, &bases, &includes) {
+        let mark = [label(&stored.label_key, stored.release.id.as_str())];
+        let told =
+            Told { release: stored.release.id.as_str(), range_partial: partial, bases: &bases, includes: &includes };
+        batch.control("release-range", "certrail", &mark, &told)?;
         stored.release.range_partial = partial;
         stored.release.bases = bases;
+        stored.release.includes = includes;
         releases::update(batch.tx, &stored, &version, batch.work_first)?;
         // Those that name it as the release before ask how far it is known.
         let place = place_of(&stored.release.product, &version);
-        let waiting = graph::waiting_for(batch.tx, &place, &stored.release.product)?;
-        base::follow(batch, &stored, waiting.into_iter().collect())?;
+        let mut waiting: BTreeSet<i64> =
+            graph::waiting_for(batch.tx, &place, &stored.release.product)?.into_iter().collect();
+        waiting.remove(&seq);
+        base::follow(batch, &stored.release.product, waiting)?;
     }
-    base::refresh_commits(batch, &stored, &commits)?;
+    base::refresh_commits(batch, &stored, &reached)?;
     move_commits(batch, &product, &commits, &before, effects)
 }
 
@@ -77,7 +99,8 @@ pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Op
         .collect();
     let mut bases = Bases::of(tx, stored)?;
     let previous = previous_of(tx, &stored.release, &mut bases)?;
-    let mut walked = Walk { tx, product: &product, told: &told, previous: &previous, bases }.from(commit)?;
+    let own = bases.own_commits()?;
+    let mut walked = Walk { tx, product: &product, told: &told, previous: &previous, bases, own }.from(commit)?;
     let explicit = BindRule::Explicit.rank();
     for own in [Key::release(name, version), Key::cut(commit)] {
         walked.base.extend(repository.iter().map(|repository| (Key::within(repository, &own), explicit)));
@@ -159,6 +182,8 @@ struct Previous {
     whole: bool,
     /// The judged releases behind it.
     bases: Vec<i64>,
+    /// The baseline that is called so.
+    baseline: Option<RangeBase>,
     /// The places in the frontier where more is heard of it.
     places: Vec<String>,
 }
@@ -175,12 +200,16 @@ fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<
             break;
         }
         previous.places.push(place);
-        let Some(before) = releases::by_version(tx, &release.product, &version)? else {
-            if !named {
-                previous.whole = baseline_named(tx, release, bases, &version)?;
-            }
+        let before = releases::by_version(tx, &release.product, &version)?;
+        let cut = before.as_ref().and_then(|b| b.release.commit.as_deref());
+        if let Some(baseline) = baseline_named(tx, release, bases, &version)?
+            && cut.is_none_or(|cut| cut == baseline.commit)
+        {
+            previous.whole |= !named;
+            previous.baseline = Some(named_baseline(&baseline));
             break;
-        };
+        }
+        let Some(before) = before else { break };
         let candidate = is_prerelease(&version) && !is_prerelease(&release.version);
         if bases.get(before.seq)?.is_some() {
             previous.bases.push(before.seq);
@@ -198,14 +227,23 @@ fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<
 /// Whether anything of a product is called so that a range might end at.
 pub(super) fn is_known(tx: &Tx<'_>, product: &Product, version: &str) -> Result<bool, StoreError> {
     let called = |b: &Baseline| b.version.as_deref().is_some_and(|v| normal_version(v) == normal_version(version));
-    Ok(product.baselines.iter().any(called) || releases::by_version(tx, &product.name, version)?.is_some())
+    Ok(product.baselines_for(None).any(called) || releases::by_version(tx, &product.name, version)?.is_some())
 }
 
-/// Whether a baseline that counts is called so.
-fn baseline_named(tx: &Tx<'_>, release: &Release, bases: &Bases<'_>, version: &str) -> Result<bool, StoreError> {
+/// The baseline that counts and is called so.
+fn baseline_named(
+    tx: &Tx<'_>,
+    release: &Release,
+    bases: &Bases<'_>,
+    version: &str,
+) -> Result<Option<Baseline>, StoreError> {
     let product = products::get(tx, &release.product)?;
     let called = |b: &Baseline| b.version.as_deref().is_some_and(|v| normal_version(v) == normal_version(version));
-    Ok(product.is_some_and(|p| p.baselines.iter().any(|b| b.counts_for(bases.judged()) && called(b))))
+    Ok(product.and_then(|p| p.baselines_for(bases.judged()).find(|b| called(b)).cloned()))
+}
+
+fn named_baseline(b: &Baseline) -> RangeBase {
+    RangeBase { kind: BaseKind::Baseline, commit: b.commit.clone(), version: b.version.clone(), release: None }
 }
 
 /// The way back from a cut.
@@ -216,6 +254,8 @@ struct Walk<'a> {
     told: &'a BTreeSet<String>,
     previous: &'a Previous,
     bases: Bases<'a>,
+    /// What it takes out of others, where it does.
+    own: Option<BTreeSet<String>>,
 }
 
 /// What the way back met.
@@ -223,6 +263,8 @@ struct Walk<'a> {
 pub(super) struct Walked {
     /// The commits of the release.
     pub(super) commits: Vec<String>,
+    /// Those that a way from the cut led to; the others are a checkout's word alone.
+    pub(super) reached: BTreeSet<String>,
     /// Where the way ended for want of knowledge, or at what was judged: whatever is told of one of these is reason to walk
     /// again.
     pub(super) dark: Vec<String>,
@@ -230,59 +272,73 @@ pub(super) struct Walked {
     pub(super) partial: bool,
     /// Where it ends.
     pub(super) bases: Vec<RangeBase>,
+    /// Versions that are cut within it.
+    pub(super) includes: Vec<String>,
     /// The keys that the release owns because of all that.
     pub(super) base: BTreeMap<Key, i64>,
 }
 
 impl Walk<'_> {
     /// Walks back from the cut to what was judged before it, or to the baseline. What a checkout told is part of the release,
-    /// whatever else is known; and where it leaves out what pushes told, and nothing that was judged contains, that is part of
-    /// it all the same: leaving a commit out does not hide it.
+    /// unless it is behind one of these; and where it leaves out what pushes told, and nothing that was judged contains, that is
+    /// part of it all the same: leaving a commit out does not hide it.
     fn from(mut self, cut: &str) -> Result<Walked, StoreError> {
         let mut walked = Walked { dark: self.previous.places.clone(), ..Walked::default() };
         let mut ends: BTreeSet<RangeBase> = BTreeSet::new();
         let mut seen: BTreeSet<String> = BTreeSet::new();
-        let mut queue: Vec<String> = self.told.iter().cloned().chain([cut.to_owned()]).collect();
+        let mut queue: Vec<String> = vec![cut.to_owned()];
         // Commits of judged releases of which it is not known yet whether they come before this one.
         let mut held: Vec<(String, Vec<i64>)> = Vec::new();
         // Those among them that were part of the way all the same.
         let mut passed: Vec<(String, Vec<i64>)> = Vec::new();
+        // Where the way ended at what was judged, or is older than that.
+        let mut ended: Vec<String> = Vec::new();
+        let mut rest = Some(self.told);
         self.starts(cut)?;
         loop {
             let Some(commit) = queue.pop() else {
                 // Nothing more is met by other ways: what is held is behind what was met, or is part of the range.
-                let Some((commit, by)) = held.pop() else { break };
-                if self.bases.one_comes_before(&by)? {
-                    walked.dark.push(commit);
-                } else {
-                    let parents = graph::parents(self.tx, &commit, &self.product.name)?;
-                    walked.takes(&commit, parents, &mut queue);
-                    passed.push((commit, by));
+                if let Some((commit, by)) = held.pop() {
+                    if self.bases.one_comes_before(&by)? {
+                        ended.push(commit);
+                    } else {
+                        let parents = self.parents(&commit)?;
+                        walked.takes(&commit, parents, &mut queue);
+                        passed.push((commit, by));
+                    }
+                    continue;
                 }
+                // What a checkout told and no way led to, unless it is behind the ends.
+                let Some(told) = rest.take() else { break };
+                walked.reached = walked.commits.iter().cloned().collect();
+                let behind = self.behind(&ended)?;
+                queue.extend(told.iter().filter(|commit| !behind.contains(*commit)).cloned());
                 continue;
             };
             if !seen.insert(commit.clone()) {
                 continue;
             }
-            let own = commit == cut || self.told.contains(&commit);
-            if !own {
+            if commit != cut {
                 if let Some(baseline) = self.baseline_at(&commit)? {
-                    ends.extend(baseline);
+                    ends.insert(baseline);
+                    ended.push(commit);
                     continue;
                 }
                 let by = self.bases.with(&commit)?;
                 if !by.is_empty() {
                     if self.is_cut_of(&by, &commit, &mut ends)? {
-                        walked.dark.push(commit);
+                        ended.push(commit);
                     } else {
                         held.push((commit, by));
                     }
                     continue;
                 }
             }
-            let parents = graph::parents(self.tx, &commit, &self.product.name)?;
+            let own = commit == cut || self.told.contains(&commit);
+            let parents = self.parents(&commit)?;
             if !own && !self.told.is_empty() && parents.is_none() && !self.is_cut_here(&commit)? {
                 walked.partial |= !self.previous.whole;
+                ends.extend(self.previous.baseline.clone().filter(|_| self.previous.whole));
                 walked.dark.push(commit);
                 continue;
             }
@@ -295,7 +351,8 @@ impl Walk<'_> {
         for (commit, by) in passed {
             if self.bases.one_comes_before(&by)? {
                 walked.commits.retain(|c| *c != commit);
-                walked.dark.push(commit);
+                walked.reached.remove(&commit);
+                ended.push(commit);
             }
         }
         for seq in &self.previous.bases {
@@ -304,10 +361,32 @@ impl Walk<'_> {
             }
         }
         walked.bases = ends.into_iter().collect();
+        walked.includes = self.cut_within(cut, &walked.commits)?;
         walked.commits.sort();
+        walked.dark.extend(ended);
         walked.dark.sort();
         walked.dark.dedup();
         Ok(walked)
+    }
+
+    /// What a commit follows. Of a release that ends the range of others nothing new is guessed.
+    fn parents(&self, commit: &str) -> Result<Option<Vec<String>>, StoreError> {
+        graph::parents(self.tx, commit, &self.product.name, self.own.as_ref())
+    }
+
+    /// What a checkout told that is behind some commits.
+    fn behind(&self, ended: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let mut behind = BTreeSet::new();
+        let mut queue = ended.to_vec();
+        while let Some(commit) = queue.pop() {
+            for parent in self.parents(&commit)?.into_iter().flatten() {
+                if self.told.contains(&parent) && behind.insert(parent.clone()) {
+                    queue.push(parent);
+                }
+            }
+        }
+        behind.extend(ended.iter().cloned());
+        Ok(behind)
     }
 
     /// The releases it is said to follow come before it, unless one of them contains its cut.
@@ -336,19 +415,28 @@ impl Walk<'_> {
         Ok(cut)
     }
 
-    /// What a baseline contains that counts for this release is older than what is judged. The baseline, where it stands there.
-    fn baseline_at(&self, commit: &str) -> Result<Option<Option<RangeBase>>, StoreError> {
-        let counts = |b: &&Baseline| b.counts_for(self.bases.judged());
-        let in_force: Vec<&Baseline> = self.product.baselines.iter().filter(counts).collect();
+    /// What a baseline contains that counts for this release is older than what is judged.
+    fn baseline_at(&self, commit: &str) -> Result<Option<RangeBase>, StoreError> {
+        let in_force: Vec<&Baseline> = self.product.baselines_for(self.bases.judged()).collect();
         if in_force.is_empty() {
             return Ok(None);
         }
         let with = range_bases::baselines_with(self.tx, &self.product.name, commit)?;
         let found = in_force.into_iter().find(|b| b.since.is_some_and(|since| with.contains(&since)));
-        Ok(found.map(|b| {
-            let (kind, version) = (BaseKind::Baseline, b.version.clone());
-            (b.commit == commit).then(|| RangeBase { kind, commit: commit.to_owned(), version, release: None })
-        }))
+        Ok(found.map(named_baseline))
+    }
+
+    /// The other versions of the product that are cut at commits of the range: candidates, and what nobody
+    /// decided on.
+    fn cut_within(&self, cut: &str, commits: &[String]) -> Result<Vec<String>, StoreError> {
+        let mut found = BTreeSet::new();
+        for commit in commits.iter().filter(|commit| *commit != cut) {
+            for seq in graph::cut_at(self.tx, commit)? {
+                let release = releases::by_seq(self.tx, seq)?.map(|s| s.release);
+                found.extend(release.filter(|r| r.product == self.product.name).map(|r| r.version));
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// Whether a release of the product is cut there: it is part of the history even if nobody told what it follows.

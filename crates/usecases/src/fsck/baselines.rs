@@ -37,13 +37,13 @@ pub(super) fn finish(check: &mut Check<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Everything that a commit may follow, with itself: more may have been told since.
+/// Everything that a commit surely follows, with itself: more may have been told since.
 fn follows(tx: &Tx<'_>, product: &str, commit: &str) -> Result<BTreeSet<String>, StoreError> {
     let mut seen = BTreeSet::new();
     let mut queue = vec![commit.to_owned()];
     while let Some(commit) = queue.pop() {
         if seen.insert(commit.clone()) {
-            queue.extend(graph::parents(tx, &commit, product)?.into_iter().flatten());
+            queue.extend(graph::sure_parents(tx, &commit, product)?);
         }
     }
     Ok(seen)

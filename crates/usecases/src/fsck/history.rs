@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use certrail_domain::{Facts, Product, Signal};
-use certrail_store::{
-    StoreError,
-    tables::{audit, graph::Told},
-};
+use certrail_store::{StoreError, tables::audit};
 
 use super::{Check, links::half};
 
@@ -31,9 +28,10 @@ impl History {
     pub(super) fn told(&mut self, signal: &Signal) {
         match &signal.facts {
             Facts::Push(push) => {
-                let heard = self.products.values().any(|p| {
-                    p.branch == push.branch && p.repositories.contains(&push.repository) && signal.reach.has(&p.name)
-                });
+                let heard = self
+                    .products
+                    .values()
+                    .any(|p| p.repositories.contains(&push.repository) && signal.reach.has(&p.name));
                 for (child, parents, told) in crate::bind::history_of(push) {
                     for product in audit::kept_for(&signal.reach) {
                         let repository = signal.forge_repository().unwrap_or_default();
@@ -50,7 +48,16 @@ impl History {
                 let heard = self.products.contains_key(&manifest.product);
                 for commit in manifest.range.iter().flatten() {
                     let Some(parents) = &commit.parents else { continue };
-                    self.add(&edge(&commit.sha, &parents.join(" "), Told::Exact as i64, &manifest.product, ""), heard);
+                    self.add(
+                        &edge(
+                            &commit.sha,
+                            &parents.join(" "),
+                            crate::bind::told_by(commit) as i64,
+                            &manifest.product,
+                            "",
+                        ),
+                        heard,
+                    );
                 }
             }
             _ => {}

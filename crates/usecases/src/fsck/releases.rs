@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{Release, ReleaseState, Time};
+use certrail_domain::{BaseKind, Release, ReleaseState, Time};
 use certrail_ledger::{hex, leaf::label, unhex};
 use certrail_store::{
     StoreError,
-    tables::{audit, graph, log::Act, range_bases, releases, shipments},
+    tables::{
+        audit, graph,
+        log::Act,
+        range_bases::{self, StoredBase},
+        releases, shipments,
+    },
 };
 use serde_json::Value;
 
@@ -19,6 +24,8 @@ pub(super) struct Folded {
     /// The release of each blinded label.
     labels: BTreeMap<String, String>,
     keys: BTreeMap<String, String>,
+    /// Those that end the range of others.
+    judged: BTreeMap<String, StoredBase>,
     /// The number of each release, once the table was read.
     numbers: BTreeMap<String, i64>,
 }
@@ -47,6 +54,19 @@ impl Folded {
                     self.releases.insert(id, release);
                 })
             }
+            "release-range" => doc["release"].as_str().and_then(|id| self.releases.get_mut(id)).and_then(|release| {
+                release.range_partial = doc["range_partial"].as_bool()?;
+                release.bases = serde_json::from_value(doc["bases"].clone()).ok()?;
+                release.includes = serde_json::from_value(doc["includes"].clone()).ok()?;
+                Some(())
+            }),
+            "release-judged" => doc["release"].as_str().filter(|id| self.releases.contains_key(*id)).and_then(|id| {
+                let kind: Option<BaseKind> = serde_json::from_value(doc["kind"].clone()).ok()?;
+                let from_index = self.judged.get(id).map_or(act.log_index, |known| known.from_index);
+                self.judged.remove(id);
+                self.judged.extend(kind.map(|kind| (id.to_owned(), StoredBase { from_index, kind })));
+                Some(())
+            }),
             "release-cut" => whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release))),
             _ => doc["release"]
                 .as_str()
@@ -97,8 +117,6 @@ impl Folded {
             // Artefacts and completeness follow from what the release owns, not from an entry of their own.
             let mut told = told.clone();
             told.digests.clone_from(&kept.digests);
-            told.range_partial = kept.range_partial;
-            told.bases.clone_from(&kept.bases);
             let newest = releases::at(check.tx, stored.seq, i64::MAX as u64)?;
             let same = told == *kept
                 && newest.as_ref() == Some(kept)
@@ -112,7 +130,7 @@ impl Folded {
                 check.report.fault(format!("The record of the release {title} is not what the log tells of it."));
             }
             if !check.following.contains(&stored.release.product) {
-                owned(check, &stored)?;
+                owned(check, &stored, self.judged.get(stored.release.id.as_str()))?;
             }
         }
         Ok(())
@@ -128,7 +146,11 @@ fn shipped(release: &mut Release, doc: &Value) -> Option<()> {
 }
 
 /// What a release owns follows from its cut, what commits follow each other, and links.
-fn owned(check: &mut Check<'_>, stored: &releases::StoredRelease) -> Result<(), StoreError> {
+fn owned(
+    check: &mut Check<'_>,
+    stored: &releases::StoredRelease,
+    judged: Option<&StoredBase>,
+) -> Result<(), StoreError> {
     let title = stored.release.title();
     let (told, kept) = crate::bind::owned_again(check.tx, stored)?;
     if told.keys != kept {
@@ -147,11 +169,15 @@ fn owned(check: &mut Check<'_>, stored: &releases::StoredRelease) -> Result<(), 
     if told.dark != audit::frontier(check.tx, stored.seq)? {
         check.report.fault(format!("What {title} waits to hear of its commits is kept wrongly."));
     }
-    let base = crate::bind::base_again(check.tx, stored)?;
-    let commits = if base.is_some() { told.commits.iter().cloned().collect() } else { BTreeSet::new() };
-    if told.bases.as_ref().is_some_and(|bases| *bases != stored.release.bases)
-        || base != range_bases::get(check.tx, stored.seq)?
-        || commits != range_bases::commits(check.tx, stored.seq)?
+    let commits = range_bases::commits(check.tx, stored.seq)?;
+    if told
+        .bases
+        .as_ref()
+        .is_some_and(|bases| *bases != (stored.release.bases.clone(), stored.release.includes.clone()))
+        || crate::bind::base_again(check.tx, stored)? != judged.map(|base| base.kind)
+        || range_bases::get(check.tx, stored.seq)?.as_ref() != judged
+        || !commits.is_subset(&told.reached)
+        || judged.is_none() && !commits.is_empty()
     {
         check
             .report

@@ -167,7 +167,7 @@ fn own_repository(
     is_of_product(product, repository.as_deref())
 }
 
-/// A release is cut from the repository that its commit was pushed to, as far as that is known, and only from one.
+/// A release is cut once, and from the repository that its commit was pushed to, as far as that is known.
 fn cut_where_it_was_pushed(engine: &Engine, product: &Product, told: &mut ManifestInput) -> Result<(), Problem> {
     let version = normal_version(&told.version);
     let (pushed, known) = engine.read(|tx| {
@@ -175,6 +175,13 @@ fn cut_where_it_was_pushed(engine: &Engine, product: &Product, told: &mut Manife
         let pushed: BTreeSet<String> = pushed.into_iter().map(|(repository, _)| repository).collect();
         Ok((pushed, releases::by_version(tx, &product.name, version)?))
     })?;
+    if let Some(cut) = known.as_ref().and_then(|stored| stored.release.commit.as_deref())
+        && !cut.eq_ignore_ascii_case(&told.commit)
+    {
+        let why = format!("{} {version} is cut at {cut}; this names {}.", product.name, told.commit);
+        let fix = "Give what is at another commit a version of its own.";
+        return Err(Problem::new(ProblemKind::Conflict, "cut-elsewhere", "The release was not cut.", why, fix));
+    }
     let own: Vec<&String> = pushed.iter().filter(|name| product.repositories.contains(name)).collect();
     let named = told.repository.as_ref().map(|name| name.to_ascii_lowercase());
     let other = |why: String| {

@@ -25,12 +25,37 @@ async fn next(stage: &Stage, minute: i64, before: &str, id: &str, version: &str)
 
 /// Commits of a release, by what they are called here, and where its range ends.
 fn range(stage: &Stage, version: &str) -> (Vec<&'static str>, String) {
-    const LABELS: [&str; 6] = ["decoy", "final", "later", "merge", "root", "side"];
+    const LABELS: [&str; 7] = ["decoy", "evil", "final", "later", "merge", "root", "side"];
     let stored = find_release(&stage.engine, "pay", version).expect("there");
     let members = stage.engine.read(|tx| certrail_store::tables::bindings::members(tx, stored.seq)).expect("readable");
     let owned = |label: &str| members.iter().any(|(key, _, base)| *base && key.parts() == ("commit", &sha(label)));
     let ends = certrail_domain::sentence::range(&stored.release).expect("is cut");
     (LABELS.into_iter().filter(|label| owned(label)).collect(), ends)
+}
+
+/// A pipeline tells of a release and of commits with what they follow.
+async fn told(stage: &Stage, minute: i64, version: &str, cut: &str, previous: Option<&str>, range: &[(&str, &[&str])]) {
+    let line = |(id, parents): &(&str, &[&str])| json!({ "sha": sha(id), "author": "dana", "title": id, "tickets": [], "parents": parents.iter().map(|p| sha(p)).collect::<Vec<_>>() });
+    let range: Vec<Value> = range.iter().map(line).collect();
+    let body = json!({ "kind": "release.manifest", "product": "pay", "version": version, "repository": REPO, "commit": sha(cut), "previous": previous, "range": range });
+    stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &body).await.expect("cut");
+}
+
+/// Commits reach a branch, as the forge says.
+async fn pushed(stage: &Stage, minute: i64, branch: &str, before: Option<&str>, commits: &[&str], forced: bool) {
+    let list: Vec<_> = commits.iter().map(|id| (sha(id), "mallory".to_owned(), format!("PAY-8 {id}"))).collect();
+    let mut push = forge::push(REPO, at(minute), branch, before.map(sha).as_deref(), &list, "mallory");
+    push["forced"] = json!(forced);
+    stage.sender.github(at(minute), "push", &push).await.expect("taken");
+}
+
+async fn tagged(stage: &Stage, minute: i64, version: &str, id: &str) {
+    let tag = forge::tag(REPO, at(minute), version, &sha(id), "mallory");
+    stage.sender.github(at(minute), "push", &tag).await.expect("taken");
+}
+
+fn is_partial(stage: &Stage, version: &str) -> bool {
+    find_release(&stage.engine, "pay", version).expect("there").release.range_partial
 }
 
 fn review(stage: &Stage, version: &str) -> String {
@@ -189,5 +214,190 @@ async fn no_release_follows_one_that_contains_it() {
     let (commits, ends) = range(&stage, "2.4.1-again");
     assert_eq!(commits, ["merge"]);
     assert!(ends.starts_with("Its range ends at the baseline 2.4.0"), "{ends}");
+    stage.clean();
+}
+
+/// After somebody certified 2.4.1 a pipeline says that it had more commits, outright or by what its cut follows: whatever it has
+/// now, it takes no commit out of the next release that nobody knew of when it was decided on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_on_takes_nothing_more_out_of_later_releases() {
+    for way in 0..3 {
+        let stage = until_241().await;
+        decide(&stage).await;
+        let lie: (&str, &str, &[(&str, &[&str])]) = match way {
+            0 => ("2.4.1", "merge", &[("merge", &["root"]), ("evil", &["merge", "root"])]),
+            _ => ("0.0.7", "side", &[("side", &["root"]), ("merge", &["root", "evil"])]),
+        };
+        if way < 2 {
+            told(&stage, 2_090, lie.0, lie.1, None, lie.2).await;
+        } else {
+            // The order of a list makes the cut follow what it does not.
+            pushed(&stage, 2_090, "main", Some("evil"), &["merge", "side"], false).await;
+        }
+        pushed(&stage, 2_100, "main", Some("merge"), &["evil"], false).await;
+        next(&stage, 2_110, "evil", "final", "v2.4.2").await;
+        certrail_usecases::wait_for_ranges(&stage.engine, "pay").await.expect("followed");
+        let (commits, ends) = range(&stage, "2.4.2");
+        assert!(commits.contains(&"evil") && commits.contains(&"final"), "way {way}: {commits:?} {ends}");
+        assert!(review(&stage, "2.4.2").contains("evil went to main without a change"), "way {way}");
+        stage.clean();
+    }
+}
+
+/// A commit that is not pushed yet is told into the range of what is then certified: it is judged where it ships.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_checkout_merely_tells_is_taken_out_of_no_later_release() {
+    let stage = until_241().await;
+    told(&stage, 90, "2.4.1", "merge", Some("2.4.0"), &[("merge", &["root"]), ("evil", &["merge", "root"])]).await;
+    assert!(review(&stage, "2.4.1").contains("evil"), "no object proves that it is a merge");
+    stage.clean();
+}
+
+/// A forced push of one commit, and a branch that begins somewhere, tell of no beginning of the history.
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_forced_push_nor_a_new_branch_begins_a_history() {
+    let stage = until_241().await;
+    decide(&stage).await;
+    pushed(&stage, 2_100, "main", Some("merge"), &["evil"], false).await;
+    pushed(&stage, 2_101, "main", Some("evil"), &["final"], true).await;
+    tagged(&stage, 2_102, "v2.4.2", "final").await;
+    assert!(is_partial(&stage, "2.4.2"), "{}", range(&stage, "2.4.2").1);
+    pushed(&stage, 2_103, "release/3", None, &["side"], false).await;
+    tagged(&stage, 2_104, "v3.0.0", "side").await;
+    assert!(is_partial(&stage, "3.0.0"), "{}", range(&stage, "3.0.0").1);
+    stage.clean();
+}
+
+/// Before an admin states a baseline, a pipeline says that it follows what somebody pushes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_contains_what_is_proved_and_no_word() {
+    let stage = stage().await;
+    told(&stage, 0, "0.0.1", "decoy", None, &[("decoy", &["side"]), ("side", &["evil"])]).await;
+    stage.baseline(at(1), &sha("side"), None).await;
+    pushed(&stage, 2, "main", Some("side"), &["evil"], false).await;
+    next(&stage, 3, "evil", "final", "v2.4.2").await;
+    let (commits, ends) = range(&stage, "2.4.2");
+    assert_eq!(commits, ["evil", "final"], "{ends}");
+    assert!(ends.starts_with("Its range ends at the baseline at "), "{ends}");
+    stage.clean();
+}
+
+/// What was pushed to a branch nobody listens to is history all the same: a checkout that leaves it out hides nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_branches_tell_is_known() {
+    let stage = until_241().await;
+    decide(&stage).await;
+    pushed(&stage, 2_100, "hotfix", Some("merge"), &["evil"], false).await;
+    pushed(&stage, 2_101, "hotfix", Some("evil"), &["final"], false).await;
+    told(&stage, 2_110, "2.4.2", "final", Some("2.4.1"), &[("final", &["evil"])]).await;
+    assert_eq!(range(&stage, "2.4.2").0, ["evil", "final"]);
+    stage.clean();
+}
+
+/// An admin makes the product one of a sole decider, states a baseline, and takes that back: then nobody approved it, and it
+/// counts no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_of_a_sole_decider_counts_as_long_as_there_is_one() {
+    let stage = until_241().await;
+    decide(&stage).await;
+    next(&stage, 2_100, "merge", "evil", "v2.4.2").await;
+    let olaf = stage.tokens["olaf"].as_str();
+    let alone = async |minute: i64, alone: bool| {
+        let body = json!({ "sole_decider": alone });
+        stage.sender.call(at(minute), olaf, "PUT", "/api/v1/products/pay", &body).await.expect("set");
+    };
+    alone(2_110, true).await;
+    stage.baseline(at(2_111), &sha("merge"), None).await;
+    next(&stage, 2_112, "evil", "final", "v2.4.3").await;
+    let reason = json!({ "commit": sha("evil"), "reason": "Nobody but me is here any more." });
+    stage.sender.call(at(2_113), olaf, "POST", "/api/v1/products/pay/baselines", &reason).await.expect("stated");
+    assert_eq!(range(&stage, "2.4.3").0, ["final"]);
+    alone(2_120, false).await;
+    assert_eq!(range(&stage, "2.4.3").0, ["evil", "final"]);
+    stage.clean();
+}
+
+/// A hotfix that was certified is merged back by a change: both have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certified_hotfix_is_merged_back_by_its_change() {
+    let stage = until_241().await;
+    decide(&stage).await;
+    // The head of the change is where 2.4.1 is cut.
+    let (head, made) = (sha("merge"), sha("later"));
+    let mut pull =
+        Pull { repo: REPO, number: 13, title: "PAY-7 Back", author: "dana", branch: "back", head: &head, merge: None };
+    stage
+        .sender
+        .github(at(2_100), "pull_request", &forge::pull_request(at(2_100), "opened", &pull, "dana"))
+        .await
+        .expect("taken");
+    let review_event = forge::review(at(2_101), &pull, "tom", "approved", &head);
+    stage.sender.github(at(2_101), "pull_request_review", &review_event).await.expect("taken");
+    pull.merge = Some((&made, "anna"));
+    stage
+        .sender
+        .github(at(2_102), "pull_request", &forge::pull_request(at(2_102), "closed", &pull, "anna"))
+        .await
+        .expect("taken");
+    pushed(&stage, 2_103, "main", Some("merge"), &["later"], false).await;
+    tagged(&stage, 2_104, "v2.4.2", "later").await;
+    assert_eq!(range(&stage, "2.4.2").0, ["later"]);
+    assert!(review(&stage, "2.4.2").starts_with("passed"), "{}", review(&stage, "2.4.2"));
+    stage.clean();
+}
+
+/// A checkout without tags tells the whole history: what is behind the baseline is no part of the release.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_that_tells_everything_brings_nothing_from_before_the_baseline() {
+    let stage = stage().await;
+    let all: [(&str, &[&str]); 4] = [("final", &["later"]), ("later", &["root"]), ("root", &["side"]), ("side", &[])];
+    told(&stage, 10, "2.4.2", "final", None, &all).await;
+    let (commits, ends) = range(&stage, "2.4.2");
+    assert_eq!(commits, ["final", "later"], "{ends}");
+    assert!(ends.starts_with("Its range ends at the baseline 2.4.0 at "), "{ends}");
+    let found = review(&stage, "2.4.2");
+    assert!(found.contains("final") && !found.contains("side") && !found.contains("root"), "{found}");
+    stage.clean();
+}
+
+/// Where no forge is heard, the commits of a release that nobody decided on are known by what its own checkout told.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_forge_an_abandoned_release_hides_nothing_either() {
+    let stage = stage().await;
+    told(&stage, 10, "2.4.1", "decoy", Some("2.4.0"), &[("decoy", &["root"])]).await;
+    told(&stage, 11, "2.4.2", "final", Some("2.4.1"), &[("final", &["decoy"])]).await;
+    let (commits, ends) = range(&stage, "2.4.2");
+    assert_eq!(commits, ["decoy", "final"]);
+    assert!(ends.ends_with("It includes what 2.4.1 brought, on which nobody had decided."), "{ends}");
+    assert!(review(&stage, "2.4.2").contains("decoy"), "{}", review(&stage, "2.4.2"));
+    stage.clean();
+}
+
+/// A release is cut once: what is told of it at another commit is refused, and changes nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_cut_at_one_commit() {
+    let stage = stage().await;
+    told(&stage, 10, "2.4.2", "later", Some("2.4.0"), &[("later", &["root"])]).await;
+    let again = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.2", "repository": REPO, "commit": sha("final"), "range": [{ "sha": sha("final"), "parents": [sha("later")] }] });
+    let refused = stage.sender.call(at(11), &stage.ci, "POST", "/api/v1/facts", &again).await.expect_err("cut already");
+    assert!(refused.to_string().contains("cut-elsewhere"), "{refused}");
+    assert_eq!(range(&stage, "2.4.2").0, ["later"]);
+    stage.clean();
+}
+
+/// What a baseline changes is there at once, on the page and in a dossier, though nothing else came since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_that_ends_is_seen_at_once() {
+    let stage = stage().await;
+    told(&stage, 10, "2.4.2", "later", Some("2.4.0"), &[("later", &["side"])]).await;
+    let says = |what: &str| {
+        let page = release_view(&stage.engine, "pay", "2.4.2").expect("a page");
+        let line = page.dossier.lines.iter().find(|line| line.starts_with("Its range")).expect("says so").clone();
+        assert!(line.contains(what), "{line}");
+    };
+    says("ends at the baseline 2.4.0");
+    let one = format!("/api/v1/products/pay/baselines/{}", sha("root"));
+    stage.sender.call(at(12), &stage.tokens["olaf"], "DELETE", &one, &json!({})).await.expect("ended");
+    says("could not be followed");
     stage.clean();
 }

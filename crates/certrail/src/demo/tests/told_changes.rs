@@ -94,6 +94,7 @@ fn verdict(stage: &Stage, id: &str) -> String {
 }
 
 async fn cut(stage: &Stage, line: &Line) {
+    stage.baseline(at(-46), &line.root.id, None).await;
     fact(stage, -45, line.manifest("2.4.0", None, &line.root, &[&line.root])).await.expect("cut");
     let range = [&line.merge, &line.two, &line.one];
     fact(stage, 60, line.manifest("2.4.1", Some("2.4.0"), &line.merge, &range)).await.expect("cut");
