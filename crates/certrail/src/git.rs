@@ -7,7 +7,7 @@ use certrail_domain::{account_in_commit, facts::Commit, is_prerelease, normal_ve
 use certrail_usecases::{CommitInput, LONGEST_COMMIT};
 use gix::{ObjectId, Repository};
 
-use crate::failure::{Failure, USAGE};
+use crate::failure::{Failure, NOT_FOUND};
 
 /// What a checkout says about a release.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ fn told(walk: gix::revision::walk::Platform<'_>, too_many: &str) -> anyhow::Resu
 pub(crate) fn unreadable(e: &anyhow::Error) -> Failure {
     let why = format!("{e:#}").trim_end_matches('.').to_owned() + ".";
     let fix = "Run it in a full checkout, and name a tag, branch or commit that is there.";
-    Failure::new(USAGE, "The checkout does not say that.", why, fix)
+    Failure::new(NOT_FOUND, "The checkout does not say that.", why, fix)
 }
 
 /// The full commit id that `at` names.
