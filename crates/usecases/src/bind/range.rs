@@ -217,7 +217,10 @@ fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<
             break;
         }
         if !candidate && !std::mem::replace(&mut named, true) {
-            previous.whole = before.release.commit.is_some() && !before.release.range_partial;
+            let Release { commit, range_partial, bases: its, previous: its_previous, .. } = &before.release;
+            // Two that name each other make neither whole.
+            let grounded = !its.is_empty() || its_previous.is_none();
+            previous.whole = commit.is_some() && !range_partial && grounded;
         }
         next = before.release.previous;
     }
@@ -336,7 +339,7 @@ impl Walk<'_> {
             }
             let own = commit == cut || self.told.contains(&commit);
             let parents = self.parents(&commit)?;
-            if !own && !self.told.is_empty() && parents.is_none() && !self.is_cut_here(&commit)? {
+            if !own && !self.told.is_empty() && parents.is_none() && !self.is_heard_of(&commit)? {
                 walked.partial |= !self.previous.whole;
                 ends.extend(self.previous.baseline.clone().filter(|_| self.previous.whole));
                 walked.dark.push(commit);
@@ -439,8 +442,12 @@ impl Walk<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// Whether a release of the product is cut there: it is part of the history even if nobody told what it follows.
-    fn is_cut_here(&self, commit: &str) -> Result<bool, StoreError> {
+    /// Whether it was pushed, or a release of the product is cut there: it is part of the history even if nobody told what it
+    /// follows.
+    fn is_heard_of(&self, commit: &str) -> Result<bool, StoreError> {
+        if !graph::pushed_to(self.tx, commit, &self.product.name)?.is_empty() {
+            return Ok(true);
+        }
         for seq in graph::cut_at(self.tx, commit)? {
             if releases::by_seq(self.tx, seq)?.is_some_and(|s| s.release.product == self.product.name) {
                 return Ok(true);

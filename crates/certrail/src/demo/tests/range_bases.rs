@@ -291,6 +291,12 @@ async fn what_other_branches_tell_is_known() {
     pushed(&stage, 2_101, "hotfix", Some("evil"), &["final"], false).await;
     told(&stage, 2_110, "2.4.2", "final", Some("2.4.1"), &[("final", &["evil"])]).await;
     assert_eq!(range(&stage, "2.4.2").0, ["evil", "final"]);
+    // Also where nobody knows from where the branch began.
+    pushed(&stage, 2_120, "other", None, &["decoy"], false).await;
+    pushed(&stage, 2_121, "other", Some("decoy"), &["later"], false).await;
+    told(&stage, 2_122, "2.4.3", "later", Some("2.4.1"), &[("later", &["decoy"])]).await;
+    assert_eq!(range(&stage, "2.4.3").0, ["decoy", "later"]);
+    assert!(is_partial(&stage, "2.4.3"));
     stage.clean();
 }
 
