@@ -216,7 +216,13 @@ pub(super) fn deployment_rows(
         .deployments
         .iter()
         .map(|d| {
-            let object = d.digests.first().or(d.newest.commit.as_ref()).cloned().unwrap_or_else(|| "not named".into());
+            // What is named is what is compared: a release without artefacts is known by its commit alone.
+            let commit = d.newest.commit.as_ref();
+            let named = match release.digests.is_empty() {
+                true => commit.or(d.digests.first()),
+                false => d.digests.first().or(commit),
+            };
+            let object = named.cloned().unwrap_or_else(|| "not named".into());
             let same = match d.digests.is_empty() || release.digests.is_empty() {
                 true => d.newest.commit.is_some() && d.newest.commit == release.commit,
                 false => d.digests.iter().all(|x| release.digests.contains(x)),
