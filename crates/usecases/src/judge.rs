@@ -109,7 +109,7 @@ impl Judged {
         }
         let bytes = serde_json::to_vec(&self.evaluation).map_err(|e| internal(&e))?;
         let digest = sha256(&bytes);
-        let kept = Kept::prepare(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
+        let kept = Kept::prepare_quickly(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
         Ok(self.body.get_or_init(|| Arc::new((digest, kept))).clone())
     }
 
