@@ -84,6 +84,8 @@ pub async fn put_connector(
     if ["cli", "api", "page", "certrail"].contains(&id) {
         return Err(refuse(format!("`{id}` is what something else is called."), "Use another id."));
     }
+    let named = |extent: &Option<Extent>| extent.clone().unwrap_or(Extent::All);
+    inputs::reach(engine, &named(&input.products), &named(&input.repositories))?;
     let (id, account) = (id.to_owned(), caller.account());
     let (connector, _) = engine
         .write(move |batch| {

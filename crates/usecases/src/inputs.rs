@@ -1,6 +1,6 @@
 //! What senders name, checked in one place: what is malformed is refused, never guessed.
 
-use certrail_domain::{Problem, ProblemKind, Product, is_blank, is_invisible};
+use certrail_domain::{Extent, Problem, ProblemKind, Product, is_blank, is_invisible};
 use certrail_store::tables::products;
 
 use crate::engine::Engine;
@@ -57,6 +57,28 @@ pub(crate) fn clip(text: &str) -> String {
 /// A text of somebody else's, within bounds.
 pub(crate) fn clip_long(text: &str) -> String {
     text.trim().chars().take(1_500).collect()
+}
+
+/// Refuses a reach over products and repositories that names what cannot be: a misspelt name reaches nothing, and nobody
+/// would notice.
+pub(crate) fn reach(engine: &Engine, products: &Extent, repositories: &Extent) -> Result<(), Problem> {
+    if let Extent::Only(names) = products {
+        for name in names {
+            // A record that cannot be read is there all the same.
+            if !engine.read(products::names)?.contains(name) {
+                product(engine, name)?;
+            }
+        }
+    }
+    let Extent::Only(names) = repositories else { return Ok(()) };
+    let odd = |name: &&String| !name.trim_matches('/').contains('/');
+    match names.iter().find(odd) {
+        Some(name) => {
+            let why = format!("`{}` is no repository.", clip(name));
+            Err(refuse("bad-repository", why, "Write it with its owner, as its forge does: acme/pay."))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The product of that name, or the problem that there is none, with the names there are.

@@ -13,6 +13,7 @@ use crate::{
     access::{On, allow},
     connectors::canonical_names,
     engine::{Batch, Engine, Fault, random},
+    inputs,
 };
 
 /// A secret is shown once, and has a prefix that scanners can recognise.
@@ -192,6 +193,7 @@ pub async fn create_token(engine: &Arc<Engine>, caller: &Caller, new: NewToken) 
             format!("It would reach further than you do: you reach the products {}.", caller.scope.products.shown());
         return Err(refuse(&why, "Name fewer products, environments, repositories or actions."));
     }
+    inputs::reach(engine, &scope.products, &scope.repositories)?;
     let caller = caller.clone();
     let (session, _) = engine
         .write(move |batch| {

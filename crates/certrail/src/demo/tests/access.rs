@@ -249,6 +249,11 @@ async fn no_token_reaches_further_than_whoever_makes_it_and_all_of_it_ends_toget
     let lena = stage.session("lena", Role::Admin, &["pay"]).await;
     assert_eq!(make(&lena, own(&["*"])).await.unwrap_err().code, "bad-token");
     assert_eq!(make(&lena, own(&[])).await.unwrap_err().code, "bad-scope");
+    // What is misspelt would reach nothing, and nobody would notice.
+    let misspelt = make(&stage.tokens["olaf"], NewToken::pipeline("ci", &["pya"])).await;
+    assert_eq!(misspelt.unwrap_err().code, "no-such-product");
+    let odd = NewToken { repositories: Some(vec!["pay".into()]), ..NewToken::pipeline("ci", &["pay"]) };
+    assert_eq!(make(&stage.tokens["olaf"], odd).await.unwrap_err().code, "bad-repository");
     // A token, one made with it, one made with that, and a session opened with it.
     let brief = |days: i64, new: NewToken| NewToken { days: Some(days), ..new };
     let first = make(&stage.tokens["olaf"], brief(30, own(&["*"]))).await.expect("made");

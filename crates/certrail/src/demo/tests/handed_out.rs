@@ -27,6 +27,7 @@ async fn file(stage: &Stage, path: &str, who: &str, asked: &[(&str, &str)]) -> (
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dossier_is_made_once_and_read_as_it_was_made() {
     let stage = stage().await;
+    stage.second_product().await;
     for (minute, step) in steps() {
         send(&stage, at(minute), &step).await;
     }
