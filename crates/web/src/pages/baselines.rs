@@ -1,12 +1,16 @@
 //! From which commits on the history of a product is judged, on its page.
 
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{Action, Baseline, Product, Time};
+use certrail_domain::{Action, Baseline, Product};
 use certrail_usecases::{Caller, NewBaseline, ProductView, decide_baseline, state_baseline};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{PageRefusal, layout, product::place};
+use super::{
+    PageRefusal,
+    asked::{Looked, Verb, button, place},
+    layout,
+};
 use crate::{
     App,
     caller::Reader,
@@ -55,14 +59,8 @@ fn standing(view: &ProductView, baseline: &Baseline) -> Markup {
 
 fn decide(product: &Product, baseline: &Baseline, caller: &Caller) -> Markup {
     let own = baseline.requester == caller.account();
-    let button = |verb: &str, word: &str| {
-        html! {
-            form.small method="post" action=(format!("{}/baselines/{}/{verb}", place(&product.name), baseline.commit)) {
-                input type="hidden" name="seen" value=(baseline.requested_at);
-                button.plain type="submit" { (word) }
-            }
-        }
-    };
+    let one = format!("{}/baselines/{}", place(&product.name), baseline.commit);
+    let button = |verb: &str, word: &str| button(&one, baseline.requested_at, verb, word);
     let waits = baseline.since.is_none();
     html! {
         @if baseline.until.is_none() {
@@ -107,21 +105,6 @@ pub(super) async fn request(
     let new = NewBaseline { commit: stated.commit.trim().to_owned(), version, reason: stated.reason };
     state_baseline(&app.engine, &caller, &product, new).await?;
     Ok(back(&product))
-}
-
-/// What becomes of a baseline.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Verb {
-    Approve,
-    End,
-}
-
-/// Which statement somebody looked at: when it was made.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Looked {
-    seen: Time,
 }
 
 pub(super) async fn answer(

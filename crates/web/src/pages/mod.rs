@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod asked;
 mod baselines;
 mod decide_finding;
 mod dossiers;

@@ -1,23 +1,21 @@
 //! A product: where it comes from, by what it is judged, and which reports count here though nobody observed what they say.
 
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{AcceptedReport, Action, HAVE_TO_BE_OBSERVED, Product, Time};
+use certrail_domain::{AcceptedReport, Action, HAVE_TO_BE_OBSERVED, Product};
 use certrail_usecases::{Caller, NewAcceptance, ProductView, decide_acceptance, product_view, request_acceptance};
 use maud::{Markup, html};
-use serde::Deserialize;
 
-use super::{Page, PageRefusal, baselines, layout, show};
+use super::{
+    Page, PageRefusal,
+    asked::{Looked, Verb, button, place},
+    baselines, layout, show,
+};
 use crate::{
     App,
     blocking::in_turn,
     caller::Reader,
     input::{Filled, PagePath},
 };
-
-/// Where the page of a product is.
-pub(super) fn place(product: &str) -> String {
-    format!("/p/{}", layout::encode(product))
-}
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePath(product): PagePath<String>) -> Page {
     let engine = app.engine.clone();
@@ -108,14 +106,8 @@ fn decide(product: &Product, asked: &AcceptedReport, caller: &Caller) -> Markup 
     let waits = asked.approver.is_none();
     let own = asked.requester == caller.account() && !product.sole_decider;
     let may = caller.may(Action::GrantException) || product.sole_decider && caller.may(Action::RequestException);
-    let button = |verb: &str, word: &str| {
-        html! {
-            form.small method="post" action=(format!("{}/accepts-reported/{}/{verb}", place(&product.name), asked.kind)) {
-                input type="hidden" name="seen" value=(asked.requested_at);
-                button.plain type="submit" { (word) }
-            }
-        }
-    };
+    let one = format!("{}/accepts-reported/{}", place(&product.name), asked.kind);
+    let button = |verb: &str, word: &str| button(&one, asked.requested_at, verb, word);
     html! {
         @if may && waits && !own { (button("approve", "Approve")) " " }
         @if may { (button("end", if waits { "Reject" } else { "End it" })) }
@@ -131,21 +123,6 @@ pub(super) async fn request(
 ) -> Result<Redirect, PageRefusal> {
     request_acceptance(&app.engine, &caller, &product, asked).await?;
     Ok(back(&product))
-}
-
-/// What becomes of what was asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Verb {
-    Approve,
-    End,
-}
-
-/// Which request somebody looked at: when it was asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Looked {
-    seen: Time,
 }
 
 pub(super) async fn answer(

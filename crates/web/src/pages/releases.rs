@@ -38,7 +38,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, Filter(
             p { "No products yet. Make one: " code { "certrail product add NAME --repository OWNER/NAME" } }
         }
         @for (product, cards) in &groups {
-            h2 { a href=(super::product::place(product)) { (product) } }
+            h2 { a href=(super::asked::place(product)) { (product) } }
             div.scroll tabindex="0" {
                 table {
                     caption { "Releases of " (product) ", newest first" }

@@ -36,7 +36,7 @@ fn draw(app: &App, caller: &Caller, view: &ReleaseView) -> Html<String> {
     let r = &d.release;
     let here = address(d);
     let body = html! {
-        p.crumbs { a href="/releases" { "Releases" } " / " a href=(super::product::place(&r.product)) { (r.product) } " / " (r.version) }
+        p.crumbs { a href="/releases" { "Releases" } " / " a href=(super::asked::place(&r.product)) { (r.product) } " / " (r.version) }
         section.hero aria-label="Readiness" {
             (svg::ring(&d.summary))
             div {
