@@ -48,7 +48,7 @@ pub fn pack(bytes: &[u8]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When there is no memory for it.
-pub fn pack_quickly(bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn pack_quickly(bytes: &[u8]) -> Result<Vec<u8>> {
     PACKER.with_borrow_mut(|packer| pack_with(packer, &PACKING, bytes))
 }
 

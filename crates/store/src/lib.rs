@@ -23,7 +23,7 @@ pub use backup::{Backup, backup};
 pub use blobs::{BlobFiles, BlobPlace, BodyReader, FramePlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 pub use files::write_durably;
-pub use frames::{pack, pack_quickly};
+pub use frames::pack;
 pub use migrate::foreign_objects;
 pub use recent_keys::{HalfKey, RecentKeys};
 

@@ -109,7 +109,7 @@ impl Judged {
         }
         let bytes = serde_json::to_vec(&self.evaluation).map_err(|e| internal(&e))?;
         let digest = sha256(&bytes);
-        let kept = Kept::prepare_quickly(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
+        let kept = Kept::prepare(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
         Ok(self.body.get_or_init(|| Arc::new((digest, kept))).clone())
     }
 
@@ -320,10 +320,11 @@ fn bound(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec<
     let mut bound = bindings::bound_at(tx, seq, position)?;
     for included in included(tx, release)? {
         let told = bindings::of_kind_at(tx, included.seq, "release.manifest", position)?;
-        let known: BTreeSet<u64> = bound.iter().map(|(index, _)| *index).collect();
-        bound.extend(told.into_iter().filter(|index| !known.contains(index)).map(|index| (index, BindRule::Commit)));
+        bound.extend(told.into_iter().map(|index| (index, BindRule::Commit)));
     }
-    bound.sort_unstable_by_key(|(index, _)| *index);
+    // What is bound to it as well stands first, by its own rule.
+    bound.sort_by_key(|(index, _)| *index);
+    bound.dedup_by_key(|(index, _)| *index);
     Ok(bound)
 }
 

@@ -70,23 +70,9 @@ impl Kept {
     /// # Errors
     /// When the disk refuses.
     pub(crate) fn prepare(blobs: &BlobFiles, digest: &Hash, bytes: &[u8]) -> Result<Self, StoreError> {
-        Self::with(blobs, digest, bytes, certrail_store::pack)
-    }
-
-    /// The same where somebody waits for it.
-    pub(crate) fn prepare_quickly(blobs: &BlobFiles, digest: &Hash, bytes: &[u8]) -> Result<Self, StoreError> {
-        Self::with(blobs, digest, bytes, certrail_store::pack_quickly)
-    }
-
-    fn with(
-        blobs: &BlobFiles,
-        digest: &Hash,
-        bytes: &[u8],
-        pack: impl FnOnce(&[u8]) -> Result<Vec<u8>, StoreError>,
-    ) -> Result<Self, StoreError> {
         let size = bytes.len() as u64;
         if bytes.len() <= BlobFiles::PACKABLE {
-            let frame = pack(bytes)?;
+            let frame = certrail_store::pack(bytes)?;
             if frame.len() <= BlobFiles::SMALL {
                 return Ok(Self { size, frame: Some(frame) });
             }
