@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ReleaseId, Time};
+use crate::{ReleaseId, Time, normal_version};
 
 /// Why nothing behind a commit is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,6 +97,19 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// Whether a version is what tags call it.
+    #[must_use]
+    pub fn is_called(&self, version: &str) -> bool {
+        self.version.as_deref().is_some_and(|own| normal_version(own) == normal_version(version))
+    }
+
+    /// As the range of a release names it.
+    #[must_use]
+    pub fn named(&self) -> RangeBase {
+        let (commit, version) = (self.commit.clone(), self.version.clone());
+        RangeBase { kind: BaseKind::Baseline, commit, version, release: None }
+    }
+
     /// Whether it ends the range of a release that ends the range of others from entry `judged` on itself; `None` is one that
     /// does not yet.
     #[must_use]

@@ -185,7 +185,7 @@ fn keep(batch: &mut Batch<'_>, account: &str, product: &Product) -> Result<(), F
     products::put(batch.tx, product, index)?;
     let begins: Vec<&Baseline> = product.baselines.iter().filter(|b| b.since == Some(index)).collect();
     for baseline in &begins {
-        let contains = contains(batch.tx, &product.name, &baseline.commit)?;
+        let contains = contains(batch.tx, &product.name, &baseline.commit, MOST_COMMITS)?;
         range_bases::insert_baseline(batch.tx, &product.name, &contains, index)?;
     }
     if !begins.is_empty() || product.baselines.iter().any(|b| b.until == Some(index)) {
@@ -195,11 +195,12 @@ fn keep(batch: &mut Batch<'_>, account: &str, product: &Product) -> Result<(), F
 }
 
 /// What a commit surely follows, with itself: neither an order in a list nor anybody's word is ground for leaving anything out.
-pub(crate) fn contains(tx: &Tx<'_>, product: &str, commit: &str) -> Result<BTreeSet<String>, StoreError> {
+/// At most so many.
+pub(crate) fn contains(tx: &Tx<'_>, product: &str, commit: &str, most: usize) -> Result<BTreeSet<String>, StoreError> {
     let mut seen = BTreeSet::new();
     let mut queue = vec![commit.to_owned()];
     while let Some(commit) = queue.pop() {
-        if seen.len() < MOST_COMMITS && seen.insert(commit.clone()) {
+        if seen.len() < most && seen.insert(commit.clone()) {
             queue.extend(graph::sure_parents(tx, &commit, product)?);
         }
     }

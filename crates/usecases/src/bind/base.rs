@@ -9,9 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use certrail_domain::{
-    BaseKind, BindRule, Facts, HowKnown, Key, RangeBase, Release, facts::DeploymentState, is_prerelease,
-};
+use certrail_domain::{BaseKind, Facts, HowKnown, RangeBase, Release, facts::DeploymentState, is_prerelease};
 use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
@@ -21,7 +19,6 @@ use certrail_store::{
         releases::{self, StoredRelease},
     },
 };
-
 use serde::Serialize;
 
 use super::{ownership, range};
@@ -124,7 +121,7 @@ fn contains(batch: &Batch<'_>, seq: i64, had: &BTreeSet<String>, has: &BTreeSet<
 }
 
 /// Releases whose range has a commit, or ends there.
-fn concerned(tx: &Tx<'_>, product: &str, commit: &str) -> Result<Vec<i64>, StoreError> {
+pub(super) fn concerned(tx: &Tx<'_>, product: &str, commit: &str) -> Result<Vec<i64>, StoreError> {
     let mut all = ownership::cut_releases_with(tx, product, commit)?;
     all.extend(graph::waiting_for(tx, commit, product)?);
     Ok(all)
@@ -269,13 +266,4 @@ impl<'a> Bases<'a> {
         }
         Ok(false)
     }
-}
-
-/// The commits of a range, as they are owned.
-pub(super) fn owned_commits(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreError> {
-    Ok(bindings::members(tx, seq)?
-        .into_iter()
-        .filter(|(key, rank, base)| *base && *rank == BindRule::Commit.rank() && key.parts().0 == "commit")
-        .map(|(key, ..): (Key, i64, bool)| key.parts().1.to_owned())
-        .collect())
 }

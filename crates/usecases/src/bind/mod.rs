@@ -372,8 +372,7 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
     for commit in m.range.iter().flatten() {
         let Some(parents) = &commit.parents else { continue };
         if graph::add_edge(batch.tx, &commit.sha, &parents.join(" "), told_by(commit), own)? {
-            waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product.name)?);
-            waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &commit.sha)?);
+            waiting.extend(base::concerned(batch.tx, &product.name, &commit.sha)?);
         }
     }
     let cut = Cut {
@@ -493,8 +492,7 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
         open_release(batch, product)?;
     }
     // Others contain it, or wait to know where it is cut, or what is.
-    let mut waiting: BTreeSet<i64> = graph::waiting_for(batch.tx, &cut.commit, &product.name)?.into_iter().collect();
-    waiting.extend(ownership::cut_releases_with(batch.tx, &product.name, &cut.commit)?);
+    let mut waiting: BTreeSet<i64> = base::concerned(batch.tx, &product.name, &cut.commit)?.into_iter().collect();
     waiting.extend(graph::waiting_for(batch.tx, &range::place_of(&product.name, &cut.version), &product.name)?);
     waiting.remove(&stored.seq);
     // What somebody decided on is told no other range.

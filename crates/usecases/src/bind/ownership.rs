@@ -127,6 +127,16 @@ pub(super) fn base_commits(tx: &Tx<'_>, seq: i64) -> Result<Vec<String>, StoreEr
         .collect())
 }
 
+/// The commits of the range of a release that is cut.
+pub(super) fn range_commits(tx: &Tx<'_>, seq: i64) -> Result<BTreeSet<String>, StoreError> {
+    let all = bindings::members(tx, seq)?;
+    Ok(all
+        .into_iter()
+        .filter(|(key, rank, base)| *base && *rank == BindRule::Commit.rank() && key.parts().0 == "commit")
+        .map(|(key, ..)| key.parts().1.to_owned())
+        .collect())
+}
+
 /// Drops everything a release owns; what was bound to it will look for a release again.
 pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Result<(), StoreError> {
     touched.signals.extend(bindings::indexes_of_release(tx, seq)?);

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{
-    Audience, BaseKind, Baseline, BindRule, Key, Product, RangeBase, Release, is_prerelease, normal_version,
-};
+use certrail_domain::{Audience, Baseline, BindRule, Key, Product, RangeBase, Release, is_prerelease, normal_version};
 use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
@@ -13,7 +11,6 @@ use certrail_store::{
         releases::{self, StoredRelease},
     },
 };
-
 use serde::Serialize;
 
 use super::{
@@ -64,7 +61,7 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         let tag = Key::tag(repository, &product.tag_pattern.replace("{version}", &version));
         owned.insert(tag, BindRule::Explicit.rank());
     }
-    let before: BTreeSet<String> = base::owned_commits(batch.tx, seq)?.into_iter().collect();
+    let before = ownership::range_commits(batch.tx, seq)?;
     ownership::replace(batch.tx, seq, &owned, &mut effects.touched)?;
     graph::set_frontier(batch.tx, seq, &dark)?;
     let release = &stored.release;
@@ -98,7 +95,7 @@ pub(super) fn follows_from_cut(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Op
         .map(|(key, _)| key.parts().1.to_owned())
         .collect();
     let mut bases = Bases::of(tx, stored)?;
-    let previous = previous_of(tx, &stored.release, &mut bases)?;
+    let previous = previous_of(tx, &product, &stored.release, &mut bases)?;
     let own = bases.own_commits()?;
     let mut walked = Walk { tx, product: &product, told: &told, previous: &previous, bases, own }.from(commit)?;
     let explicit = BindRule::Explicit.rank();
@@ -190,7 +187,12 @@ struct Previous {
 
 /// The release before, as it was told, and those it follows up to the first that was judged. Behind a candidate stands what the
 /// candidate itself follows, unless this is one too; and no release comes before itself.
-fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<Previous, StoreError> {
+fn previous_of(
+    tx: &Tx<'_>,
+    product: &Product,
+    release: &Release,
+    bases: &mut Bases<'_>,
+) -> Result<Previous, StoreError> {
     let mut previous = Previous::default();
     let mut next = release.previous.clone();
     let mut named = false;
@@ -202,11 +204,11 @@ fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<
         previous.places.push(place);
         let before = releases::by_version(tx, &release.product, &version)?;
         let cut = before.as_ref().and_then(|b| b.release.commit.as_deref());
-        if let Some(baseline) = baseline_named(tx, release, bases, &version)?
+        if let Some(baseline) = product.baselines_for(bases.judged()).find(|b| b.is_called(&version))
             && cut.is_none_or(|cut| cut == baseline.commit)
         {
             previous.whole |= !named;
-            previous.baseline = Some(named_baseline(&baseline));
+            previous.baseline = Some(baseline.named());
             break;
         }
         let Some(before) = before else { break };
@@ -229,24 +231,8 @@ fn previous_of(tx: &Tx<'_>, release: &Release, bases: &mut Bases<'_>) -> Result<
 
 /// Whether anything of a product is called so that a range might end at.
 pub(super) fn is_known(tx: &Tx<'_>, product: &Product, version: &str) -> Result<bool, StoreError> {
-    let called = |b: &Baseline| b.version.as_deref().is_some_and(|v| normal_version(v) == normal_version(version));
-    Ok(product.baselines_for(None).any(called) || releases::by_version(tx, &product.name, version)?.is_some())
-}
-
-/// The baseline that counts and is called so.
-fn baseline_named(
-    tx: &Tx<'_>,
-    release: &Release,
-    bases: &Bases<'_>,
-    version: &str,
-) -> Result<Option<Baseline>, StoreError> {
-    let product = products::get(tx, &release.product)?;
-    let called = |b: &Baseline| b.version.as_deref().is_some_and(|v| normal_version(v) == normal_version(version));
-    Ok(product.and_then(|p| p.baselines_for(bases.judged()).find(|b| called(b)).cloned()))
-}
-
-fn named_baseline(b: &Baseline) -> RangeBase {
-    RangeBase { kind: BaseKind::Baseline, commit: b.commit.clone(), version: b.version.clone(), release: None }
+    Ok(product.baselines_for(None).any(|b| b.is_called(version))
+        || releases::by_version(tx, &product.name, version)?.is_some())
 }
 
 /// The way back from a cut.
@@ -426,7 +412,7 @@ impl Walk<'_> {
         }
         let with = range_bases::baselines_with(self.tx, &self.product.name, commit)?;
         let found = in_force.into_iter().find(|b| b.since.is_some_and(|since| with.contains(&since)));
-        Ok(found.map(named_baseline))
+        Ok(found.map(Baseline::named))
     }
 
     /// The other versions of the product that are cut at commits of the range: candidates, and what nobody
@@ -434,10 +420,7 @@ impl Walk<'_> {
     fn cut_within(&self, cut: &str, commits: &[String]) -> Result<Vec<String>, StoreError> {
         let mut found = BTreeSet::new();
         for commit in commits.iter().filter(|commit| *commit != cut) {
-            for seq in graph::cut_at(self.tx, commit)? {
-                let release = releases::by_seq(self.tx, seq)?.map(|s| s.release);
-                found.extend(release.filter(|r| r.product == self.product.name).map(|r| r.version));
-            }
+            found.extend(self.cut_at(commit)?.into_iter().map(|release| release.version));
         }
         Ok(found.into_iter().collect())
     }
@@ -445,15 +428,17 @@ impl Walk<'_> {
     /// Whether it was pushed, or a release of the product is cut there: it is part of the history even if nobody told what it
     /// follows.
     fn is_heard_of(&self, commit: &str) -> Result<bool, StoreError> {
-        if !graph::pushed_to(self.tx, commit, &self.product.name)?.is_empty() {
-            return Ok(true);
-        }
+        Ok(!graph::pushed_to(self.tx, commit, &self.product.name)?.is_empty() || !self.cut_at(commit)?.is_empty())
+    }
+
+    /// The releases of the product that are cut at a commit.
+    fn cut_at(&self, commit: &str) -> Result<Vec<Release>, StoreError> {
+        let mut found = Vec::new();
         for seq in graph::cut_at(self.tx, commit)? {
-            if releases::by_seq(self.tx, seq)?.is_some_and(|s| s.release.product == self.product.name) {
-                return Ok(true);
-            }
+            found.extend(releases::by_seq(self.tx, seq)?.map(|s| s.release));
         }
-        Ok(false)
+        found.retain(|release| release.product == self.product.name);
+        Ok(found)
     }
 }
 

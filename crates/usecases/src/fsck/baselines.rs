@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_store::{
-    StoreError, Tx,
-    tables::{graph, products, range_bases},
+    StoreError,
+    tables::{products, range_bases},
 };
 
 use super::Check;
+use crate::state_baseline;
 
 /// Compares what is kept of baselines with what commits follow.
 pub(super) fn finish(check: &mut Check<'_>) -> Result<(), StoreError> {
@@ -23,8 +24,9 @@ pub(super) fn finish(check: &mut Check<'_>) -> Result<(), StoreError> {
         for baseline in product.iter().flat_map(|p| &p.baselines) {
             let Some(since) = baseline.since else { continue };
             let contains = kept.remove(&since).unwrap_or_default();
-            if !contains.contains(&baseline.commit) || !contains.is_subset(&follows(check.tx, &name, &baseline.commit)?)
-            {
+            // More may have been told since.
+            let follows = state_baseline::contains(check.tx, &name, &baseline.commit, usize::MAX)?;
+            if !contains.contains(&baseline.commit) || !contains.is_subset(&follows) {
                 check
                     .report
                     .fault(format!("What the baseline {} of {name} contains is not kept rightly.", baseline.commit));
@@ -35,16 +37,4 @@ pub(super) fn finish(check: &mut Check<'_>) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Everything that a commit surely follows, with itself: more may have been told since.
-fn follows(tx: &Tx<'_>, product: &str, commit: &str) -> Result<BTreeSet<String>, StoreError> {
-    let mut seen = BTreeSet::new();
-    let mut queue = vec![commit.to_owned()];
-    while let Some(commit) = queue.pop() {
-        if seen.insert(commit.clone()) {
-            queue.extend(graph::sure_parents(tx, &commit, product)?);
-        }
-    }
-    Ok(seen)
 }

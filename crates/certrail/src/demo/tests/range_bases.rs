@@ -16,11 +16,8 @@ async fn until_241() -> Stage {
 
 /// Pushes one commit to the branch behind another, and tags it.
 async fn next(stage: &Stage, minute: i64, before: &str, id: &str, version: &str) {
-    let commits = [(sha(id), "mallory".to_owned(), format!("PAY-8 {id}"))];
-    let push = forge::push(REPO, at(minute), "main", Some(&sha(before)), &commits, "mallory");
-    stage.sender.github(at(minute), "push", &push).await.expect("taken");
-    let tag = forge::tag(REPO, at(minute + 1), version, &sha(id), "mallory");
-    stage.sender.github(at(minute + 1), "push", &tag).await.expect("taken");
+    pushed(stage, minute, "main", Some(before), &[id], false).await;
+    tagged(stage, minute + 1, version, id).await;
 }
 
 /// Commits of a release, by what they are called here, and where its range ends.
