@@ -76,6 +76,9 @@ const MAX_WAITING: usize = 8 * MAX_ITEMS;
 /// Rows written after which the write-ahead log is moved into the database, and pages at which the writer does it itself.
 const MOVE_AFTER_ROWS: u64 = 8_000;
 const MAX_LOG_PAGES: u64 = 6_000;
+/// Moving keeps the disk busy. Whoever comes right behind a large commit, to ask a gate about what was just cut, is not to
+/// wait for it.
+const MOVE_LATER: Duration = Duration::from_millis(50);
 
 pub(super) enum Message {
     Work(Box<dyn Work>),
@@ -357,6 +360,7 @@ impl Tidy {
         let flag = too_long.clone();
         let run = move || {
             while woken.recv().is_ok() {
+                std::thread::sleep(MOVE_LATER);
                 match mover.run() {
                     Ok(pages) => flag.store(pages > MAX_LOG_PAGES, Ordering::Relaxed),
                     Err(error) => tracing::warn!(%error, "the write-ahead log could not be moved; it is tried again"),

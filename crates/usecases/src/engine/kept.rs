@@ -8,9 +8,11 @@
 use std::{
     any::{Any, TypeId},
     collections::BTreeMap,
+    io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
+        mpsc::Sender,
     },
     time::{Duration, Instant},
 };
@@ -28,7 +30,6 @@ use quick_cache::{
     DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter,
     sync::{Cache, DefaultLifecycle},
 };
-use rayon::ThreadPool;
 
 /// Bytes of what is kept, as its makers weigh it.
 const CAPACITY: u64 = 96 * 1024 * 1024;
@@ -126,13 +127,13 @@ pub(crate) struct Kept {
     followed: Mutex<Followed>,
     /// Acts of people committed by this process: whoever acted sees what came of it.
     acts: AtomicU64,
-    /// Where what is no longer kept is let go: that of a large release takes milliseconds, for which no gate waits.
-    away: Arc<ThreadPool>,
+    away: Away,
 }
 
 impl Kept {
-    /// `away` are threads that nobody waits for.
-    pub(super) fn new(away: Arc<ThreadPool>) -> Self {
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn new() -> io::Result<Self> {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(256)
             .weight_capacity(CAPACITY)
@@ -140,7 +141,7 @@ impl Kept {
             .build()
             .expect("capacities are given");
         let cache = Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { cache, followed: Mutex::default(), acts: AtomicU64::new(0), away }
+        Ok(Self { cache, followed: Mutex::default(), acts: AtomicU64::new(0), away: Away::start()? })
     }
 
     /// What is kept of a release, if it is as good as made now; else made by `make`, which is given what was kept, and
@@ -178,7 +179,7 @@ impl Kept {
             let entry = Entry { value: value.clone(), basis, at, made: begun, acts, valid_until, weight };
             let mut evicted = <DefaultLifecycle<_, _> as Lifecycle<_, _>>::RequestState::default();
             self.cache.insert_with_lifecycle(key, entry, &mut evicted);
-            self.away.spawn(move || drop((known, evicted)));
+            self.away.take((known, evicted));
             return Ok(value);
         }
         Ok(made.value)
@@ -218,6 +219,33 @@ impl Kept {
             product,
             everything,
         }))
+    }
+}
+
+/// Lets go of what is no longer kept, on a thread of its own and a moment later: that of a large release takes milliseconds,
+/// and whoever replaced it has somebody who waits for the answer.
+struct Away(Sender<Box<dyn Send>>);
+
+impl Away {
+    const LATER: Duration = Duration::from_millis(20);
+
+    /// The thread ends with what sends to it.
+    fn start() -> io::Result<Self> {
+        let (sender, inbox) = std::sync::mpsc::channel::<Box<dyn Send>>();
+        let run = move || {
+            while let Ok(first) = inbox.recv() {
+                std::thread::sleep(Self::LATER);
+                drop(first);
+                inbox.try_iter().for_each(drop);
+            }
+        };
+        std::thread::Builder::new().name("certrail-away".into()).spawn(run)?;
+        Ok(Self(sender))
+    }
+
+    fn take(&self, gone: impl Send + 'static) {
+        // Without its thread it is let go here.
+        drop(self.0.send(Box::new(gone)));
     }
 }
 

@@ -128,8 +128,9 @@ impl Engine {
             checked => checked?,
         }
         let (queue, inbox) = committer::channel();
-        let started = turns::Turns::new();
-        let turns = started.map_err(|cause| StoreError::Io { what: "start threads".to_owned(), cause })?;
+        let no_thread = |cause| StoreError::Io { what: "start threads".to_owned(), cause };
+        let turns = turns::Turns::new().map_err(no_thread)?;
+        let kept = kept::Kept::new().map_err(no_thread)?;
         let engine = Arc::new(Self {
             store,
             blobs,
@@ -141,7 +142,7 @@ impl Engine {
             head: RwLock::new(head),
             committer: Mutex::new(None),
             queue,
-            kept: kept::Kept::new(turns.looks.clone()),
+            kept,
             turns,
             worker: jobs::Worker::default(),
             pieces: RwLock::default(),

@@ -22,7 +22,7 @@ use super::Engine;
 /// Places for each kind of question; whoever finds none waits in line.
 pub(crate) struct Turns {
     /// Pages and lists. Each may hold a whole release in memory: their number bounds what all of them take.
-    pub(super) looks: Arc<ThreadPool>,
+    looks: ThreadPool,
     /// Gates, and what pipelines are answered: somebody's deployment waits for it.
     gates: ThreadPool,
     /// Dossiers: each takes seconds, and is held in memory, here and in the process that renders it.
@@ -55,7 +55,7 @@ impl Turns {
         let (releases, judging) = Default::default();
         let looks = threads("look").start_handler(|_| stand_back()).build().map_err(io::Error::other)?;
         Ok(Self {
-            looks: Arc::new(looks),
+            looks,
             gates: threads("gate").build().map_err(io::Error::other)?,
             dossiers: Arc::new(Semaphore::new(places)),
             releases,
