@@ -24,6 +24,6 @@ pub use findings::{
 pub use frameworks::{Control, Framework, frameworks};
 pub use input::{Certification, Evidence, Identities, Input};
 pub use predicate::PredicateError;
-pub use rules::{Approved, Rule, approval_for};
+pub use rules::{APPROVAL_DAYS, Approved, Rule, approval_for};
 pub use set::{Criteria, CriteriaError, Requirement, STANDARD};
 pub use world::{ChangeView, World, spans};

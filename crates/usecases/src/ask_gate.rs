@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use certrail_criteria::APPROVAL_DAYS;
 use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
 use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
@@ -269,8 +270,7 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
     if !asked.is_empty() && left.is_empty() {
         return None;
     }
-    // Where the criteria do not say how long an approval for this environment holds, a week.
-    let days = left.into_iter().min().unwrap_or(7);
+    let days = left.into_iter().min().unwrap_or(APPROVAL_DAYS);
     let row = judged.approval(environment, days, now);
     (!row.verdict.opens_gate()).then(|| Blocker {
         requirement: "approval".into(),

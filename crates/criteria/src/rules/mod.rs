@@ -284,6 +284,9 @@ fn in_world(scope: &Scope<'_>, environment: &str, days: i64) -> Approved {
     Approved { environment: environment.to_owned(), days, row, at: scope.input.decision_time, valid_until }
 }
 
+/// How many days an approval of a deployment holds where the criteria do not say.
+pub const APPROVAL_DAYS: i64 = 7;
+
 /// How the approvals for production stand, as the rules of a set ask for them: what its gates ask next.
 pub(crate) fn approvals_for_production<'a>(
     scope: &Scope<'_>,
@@ -291,7 +294,11 @@ pub(crate) fn approvals_for_production<'a>(
 ) -> Vec<Approved> {
     let product = scope.input.product;
     let asked = product.production.iter().flat_map(|environment| {
-        let days: BTreeSet<i64> = rules.clone().filter_map(|rule| rule.approval_days(product, environment)).collect();
+        let mut days: BTreeSet<i64> =
+            rules.clone().filter_map(|rule| rule.approval_days(product, environment)).collect();
+        if days.is_empty() {
+            days.insert(APPROVAL_DAYS);
+        }
         days.into_iter().map(move |days| (environment, days))
     });
     asked.map(|(environment, days)| in_world(scope, environment, days)).collect()
