@@ -18,8 +18,6 @@ pub struct Evidence {
     pub log_index: u64,
     /// When we received it.
     pub received: Time,
-    /// The connector it came by.
-    pub connector: Arc<str>,
     /// The rule that bound it.
     pub rule: BindRule,
     /// When we received it is uncertain: our clock had jumped.

@@ -101,6 +101,8 @@ CREATE TABLE signal (
   -- The entry of the delivery that this is a part of.
   part_of BIGINT
 );
+-- Those that concern every release of a product: few among many.
+CREATE INDEX signal_of_products ON signal (log_index) WHERE kind LIKE 'security.%' OR kind = 'code.branch_rule';
 
 -- Every other entry of the log: its document, as it was committed to.
 CREATE TABLE act (
@@ -292,9 +294,12 @@ CREATE TABLE binding (
   to_index BIGINT,
   rule BIGINT NOT NULL,
   key TEXT NOT NULL,
+  -- Of the few kinds that somebody looks for by themselves.
+  kind TEXT,
   PRIMARY KEY (release, log_index, from_index)
 ) {keyed};
 CREATE INDEX binding_by_signal ON binding (log_index);
+CREATE INDEX binding_by_kind ON binding (release, kind) WHERE kind IS NOT NULL;
 
 -- The entry at which signals moved to a release, or away from it, last.
 CREATE TABLE moved (

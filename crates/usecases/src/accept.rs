@@ -169,9 +169,11 @@ fn take_in(batch: &mut Batch<'_>, ready: &Ready, part_of: Option<u64>) -> Result
     })?;
     batch.remember_delivery(key, log_index);
     let people = texts.people.is_some().then_some(people);
+    let id = evidence_id(batch.now, log_index, digest);
     let stored = StoredSignal {
+        id: id.clone(),
         log_index,
-        connector: incoming.connector.to_string(),
+        connector: incoming.connector.to_string().into(),
         delivery: incoming.delivery.clone(),
         media: incoming.media.clone(),
         auth_how: incoming.auth_how.clone(),
@@ -199,7 +201,6 @@ fn take_in(batch: &mut Batch<'_>, ready: &Ready, part_of: Option<u64>) -> Result
         track::alert(batch, alert, AlertEvent { at, entry: log_index, only_new: false }, &bound())?;
     }
     let mut warnings = incoming.signal.warnings.clone();
-    let id = evidence_id(batch.now, log_index, digest);
     if let (Facts::Vex(vex), Some(sender)) = (&incoming.signal.facts, &incoming.vex) {
         if track::are_in_line(batch.tx, &sender.product)? {
             // It may speak of what they found.
@@ -256,7 +257,7 @@ fn again(batch: &Batch<'_>, incoming: &Incoming, digest: &Hash, index: u64) -> R
     }
     let context = bind::place(batch.tx, was, batch.next_index())?.context.map(|r| r.name);
     Ok(Ack {
-        id: stored.id(),
+        id: stored.id.clone(),
         index,
         digest: certrail_ledger::hex(&stored.body),
         duplicate: true,

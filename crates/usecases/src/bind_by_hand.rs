@@ -46,20 +46,20 @@ pub async fn bind_by_hand(
             let cut_from = stored.release.repository.as_ref().filter(|_| stored.release.commit.is_some());
             let cut_from = cut_from.map(|name| name.to_ascii_lowercase());
             let known = signals::get(batch.tx, index)?
-                .filter(|s| s.id().as_str() == evidence && s.signal.reach.has(&stored.release.product))
+                .filter(|s| s.id.as_str() == evidence && s.signal.reach.has(&stored.release.product))
                 .filter(|s| {
                     s.signal.repositories.is_all()
                         || cut_from.as_ref().is_some_and(|name| s.signal.repositories.has(name))
                 });
-            let visible = known.map(|s| crate::look::may_be_of(batch.tx, &caller, &s)).transpose()?;
-            if visible != Some(true) {
+            let visible = known.as_ref().map(|s| crate::look::may_be_of(batch.tx, &caller, s)).transpose()?;
+            let Some(signal) = known.filter(|_| visible == Some(true)) else {
                 return Err(refuse(
                     ProblemKind::NotFound,
                     "no-such-evidence",
                     format!("There is no evidence `{evidence}`."),
                 )
                 .into());
-            }
+            };
             if !bindings::of_signal(batch.tx, index)?.is_empty() {
                 return Err(refuse(ProblemKind::Conflict, "already-bound", "It is bound already.".into()).into());
             }
@@ -73,6 +73,7 @@ pub async fn bind_by_hand(
             bindings::insert(
                 batch.tx,
                 &Binding { release: seq, log_index: index, rule: BindRule::Explicit, key, from_index: at },
+                signal.signal.facts.kind(),
             )?;
             bindings::moved(batch.tx, seq, at)?;
             bindings::clear_unbound(batch.tx, index)?;

@@ -319,7 +319,7 @@ fn see(
 fn bound(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec<(u64, BindRule)>, StoreError> {
     let mut bound = bindings::bound_at(tx, seq, position)?;
     for included in included(tx, release)? {
-        let told = bindings::of_kind_at(tx, included.seq, "release.manifest", position)?;
+        let told = bindings::manifests_at(tx, included.seq, position)?;
         bound.extend(told.into_iter().map(|index| (index, BindRule::Commit)));
     }
     // What is bound to it as well stands first, by its own rule.
@@ -500,10 +500,9 @@ type Doubts = [(u64, Option<u64>)];
 
 pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts) -> Evidence {
     Evidence {
-        id: signal.id(),
+        id: signal.id.clone(),
         log_index: signal.log_index,
         received: signal.received,
-        connector: signal.connector.as_str().into(),
         rule,
         doubtful: is_doubtful(signal.log_index, doubts),
         duplicate_of: signal.duplicate_of,

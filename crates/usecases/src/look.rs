@@ -268,8 +268,7 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
         let context = crate::bind::place(tx, &signal.signal, index)?.context.map(|r| r.name);
         Ok::<_, StoreError>(Some((signal, bound, context, history, receipt)))
     })?;
-    let (signal, bound, context, history, receipt) =
-        found.filter(|(s, ..)| s.id().as_str() == id).ok_or_else(missing)?;
+    let (signal, bound, context, history, receipt) = found.filter(|(s, ..)| s.id.as_str() == id).ok_or_else(missing)?;
     let visible = match bound.is_empty() {
         true => engine.read(|tx| may_be_of(tx, caller, &signal))?,
         false => bound.iter().any(|(product, ..)| caller.reaches(product)),
@@ -302,7 +301,7 @@ pub fn evidence_file(engine: &Engine, caller: &Caller, id: &str) -> Result<Outgo
     let missing = || no_evidence(id);
     let index = signals::index_of(id).ok_or_else(missing)?;
     let found = engine.read(|tx| {
-        let Some(signal) = signals::get(tx, index)?.filter(|s| s.id().as_str() == id) else { return Ok(None) };
+        let Some(signal) = signals::get(tx, index)?.filter(|s| s.id.as_str() == id) else { return Ok(None) };
         let bound = bindings::of_signal(tx, index)?;
         let mut visible = bound.is_empty() && may_be_of(tx, caller, &signal)?;
         for binding in bound {
@@ -374,7 +373,7 @@ fn waiting(tx: &Tx<'_>, caller: &Caller, index: u64) -> Result<Option<UnboundVie
     }
     Ok(Some(UnboundView {
         index,
-        id: signal.id().to_string(),
+        id: signal.id.to_string(),
         kind: signal.signal.facts.kind(),
         name: signal.signal.name.clone(),
         source: signal.signal.source.clone(),
@@ -443,7 +442,7 @@ pub fn log_entries(engine: &Engine, before: Option<u64>, limit: u64) -> Result<V
             what: format!("{} {}", s.signal.facts.kind(), s.signal.name),
             actor: s.signal.actor.as_ref().map_or_else(|| s.signal.source.clone(), |a| a.shown().to_owned()),
             received_at: s.received,
-            evidence: Some(s.id().to_string()),
+            evidence: Some(s.id.to_string()),
         };
         let mut lines = BTreeMap::new();
         for (index, signal) in signals::range(tx, from, to)? {

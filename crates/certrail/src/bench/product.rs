@@ -53,7 +53,7 @@ requirements:
 /// Every third release is certified.
 const CERTIFIED: Option<u64> = Some(3);
 /// Releases of a product where nobody decides.
-const PILED_UP: u64 = 24;
+const PILED_UP: u64 = 48;
 
 /// What one release took.
 struct Took {
@@ -111,7 +111,7 @@ async fn none_certified(each: u64) -> Result<(), Failure> {
     let (engine, mara) = begin(folder.path()).await?;
     let all = releases(&engine, &mara, PILED_UP, each, None).await?;
     println!("         none certified: each range holds what all before it brought");
-    for n in [PILED_UP / 4, PILED_UP / 2, PILED_UP] {
+    for n in [PILED_UP / 8, PILED_UP / 4, PILED_UP / 2, PILED_UP] {
         let some = &all[(n - 3) as usize..n as usize];
         let [(cut, _), (_, _), (gate, _)] = figures(some);
         // The middle one of three.

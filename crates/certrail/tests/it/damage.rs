@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::command::{certrail, text};
 
 /// A change of the database, and words of the fault that has to be named.
-const DAMAGE: [(&str, &str); 136] = [
+const DAMAGE: [(&str, &str); 138] = [
     ("UPDATE signal SET facts = replace(facts, 'success', 'failure')", "other facts"),
     ("UPDATE signal SET received = received + 1 WHERE log_index = 53", "Sender, time or type of entry 53"),
     ("UPDATE signal SET kind = 'test.check' WHERE kind = 'security.alert'", "are kept otherwise than it says"),
@@ -104,7 +104,7 @@ const DAMAGE: [(&str, &str); 136] = [
     ("UPDATE signal SET packed = packed - 1 WHERE log_index = 53", "The bytes of entry 53 do not match"),
     ("UPDATE signal SET size = size + 1 WHERE log_index = 53", "The bytes of entry 53 do not match"),
     ("UPDATE batch SET size = size + 1", "says that it has another size"),
-    ("UPDATE body SET digest = CAST(zeroblob(31) || substr(digest, 32, 1) AS BLOB)", "is not there"),
+    ("UPDATE body SET digest = CAST(x'00' || substr(digest, 2) AS BLOB)", "is not there"),
     ("UPDATE repository SET label_key = zeroblob(32)", "is kept otherwise than was told"),
     ("UPDATE repository SET log_index = log_index + 1", "is kept otherwise than was told"),
     ("INSERT INTO repository VALUES (99, 'acme/other', zeroblob(32), 1)", "repositories are kept"),
@@ -142,8 +142,10 @@ const DAMAGE: [(&str, &str); 136] = [
         "deployments are kept",
     ),
     ("INSERT INTO member VALUES ('tag:acme/pay@1', 9999, 1, 1)", "members of releases are kept"),
+    ("UPDATE binding SET kind = NULL WHERE kind = 'deployment.event'", "kinds of bindings"),
+    ("UPDATE binding SET kind = 'release.manifest' WHERE log_index = 53", "kinds of bindings"),
     (
-        "INSERT INTO binding SELECT 9999, log_index, from_index, to_index, rule, key FROM binding LIMIT 1",
+        "INSERT INTO binding SELECT 9999, log_index, from_index, to_index, rule, key, kind FROM binding LIMIT 1",
         "bindings are kept",
     ),
     ("INSERT INTO frontier VALUES (9999, 'commit')", "ends of ranges are kept"),

@@ -59,10 +59,10 @@ impl Case {
 
     /// Evidence that happened at a minute and was received then.
     pub(crate) fn with(self, minute: i64, facts: Value) -> Self {
-        self.told(minute, facts, "github", BindRule::Commit, None)
+        self.told(minute, facts, BindRule::Commit, None)
     }
 
-    pub(crate) fn told(mut self, minute: i64, facts: Value, connector: &str, rule: BindRule, by: Option<&str>) -> Self {
+    pub(crate) fn told(mut self, minute: i64, facts: Value, rule: BindRule, by: Option<&str>) -> Self {
         let log_index = self.evidence.len() as u64;
         let facts: Facts = serde_json::from_value(facts).unwrap();
         let signal = Signal {
@@ -85,7 +85,6 @@ impl Case {
             id: EvidenceId::new(at(minute), tail),
             log_index,
             received: at(minute),
-            connector: connector.into(),
             rule,
             doubtful: false,
             duplicate_of: None,

@@ -163,7 +163,7 @@ fn a_work_item_is_its_newest_record_authorised_by_somebody_else() {
     use Verdict::{Failed, Indeterminate, Missing, Passed};
     let richard = || human("richard");
     let told = |case: Case, minute: i64, status: &str, by: Value, teller: Option<&str>| {
-        case.told(minute, ticket(status, by), "api", BindRule::Ticket, teller)
+        case.told(minute, ticket(status, by), BindRule::Ticket, teller)
     };
     let base = || change(Case::new());
     base().gives("work-item", Missing, Cause::Absent);
@@ -332,7 +332,7 @@ fn a_deployment_of_something_in_the_history_is_not_the_releases_own() {
     let ask = "certified-first";
     change(Case::new()).with(-300, older.clone()).gives(ask, Verdict::Missing, Cause::NotYet);
     // Named outright, it is.
-    change(Case::new()).told(60, older, "api", BindRule::Explicit, None).gives(ask, Verdict::Failed, Cause::Absent);
+    change(Case::new()).told(60, older, BindRule::Explicit, None).gives(ask, Verdict::Failed, Cause::Absent);
     // Another build of the same commit is not what was certified, and does not go unseen.
     let mut rebuilt = deployed("production", "1", "succeeded", true);
     rebuilt["digests"] = json!([format!("sha256:{}", "b".repeat(64))]);

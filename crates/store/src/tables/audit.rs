@@ -473,7 +473,13 @@ pub fn life_numbers(tx: &Tx<'_>) -> Result<Vec<i64>> {
 /// # Errors
 /// When the database fails.
 pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
-    const QUERIES: [(&str, &str); 5] = [
+    const QUERIES: [(&str, &str); 6] = [
+        (
+            "kinds of bindings",
+            "SELECT COUNT(*) FROM binding b JOIN signal s ON s.log_index = b.log_index
+             WHERE COALESCE(b.kind, '') <>
+                 CASE WHEN s.kind IN ('deployment.event', 'release.manifest') THEN s.kind ELSE '' END",
+        ),
         (
             "places of bodies",
             "SELECT COUNT(*) FROM body WHERE log_index NOT IN (SELECT log_index FROM decision)

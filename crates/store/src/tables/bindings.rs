@@ -47,6 +47,24 @@ pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
     )
 }
 
+/// Rule and key of one of the bindings of a signal that hold now.
+///
+/// # Errors
+/// When the database fails.
+pub fn first_of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Option<(BindRule, Key)>> {
+    let sql = "SELECT rule, key FROM binding WHERE log_index = ?1 AND to_index IS NULL LIMIT 1";
+    tx.first(sql, &[log_index.into()], |r| Ok((rule(r.int(0)?)?, Key::from_stored(r.text(1)?))))
+}
+
+/// Whether a signal is bound to a release now.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_bound(tx: &Tx<'_>, release: i64, log_index: u64) -> Result<bool> {
+    let sql = "SELECT 1 FROM binding WHERE release = ?1 AND log_index = ?2 AND to_index IS NULL";
+    Ok(tx.first(sql, &[release.into(), log_index.into()], |r| r.int(0))?.is_some())
+}
+
 /// A binding of the past or present: release number, rule, key, from, to.
 pub type Past = (i64, BindRule, Key, u64, Option<u64>);
 
@@ -64,15 +82,27 @@ pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Past>> {
     )
 }
 
-/// Binds.
+/// Kinds of which a release has few among thousands of others, and that are looked for by themselves: where it went, and
+/// what a checkout told of it.
+const LOOKED_FOR: [&str; 2] = ["deployment.event", "release.manifest"];
+
+/// Binds a signal of a kind.
 ///
 /// # Errors
 /// When the same binding begins at the same position twice.
-pub fn insert(tx: &Tx<'_>, b: &Binding) -> Result<()> {
+pub fn insert(tx: &Tx<'_>, b: &Binding, kind: &str) -> Result<()> {
+    let kind = LOOKED_FOR.contains(&kind).then_some(kind);
     tx.exec(
-        "INSERT INTO binding (release, log_index, from_index, to_index, rule, key)
-         VALUES (?1, ?2, ?3, NULL, ?4, ?5)",
-        &[b.release.into(), b.log_index.into(), b.from_index.into(), b.rule.rank().into(), b.key.as_str().into()],
+        "INSERT INTO binding (release, log_index, from_index, to_index, rule, key, kind)
+         VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6)",
+        &[
+            b.release.into(),
+            b.log_index.into(),
+            b.from_index.into(),
+            b.rule.rank().into(),
+            b.key.as_str().into(),
+            kind.into(),
+        ],
     )?;
     Ok(())
 }
@@ -115,16 +145,17 @@ pub fn bound_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(u64, Bi
     )
 }
 
-/// [`bound_at`] of one kind.
+/// What checkouts told of a release, as the log stood at `position`.
 ///
 /// # Errors
 /// When the database fails or a row is damaged.
-pub fn of_kind_at(tx: &Tx<'_>, release: i64, kind: &str, position: u64) -> Result<Vec<u64>> {
+pub fn manifests_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<u64>> {
     tx.query(
-        "SELECT b.log_index FROM binding b JOIN signal s ON s.log_index = b.log_index
-         WHERE b.release = ?1 AND b.log_index < ?2 AND b.from_index < ?2 AND (b.to_index IS NULL OR b.to_index >= ?2)
-         AND s.kind = ?3 ORDER BY b.log_index",
-        &[release.into(), position.into(), kind.into()],
+        "SELECT log_index FROM binding
+         WHERE release = ?1 AND kind = 'release.manifest'
+           AND log_index < ?2 AND from_index < ?2 AND (to_index IS NULL OR to_index >= ?2)
+         ORDER BY log_index",
+        &[release.into(), position.into()],
         |r| r.uint(0),
     )
 }
@@ -170,15 +201,15 @@ pub fn moved(tx: &Tx<'_>, release: i64, at: u64) -> Result<()> {
     tx.exec(sql, &[release.into(), at.into()]).map(drop)
 }
 
-/// The signals of one kind bound to a release now, with the rule, in order of arrival.
+/// The deployments bound to a release now, with the rule, in order of arrival.
 ///
 /// # Errors
 /// When the database fails or a row is damaged.
-pub fn evidence_of_kind(tx: &Tx<'_>, release: i64, kind: &str) -> Result<Vec<(Arc<StoredSignal>, BindRule)>> {
+pub fn deployments(tx: &Tx<'_>, release: i64) -> Result<Vec<(Arc<StoredSignal>, BindRule)>> {
     let rows = tx.query(
-        "SELECT b.log_index, b.rule FROM binding b JOIN signal s ON s.log_index = b.log_index
-         WHERE b.release = ?1 AND b.to_index IS NULL AND s.kind = ?2 ORDER BY b.log_index",
-        &[release.into(), kind.into()],
+        "SELECT log_index, rule FROM binding
+         WHERE release = ?1 AND kind = 'deployment.event' AND to_index IS NULL ORDER BY log_index",
+        &[release.into()],
         |r| Ok((r.uint(0)?, rule(r.int(1)?)?)),
     )?;
     rows.into_iter().map(|(index, rule)| Ok((bound(tx, index)?, rule))).collect()

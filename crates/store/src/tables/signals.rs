@@ -10,10 +10,12 @@ use crate::{BlobPlace, FramePlace, Result, Row, StoreError, Tx, Val};
 /// A signal as it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSignal {
+    /// The evidence id: sorts by arrival, and names the entry. As [`evidence_id`] makes it.
+    pub id: EvidenceId,
     /// The entry's index in the log; the signal's primary key.
     pub log_index: u64,
     /// The connector it came by: `github`, `cli`.
-    pub connector: String,
+    pub connector: Arc<str>,
     /// The sender's delivery id.
     pub delivery: String,
     /// The media type of the raw bytes.
@@ -60,14 +62,6 @@ pub struct Texts {
     pub people: Option<String>,
 }
 
-impl StoredSignal {
-    /// The evidence id: sorts by arrival, and names the entry.
-    #[must_use]
-    pub fn id(&self) -> EvidenceId {
-        evidence_id(self.received, self.log_index, &self.body)
-    }
-}
-
 /// The id of the evidence at `log_index`: time of receipt, index, first bytes of the content digest.
 #[must_use]
 pub fn evidence_id(received: Time, log_index: u64, body: &[u8; 32]) -> EvidenceId {
@@ -104,15 +98,17 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
             return Err(StoreError::Damaged("the people of a signal are not those it speaks of".into()));
         }
     }
+    let (log_index, received, body) = (r.uint(0)?, Time::from_micros(r.int(6)?), r.hash(7)?);
     Ok(StoredSignal {
-        log_index: r.uint(0)?,
-        connector: r.text(1)?,
+        id: evidence_id(received, log_index, &body),
+        log_index,
+        connector: r.text(1)?.into(),
         delivery: r.text(2)?,
         media: r.text(3)?,
         auth_how: r.text(4)?,
         auth_key: r.text(5)?,
-        received: Time::from_micros(r.int(6)?),
-        body: r.hash(7)?,
+        received,
+        body,
         salts: Salts { body: r.opt_half(10)?, facts: r.opt_half(11)?, people: r.opt_half(12)? },
         mapper: r.text(13)?,
         duplicate_of: r.opt_uint(14)?,
@@ -157,7 +153,7 @@ pub fn insert(tx: &Tx<'_>, s: &StoredSignal, texts: &Texts) -> Result<()> {
         &[
             s.log_index.into(),
             s.signal.facts.kind().into(),
-            (&s.connector).into(),
+            (&*s.connector).into(),
             (&s.signal.source).into(),
             (&s.delivery).into(),
             (&s.media).into(),

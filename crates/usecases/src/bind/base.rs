@@ -44,7 +44,7 @@ pub(crate) fn worked_out(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<B
 /// Whether a deployment system saw it in production. That somebody told of a deployment is not enough.
 fn seen_in_production(tx: &Tx<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
     let Some(product) = products::get(tx, &stored.release.product)? else { return Ok(false) };
-    let deployments = bindings::evidence_of_kind(tx, stored.seq, "deployment.event")?;
+    let deployments = bindings::deployments(tx, stored.seq)?;
     Ok(deployments.iter().any(|(signal, rule)| match &signal.signal.facts {
         Facts::Deployment(d) => {
             signal.signal.known == HowKnown::Observed
@@ -85,8 +85,11 @@ pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     for commit in ended {
         behind.extend(concerned(batch.tx, product, commit)?);
     }
-    if now.is_none() {
-        // It follows others again that were judged since.
+    // Its own range ends where it did: at what was judged before it. Where it is judged no longer, it follows again what was
+    // judged since.
+    if now.is_some() {
+        behind.remove(&seq);
+    } else {
         behind.insert(seq);
     }
     follow(batch, product, behind)

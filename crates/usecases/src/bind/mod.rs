@@ -33,7 +33,7 @@ use certrail_store::{
         graph::{self, Told},
         products,
         releases::{self, StoredRelease},
-        signals,
+        signals::{self, StoredSignal},
     },
 };
 use serde::Serialize;
@@ -41,10 +41,11 @@ use serde::Serialize;
 pub(crate) use again::owned_again;
 pub(crate) use base::{refresh as refresh_base, worked_out as base_again};
 pub(crate) use ownership::Touched;
-pub(crate) use place::{Outcome, Places, place, reason};
+pub(crate) use place::{Outcome, place, reason};
 pub(crate) use shipping::went_out_again;
 
 use crate::engine::{Batch, Fault, Job, random};
+use place::{Alone, Places};
 
 /// Work that one signal causes on others.
 #[derive(Default)]
@@ -75,7 +76,7 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, F
         Facts::Push(push) => learn_push(batch, push, signal.audience(), &mut effects)?,
         Facts::Tag(tag) => learn_tag(batch, tag, &signal.reach, &mut effects)?,
         Facts::Manifest(manifest) => learn_manifest(batch, manifest, &mut effects)?,
-        Facts::Change(_) => effects.touched.signals.extend(context::closed(batch.tx, signal)?),
+        Facts::Change(_) => effects.touched.look_again(context::closed(batch.tx, signal)?),
         _ => {}
     }
     for link in signal.links() {
@@ -104,6 +105,7 @@ pub(crate) fn record(
         bindings::insert(
             batch.tx,
             &Binding { release: stored.seq, log_index, rule: m.rule, key: m.key.clone(), from_index: log_index },
+            signal.facts.kind(),
         )?;
     }
     if outcome.unbound.is_some() {
@@ -131,33 +133,17 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
             ship.insert(seq);
         }
     }
-    for index in effects.touched.signals {
+    for (index, only) in effects.touched.signals {
         let Some(stored) = signals::get(batch.tx, index)? else { continue };
-        let now = bindings::of_signal(batch.tx, index)?;
-        let keys = stored.signal.keys();
-        if now.iter().any(|b| !keys.contains(&b.key)) {
-            continue; // bound by hand: a person's word stands
-        }
-        let outcome = places.of(&stored.signal, index)?;
+        let Some(Change { ended, begun, context, waits }) = change(&mut places, &stored, only)? else { continue };
         // What findings follow from is looked at again where it went.
         let is_tracked = matches!(stored.signal.facts, Facts::Scan(_) | Facts::Alert(_));
-        let after: HashMap<i64, &Match> = outcome.bound.iter().map(|(s, m)| (s.seq, m)).collect();
-        let before: HashMap<i64, &Binding> = now.iter().map(|b| (b.release, b)).collect();
-        let stays = |b: &Binding, m: &Match| m.rule == b.rule && m.key == b.key;
-        let ended = |b: &&Binding| !after.get(&b.release).is_some_and(|m| stays(b, m));
-        let begun = |(s, m): &&(Arc<StoredRelease>, Match)| !before.get(&s.seq).is_some_and(|b| stays(b, m));
-        let ended: Vec<Binding> = now.iter().filter(ended).cloned().collect();
-        let begun: Vec<(Arc<StoredRelease>, Match)> = outcome.bound.iter().filter(begun).cloned().collect();
-        let same = ended.is_empty() && begun.is_empty();
-        if same {
+        if ended.is_empty() && begun.is_empty() {
             // Whether it waits is for those who have its repository: their product's entry is the record.
-            match &outcome.unbound {
-                Some(_) => bindings::set_unbound(batch.tx, index)?,
-                None => {
-                    if bindings::clear_unbound(batch.tx, index)? && is_tracked {
-                        tracked.push(index);
-                    }
-                }
+            if waits {
+                bindings::set_unbound(batch.tx, index)?;
+            } else if bindings::clear_unbound(batch.tx, index)? && is_tracked {
+                tracked.push(index);
             }
             continue;
         }
@@ -169,15 +155,15 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
             }
         }
         marks.extend(begun.iter().map(|(s, _)| label(&s.label_key, s.release.id.as_str())));
-        marks.extend(outcome.context.iter().map(|r| context::mark(&r.name, &r.label_key)));
+        marks.extend(context.iter().map(|r| context::mark(&r.name, &r.label_key)));
         if matches!(stored.signal.facts, Facts::Deployment(_)) {
             ship.extend(ended.iter().map(|b| b.release));
             ship.extend(begun.iter().map(|(s, _)| s.seq));
         }
         let to = begun.iter().map(|(s, m)| format!("{} {}", m.rule.name(), s.release.id)).collect();
-        let context = outcome.context.as_ref().map(|r| r.name.clone());
+        let context = context.map(|r| r.name);
         moved.push(Moved { signal: index, from: names, to, context });
-        plans.push((index, ended, begun, outcome.unbound.is_some()));
+        plans.push((index, stored.signal.facts.kind(), ended, begun, waits));
         tracked.extend(is_tracked.then_some(index));
     }
     if !moved.is_empty() {
@@ -189,7 +175,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
         let marks: Vec<[u8; 16]> = marks.into_iter().collect();
         let at = batch.control("rebind", "certrail", &marks, &Rebind { cause, moved })?;
         let mut releases = BTreeSet::new();
-        for (index, ended, begun, waits) in plans {
+        for (index, kind, ended, begun, waits) in plans {
             releases.extend(ended.iter().map(|b| b.release).chain(begun.iter().map(|(s, _)| s.seq)));
             for b in &ended {
                 bindings::end(batch.tx, b, at)?;
@@ -204,6 +190,7 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
                         key: m.key.clone(),
                         from_index: at,
                     },
+                    kind,
                 )?;
             }
             if waits {
@@ -225,6 +212,54 @@ pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Re
     Ok(effects.warnings)
 }
 
+/// What changes about the bindings of a signal.
+struct Change {
+    ended: Vec<Binding>,
+    begun: Vec<(Arc<StoredRelease>, Match)>,
+    /// The repository that it is context of.
+    context: Option<StoredRepository>,
+    /// Whether it belongs nowhere.
+    waits: bool,
+}
+
+/// What changes about the bindings of a signal, all that changed being what one release owns, where that is given; `None` if
+/// nothing may. That the short way leads where the long one does, every story tests in debug builds.
+fn change(places: &mut Places<'_>, stored: &StoredSignal, only: Option<i64>) -> Result<Option<Change>, StoreError> {
+    let begun = match only.map_or(Ok(Alone::Unclear), |seq| places.alone(&stored.signal, stored.log_index, seq))? {
+        Alone::Nothing => None,
+        Alone::Joins(joined) => Some(joined),
+        Alone::Unclear => return change_of_all(places, stored),
+    };
+    #[cfg(debug_assertions)]
+    {
+        let all = change_of_all(places, stored)?;
+        let of = |begun: &(Arc<StoredRelease>, Match)| (begun.0.seq, begun.1.clone());
+        let slow = all.iter().flat_map(|c| &c.begun).map(of).collect::<Vec<_>>();
+        assert_eq!(begun.iter().map(of).collect::<Vec<_>>(), slow, "entry {}", stored.log_index);
+        assert!(all.is_none_or(|c| c.ended.is_empty() && c.context.is_none() && !c.waits), "{}", stored.log_index);
+    }
+    Ok(begun.map(|joined| Change { ended: Vec::new(), begun: vec![joined], context: None, waits: false }))
+}
+
+/// What changes about the bindings of a signal, all its releases looked at.
+fn change_of_all(places: &mut Places<'_>, stored: &StoredSignal) -> Result<Option<Change>, StoreError> {
+    let (tx, index) = (places.tx, stored.log_index);
+    let now = bindings::of_signal(tx, index)?;
+    let keys = stored.signal.keys();
+    if now.iter().any(|b| !keys.contains(&b.key)) {
+        return Ok(None); // bound by hand: a person's word stands
+    }
+    let Outcome { bound, context, unbound } = places.of(&stored.signal, index)?;
+    let after: HashMap<i64, &Match> = bound.iter().map(|(s, m)| (s.seq, m)).collect();
+    let before: HashMap<i64, &Binding> = now.iter().map(|b| (b.release, b)).collect();
+    let stays = |b: &Binding, m: &Match| m.rule == b.rule && m.key == b.key;
+    let ended = |b: &&Binding| !after.get(&b.release).is_some_and(|m| stays(b, m));
+    let begun = |(s, m): &&(Arc<StoredRelease>, Match)| !before.get(&s.seq).is_some_and(|b| stays(b, m));
+    let ended = now.iter().filter(ended).cloned().collect();
+    let begun = bound.iter().filter(begun).cloned().collect();
+    Ok(Some(Change { ended, begun, context, waits: unbound.is_some() }))
+}
+
 /// Looks at the deployments of every release of a product again: what counts as production has changed.
 pub(crate) fn ship_again(batch: &mut Batch<'_>, product: &str) -> Result<(), Fault> {
     for stored in releases::of_product(batch.tx, product, None, i64::MAX as u64)? {
@@ -236,7 +271,7 @@ pub(crate) fn ship_again(batch: &mut Batch<'_>, product: &str) -> Result<(), Fau
 /// Looks again at pushes, tags and manifests among the touched signals: a product that was not known
 /// when they came is known now.
 pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<(), Fault> {
-    for index in effects.touched.signals.clone() {
+    for index in effects.touched.signals.keys().copied().collect::<Vec<_>>() {
         let Some(stored) = signals::get(batch.tx, index)? else { continue };
         match &stored.signal.facts {
             Facts::Push(push) => learn_push(batch, push, stored.signal.audience(), effects)?,
@@ -315,7 +350,7 @@ fn learn_history(
         let new = graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch, to.reach)?;
         if new && graph::is_in_several(tx, &commit.sha)? {
             // Those who speak of this repository only may have told of it before.
-            touched.signals.extend(signals::about(tx, &Key::commit(&commit.sha), 0, i64::MAX as u64)?);
+            touched.look_again(signals::about(tx, &Key::commit(&commit.sha), 0, i64::MAX as u64)?);
         }
     }
     Ok(changed)
@@ -459,9 +494,9 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
     if elsewhere.is_some() {
         // Who may speak of it changes with where it is cut from.
         release.repository.clone_from(&cut.repository);
-        effects.touched.signals.extend(bindings::indexes_of_release(batch.tx, stored.seq)?);
+        effects.touched.look_again(bindings::indexes_of_release(batch.tx, stored.seq)?);
         for (key, ..) in bindings::members(batch.tx, stored.seq)? {
-            effects.touched.signals.extend(signals::about(batch.tx, &key, 0, i64::MAX as u64)?);
+            effects.touched.look_again(signals::about(batch.tx, &key, 0, i64::MAX as u64)?);
         }
     }
     release.commit = Some(cut.commit.clone());
@@ -532,7 +567,7 @@ pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result
     let mut effects = Effects::default();
     let open = open_release(batch, product)?;
     // Whatever is bound to it looks for its release again: a repository or branch may have left.
-    effects.touched.signals.extend(bindings::indexes_of_release(batch.tx, open.seq)?);
+    effects.touched.look_again(bindings::indexes_of_release(batch.tx, open.seq)?);
     let mut keys = open_base(product);
     for commit in ownership::base_commits(batch.tx, open.seq)? {
         if range::reached_branch(batch.tx, product, &commit)? {
@@ -541,6 +576,7 @@ pub(crate) fn follow_product(batch: &mut Batch<'_>, product: &Product) -> Result
     }
     let base = keys.into_iter().map(|key| (key, BindRule::OpenRelease.rank())).collect();
     ownership::replace(batch.tx, open.seq, &base, &mut effects.touched)?;
+    effects.touched.look_at_all();
     Ok(effects)
 }
 

@@ -11,10 +11,30 @@ use certrail_store::{
 /// What a change of ownership may move.
 #[derive(Default)]
 pub(crate) struct Touched {
-    /// Signals whose binding may have changed.
-    pub(crate) signals: BTreeSet<u64>,
+    /// Signals whose bindings may have changed; with a release where all that changed is what that one owns.
+    pub(crate) signals: BTreeMap<u64, Option<i64>>,
     /// Releases whose artefacts may have changed.
     pub(crate) artefacts: BTreeSet<i64>,
+}
+
+impl Touched {
+    /// Signals that have to look for all their releases again.
+    pub(crate) fn look_again(&mut self, signals: impl IntoIterator<Item = u64>) {
+        self.signals.extend(signals.into_iter().map(|index| (index, None)));
+    }
+
+    /// More changed than what releases own: which of them a signal concerns, say.
+    pub(crate) fn look_at_all(&mut self) {
+        self.signals.values_mut().for_each(|only| *only = None);
+    }
+
+    /// Signals of whose keys a release owns others than before.
+    fn owned_otherwise(&mut self, seq: i64, signals: Vec<u64>) {
+        for index in signals {
+            let only = self.signals.entry(index).or_insert(Some(seq));
+            *only = only.filter(|known| *known == seq);
+        }
+    }
 }
 
 /// As many as there are.
@@ -26,7 +46,7 @@ fn touch(tx: &Tx<'_>, seq: i64, key: &Key, touched: &mut Touched) -> Result<(), 
         touched.artefacts.insert(seq);
     }
     if !key.is_broad() {
-        touched.signals.extend(signals::about(tx, key, 0, ALL)?);
+        touched.owned_otherwise(seq, signals::about(tx, key, 0, ALL)?);
     }
     Ok(())
 }
@@ -139,7 +159,7 @@ pub(super) fn range_commits(tx: &Tx<'_>, seq: i64) -> Result<BTreeSet<String>, S
 
 /// Drops everything a release owns; what was bound to it will look for a release again.
 pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Result<(), StoreError> {
-    touched.signals.extend(bindings::indexes_of_release(tx, seq)?);
+    touched.look_again(bindings::indexes_of_release(tx, seq)?);
     for (key, ..) in bindings::members(tx, seq)? {
         bindings::remove_member(tx, seq, &key)?;
     }

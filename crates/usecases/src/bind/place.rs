@@ -1,6 +1,6 @@
 //! Where a signal belongs: the releases that own one of its keys, the first rule deciding.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use certrail_domain::{BindRule, Facts, Key, Match, Product, Release, ReleaseId, Signal, decide};
 use certrail_store::{
@@ -31,9 +31,19 @@ pub(crate) fn place(tx: &Tx<'_>, signal: &Signal, told: u64) -> Result<Outcome, 
     Places::new(tx).of(signal, told)
 }
 
+/// What comes of it for a signal where all that changed is what one release owns.
+pub(super) enum Alone {
+    /// It stays where it is.
+    Nothing,
+    /// It belongs to that release as well.
+    Joins((Arc<StoredRelease>, Match)),
+    /// All its releases have to be looked at.
+    Unclear,
+}
+
 /// Finds the releases of many signals, reading each release and repository once.
 pub(crate) struct Places<'a> {
-    tx: &'a Tx<'a>,
+    pub(super) tx: &'a Tx<'a>,
     releases: HashMap<i64, Arc<StoredRelease>>,
     of_repository: HashMap<String, Vec<Product>>,
     changes: context::States,
@@ -67,27 +77,17 @@ impl<'a> Places<'a> {
     pub(crate) fn of(&mut self, signal: &Signal, told: u64) -> Result<Outcome, StoreError> {
         let mut matches: Vec<Match> = Vec::new();
         let mut found: HashMap<ReleaseId, Arc<StoredRelease>> = HashMap::new();
-        // A release may be one of hundreds of one product: what concerns one of them concerns the others.
-        let mut concerned: Option<(Arc<StoredRelease>, bool)> = None;
+        let mut concerned = None;
         let mut best = None;
         let of_change = matches!(signal.facts, Facts::Change(_) | Facts::Review(_));
         for key in signal.keys() {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
-                let rule = BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))?;
+                let rule = rule_of(rank)?;
                 // A weaker rule decides nothing any more.
                 if best.is_some_and(|best| rule.weight(of_change) > best) {
                     continue;
                 }
-                let stored =
-                    self.release(seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
-                let concerns = match &concerned {
-                    Some((other, concerns)) if other.release.product == stored.release.product => *concerns,
-                    _ => self.concerns(signal, told, &stored.release.product)?,
-                };
-                concerned = Some((stored.clone(), concerns));
-                if !concerns || !self.speaks_of(signal, &key, &stored)? {
-                    continue;
-                }
+                let Some(stored) = self.may_have(signal, told, &key, seq, &mut concerned)? else { continue };
                 best = Some(rule.weight(of_change));
                 matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
                 found.insert(stored.release.id.clone(), stored);
@@ -102,6 +102,61 @@ impl<'a> Places<'a> {
         let unbound = (deciding.is_empty() && context.is_none()).then(|| reason(self.tx, signal)).transpose()?;
         let bound = deciding.into_iter().filter_map(|m| Some((found.get(&m.release)?.clone(), m))).collect();
         Ok(Outcome { bound, context, unbound })
+    }
+
+    /// What comes of it for a signal that the keys of one release changed. Those of a long range belong to dozens of releases
+    /// already, at which nobody has to look for it: one that decides as strongly stands beside them.
+    pub(super) fn alone(&mut self, signal: &Signal, told: u64, seq: i64) -> Result<Alone, StoreError> {
+        // What concerns a repository as a whole may be its context.
+        if signal.whole_repository().is_some() || bindings::is_bound(self.tx, seq, told)? {
+            return Ok(Alone::Unclear);
+        }
+        // One of those that decided; what is on its way may be so no longer.
+        let Some((rule, key)) = bindings::first_of_signal(self.tx, told)?.filter(|(_, key)| key.parts().0 != "target")
+        else {
+            return Ok(Alone::Unclear);
+        };
+        let keys = signal.keys();
+        if !keys.contains(&key) {
+            return Ok(Alone::Nothing); // bound by hand: a person's word stands
+        }
+        let of_change = matches!(signal.facts, Facts::Change(_) | Facts::Review(_));
+        let (mut matches, mut concerned) = (Vec::new(), None);
+        for key in keys {
+            let Some((rank, _)) = bindings::member(self.tx, seq, &key)? else { continue };
+            if let Some(stored) = self.may_have(signal, told, &key, seq, &mut concerned)? {
+                matches.push(Match { rule: rule_of(rank)?, release: stored.release.id.clone(), key });
+            }
+        }
+        let Some(own) = decide(matches, of_change).pop() else { return Ok(Alone::Nothing) };
+        match own.rule.weight(of_change).cmp(&rule.weight(of_change)) {
+            Ordering::Less => Ok(Alone::Unclear),
+            Ordering::Greater => Ok(Alone::Nothing),
+            Ordering::Equal => {
+                let stored = self.release(seq)?;
+                let stored = stored.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
+                Ok(Alone::Joins((stored, own)))
+            }
+        }
+    }
+
+    /// A release, if a signal may speak of it by a key. `concerned` is the last one that was looked at: a release may be one of
+    /// hundreds of one product, and what concerns one of them concerns the others.
+    fn may_have(
+        &mut self,
+        signal: &Signal,
+        told: u64,
+        key: &Key,
+        seq: i64,
+        concerned: &mut Option<(Arc<StoredRelease>, bool)>,
+    ) -> Result<Option<Arc<StoredRelease>>, StoreError> {
+        let stored = self.release(seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq} is not there")))?;
+        let concerns = match concerned {
+            Some((other, concerns)) if other.release.product == stored.release.product => *concerns,
+            _ => self.concerns(signal, told, &stored.release.product)?,
+        };
+        *concerned = Some((stored.clone(), concerns));
+        Ok(if concerns && self.speaks_of(signal, key, &stored)? { Some(stored) } else { None })
     }
 
     /// Whoever speaks of some repositories only says nothing of a release that is cut from another, and of one that is not cut yet
@@ -137,6 +192,10 @@ impl<'a> Places<'a> {
             None => Ok(true),
         }
     }
+}
+
+fn rule_of(rank: i64) -> Result<BindRule, StoreError> {
+    BindRule::from_rank(rank).ok_or_else(|| StoreError::Damaged(format!("rank {rank}")))
 }
 
 /// Why nothing matches, as of now: the sentence in the unbound queue.

@@ -63,7 +63,7 @@ struct Out {
 
 /// Reads the deployments bound to a release.
 fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
-    let evidence = bindings::evidence_of_kind(tx, stored.seq, "deployment.event")?;
+    let evidence = bindings::deployments(tx, stored.seq)?;
     let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
     for (signal, rule) in &evidence {
         let Facts::Deployment(d) = &signal.signal.facts else { continue };

@@ -69,7 +69,7 @@ fn bind_waiting(batch: &mut Batch<'_>, before: u64) -> Result<Option<u64>, Fault
     let waiting = bindings::unbound(batch.tx, before, CHUNK)?;
     let next = waiting.last().copied().filter(|_| waiting.len() as u64 == CHUNK);
     let mut effects = Effects::default();
-    effects.touched.signals.extend(waiting);
+    effects.touched.look_again(waiting);
     bind::relearn(batch, &mut effects)?;
     bind::settle(batch, effects, "product")?;
     Ok(next)
@@ -84,6 +84,7 @@ fn follow_releases(batch: &mut Batch<'_>, product: &str, before: Option<i64>) ->
     for stored in some {
         bind::follow_range(batch, stored.seq, &mut effects)?;
     }
+    effects.touched.look_at_all();
     bind::settle(batch, effects, "product")?;
     Ok(next)
 }
@@ -98,7 +99,7 @@ fn place_again(batch: &mut Batch<'_>, repository: &str, from: u64) -> Result<Opt
     let next = full(&wide).into_iter().chain(full(&of_changes)).min();
     let mut effects = Effects::default();
     let reached = |index: &u64| next.is_none_or(|next| *index < next);
-    effects.touched.signals.extend(wide.into_iter().chain(of_changes).filter(reached));
+    effects.touched.look_again(wide.into_iter().chain(of_changes).filter(reached));
     bind::settle(batch, effects, "product")?;
     Ok(next)
 }

@@ -22,7 +22,7 @@ pub(super) fn propose(engine: &Engine, job: &StoredJob, entry: u64) -> Result<()
         let account = stored.signal.actor.as_ref().map(|actor| actor.account.clone()).unwrap_or_default();
         let sender = VexSender { product: product.clone(), account };
         let bound = track::releases_of(batch.tx, entry)?;
-        track::propose(batch, vex, &sender, &stored.id(), &bound)?;
+        track::propose(batch, vex, &sender, &stored.id, &bound)?;
         Ok(None)
     })
     .map(drop)

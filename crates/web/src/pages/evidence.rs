@@ -26,7 +26,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
     let facts = pretty(serde_json::to_string_pretty(&s.signal.facts))?;
     let receipt = pretty(serde_json::to_string_pretty(&view.receipt))?;
     let body = html! {
-        p.crumbs { "Evidence / " (s.id()) }
+        p.crumbs { "Evidence / " (s.id) }
         h1 { (s.signal.facts.kind()) " " (s.signal.name) }
         @match view.genuine {
             Some(true) => p.good { "✓ Genuine: it is what was received, and the log holds it as entry " (s.log_index) "." },
@@ -63,7 +63,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
         h2 { "What it says" }
         pre tabindex="0" { (facts) }
         h2 { "As received" }
-        p { a.button href=(format!("/e/{}/raw", s.id())) { "Download the original" } }
+        p { a.button href=(format!("/e/{}/raw", s.id)) { "Download the original" } }
         pre tabindex="0" { (view.preview) @if view.size > 4000 { "\n…" } }
         h2 { "Proof" }
         p { "Its entry in the log, the path to the signed head, and that head. Keep it: it verifies without us." }
