@@ -63,6 +63,12 @@ impl Failure {
         &self.why
     }
 
+    /// What, why and fix, one behind the other.
+    pub(crate) fn in_a_line(&self) -> String {
+        let said = [&self.what, &self.why, &self.fix].map(|s| s.trim());
+        said.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
     /// As problem details (RFC 9457), for machines that read standard output.
     pub(crate) fn to_json(&self) -> Value {
         json!({ "title": self.what, "detail": self.why, "fix": self.fix, "exit": self.exit })

@@ -74,6 +74,16 @@ struct Item {
     tried_at: Time,
 }
 
+impl Item {
+    /// What people call it: its file, or what was told, and when.
+    fn shown(&self, body: &[u8]) -> String {
+        let given = |name: &str| self.query.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
+        let told = || serde_json::from_slice::<Value>(body).ok()?["kind"].as_str().map(str::to_owned);
+        let what = given("name").or_else(told).unwrap_or_else(|| "An item".to_owned());
+        format!("{what} of {}", self.tried_at.human())
+    }
+}
+
 /// The folder of the user, or the one a pipeline names to keep it between jobs.
 fn folder() -> Result<PathBuf, Failure> {
     let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
@@ -182,11 +192,13 @@ fn items(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// What became of the items that waited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Delivered {
     pub(crate) delivered: usize,
     pub(crate) refused: usize,
     pub(crate) waiting: usize,
+    /// Why the last of those that wait on does, where it was tried.
+    pub(crate) why: Option<Failure>,
 }
 
 /// Whose items are delivered.
@@ -228,7 +240,7 @@ pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failur
         };
         let item: Option<Item> = serde_json::from_slice(&item).ok();
         let Some(item) = item.filter(|item| item.endpoint.takes(&body)) else {
-            set_aside(&folder, &path, "It could not be read, or is nothing that may wait.")?;
+            set_aside(&folder, &path, "it could not be read, or is nothing that may wait.")?;
             outcome.refused += 1;
             continue;
         };
@@ -247,15 +259,15 @@ pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failur
                 outcome.delivered += 1;
             }
             Err(failure) if failure.refused => {
-                set_aside(&folder, &path, failure.why())?;
+                set_aside(&folder, &path, &format!("{} was refused: {}", item.shown(&body), failure.in_a_line()))?;
                 outcome.refused += 1;
             }
-            // This token may not record this; what is behind it may well go out.
-            Err(failure) if failure.not_allowed => outcome.waiting += 1,
-            // Not reached, not signed in, too much at once, something in between that is no certrail: it waits on.
-            Err(_) => {
-                reachable = false;
+            // This token may not record this; what is behind it may well go out. Otherwise it was not reached, is not signed
+            // in, has too much at once, or is something in between that is no certrail: everything waits on.
+            Err(failure) => {
+                reachable &= failure.not_allowed;
                 outcome.waiting += 1;
+                outcome.why = Some(failure);
             }
         }
     }
@@ -274,20 +286,23 @@ fn set_aside(folder: &Path, item: &Path, why: &str) -> Result<(), Failure> {
     if let Some(name) = item.file_stem() {
         fs::write(refused.join(name).with_extension("why"), why).context("set an item aside")?;
     }
-    eprintln!("An item that waited was refused and set aside in {}: {why}", refused.display());
+    eprintln!("Set aside in {}: {why}", refused.display());
     Ok(())
 }
 
 /// Delivers what waits before something else is asked; silence when nothing did.
 pub(crate) fn catch_up(client: &Client) {
     match deliver(client, Whose::Own) {
-        Ok(Delivered { delivered, waiting, .. }) => {
+        Ok(Delivered { delivered, waiting, why, .. }) => {
             let items = |n: usize| format!("{n} item{}", if n == 1 { "" } else { "s" });
             if delivered > 0 {
                 eprintln!("Delivered what waited: {}.", items(delivered));
             }
             if waiting > 0 {
                 eprintln!("{} still wait; `certrail evidence deliver` tries them all.", items(waiting));
+                if let Some(why) = why {
+                    eprintln!("  {}", why.in_a_line());
+                }
             }
         }
         Err(failure) => failure.print(),

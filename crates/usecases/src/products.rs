@@ -48,6 +48,10 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     for (name, value) in [("branch", &product.branch), ("criteria", &product.criteria)] {
         inputs::required(value, name)?;
     }
+    if let Some(odd) = product.repositories.iter().find(|r| !r.trim().trim_matches('/').contains('/')) {
+        let why = format!("`{}` is no repository.", inputs::clip(odd));
+        return Err(refuse(&why, "Write it with its owner, as its forge does: acme/pay."));
+    }
     let named = product.repositories.iter().chain(&product.production).chain([&product.branch]);
     if named.flat_map(|name| name.chars()).any(is_invisible) {
         let why = "A name in it has characters that nobody sees.";

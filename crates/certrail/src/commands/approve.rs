@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Global, print_json};
+use super::{Global, print_json, recorded};
 use crate::{
     client::Client,
     config,
@@ -59,14 +59,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
         print_json(&answer);
     } else {
         println!("Recorded: {verdict} ({meaning}) for {product} {}, entry {}.", args.version, answer["ack"]["index"]);
-        for met in answer["met"].as_array().into_iter().flatten() {
-            println!(
-                "  {} {}: {}",
-                met["verdict"].as_str().unwrap_or("?"),
-                met["requirement"].as_str().unwrap_or("?"),
-                met["sentence"].as_str().unwrap_or("")
-            );
-        }
+        recorded::say(&answer);
     }
     Ok(0)
 }

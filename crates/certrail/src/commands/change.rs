@@ -8,7 +8,7 @@ use certrail_domain::{
 };
 use certrail_usecases::{ChangeInput, FactInput, ProtectionInput, ReviewInput};
 
-use super::{Global, Sent, moment, print_json, send_fact};
+use super::{Global, Sent, moment, print_json, recorded, send_fact};
 use crate::{
     client::Client,
     config,
@@ -167,11 +167,6 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         s(of_reviews),
         answer["ack"]["index"]
     );
-    for met in answer["met"].as_array().into_iter().flatten() {
-        println!("  {}: {}", met["release"].as_str().unwrap_or("?"), met["sentence"].as_str().unwrap_or("?"));
-    }
-    if let Some(reason) = answer["ack"]["unbound"].as_str() {
-        println!("  not bound yet: {reason}");
-    }
+    recorded::say(&answer);
     Ok(0)
 }

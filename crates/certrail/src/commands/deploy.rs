@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Global, Sent, print_json, send_fact};
+use super::{Global, Sent, print_json, recorded, send_fact};
 use crate::{client::Client, config, failure::Failure};
 
 #[derive(clap::Subcommand)]
@@ -119,6 +119,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
         print_json(&answer);
     } else {
         println!("{what}, entry {}.", answer["ack"]["index"]);
+        recorded::say(&answer);
     }
     Ok(0)
 }

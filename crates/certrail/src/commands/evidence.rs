@@ -128,12 +128,24 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             .and_then(|c| c.commit.clone())
             .or_else(|| git::commit(&std::env::current_dir().ok()?, "HEAD").ok()),
     };
+    // All of them or none: a misspelt name is seen before anything is sent.
+    for file in &args.files {
+        let missing = |why: String| {
+            let what = format!("Nothing was sent, because of {}.", file.display());
+            Failure::new(NOT_FOUND, what, format!("{why}."), "Check the path.")
+        };
+        match std::fs::File::open(file).and_then(|f| f.metadata()) {
+            Ok(found) if found.is_dir() => return Err(missing("It is a folder".to_owned())),
+            Ok(_) => {}
+            Err(e) => return Err(missing(e.to_string())),
+        }
+    }
     let part = ci.as_ref().map(|c| c.part.clone()).unwrap_or_default();
     let client = Client::new(global)?;
     if !args.dry_run {
         spool::catch_up(&client);
     }
-    let (mut results, mut undelivered) = (Vec::new(), None);
+    let (mut results, mut undelivered, mut refused) = (Vec::new(), None, None);
     for file in &args.files {
         let bytes = std::fs::read(file).map_err(|e| {
             Failure::new(NOT_FOUND, format!("{} was not recorded.", file.display()), format!("{e}."), "Check the path.")
@@ -176,6 +188,13 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
                 undelivered = Some((failure, waiting));
                 continue;
             }
+            // What is wrong with one file is not wrong with the others.
+            Err(failure) if failure.refused && args.files.len() > 1 => {
+                eprintln!("{name} was not recorded.");
+                failure.print();
+                refused = Some(failure.exit);
+                continue;
+            }
             Err(failure) => return Err(failure),
         };
         if !global.json() {
@@ -194,9 +213,10 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
     }
     if let Some((failure, waiting)) = undelivered {
         spool::say(&failure, waiting);
-        return Ok(if args.strict_delivery { spool::SPOOLED } else { 0 });
+        let kept = if args.strict_delivery { spool::SPOOLED } else { 0 };
+        return Ok(refused.unwrap_or(kept));
     }
-    Ok(0)
+    Ok(refused.unwrap_or(0))
 }
 
 fn deliver(global: &Global) -> Result<u8, Failure> {
@@ -206,9 +226,16 @@ fn deliver(global: &Global) -> Result<u8, Failure> {
     } else {
         println!("{} delivered, {} refused, {} waiting.", outcome.delivered, outcome.refused, outcome.waiting);
     }
-    Ok(match outcome {
-        spool::Delivered { refused: 1.., .. } => NO,
-        spool::Delivered { waiting: 1.., .. } => spool::SPOOLED,
-        spool::Delivered { .. } => 0,
+    let spool::Delivered { refused, waiting, why, .. } = outcome;
+    Ok(match why {
+        // Waiting longer would not help: somebody has to sign in, or use another token.
+        Some(why) if !why.undelivered => return Err(why),
+        _ if refused > 0 => NO,
+        Some(why) => {
+            why.print();
+            spool::SPOOLED
+        }
+        None if waiting > 0 => spool::SPOOLED,
+        None => 0,
     })
 }

@@ -11,6 +11,7 @@ mod exception;
 mod finding;
 mod gate;
 mod manage;
+mod recorded;
 mod release;
 mod serve;
 mod ticket;

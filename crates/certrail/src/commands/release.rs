@@ -6,7 +6,7 @@ use certrail_domain::{ReleaseType, Time};
 use certrail_usecases::{FactInput, ManifestInput};
 use serde_json::{Value, json};
 
-use super::{Global, print_json};
+use super::{Global, print_json, recorded};
 use crate::{
     client::{Client, segment},
     config,
@@ -162,9 +162,7 @@ fn cut(global: &Global, args: &Cut) -> Result<u8, Failure> {
         if count == 1 { "" } else { "s" },
         range.previous.as_deref().unwrap_or("the beginning")
     );
-    for warning in answer["ack"]["warnings"].as_array().into_iter().flatten() {
-        println!("  note: {}", warning.as_str().unwrap_or(""));
-    }
+    recorded::say_where(&answer["ack"]);
     println!("Next: certrail release show {} --product {product}", args.version);
     Ok(0)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Global, Sent, print_json, send_fact};
+use super::{Global, Sent, print_json, recorded, send_fact};
 use crate::{client::Client, config, failure::Failure};
 
 /// Record a work item.
@@ -51,9 +51,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<u8, Failure> {
         print_json(&answer);
     } else {
         println!("Recorded: {} {}, entry {}.", args.key, args.title, answer["ack"]["index"]);
-        if let Some(reason) = answer["ack"]["unbound"].as_str() {
-            println!("  not bound yet: {reason}");
-        }
+        recorded::say(&answer);
     }
     Ok(0)
 }

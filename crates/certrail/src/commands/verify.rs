@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use certrail_ledger::keys::VerifierKey;
 use certrail_usecases::verify_dossier;
 use serde_json::json;
 
 use super::{Global, print_json};
-use crate::failure::{Failure, NO, NOT_FOUND};
+use crate::failure::{Failure, NO, NOT_FOUND, USAGE};
 
 /// Verify a dossier file offline.
 #[derive(clap::Args)]
@@ -18,6 +19,22 @@ pub(crate) struct Args {
     key: Option<String>,
 }
 
+/// The key as it was given, or as the file of that name holds it. What is none proves nothing, whatever it is compared with.
+fn key_of(given: &str) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(given).unwrap_or_else(|_| given.to_owned());
+    let key = text.trim();
+    if VerifierKey::parse(key).is_some() {
+        return Ok(key.to_owned());
+    }
+    let shown: String = given.chars().take(80).collect();
+    Err(Failure::new(
+        USAGE,
+        "Nothing was verified.",
+        format!("`{shown}` is neither the public key of a log nor a file that holds one."),
+        "Give the key as the log's /log/key shows it (NAME+ID+KEY), or the name of a file that holds it.",
+    ))
+}
+
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     let bytes = std::fs::read(&args.file).map_err(|e| {
         Failure::new(
@@ -27,7 +44,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
             "Name a dossier file.",
         )
     })?;
-    let key = args.key.as_ref().map(|k| std::fs::read_to_string(k).unwrap_or_else(|_| k.clone()));
+    let key = args.key.as_deref().map(key_of).transpose()?;
     let result = verify_dossier(&bytes, key.as_deref());
     if global.json() {
         print_json(&json!({ "genuine": result.genuine(), "result": result }));

@@ -133,7 +133,9 @@ pub(super) async fn link(
 ) -> Page {
     let session = invite(&app.engine, &caller, &person).await?;
     let host = headers.get("host").and_then(|h| h.to_str().ok()).unwrap_or("this server").to_owned();
-    let address = format!("{host}/link/{}", session.secret);
+    // Where the operator did not say where people reach it, as whoever asks reached it.
+    let base = app.settings.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
+    let address = format!("{}/link/{}", base.trim_end_matches('/'), session.secret);
     render(&app, &caller, Some(("An invitation for one use within 24 hours. Give it to that person only.", address)))
         .await
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::super::recorded;
 use crate::{
     client::{Client, segment},
     failure::Failure,
@@ -78,15 +79,7 @@ pub(super) fn say(name: &str, r: &Value, client: &Client) {
             (false, None) => String::new(),
         }
     );
-    for bound in r["bound"].as_array().into_iter().flatten() {
-        println!("  bound to {}: {}", bound["release"].as_str().unwrap_or("?"), bound["why"].as_str().unwrap_or("?"));
-    }
-    if let Some(reason) = r["unbound"].as_str() {
-        println!("  not bound yet: {reason}");
-    }
-    for warning in r["warnings"].as_array().into_iter().flatten() {
-        println!("  note: {}", warning.as_str().unwrap_or(""));
-    }
+    recorded::say_where(r);
     for member in r["members"].as_array().into_iter().flatten() {
         let path = member["name"].as_str().unwrap_or("a report in it");
         say(&format!("  {path}"), member, client);
