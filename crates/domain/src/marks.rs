@@ -16,6 +16,8 @@ pub enum Mark {
     OtherBuild,
     /// It claims the future, or its source's clock is far off (T39).
     Clock,
+    /// When we received it is uncertain: our own clock had jumped.
+    OurClock,
     /// The same content was delivered again; it never counts as fresh.
     Repeat,
     /// Its bytes could not be read.
@@ -32,6 +34,7 @@ impl Mark {
             Self::RecordedLate => "Recorded late",
             Self::OtherBuild => "Other build",
             Self::Clock => "Clock",
+            Self::OurClock => "Our clock",
             Self::Repeat => "Repeat",
             Self::Unread => "Unread",
         }
@@ -45,7 +48,7 @@ impl Mark {
             Self::Stale => "↺",
             Self::RecordedLate => "⇥",
             Self::OtherBuild => "≠",
-            Self::Clock => "⚠",
+            Self::Clock | Self::OurClock => "⚠",
             Self::Repeat => "=",
             Self::Unread => "…",
         }
@@ -60,6 +63,7 @@ impl Mark {
             Self::RecordedLate => "It happened in time and reached us more than 24 hours later.",
             Self::OtherBuild => "It is about another build than the one released.",
             Self::Clock => "Its time lies in the future or its source's clock is far off.",
+            Self::OurClock => "Our own clock had jumped, so when we received it is uncertain.",
             Self::Repeat => "The same content had been received before.",
             Self::Unread => "We keep the bytes but could not read them.",
         }

@@ -510,7 +510,7 @@ pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts
     }
 }
 
-fn is_doubtful(index: u64, doubts: &Doubts) -> bool {
+pub(crate) fn is_doubtful(index: u64, doubts: &Doubts) -> bool {
     doubts.iter().any(|(from, to)| *from < index && to.is_none_or(|to| index < to))
 }
 

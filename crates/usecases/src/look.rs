@@ -231,6 +231,8 @@ pub struct EvidenceView {
     pub history: Vec<(String, &'static str, u64, Option<u64>)>,
     /// The receipt.
     pub receipt: certrail_ledger::receipt::Receipt,
+    /// When we received it is uncertain: our clock had jumped.
+    pub doubtful: bool,
 }
 
 impl EvidenceView {
@@ -266,9 +268,11 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
         }
         let receipt = crate::prove::receipt_in(tx, &head, index)?;
         let context = crate::bind::place(tx, &signal.signal, index)?.context.map(|r| r.name);
-        Ok::<_, StoreError>(Some((signal, bound, context, history, receipt)))
+        let doubtful = crate::judge::is_doubtful(index, &log::clock_doubts(tx)?);
+        Ok::<_, StoreError>(Some((signal, bound, context, history, receipt, doubtful)))
     })?;
-    let (signal, bound, context, history, receipt) = found.filter(|(s, ..)| s.id.as_str() == id).ok_or_else(missing)?;
+    let (signal, bound, context, history, receipt, doubtful) =
+        found.filter(|(s, ..)| s.id.as_str() == id).ok_or_else(missing)?;
     let visible = match bound.is_empty() {
         true => engine.read(|tx| may_be_of(tx, caller, &signal))?,
         false => bound.iter().any(|(product, ..)| caller.reaches(product)),
@@ -280,7 +284,7 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
     let seen = glance(engine, &signal.body, &signal.place, 4000)?;
     let preview = String::from_utf8_lossy(&seen.first).into_owned();
     let size = if seen.first.is_empty() { 0 } else { signal.place.size };
-    Ok(EvidenceView { genuine: seen.genuine, size, preview, signal, bound, context, history, receipt })
+    Ok(EvidenceView { genuine: seen.genuine, size, preview, signal, bound, context, history, receipt, doubtful })
 }
 
 fn no_evidence(id: &str) -> Problem {

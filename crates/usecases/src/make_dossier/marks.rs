@@ -29,6 +29,9 @@ pub(super) fn marks(judged: &Judged) -> Vec<Vec<Mark>> {
         if own.contains(&"T39") {
             marks.push(Mark::Clock);
         }
+        if e.doubtful {
+            marks.push(Mark::OurClock);
+        }
         // A file about another commit may well have the same bytes; the same event told twice is a replay.
         if e.duplicate_of.is_some() && e.signal.known == HowKnown::Observed {
             marks.push(Mark::Repeat);

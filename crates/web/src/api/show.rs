@@ -99,7 +99,7 @@ pub(crate) async fn evidence(
     let s = &view.signal;
     Ok(Json(json!({
         "id": s.id, "index": s.log_index, "name": s.signal.name, "connector": s.connector, "media": s.media,
-        "received_at": s.received, "sha256": view.receipt_digest(), "genuine": view.genuine, "size": view.size,
+        "received_at": s.received, "clock_uncertain": view.doubtful, "sha256": view.receipt_digest(), "genuine": view.genuine, "size": view.size,
         "known": s.signal.known, "repeats": s.duplicate_of, "part_of": s.part_of,
         "signal": *s.signal, "bound": view.bound, "context": view.context, "history": view.history, "receipt": view.receipt,
     })))

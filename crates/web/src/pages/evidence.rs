@@ -1,7 +1,7 @@
 //! Evidence: what is this, and is it genuine?
 
 use axum::{extract::State, response::Response};
-use certrail_domain::{EvidencePart, Problem, ProblemKind};
+use certrail_domain::{EvidencePart, Mark, Problem, ProblemKind};
 use certrail_usecases::evidence_view;
 use maud::html;
 
@@ -36,7 +36,8 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
         @for warning in &s.signal.warnings { p.note { (warning) } }
         dl {
             dt { "Happened" } dd { @match s.signal.occurred_at { Some(at) => (layout::time(at)), None => "the source does not say" } }
-            dt { "Received" } dd { (layout::time(s.received)) }
+            dt { "Received" }
+            dd { (layout::time(s.received)) @if view.doubtful { " ⚠ " (Mark::OurClock.sentence()) } }
             dt { "How we know" } dd { (s.signal.known.sentence()) }
             dt { "From" } dd { (s.signal.source) " by " (s.connector) ", proved by " (s.auth_how) " (" (s.auth_key) ")" }
             @if let Some(actor) = &s.signal.actor { dt { "By" } dd { (actor.shown()) } }
