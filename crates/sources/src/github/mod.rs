@@ -22,6 +22,16 @@ pub(crate) struct GitHub;
 /// What an event handler makes of a payload: facts and when they happened, or why not.
 type Mapped = Result<(Facts, Option<Time>), String>;
 
+/// The signature that the headers carry. What cannot be one is refused without a look at the body.
+fn tag(headers: &Headers) -> Result<Vec<u8>, Refused> {
+    let value = header(headers, SIGNATURE).ok_or(Refused::Unsigned("X-Hub-Signature-256"))?;
+    value
+        .strip_prefix("sha256=")
+        .and_then(|hex| data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())
+        .filter(|tag| tag.len() == 32)
+        .ok_or(Refused::WrongSignature)
+}
+
 impl Source for GitHub {
     fn name(&self) -> &'static str {
         "github"
@@ -36,19 +46,14 @@ impl Source for GitHub {
     }
 
     fn is_signed(&self, headers: &Headers) -> Result<(), Refused> {
-        header(headers, SIGNATURE).map(drop).ok_or(Refused::Unsigned("X-Hub-Signature-256"))
+        tag(headers).map(drop)
     }
 
     fn verify(&self, headers: &Headers, body: &[u8], secrets: &[Secret]) -> Result<String, Refused> {
         if secrets.is_empty() {
             return Err(Refused::NoSecret);
         }
-        let value = header(headers, SIGNATURE).ok_or(Refused::Unsigned("X-Hub-Signature-256"))?;
-        let tag = value
-            .strip_prefix("sha256=")
-            .and_then(|hex| data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())
-            .ok_or(Refused::WrongSignature)?;
-        signature::matching(secrets, body, &tag).map(str::to_owned).ok_or(Refused::WrongSignature)
+        signature::matching(secrets, body, &tag(headers)?).map(str::to_owned).ok_or(Refused::WrongSignature)
     }
 
     fn envelope(&self, headers: &Headers) -> Result<(String, String), Refused> {
