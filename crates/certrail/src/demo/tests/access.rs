@@ -67,6 +67,20 @@ impl Stage {
     }
 }
 
+/// Who may do what stands on one page, for everybody who signed in.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_matrix_is_a_page() {
+    let stage = stage().await;
+    let (status, page) = super::one_bad_row::page(&stage.router(), &stage.tokens["vera"], "/access").await;
+    assert_eq!(status, StatusCode::OK);
+    for action in Action::EVERY {
+        assert!(page.contains(action.sentence()), "{}: {}", action.name(), action.sentence());
+    }
+    for role in Role::ALL {
+        assert!(page.contains(&role.name().replace('-', " ")), "{}", role.name());
+    }
+}
+
 /// Every operation states its rule; here each is played by each role, reaching everything, this product, another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_holds_its_rule_for_every_role_and_scope() {

@@ -60,8 +60,14 @@ async fn a_clock_that_ran_ahead_once_ends_nothing() {
     // It leaps a year: time goes on as before, the report is taken and its place in the log marked.
     hands.pass(60 * Time::SECOND);
     hands.wall(YEAR);
-    report(&engine, "one.xml").await;
+    let doubted = report(&engine, "one.xml").await;
     assert!(engine.head().received.since(at(0)) < Time::DAY);
+    let marked = async |answer: &Value| {
+        let id = answer["id"].as_str().expect("an id");
+        let (_, page) = super::one_bad_row::page(&router(&engine), &ci, &format!("/e/{id}")).await;
+        page.contains("Our own clock had jumped")
+    };
+    assert!(marked(&doubted).await, "whoever looks at it sees that its time is uncertain");
     let answer = gate(&engine).await;
     assert!(!answer.allow && answer.blockers[0].requirement == "clock", "{answer:?}");
     let refused = certify(
@@ -82,7 +88,8 @@ async fn a_clock_that_ran_ahead_once_ends_nothing() {
     assert!(ready["clock"]["why"].as_str().is_some_and(|why| why.contains("clock-era")), "{ready}");
     // It is set right: all is as before.
     hands.wall(-YEAR);
-    report(&engine, "two.xml").await;
+    assert!(!marked(&report(&engine, "two.xml").await).await);
+    assert!(marked(&doubted).await, "it stays so");
     assert!(gate(&engine).await.blockers.iter().all(|b| b.requirement != "clock"));
     assert_eq!(fsck(&engine).expect("runs").faults, Vec::<String>::new());
     // The computer was off, and came up a year ahead: nobody can tell. Then it is corrected.

@@ -87,6 +87,51 @@ async fn whoever_holds_one_secret_forges_nothing_for_other_repositories() {
     clean(&stage).await;
 }
 
+/// A connector speaks for its products only, though others have the repository, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_speaks_for_its_products() {
+    let stage = stage().await;
+    for product in ["site", "shop"] {
+        let body = json!({ "repositories": ["acme/site"] });
+        admin(&stage, 0, "PUT", &format!("/api/v1/products/{product}"), &body).await.expect("a product");
+    }
+    let body = json!({ "provider": "github", "repositories": ["acme/site"], "products": ["site"] });
+    admin(&stage, 1, "PUT", "/api/v1/connectors/site", &body).await.expect("a connector");
+    let made = admin(&stage, 2, "POST", "/api/v1/connectors/site/secrets", &json!({})).await.expect("a secret");
+    let secret = made["secret"].as_str().expect("shown once").to_owned();
+    let push = push_of("acme/site", 7, 10, "one", None);
+    let taken = stage.sender.hook("site", &secret, at(10), "push", &push).await.expect("taken");
+    assert_eq!(taken["ack"]["bound"].as_array().map(Vec::len), Some(1), "{taken:#}");
+    assert_eq!(taken["ack"]["bound"][0]["release"], "site/next");
+    let tag = of(forge::tag("acme/site", at(11), "v1.0.0", &sha("one"), "dana"), "acme/site", 7);
+    let cut = stage.sender.hook("site", &secret, at(11), "push", &tag).await.expect("taken");
+    assert_eq!(cut["ack"]["bound"][0]["release"], "site/1.0.0", "{cut:#}");
+    assert!(find_release(&stage.engine, "shop", "1.0.0").is_err(), "it cuts nothing of another product");
+    clean(&stage).await;
+}
+
+/// A repository that moves to another owner is the same: it has the same id at its forge. A connector for repositories by name
+/// means those it named then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transferred_repository_binds_on() {
+    let stage = stage().await;
+    let body = json!({ "provider": "github", "repositories": [REPO], "products": ["pay"] });
+    admin(&stage, 0, "PUT", "/api/v1/connectors/own", &body).await.expect("a connector");
+    let made = admin(&stage, 1, "POST", "/api/v1/connectors/own/secrets", &json!({})).await.expect("a secret");
+    let secret = made["secret"].as_str().expect("shown once").to_owned();
+    let own = async |minute: i64, payload: Value| {
+        stage.sender.hook("own", &secret, at(minute), "push", &payload).await.expect("taken")
+    };
+    for (minute, name, commit, before) in
+        [(10, REPO, "one", None), (11, "other/pay", "two", Some("one")), (12, "third/wallet", "three", Some("two"))]
+    {
+        let before = before.map(sha);
+        let taken = own(minute, push_of(name, 5, minute, commit, before.as_deref())).await;
+        assert!(taken["ack"]["bound"].to_string().contains("pay/next"), "{name}: {taken:#}");
+    }
+    clean(&stage).await;
+}
+
 /// Whoever holds the secret of a connector for one repository tries to take names and ids of others.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_and_ids_that_one_connector_claims_move_nothing_for_another() {
@@ -189,5 +234,34 @@ async fn names_of_two_hosts_never_meet() {
     let accounts: std::collections::BTreeSet<String> =
         judged.seen.evidence.iter().filter_map(|e| e.signal.actor.as_ref().map(|a| a.account.clone())).collect();
     assert_eq!(accounts, ["dana", "git.acme.example:dana"].map(str::to_owned).into());
+    // A change, a review and a rule of a branch there say nothing of ours of the same name and number.
+    let (head, merged) = (sha("head"), sha("merged"));
+    let pull =
+        |merge| Pull { repo: REPO, number: 12, title: "PAY-1 x", author: "eve", branch: "f", head: &head, merge };
+    let inside = |payload: Value| of(payload, REPO, 5);
+    for (minute, event, payload) in [
+        (20, "pull_request", forge::pull_request(at(20), "opened", &pull(None), "eve")),
+        (21, "pull_request_review", forge::review(at(21), &pull(None), "tom", "approved", &head)),
+        (22, "branch_protection_rule", forge::branch_rule(REPO, at(22), 1)),
+    ] {
+        stage.sender.hook("inside", &secret, at(minute), event, &inside(payload)).await.expect("taken");
+    }
+    let ours = pull(Some((&merged, "eve")));
+    stage
+        .sender
+        .github(at(23), "pull_request", &inside(forge::pull_request(at(23), "closed", &ours, "eve")))
+        .await
+        .expect("taken");
+    let commits = [(merged.clone(), "eve".to_owned(), "PAY-1 x (#12)".to_owned())];
+    let push = forge::push(REPO, at(24), "main", Some(&sha("one")), &commits, "eve");
+    stage.sender.github(at(24), "push", &inside(push)).await.expect("taken");
+    let tag = inside(forge::tag(REPO, at(25), "v3.0.0", &merged, "eve"));
+    stage.sender.github(at(25), "push", &tag).await.expect("taken");
+    let ours = find_release(&stage.engine, "pay", "3.0.0").expect("cut");
+    let judged = judge(&stage.engine, &ours).expect("judged");
+    let of_it = |id: &str| judged.evaluation.requirements.iter().find(|r| r.id == id).expect("there");
+    let review = of_it("code-review").rows.iter().find(|row| row.subject.name.contains("#12")).expect("our change");
+    assert_eq!(review.verdict.to_string(), "missing", "{review:#?}");
+    assert!(!of_it("protected-branch").verdict.opens_gate(), "{:#?}", of_it("protected-branch"));
     clean(&stage).await;
 }

@@ -4,6 +4,21 @@ use certrail_usecases::do_jobs;
 
 use super::*;
 
+/// A clean stop leaves the database alone in its folder: whoever copies the one file has everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_leaves_no_write_ahead_log() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let Stage { engine, _folder: folder, .. } = stage;
+    let log = folder.path().join("certrail.db-wal");
+    assert!(log.is_file());
+    engine.close();
+    drop(engine);
+    assert!(!log.exists() || log.metadata().is_ok_and(|m| m.len() == 0), "{log:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_repositories_is_followed_at_the_next_start() {
     let stage = stage().await;

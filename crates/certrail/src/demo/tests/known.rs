@@ -66,6 +66,50 @@ async fn a_pipeline_authorises_nothing() {
     assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
 }
 
+/// The page of each piece of evidence says in words how we know it.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_say_how_we_know() {
+    let stage = stage().await;
+    let push = forge::push(REPO, at(1), "main", None, &[(sha("a"), "dana".to_owned(), "PAY-1 a".to_owned())], "dana");
+    let seen = stage.sender.github(at(1), "push", &push).await.expect("taken");
+    let told = stage.sender.call(at(2), &stage.ci, "POST", "/api/v1/facts", &ticket("open")).await.expect("taken");
+    let mut own = ticket("open");
+    own["authorised_by"]["account"] = json!("anna");
+    let done = stage.sender.call(at(3), &stage.tokens["anna"], "POST", "/api/v1/facts", &own).await.expect("taken");
+    for (answer, words) in [
+        (&seen, certrail_domain::HowKnown::Observed.sentence()),
+        (&told, certrail_domain::HowKnown::Reported.sentence()),
+        (&done, certrail_domain::HowKnown::Observed.sentence()),
+    ] {
+        let address = format!("/e/{}", answer["ack"]["id"].as_str().expect("an id"));
+        let (_, page) = super::one_bad_row::page(&stage.router(), &stage.tokens["anna"], &address).await;
+        assert!(page.contains(words), "{address}: {words}: {page}");
+    }
+}
+
+/// A work item is of the product it was told for: that of another one carries no change of ours, though both have the
+/// repository.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_of_another_product_carries_no_change() {
+    let stage = stage().await;
+    let web = json!({ "repositories": [REPO], "branch": "web", "tag_pattern": "web-{version}" });
+    stage.sender.call(at(-580), &stage.tokens["olaf"], "PUT", "/api/v1/products/web", &web).await.expect("a product");
+    for (minute, step) in steps().into_iter().filter(|(_, step)| !matches!(step, Step::Word(..))) {
+        send(&stage, at(minute), &step).await;
+    }
+    assert!(verdict(&stage, "work-item").await.starts_with("missing"));
+    let of = |product: &str| {
+        let mut ticket = ticket("open");
+        (ticket["product"], ticket["authorised_by"]["account"]) = (json!(product), json!("anna"));
+        ticket
+    };
+    fact(&stage, 80, &stage.tokens["anna"], of("web")).await;
+    assert!(verdict(&stage, "work-item").await.starts_with("missing"), "it is of another product");
+    fact(&stage, 81, &stage.tokens["anna"], of("pay")).await;
+    assert!(verdict(&stage, "work-item").await.starts_with("passed"), "{}", verdict(&stage, "work-item").await);
+    stage.clean();
+}
+
 /// A person's token, in a pipeline say, signs nothing; the same person in a session does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_persons_token_signs_nothing() {

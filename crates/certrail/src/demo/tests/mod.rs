@@ -11,6 +11,7 @@ mod context;
 mod decided_on_pages;
 mod dossiers;
 mod edge;
+mod edge_limits;
 mod findings;
 mod handed_out;
 mod interrupted;

@@ -58,6 +58,54 @@ async fn a_report_that_comes_again_counts_again() {
     assert_eq!(certrail_usecases::fsck(&stage.engine).expect("runs").faults, Vec::<String>::new());
 }
 
+/// Run, job and shard say which set a report belongs to, and nothing about whether it is another: that is what keys are for.
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_with_the_same_bytes_are_two_reports() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let query = |shard: &str| {
+        format!(
+            "product=pay&commit={}&name=s.xml&for=e2e&run=77&attempt=2&job=test&step=e2e&shard={shard}",
+            sha("merge")
+        )
+    };
+    let send = async |key: &str, shard: &str| {
+        let bytes = reports::junit("e2e", 5, 0);
+        stage.sender.report_under(key, at(100), &stage.ci, &query(shard), bytes).await
+    };
+    let first = send("one", "1/2").await.expect("taken");
+    let second = send("two", "2/2").await.expect("taken");
+    assert_ne!(first["index"], second["index"]);
+    assert_eq!((&second["duplicate"], &second["repeats"]), (&json!(false), &first["index"]));
+    for (answer, shard) in [(&first, "1/2"), (&second, "2/2")] {
+        let path = format!("/api/v1/evidence/{}", answer["id"].as_str().expect("an id"));
+        let shown = stage.sender.call(at(101), &stage.tokens["vera"], "GET", &path, &Value::Null).await.expect("there");
+        let part = json!({ "run": "77", "attempt": 2, "job": "test", "step": "e2e", "shard": shard });
+        assert_eq!(shown["signal"]["part"], part, "{shown:#}");
+    }
+    // Another shard under a key that was used is no retry of it.
+    assert!(send("one", "2/2").await.unwrap_err().to_string().contains("delivery-changed"));
+    stage.clean();
+}
+
+/// The same delivery by two connections at once is one entry: that is decided where it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_delivery_at_once_is_one() {
+    let stage = stage().await;
+    let query = format!("product=pay&commit={}&name=j.xml&for=unit", sha("root"));
+    for n in 0..10 {
+        let key = format!("key {n}").replace(' ', "-");
+        let send = || stage.sender.report_under(&key, at(n), &stage.ci, &query, reports::junit("unit", 3, 0));
+        let (a, b, c) = tokio::join!(send(), send(), send());
+        let all = [a.expect("taken"), b.expect("taken"), c.expect("taken")];
+        assert!(all.iter().all(|x| x["index"] == all[0]["index"]), "{all:#?}");
+        assert_eq!(all.iter().filter(|x| x["duplicate"] == json!(false)).count(), 1, "{all:#?}");
+    }
+    stage.clean();
+}
+
 /// The forge's own redelivery under a fresh id is one fact: an approval that was taken back stays taken back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fact_that_is_told_twice_counts_once() {

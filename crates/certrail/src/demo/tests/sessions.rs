@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{Request, header},
 };
-use certrail_usecases::{TokenKind, list_tokens, open_session, revoke_token, sign_in};
+use certrail_usecases::{TokenKind, invite, list_tokens, open_session, redeem_link, revoke_token, sign_in};
 use tower::ServiceExt;
 
 use super::*;
@@ -41,6 +41,46 @@ async fn a_browser_gets_a_session_and_never_keeps_the_token() {
     let behind = cookie(&stage, Some("https://certrail.example.com"), &token).await;
     assert!(behind.contains("; Secure"), "{behind}");
     assert_eq!(cookie(&stage, None, "certrail_wrong").await, "");
+}
+
+/// Whoever loses a role loses what rested on it: their tokens, those made with these, those they made for pipelines, and the
+/// links they made for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_demoted_loses_what_rested_on_their_role() {
+    let stage = stage().await;
+    let as_role = |role| NewPerson { name: "mia".into(), accounts: vec!["mia".into()], role, scope: Scope::ALL };
+    let system = Caller::internal("test");
+    let mia = put_person(&stage.engine, &system, as_role(Role::Admin)).await.expect("a person");
+    let session = session_for(&stage.engine, &mia).await.expect("a session").secret;
+    let caller = sign_in(&stage.engine, &session).expect("signed in");
+    let make =
+        async |caller: &Caller, new: NewToken| create_token(&stage.engine, caller, new).await.expect("a token").secret;
+    let own = make(&caller, NewToken { role: Role::Admin, own: true, ..NewToken::pipeline("own", &["*"]) }).await;
+    let with_own = sign_in(&stage.engine, &own).expect("signed in");
+    let child = make(&with_own, NewToken { role: Role::Admin, own: true, ..NewToken::pipeline("child", &["*"]) }).await;
+    let pipeline = make(&caller, NewToken::pipeline("ci of mia", &["pay"])).await;
+    let guest = NewPerson { name: "gus".into(), accounts: vec!["gus".into()], role: Role::Viewer, scope: Scope::ALL };
+    let guest = put_person(&stage.engine, &system, guest).await.expect("a person");
+    let link = invite(&stage.engine, &caller, guest.id.as_str()).await.expect("a link").secret;
+    // Whoever asks sees whose each is, and when it was used last.
+    for secret in [&own, &child, &pipeline] {
+        sign_in(&stage.engine, secret).expect("signed in");
+    }
+    let olaf = sign_in(&stage.engine, &stage.tokens["olaf"]).expect("signed in");
+    let listed = list_tokens(&stage.engine, &olaf).expect("reads");
+    let used = |name: &str| listed.iter().find(|t| t.token.name == name).is_some_and(|t| t.token.last_used.is_some());
+    assert!(used("own") && used("child") && used("ci of mia"));
+    put_person(&stage.engine, &system, as_role(Role::Viewer)).await.expect("changed");
+    assert!(sign_in(&stage.engine, &pipeline).is_err(), "a viewer makes no tokens for pipelines");
+    assert!(redeem_link(&stage.engine, &link, None).await.is_err(), "nor invites anybody");
+    for secret in [&own, &child] {
+        // What stands for a person does what they may do now, and no more.
+        assert!(
+            sign_in(&stage.engine, secret).is_ok_and(|c| c.role == Role::Viewer)
+                || sign_in(&stage.engine, secret).is_err()
+        );
+    }
+    stage.clean();
 }
 
 #[tokio::test(flavor = "multi_thread")]
