@@ -270,6 +270,35 @@ mod tests {
 
     use super::*;
 
+    /// One address has a share of the connections; whoever else comes has theirs. Behind this computer's own stands everybody.
+    #[tokio::test]
+    async fn one_address_takes_no_more_than_its_share() {
+        let limits = Limits { of_one_address: 5, ..Limits::usual(Proxies::default()) };
+        let connections = Connections::default();
+        let open = |address: &str| {
+            let (address, end) = (address.parse().expect("an address"), tokio::spawn(async {}).abort_handle());
+            let mut all = connections.all();
+            all.0 += 1;
+            let id = all.0;
+            all.1.insert(id, Open { address, state: Arc::new(AtomicU8::new(BUSY)), end });
+        };
+        let room = |address: &str| connections.make_room(address.parse().expect("an address"), &limits);
+        for n in 0..5 {
+            assert!(room("192.0.2.1"), "{n}");
+            open("192.0.2.1");
+        }
+        assert!(!room("192.0.2.1") && room("192.0.2.2"));
+        // One subscriber has a whole network of them.
+        for n in 0..5 {
+            open(&format!("2001:db8::{n}"));
+        }
+        assert!(!room("2001:db8::ffff") && room("2001:db8:0:1::1"));
+        for _ in 0..10 {
+            open("127.0.0.1");
+        }
+        assert!(room("127.0.0.1"));
+    }
+
     struct Running {
         address: SocketAddr,
         stop: oneshot::Sender<()>,

@@ -88,21 +88,21 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             let own = engine.clone();
             let link = tokio::task::spawn_blocking(move || setup_link(&own)).await.map_err(anyhow::Error::from)??;
             let base = args.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-            println!("Set up   {base}/setup/{}   (works once, for 24 hours)", link.secret);
+            say(format_args!("Set up   {base}/setup/{}   (works once, for 24 hours)", link.secret));
         }
         if engine.keys.secrets("github")?.is_empty() {
-            println!(
+            say(format_args!(
                 "Webhooks `certrail admin secret github --data {}` makes the secret for /hooks/github",
                 args.data.display()
-            );
+            ));
         }
-        println!(
+        say(format_args!(
             "Ready    http://{address}   certrail {}, data {}, {} entries, ready in {:.1} s",
             crate::version(),
             args.data.display(),
             engine.head().size(),
             begun.elapsed().as_secs_f64()
-        );
+        ));
         let housekeeping = tokio::spawn(end_decisions_in_time(engine.clone()));
         let ahead = tokio::spawn(judge_ahead(engine.clone()));
         let app = app_at(engine.clone(), None, args.public_url.clone())?;
@@ -111,9 +111,14 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         ahead.abort();
         let own = engine.clone();
         tokio::task::spawn_blocking(move || own.close()).await.map_err(anyhow::Error::from)?;
-        println!("Stopped. Everything acknowledged is on disk.");
+        say(format_args!("Stopped. Everything acknowledged is on disk."));
         Ok(0)
     })
+}
+
+/// Says something on standard output. A server goes on, and ends as it should, whether or not anybody reads that.
+fn say(what: std::fmt::Arguments<'_>) {
+    drop(writeln!(std::io::stdout(), "{what}"));
 }
 
 /// Judges what is likely to be asked for next.

@@ -244,6 +244,17 @@ fn a_schema_of_somebody_elses_is_named_and_nothing_is_written_behind_a_strange_r
     let served = certrail().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).output().unwrap();
     assert!(!served.status.success());
     assert!(text(&served).contains("behind its newest entry"), "{}", text(&served));
+    // And over leaves that are not those that were signed, nothing more is.
+    let data = folder.path().join("other leaves");
+    copy(&whole, &data);
+    let other = "UPDATE batch SET (leaves, size) = (SELECT other.leaves, other.size FROM batch other
+                     WHERE other.log_size - other.first_index = batch.log_size - batch.first_index
+                     AND other.first_index < batch.first_index ORDER BY other.first_index DESC LIMIT 1)
+                 WHERE first_index = (SELECT MAX(first_index) FROM batch)";
+    assert_eq!(rusqlite::Connection::open(data.join("certrail.db")).unwrap().execute(other, []).unwrap(), 1);
+    let served = certrail().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).output().unwrap();
+    assert!(!served.status.success());
+    assert!(text(&served).contains("not those that were signed"), "{}", text(&served));
 }
 
 #[test]

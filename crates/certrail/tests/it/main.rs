@@ -7,5 +7,6 @@ mod crash;
 mod damage;
 mod demo;
 mod loss;
+mod operator;
 mod repository;
 mod spool;

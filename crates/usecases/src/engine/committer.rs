@@ -600,6 +600,20 @@ mod tests {
         Problem::new(ProblemKind::Refused, "no", "Nothing was recorded.", "A test refuses.", "Do not ask again.").into()
     }
 
+    /// Beyond what may wait, whoever comes is told to come again, and has a place when somebody left.
+    #[test]
+    fn so_many_may_wait_and_no_more() {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut places: Vec<Place> = (0..MAX_WAITING).map(|_| Place::take(&waiting).expect("a place")).collect();
+        for _ in 0..3 {
+            assert_eq!(Place::take(&waiting).err().expect("none is left").code, "too-many-waiting");
+        }
+        places.pop();
+        drop(Place::take(&waiting).expect("a place"));
+        drop(places);
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+    }
+
     #[test]
     fn refused_work_leaves_nothing_and_takes_nobody_with_it() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -87,6 +87,23 @@ async fn pages_say_how_we_know() {
     }
 }
 
+/// A commit that is told raw proves what it says; that it reached the branch, and who brought it there, only its forge sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_commits_is_no_push_that_was_seen() {
+    let stage = stage().await;
+    let range = json!([{ "sha": sha("x"), "author": "dana", "title": "PAY-1 x", "parents": [sha("root")] }]);
+    let cut =
+        json!({ "kind": "release.manifest", "product": "pay", "version": "3.0.0", "commit": sha("x"), "range": range });
+    let told = stage.sender.call(at(1), &stage.ci, "POST", "/api/v1/facts", &cut).await;
+    let told = told.unwrap_or_else(|e| panic!("{e}"));
+    let path = format!("/api/v1/evidence/{}", told["ack"]["id"].as_str().expect("an id"));
+    let shown = stage.sender.call(at(2), &stage.tokens["anna"], "GET", &path, &Value::Null).await.expect("there");
+    assert_eq!(shown["known"], "reported", "{shown:#}");
+    let pushes = stage.engine.read(|tx| certrail_store::tables::graph::pushed_to(tx, &sha("x"), "pay")).expect("reads");
+    assert_eq!(pushes.len(), 0, "{pushes:?}");
+    stage.clean();
+}
+
 /// A work item is of the product it was told for: that of another one carries no change of ours, though both have the
 /// repository.
 #[tokio::test(flavor = "multi_thread")]
