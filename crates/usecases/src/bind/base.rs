@@ -10,7 +10,7 @@ use std::{
 };
 
 use certrail_domain::{BaseKind, Facts, HowKnown, RangeBase, Release, facts::DeploymentState, is_prerelease};
-use certrail_ledger::leaf::label;
+use certrail_ledger::{hex, leaf::label, sha256};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -19,7 +19,7 @@ use certrail_store::{
         releases::{self, StoredRelease},
     },
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ownership, range};
 use crate::engine::{Batch, Fault, Job};
@@ -29,6 +29,21 @@ use crate::engine::{Batch, Fault, Job};
 struct Judged<'a> {
     release: &'a str,
     kind: Option<BaseKind>,
+    commits: Contained,
+}
+
+/// The commits that a release takes out of others: how many, and the SHA-256 of their ids in order, each in a line of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Contained {
+    number: u64,
+    sha256: String,
+}
+
+impl Contained {
+    pub(crate) fn of(commits: &BTreeSet<String>) -> Self {
+        let lines: String = commits.iter().flat_map(|commit| [commit.as_str(), "\n"]).collect();
+        Self { number: commits.len() as u64, sha256: hex(&sha256(lines.as_bytes())) }
+    }
 }
 
 /// Whether a release ends the range of others, worked out from decisions, deployments and questions to gates.
@@ -65,9 +80,8 @@ pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     if known.as_ref().map(|base| base.kind) == now {
         return Ok(());
     }
-    let mark = [label(&stored.label_key, stored.release.id.as_str())];
-    let told = Judged { release: stored.release.id.as_str(), kind: now };
-    let at = batch.control("release-judged", "certrail", &mark, &told)?;
+    // The entry that tells of it comes when it is known what it contains.
+    let at = batch.next_index();
     let from_index = known.as_ref().map_or(at, |base| base.from_index);
     range_bases::set(batch.tx, seq, now.map(|kind| StoredBase { from_index, kind }).as_ref())?;
     let had = range_bases::commits(batch.tx, seq)?;
@@ -78,6 +92,7 @@ pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
         (None, Some(_)) => range::follows_from_cut(batch.tx, &stored)?.into_iter().flat_map(|w| w.reached).collect(),
     };
     contains(batch, seq, &had, &has)?;
+    tell(batch, &stored, now, &has)?;
     let Release { product, version, commit, .. } = &stored.release;
     let waiting = graph::waiting_for(batch.tx, &range::place_of(product, version), product)?;
     let mut behind: BTreeSet<i64> = waiting.into_iter().collect();
@@ -102,18 +117,29 @@ pub(super) fn refresh_commits(
     stored: &StoredRelease,
     reached: &BTreeSet<String>,
 ) -> Result<(), Fault> {
-    if range_bases::get(batch.tx, stored.seq)?.is_none() {
-        return Ok(());
-    }
     let had = range_bases::commits(batch.tx, stored.seq)?;
     let has: BTreeSet<String> = had.intersection(reached).cloned().collect();
+    let Some(base) = range_bases::get(batch.tx, stored.seq)?.filter(|_| had != has) else { return Ok(()) };
     contains(batch, stored.seq, &had, &has)?;
+    tell(batch, stored, Some(base.kind), &has)?;
     let mut behind = BTreeSet::new();
     for commit in had.difference(&has) {
         behind.extend(concerned(batch.tx, &stored.release.product, commit)?);
     }
     behind.remove(&stored.seq);
     follow(batch, &stored.release.product, behind)
+}
+
+/// Tells of a release that ends the range of others, or does no longer.
+fn tell(
+    batch: &mut Batch<'_>,
+    stored: &StoredRelease,
+    kind: Option<BaseKind>,
+    commits: &BTreeSet<String>,
+) -> Result<(), Fault> {
+    let mark = [label(&stored.label_key, stored.release.id.as_str())];
+    let told = Judged { release: stored.release.id.as_str(), kind, commits: Contained::of(commits) };
+    batch.control("release-judged", "certrail", &mark, &told).map(drop)
 }
 
 fn contains(batch: &Batch<'_>, seq: i64, had: &BTreeSet<String>, has: &BTreeSet<String>) -> Result<(), StoreError> {

@@ -39,7 +39,7 @@ use certrail_store::{
 use serde::Serialize;
 
 pub(crate) use again::owned_again;
-pub(crate) use base::{refresh as refresh_base, worked_out as base_again};
+pub(crate) use base::{Contained, refresh as refresh_base, worked_out as base_again};
 pub(crate) use ownership::Touched;
 pub(crate) use place::{Outcome, place, reason};
 pub(crate) use shipping::went_out_again;

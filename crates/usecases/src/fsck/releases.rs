@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{BaseKind, Release, ReleaseState, Time};
-use certrail_ledger::{hex, leaf::label, unhex};
+use certrail_ledger::{Hash, hex, leaf::label, sha256, unhex};
 use certrail_store::{
     StoreError,
     tables::{
@@ -16,6 +16,7 @@ use certrail_store::{
 use serde_json::Value;
 
 use super::Check;
+use crate::bind::Contained;
 
 /// Releases as the log tells of them.
 #[derive(Default)]
@@ -24,8 +25,10 @@ pub(super) struct Folded {
     /// The release of each blinded label.
     labels: BTreeMap<String, String>,
     keys: BTreeMap<String, String>,
-    /// Those that end the range of others.
-    judged: BTreeMap<String, StoredBase>,
+    /// Those that end the range of others, with the commits that they take out of them.
+    judged: BTreeMap<String, (StoredBase, Contained)>,
+    /// What each was from an entry on, artefacts left out: they follow from what it owns, and have no entry of their own.
+    states: BTreeMap<String, Vec<(u64, Option<Hash>)>>,
     /// The number of each release, once the table was read.
     numbers: BTreeMap<String, i64>,
 }
@@ -62,9 +65,11 @@ impl Folded {
             }),
             "release-judged" => doc["release"].as_str().filter(|id| self.releases.contains_key(*id)).and_then(|id| {
                 let kind: Option<BaseKind> = serde_json::from_value(doc["kind"].clone()).ok()?;
-                let from_index = self.judged.get(id).map_or(act.log_index, |known| known.from_index);
+                let commits: Contained = serde_json::from_value(doc["commits"].clone()).ok()?;
+                let from_index = self.judged.get(id).map_or(act.log_index, |(known, _)| known.from_index);
                 self.judged.remove(id);
-                self.judged.extend(kind.map(|kind| (id.to_owned(), StoredBase { from_index, kind })));
+                let base = kind.map(|kind| (StoredBase { from_index, kind }, commits));
+                self.judged.extend(base.map(|base| (id.to_owned(), base)));
                 Some(())
             }),
             "release-cut" => whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release))),
@@ -73,6 +78,11 @@ impl Folded {
                 .and_then(|id| self.releases.get_mut(id))
                 .and_then(|release| shipped(release, doc)),
         };
+        let id =
+            ["release", "id"].into_iter().find_map(|name| doc[name].as_str().or_else(|| doc["release"]["id"].as_str()));
+        if let Some(id) = id {
+            self.remember(id.to_owned(), act.log_index);
+        }
         if known.is_none() {
             check.report.fault(format!("Entry {} ({}) does not tell of a release we know.", act.log_index, act.act));
         }
@@ -80,11 +90,42 @@ impl Folded {
 
     /// Somebody certified the release with one of these labels.
     pub(super) fn certified(&mut self, act: &Act, labels: &[String]) {
-        let id = labels.iter().find_map(|l| self.labels.get(l));
-        if let Some(release) = id.and_then(|id| self.releases.get_mut(id)) {
+        let Some(id) = labels.iter().find_map(|l| self.labels.get(l)).cloned() else { return };
+        if let Some(release) = self.releases.get_mut(&id) {
             release.state = ReleaseState::Certified;
             release.certified_at = Some(Time::from_micros(act.received));
+            self.remember(id, act.log_index);
         }
+    }
+
+    /// Notes what a release is from an entry on.
+    fn remember(&mut self, id: String, at: u64) {
+        if let Some(release) = self.releases.get(&id) {
+            let state = digest(release);
+            self.states.entry(id).or_default().push((at, state));
+        }
+    }
+
+    /// Each state that is kept of a release is that of the last entry before the next one.
+    fn has_its_states(&self, check: &Check<'_>, stored: &releases::StoredRelease) -> Result<bool, StoreError> {
+        let told = self.states.get(stored.release.id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let kept = releases::states(check.tx, stored.seq)?;
+        let ends = kept.iter().skip(1).map(|(from, _)| *from).chain([u64::MAX]);
+        let mut last = None;
+        let mut rest = told.iter().peekable();
+        // What was told before the first state that is kept has none.
+        if kept.first().is_none_or(|(from, _)| rest.peek().is_some_and(|(at, _)| at < from)) {
+            return Ok(false);
+        }
+        for ((_, release), end) in kept.iter().zip(ends) {
+            while let Some((_, state)) = rest.next_if(|(at, _)| *at < end) {
+                last = *state;
+            }
+            if last.is_none() || last != digest(release) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether one of the labels is that of a release.
@@ -119,6 +160,7 @@ impl Folded {
             told.digests.clone_from(&kept.digests);
             let newest = releases::at(check.tx, stored.seq, i64::MAX as u64)?;
             let same = told == *kept
+                && self.has_its_states(check, &stored)?
                 && newest.as_ref() == Some(kept)
                 && self.keys.get(&id) == Some(&hex(&stored.label_key))
                 && audit::release(check.tx, stored.seq)?.is_some_and(|columns| {
@@ -137,6 +179,13 @@ impl Folded {
     }
 }
 
+/// What tells a state of a release from others, artefacts left out.
+fn digest(release: &Release) -> Option<Hash> {
+    let mut release = release.clone();
+    release.digests.clear();
+    serde_json::to_vec(&release).ok().map(|bytes| sha256(&bytes))
+}
+
 /// A deployment, or what counts as production, changed what is out.
 fn shipped(release: &mut Release, doc: &Value) -> Option<()> {
     release.state = serde_json::from_value(doc["state"].clone()).ok()?;
@@ -149,7 +198,7 @@ fn shipped(release: &mut Release, doc: &Value) -> Option<()> {
 fn owned(
     check: &mut Check<'_>,
     stored: &releases::StoredRelease,
-    judged: Option<&StoredBase>,
+    judged: Option<&(StoredBase, Contained)>,
 ) -> Result<(), StoreError> {
     let title = stored.release.title();
     let (told, kept) = crate::bind::owned_again(check.tx, stored)?;
@@ -174,10 +223,10 @@ fn owned(
         .bases
         .as_ref()
         .is_some_and(|bases| *bases != (stored.release.bases.clone(), stored.release.includes.clone()))
-        || crate::bind::base_again(check.tx, stored)? != judged.map(|base| base.kind)
-        || range_bases::get(check.tx, stored.seq)?.as_ref() != judged
+        || crate::bind::base_again(check.tx, stored)? != judged.map(|(base, _)| base.kind)
+        || range_bases::get(check.tx, stored.seq)?.as_ref() != judged.map(|(base, _)| base)
         || !commits.is_subset(&told.reached)
-        || judged.is_none() && !commits.is_empty()
+        || judged.map_or(!commits.is_empty(), |(_, contained)| *contained != Contained::of(&commits))
     {
         check
             .report
