@@ -14,6 +14,7 @@ use crate::{
     access::{On, allow},
     engine::{Batch, Engine, Fault, Names, internal, random},
     inputs,
+    listed::Listed,
 };
 
 /// The entries of the log about connectors.
@@ -62,8 +63,8 @@ fn no_such(id: &str) -> Problem {
 ///
 /// # Errors
 /// When the store fails.
-pub fn list_connectors(engine: &Engine) -> Result<Vec<Connector>, Problem> {
-    Ok(engine.heard()?.connectors().cloned().collect())
+pub fn list_connectors(engine: &Engine) -> Result<Vec<Listed<Arc<Connector>>>, Problem> {
+    Ok(engine.heard()?.connectors().map(|(_, connector)| connector.clone()).collect())
 }
 
 /// Makes or changes a connector.
@@ -89,7 +90,7 @@ pub async fn put_connector(
     let (id, account) = (id.to_owned(), caller.account());
     let (connector, _) = engine
         .write(move |batch| {
-            let known = connectors::all(batch.tx)?.into_iter().find(|c| c.id == id);
+            let known = connectors::get(batch.tx, &id)?;
             if known.as_ref().is_some_and(|known| known.ended) {
                 return Err(refuse(
                     "It is ended, and its secrets are still known to whoever had them.",
@@ -173,7 +174,7 @@ pub async fn end_connector(engine: &Arc<Engine>, caller: &Caller, id: &str) -> R
     let (id, account) = (id.to_owned(), caller.account());
     let (connector, _) = engine
         .write(move |batch| {
-            let known = connectors::all(batch.tx)?.into_iter().find(|c| c.id == id && !c.ended);
+            let known = connectors::get(batch.tx, &id)?.filter(|known| !known.ended);
             let connector = Connector { ended: true, ..known.ok_or_else(|| no_such(&id))? };
             let index = batch.control(PUT, &account, &[], &connector)?;
             connectors::put(batch.tx, &connector, index)?;
@@ -221,7 +222,8 @@ pub(crate) async fn note_secret(engine: &Arc<Engine>, connector: &str, name: &st
 /// # Errors
 /// When the store or the folder of keys fails.
 pub async fn note_secrets(engine: &Arc<Engine>) -> Result<(), Problem> {
-    for connector in list_connectors(engine)?.into_iter().filter(|c| !c.ended) {
+    let all = list_connectors(engine)?;
+    for connector in all.iter().filter_map(Listed::whole).filter(|c| !c.ended) {
         let secrets = engine.keys.secrets(&connector.id).map_err(|e| internal(&e))?;
         for secret in secrets.iter() {
             if !engine.heard()?.knows_secret(&secret.name) {

@@ -26,7 +26,20 @@ pub struct Delivery {
 
 /// Who is heard at an address, and how what they send is read.
 fn heard_at(engine: &Engine, id: &str) -> Result<(Arc<Connector>, &'static dyn Source), Problem> {
-    let connector = engine.heard()?.connector(id).cloned();
+    let heard = engine.heard()?;
+    if heard.is_damaged(id) {
+        return Err(Problem::new(
+            ProblemKind::Internal,
+            "damaged-connector",
+            "The delivery was not recorded.",
+            format!(
+                "The record of the connector `{}` is damaged, so nobody knows for what it may speak.",
+                inputs::clip(id)
+            ),
+            "Ask whoever runs the server: `certrail admin fsck` says what is wrong. Send it again then.",
+        ));
+    }
+    let connector = heard.connector(id).cloned();
     connector.and_then(|c| Some((certrail_sources::find(&c.provider)?, c))).map(|(source, c)| (c, source)).ok_or_else(
         || {
             Problem::new(

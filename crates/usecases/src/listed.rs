@@ -33,6 +33,14 @@ impl<T> Listed<T> {
         }
     }
 
+    /// What is known of the row, if it is damaged.
+    pub const fn damaged(&self) -> Option<&DamagedRow> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Damaged(row) => Some(row),
+        }
+    }
+
     /// Behind which the list goes on: `of` tells it of a whole row.
     pub fn cursor(&self, of: impl FnOnce(&T) -> String) -> String {
         match self {

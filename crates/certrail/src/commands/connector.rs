@@ -49,6 +49,9 @@ fn extent(names: &[String]) -> Value {
 
 fn line(connector: &Value) -> String {
     let text = |name: &str| connector[name].as_str().unwrap_or("?").to_owned();
+    if let Some(why) = connector["damaged"].as_str() {
+        return format!("/hooks/{:<20} {why}", text("name"));
+    }
     let reach = |name: &str| match connector[name].as_array() {
         None => "*".to_owned(),
         Some(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),

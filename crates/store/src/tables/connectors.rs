@@ -17,16 +17,25 @@ pub fn put(tx: &Tx<'_>, connector: &Connector, log_index: u64) -> Result<()> {
     Ok(())
 }
 
-/// Every connector as it is now, by id.
+/// A connector as it is now.
+///
+/// # Errors
+/// When the database fails, or its record is damaged.
+pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Connector>> {
+    let sql = "SELECT document FROM connector WHERE id = ?1 ORDER BY log_index DESC LIMIT 1";
+    tx.first(sql, &[id.into()], |r| r.json(0))
+}
+
+/// Every connector as it is now, by id, each with what came of reading it.
 ///
 /// # Errors
 /// When the database fails.
-pub fn all(tx: &Tx<'_>) -> Result<Vec<Connector>> {
+pub fn all(tx: &Tx<'_>) -> Result<Vec<(String, Result<Connector>)>> {
     tx.query(
-        "SELECT document FROM connector c
+        "SELECT id, document FROM connector c
          WHERE log_index = (SELECT MAX(log_index) FROM connector WHERE id = c.id) ORDER BY id",
         &[],
-        |r| r.json(0),
+        |r| Ok((r.text(0)?, r.json(1))),
     )
 }
 

@@ -11,6 +11,7 @@ use certrail_domain::{Connector, Problem, RepositoryName};
 use certrail_store::{StoreError, Tx, tables::connectors};
 
 use super::Engine;
+use crate::listed::Listed;
 
 /// How long a look holds: what another process changed takes effect within this time.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -18,26 +19,34 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Who is heard, as of a commit.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    connectors: BTreeMap<String, Arc<Connector>>,
+    connectors: BTreeMap<String, Listed<Arc<Connector>>>,
     names: Names,
     secrets: BTreeSet<String>,
 }
 
 impl Heard {
     fn load(tx: &Tx<'_>) -> Result<Self, StoreError> {
-        let connectors = connectors::all(tx)?.into_iter().map(|c| (c.id.clone(), Arc::new(c))).collect();
+        let mut connectors = BTreeMap::new();
+        for (id, connector) in connectors::all(tx)? {
+            connectors.insert(id.clone(), Listed::of(connector.map(Arc::new), &id, &id)?);
+        }
         let secrets = connectors::secrets(tx)?.into_iter().map(|(name, ..)| name).collect();
         Ok(Self { connectors, names: Names::load(tx)?, secrets })
     }
 
     /// A connector that is not ended.
     pub(crate) fn connector(&self, id: &str) -> Option<&Arc<Connector>> {
-        self.connectors.get(id).filter(|c| !c.ended)
+        self.connectors.get(id).and_then(Listed::whole).filter(|c| !c.ended)
     }
 
-    /// Every connector, by id, those that are ended among them.
-    pub(crate) fn connectors(&self) -> impl Iterator<Item = &Connector> {
-        self.connectors.values().map(Arc::as_ref)
+    /// Every connector, by id, those that are ended among them, and those whose record cannot be read.
+    pub(crate) fn connectors(&self) -> impl Iterator<Item = (&str, &Listed<Arc<Connector>>)> {
+        self.connectors.iter().map(|(id, connector)| (id.as_str(), connector))
+    }
+
+    /// Whether there is a connector whose record cannot be read.
+    pub(crate) fn is_damaged(&self, id: &str) -> bool {
+        self.connectors.get(id).is_some_and(|c| c.whole().is_none())
     }
 
     /// Whether a secret is on record.

@@ -1,5 +1,7 @@
 //! Products, connectors, criteria, people, tokens.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, Request, State},
@@ -84,7 +86,7 @@ pub(crate) async fn product(
     Ok(Json(put_product(&app.engine, &caller, product).await?))
 }
 
-pub(crate) async fn connectors(State(app): State<App>) -> Answer<Vec<Connector>> {
+pub(crate) async fn connectors(State(app): State<App>) -> Answer<Vec<Listed<Arc<Connector>>>> {
     Ok(Json(in_turn(app.engine.clone(), move || list_connectors(&app.engine)).await?))
 }
 

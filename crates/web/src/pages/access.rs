@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use certrail_domain::{Action, Role};
-use certrail_usecases::{Trusted, list_connectors, trusted_signers};
+use certrail_usecases::{Listed, Trusted, list_connectors, trusted_signers};
 use maud::{Markup, html};
 
-use super::{Page, show};
+use super::{Page, layout, show};
 use crate::{App, blocking::in_turn, caller::Reader};
 
 /// The keys and identities that the operator of the server trusts to sign attestations.
@@ -52,7 +52,10 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
                 caption { "Connectors" }
                 thead { tr { th scope="col" { "Address" } th scope="col" { "Forge" } th scope="col" { "Repositories" } th scope="col" { "Products" } } }
                 tbody {
-                    @for c in connectors.iter().filter(|c| c.products.is_within(&caller.scope.products)) {
+                    @for row in connectors.iter().filter_map(Listed::damaged).filter(|_| caller.scope.products.is_all()) {
+                        tr { th scope="row" { code { "/hooks/" (row.name) } } td colspan="3" { (layout::damaged(row)) } }
+                    }
+                    @for c in connectors.iter().filter_map(Listed::whole).filter(|c| c.products.is_within(&caller.scope.products)) {
                         tr {
                             th scope="row" { code { "/hooks/" (c.id) } @if c.ended { " " span.meta { "ended" } } }
                             td { (c.provider) " at " (c.host) } td { (c.repositories.shown()) } td { (c.products.shown()) }

@@ -23,6 +23,11 @@ async fn damaged(changes: &[&str]) -> (Arc<Engine>, axum::Router, String, tempfi
     stage.sender.github(at(101), "push", &forge::tag(REPO, at(101), "v2.4.2", &next, "anna")).await.expect("taken");
     // 2.4.1 is what there was before, so 2.4.2 is judged without it.
     stage.baseline(at(101), &sha("merge"), Some("2.4.1")).await;
+    changed_in(stage, changes).await
+}
+
+/// A stage, opened again after somebody changed its database.
+async fn changed_in(stage: Stage, changes: &[&str]) -> (Arc<Engine>, axum::Router, String, tempfile::TempDir) {
     let lost = forge::check_run("acme/unknown", at(102), &sha("lost"), "ci", "success");
     stage.sender.github(at(102), "check_run", &lost).await.expect("taken");
     stage.sender.github(at(103), "check_run", &lost).await.expect("taken");
@@ -167,6 +172,55 @@ async fn a_person_who_cannot_be_read_is_one_marked_row_and_nobody_is_taken_for_t
     let judged = judge(&engine, &stored).expect("judged");
     let review = judged.evaluation.requirements.iter().find(|r| r.id == "code-review").expect("there");
     assert_eq!(review.verdict, certrail_domain::Verdict::Indeterminate, "{}", review.sentence);
+}
+
+/// What somebody decided, and cannot be read, is one release's trouble: lists, other releases and other people go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_cannot_be_read_is_one_releases_trouble() {
+    for (change, closes) in [
+        ("UPDATE exception SET document = '['", true),
+        ("UPDATE decision SET envelope = '['", false),
+        ("UPDATE decision SET world = x'00'", true),
+        ("UPDATE dossier SET json = x'00'", false),
+        ("UPDATE token SET scope = '[' WHERE name = 'ci'", false),
+        ("UPDATE connector SET document = '['", false),
+    ] {
+        let stage = stage().await;
+        for (minute, step) in steps() {
+            send(&stage, at(minute), &step).await;
+        }
+        decide(&stage).await;
+        let commits = [(sha("next"), "dana".to_owned(), "PAY-8 Next".to_owned())];
+        let push = forge::push(REPO, at(2_100), "main", Some(&sha("merge")), &commits, "dana");
+        stage.sender.github(at(2_100), "push", &push).await.expect("taken");
+        let tag = forge::tag(REPO, at(2_101), "v2.4.2", &sha("next"), "anna");
+        stage.sender.github(at(2_101), "push", &tag).await.expect("taken");
+        let (engine, router, secret, _folder) = changed_in(stage, &[change]).await;
+        for address in [
+            "/",
+            "/releases",
+            "/findings",
+            "/unbound",
+            "/log",
+            "/account",
+            "/r/pay/2.4.2",
+            "/api/v1/products/pay/releases",
+        ] {
+            let (status, text) = page(&router, &secret, address).await;
+            assert_eq!(status, StatusCode::OK, "{change}: {address}: {text}");
+        }
+        // What is sent to a connector of which nobody knows for what it speaks is kept by its sender, who tries again.
+        let hook = Request::post("/hooks/github").body(Body::from("{}")).expect("a request");
+        let status = router.clone().oneshot(hook).await.expect("answers").status();
+        let damaged = change.contains("connector");
+        assert_eq!(status == StatusCode::INTERNAL_SERVER_ERROR, damaged, "{change}: {status}");
+        let gate =
+            async |version| ask_gate(&engine, &Caller::internal("test"), "pay", version, Gate::Certification).await;
+        assert!(gate("2.4.2").await.is_ok(), "{change}");
+        // Neither yes nor no is said where what somebody accepted cannot be read.
+        assert_eq!(gate("2.4.1").await.is_err(), closes, "{change}");
+        assert!(!certrail_usecases::fsck(&engine).expect("runs").faults.is_empty(), "{change}");
+    }
 }
 
 /// A name or criteria that somebody changed in the tables alone are put under no seal, and who decided is what was signed.
