@@ -93,6 +93,14 @@ impl Case {
         self
     }
 
+    /// The same, where everything of a kind was only reported.
+    pub(crate) fn reported(mut self, kind: &str) -> Self {
+        for e in self.evidence.iter_mut().filter(|e| e.signal.facts.kind() == kind) {
+            Arc::make_mut(&mut e.signal).known = certrail_domain::HowKnown::Reported;
+        }
+        self
+    }
+
     pub(crate) fn person(mut self, person: &str, accounts: &[&str]) -> Self {
         self.people.extend(accounts.iter().map(|a| ((*a).to_owned(), person.to_owned())));
         self

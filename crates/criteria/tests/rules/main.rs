@@ -48,6 +48,33 @@ fn reviewed(case: Case, reviews: &[Told]) -> Case {
     reviews.iter().fold(case, |case, (minute, facts)| case.with(*minute, facts.clone()))
 }
 
+/// The least that each check accepts: what only somebody said that it happened authorises, reviews and approves nothing.
+#[test]
+fn what_was_only_reported_satisfies_no_check_that_asks_who() {
+    let ticket = json!({ "kind": "requirement.ticket", "key": "PAY-7", "title": "Rounding", "status": "open", "impact": "none", "authorised_by": human("anna") });
+    let yes = |environment: &str, meaning: &str| json!({ "kind": "deployment.approval", "environment": environment, "meaning": meaning, "verdict": "approved", "comment": "", "approver": human("quinn"), "digests": [IMAGE], "commit": MERGE });
+    let whole = || {
+        let case = reviewed(change(Case::new()), &[review(-60, human("tom"), "approved", HEAD)]);
+        case.told(-200, ticket.clone(), BindRule::Ticket, Some("anna"))
+            .with(60, yes("", "qa"))
+            .with(70, yes("production", "approval"))
+    };
+    for (kind, requirement) in [
+        ("code.review", "code-review"),
+        ("requirement.ticket", "work-item"),
+        ("deployment.approval", "qa-sign-off"),
+        ("deployment.approval", "deployment-approval"),
+    ] {
+        let verdict = |case: Case| {
+            let found = case.judged().requirements.into_iter().find(|r| r.id == requirement).unwrap();
+            (found.verdict, found.sentence)
+        };
+        let (seen, told) = (verdict(whole()), verdict(whole().reported(kind)));
+        assert_eq!(seen.0, Verdict::Passed, "{requirement}: {}", seen.1);
+        assert!(!told.0.opens_gate(), "{requirement} passes by what was only reported: {}", told.1);
+    }
+}
+
 #[test]
 fn a_review_counts_when_it_is_before_the_merge_of_the_final_version_by_somebody_else() {
     use Verdict::{Failed, Indeterminate, Missing, Passed};

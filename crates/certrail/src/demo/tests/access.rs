@@ -67,6 +67,47 @@ impl Stage {
     }
 }
 
+/// What stands behind an id is of a product, too: whoever reaches another one neither reads nor decides it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_leads_nobody_beyond_their_products() {
+    let stage = stage().await;
+    stage.second_product().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let found = [("a", "src/a.rs", "error", "one")];
+    let query = format!("product=pay&commit={}&name=codeql.sarif", sha("merge"));
+    let scan =
+        stage.sender.report(at(100), &stage.ci, &query, reports::sarif("CodeQL", "2", &found)).await.expect("taken");
+    let anna = &stage.tokens["anna"];
+    let ask = json!({ "product": "pay", "release": "2.4.1", "requirement": "rollback-target", "reason": "First release: nothing to go back to.",
+        "expires_at": at(60 * 24 * 20).to_string() });
+    let exception = stage.sender.call(at(110), anna, "POST", "/api/v1/exceptions", &ask).await.expect("asked");
+    let exception = exception["id"].as_str().expect("an id").to_owned();
+    let list =
+        stage.sender.call(at(111), anna, "GET", "/api/v1/findings?product=pay", &Value::Null).await.expect("lists");
+    let finding = list[0]["id"].as_str().unwrap_or_else(|| panic!("{list:#}")).to_owned();
+    let evidence = scan["id"].as_str().expect("an id");
+    let (pat, near) =
+        (stage.session("pat", Role::Approver, &["web"]).await, stage.session("nina", Role::Approver, &["pay"]).await);
+    for (method, path) in [
+        (Method::GET, format!("/api/v1/evidence/{evidence}")),
+        (Method::GET, format!("/api/v1/evidence/{evidence}/raw")),
+        (Method::GET, format!("/e/{evidence}")),
+        (Method::GET, format!("/api/v1/findings/{finding}")),
+        (Method::POST, format!("/api/v1/exceptions/{exception}/approve")),
+    ] {
+        let (status, told) = stage.ask(&method, &path, Some(&pat), "").await;
+        assert!(
+            [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status),
+            "pat reaches {method} {path}: {status} {told}"
+        );
+        let (status, told) = stage.ask(&method, &path, Some(&near), "").await;
+        assert!(status.is_success(), "nina does not reach {method} {path}: {status} {told}");
+    }
+    stage.clean();
+}
+
 /// Who may do what stands on one page, for everybody who signed in.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_matrix_is_a_page() {

@@ -40,8 +40,15 @@ async fn a_dossier_is_made_once_and_read_as_it_was_made() {
     let (_, _, decided) = file(&stage, &format!("{DOSSIERS}/1/dossier.json"), "anna", &[]).await;
     assert!(certrail_usecases::verify_dossier(&decided, None).genuine());
     // Asking for one makes the next.
-    let (status, made) = stage.ask(&Method::POST, DOSSIERS, Some(anna), "").await;
-    assert_eq!((status, &made["number"]), (StatusCode::CREATED, &json!(2)), "{made:#}");
+    let asked = Request::post(DOSSIERS).header("authorization", format!("Bearer {anna}"));
+    let answer = stage.router().oneshot(asked.body(Body::empty()).expect("a request")).await.expect("answers");
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let location = answer.headers().get(header::LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    assert_eq!(location, Some(format!("{DOSSIERS}/2")));
+    let made = answer.into_body().collect().await.expect("a body").to_bytes();
+    let made: Value = serde_json::from_slice(&made).expect("JSON");
+    assert_eq!(made["number"], 2, "{made:#}");
+    assert_eq!(stage.ask(&Method::GET, &location.expect("one"), Some(anna), "").await.0, StatusCode::OK);
     // Reading writes nothing, and what is read never changes, whatever happens to the release.
     let before = stage.engine.head().size();
     let path = format!("{DOSSIERS}/2/dossier.json");

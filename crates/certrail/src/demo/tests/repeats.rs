@@ -90,6 +90,33 @@ async fn shards_with_the_same_bytes_are_two_reports() {
     stage.clean();
 }
 
+/// A report about an artefact that hundreds of releases have belongs to all of them: its entry, its receipt and their dossiers
+/// hold, however many labels it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_what_hundreds_of_releases_share_is_one_entry() {
+    let stage = stage().await;
+    let image = digest("shared by all");
+    for n in 0..150 {
+        let cut = json!({ "kind": "release.manifest", "product": "pay", "version": format!("9.{n}.0"),
+            "commit": sha(&format!("cut {n}")), "digests": [image] });
+        stage.sender.call(at(n), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("cut");
+    }
+    let query = format!("product=pay&digest={image}&name=trivy.sarif");
+    let taken = stage.sender.report_under("one", at(200), &stage.ci, &query, reports::sarif("Trivy", "1", &[])).await;
+    let taken = taken.expect("taken");
+    assert_eq!(taken["bound"].as_array().map(Vec::len), Some(150));
+    let index = taken["index"].as_u64().expect("an entry");
+    let receipt = certrail_usecases::receipt(&stage.engine, &stage.engine.head(), index).expect("a receipt");
+    receipt.verify(stage.engine.head().key.verifier()).expect("holds");
+    for version in ["9.0.0", "9.149.0"] {
+        let made = crate::dossier_files::made(&stage.engine, "pay", version, certrail_usecases::Renderer::None).await;
+        let made = made.unwrap_or_else(|f| panic!("{f:?}"));
+        let checked = certrail_usecases::verify_dossier(&made.json, None);
+        assert!(checked.genuine(), "{version}: {checked:#?}");
+    }
+    stage.clean();
+}
+
 /// The same delivery by two connections at once is one entry: that is decided where it is written.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_delivery_at_once_is_one() {

@@ -4,7 +4,9 @@ use axum::{
     body::Body,
     http::{Request, header},
 };
-use certrail_usecases::{TokenKind, invite, list_tokens, open_session, redeem_link, revoke_token, sign_in};
+use certrail_usecases::{
+    TokenKind, invite, list_tokens, open_session, redeem_link, redeem_setup, revoke_token, setup_link, sign_in,
+};
 use tower::ServiceExt;
 
 use super::*;
@@ -41,6 +43,28 @@ async fn a_browser_gets_a_session_and_never_keeps_the_token() {
     let behind = cookie(&stage, Some("https://certrail.example.com"), &token).await;
     assert!(behind.contains("; Secure"), "{behind}");
     assert_eq!(cookie(&stage, None, "certrail_wrong").await, "");
+}
+
+/// Whoever set the server up and made no token comes back with their key after the session is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_day_after_the_set_up_a_way_leads_back_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = StoryClock::default();
+    clock.set(at(0));
+    let engine =
+        crate::commands::open_engine(folder.path(), "test/log", clock.as_clock()).unwrap_or_else(|f| panic!("{f:?}"));
+    let own = engine.clone();
+    let link = tokio::task::spawn_blocking(move || setup_link(&own)).await.expect("runs").expect("a link").secret;
+    let arrived = redeem_setup(&engine, &link, "Olaf".into(), "olaf".into()).await.expect("set up");
+    assert!(sign_in(&engine, &arrived.session.secret).is_ok());
+    clock.set(at(13 * 60));
+    assert!(sign_in(&engine, &arrived.session.secret).is_err(), "it is over");
+    let again = open_session(&engine, &arrived.key.secret).await.expect("a session").secret;
+    let olaf = sign_in(&engine, &again).expect("signed in");
+    assert!(olaf.role == Role::Admin && olaf.is_interactive());
+    // The link set up one person, once.
+    assert!(redeem_setup(&engine, &link, "Eve".into(), "eve".into()).await.is_err());
+    assert_eq!(certrail_usecases::fsck(&engine).expect("runs").faults, Vec::<String>::new());
 }
 
 /// Whoever loses a role loses what rested on it: their tokens, those made with these, those they made for pipelines, and the
