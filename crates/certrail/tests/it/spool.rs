@@ -141,7 +141,30 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     let delivered = run(&["evidence", "deliver"], "certrail_ended");
     assert_eq!(delivered.status.code(), Some(3), "a token that is not live refuses nothing: {}", text(&delivered));
     assert_eq!(waiting(), 2 * 5);
+    // One of them had arrived before, and only the answer got lost: under its key it is the same, though the time is added.
+    let report = fs::read_dir(&spool).unwrap().map(|e| e.unwrap().path()).find(|path| {
+        path.extension().is_some_and(|x| x == "json") && fs::read_to_string(path).unwrap().contains("\"evidence\"")
+    });
+    let report = report.expect("the report waits");
+    let item: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    let pairs = item["query"].as_array().unwrap().iter().filter(|pair| pair[0] != "occurred_at");
+    let query: Vec<(&str, &str)> = pairs.map(|p| (p[0].as_str().unwrap(), p[1].as_str().unwrap())).collect();
+    let first = reqwest::blocking::Client::new()
+        .post(format!("http://127.0.0.1:{port}/api/v1/evidence"))
+        .query(&query)
+        .bearer_auth(&server.token)
+        .header("idempotency-key", item["key"].as_str().expect("a key of its own"))
+        .body(fs::read(report.with_extension("body")).unwrap())
+        .send()
+        .unwrap();
+    assert!(first.status().is_success(), "{:?}", first.text());
+    let entries = || -> i64 {
+        let database = rusqlite::Connection::open(data.join("certrail.db")).unwrap();
+        database.query_row("SELECT COUNT(*) FROM signal WHERE mapper LIKE 'junit%'", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(entries(), 1);
     let delivered = run(&["evidence", "deliver"], &server.token);
+    assert_eq!(entries(), 1, "a retry is the same delivery");
     assert!(text(&delivered).contains("2 delivered, 3 refused, 0 waiting"), "{}", text(&delivered));
     assert_eq!(waiting(), 0);
     let again = run(&add, &server.token);

@@ -184,6 +184,36 @@ async fn an_approval_that_was_seen_is_no_second_one() {
     stage.clean();
 }
 
+/// A scan with a finding, a clean one, and the first one again in the same bytes: the finding is there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_comes_again_finds_again() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let query = format!("product=pay&commit={}&name=codeql.sarif", sha("merge"));
+    let found = [("a", "src/a.rs", "error", "one")];
+    let scan = async |key: &str, minute: i64, found: &[(&str, &str, &str, &str)]| {
+        let bytes = reports::sarif("CodeQL", "2", found);
+        stage.sender.report_under(key, at(minute), &stage.ci, &query, bytes).await.expect("taken")
+    };
+    let open = || {
+        let shelves = vec![certrail_usecases::Shelf::Open];
+        let wanted = certrail_usecases::FindingsWanted { product: Some("pay".into()), shelves, after: None, limit: 50 };
+        certrail_usecases::list_findings(&stage.engine, &Caller::internal("test"), &wanted).expect("lists").len()
+    };
+    let first = scan("one", 100, &found).await;
+    assert_eq!(open(), 1);
+    scan("two", 101, &[]).await;
+    assert_eq!(open(), 0, "a clean scan of the same tool says that it is gone");
+    let third = scan("three", 102, &found).await;
+    assert_eq!((&third["repeats"], &third["duplicate"]), (&first["index"], &json!(false)));
+    assert_eq!(open(), 1);
+    assert_eq!(scan("two", 103, &[]).await["duplicate"], true, "a retry moves nothing");
+    assert_eq!(open(), 1);
+    stage.clean();
+}
+
 /// A work item refused, authorised, and refused again in the same words: the third is a no like the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_work_item_that_is_refused_again_is_refused() {
