@@ -13,7 +13,7 @@ use crate::{
     ci,
     client::{Client, delivery_key},
     config,
-    failure::{Failure, NO, NOT_FOUND, USAGE},
+    failure::{Failure, NO, NOT_FOUND, SIGN_IN, USAGE},
     git,
     spool::{self, Endpoint, Whose},
 };
@@ -134,10 +134,13 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             let what = format!("Nothing was sent, because of {}.", file.display());
             Failure::new(NOT_FOUND, what, format!("{why}."), "Check the path.")
         };
-        match std::fs::File::open(file).and_then(|f| f.metadata()) {
-            Ok(found) if found.is_dir() => return Err(missing("It is a folder".to_owned())),
-            Ok(_) => {}
-            Err(e) => return Err(missing(e.to_string())),
+        // What is no file on a disk, a pipe say, gives what it has once.
+        let found = std::fs::metadata(file).map_err(|e| missing(e.to_string()))?;
+        if found.is_dir() {
+            return Err(missing("It is a folder".to_owned()));
+        }
+        if found.is_file() {
+            std::fs::File::open(file).map_err(|e| missing(e.to_string()))?;
         }
     }
     let part = ci.as_ref().map(|c| c.part.clone()).unwrap_or_default();
@@ -145,7 +148,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
     if !args.dry_run {
         spool::catch_up(&client);
     }
-    let (mut results, mut undelivered, mut refused) = (Vec::new(), None, None);
+    let (mut results, mut undelivered, mut refused) = (Vec::new(), None, Vec::new());
     for file in &args.files {
         let bytes = std::fs::read(file).map_err(|e| {
             Failure::new(NOT_FOUND, format!("{} was not recorded.", file.display()), format!("{e}."), "Check the path.")
@@ -192,7 +195,7 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
             Err(failure) if failure.refused && args.files.len() > 1 => {
                 eprintln!("{name} was not recorded.");
                 failure.print();
-                refused = Some(failure.exit);
+                refused.push((name, failure));
                 continue;
             }
             Err(failure) => return Err(failure),
@@ -208,34 +211,38 @@ fn add(global: &Global, args: &Add) -> Result<u8, Failure> {
     if !global.json() {
         receipt::say_what_is_met(&results);
     }
+    let told = refused.first().map(|(_, failure)| failure.exit);
     if global.json() {
-        print_json(&json!(results));
+        let refused = refused.iter().map(|(name, failure)| json!({ "name": name, "problem": failure.to_json() }));
+        print_json(&json!(results.into_iter().chain(refused).collect::<Vec<_>>()));
     }
     if let Some((failure, waiting)) = undelivered {
         spool::say(&failure, waiting);
         let kept = if args.strict_delivery { spool::SPOOLED } else { 0 };
-        return Ok(refused.unwrap_or(kept));
+        return Ok(told.unwrap_or(kept));
     }
-    Ok(refused.unwrap_or(0))
+    Ok(told.unwrap_or(0))
 }
 
 fn deliver(global: &Global) -> Result<u8, Failure> {
     let outcome = spool::deliver(&Client::new(global)?, Whose::All)?;
     if global.json() {
-        print_json(&json!({ "delivered": outcome.delivered, "refused": outcome.refused, "waiting": outcome.waiting }));
+        let why = outcome.why.as_ref().map(Failure::to_json);
+        print_json(
+            &json!({ "delivered": outcome.delivered, "refused": outcome.refused, "waiting": outcome.waiting, "why": why }),
+        );
     } else {
         println!("{} delivered, {} refused, {} waiting.", outcome.delivered, outcome.refused, outcome.waiting);
     }
     let spool::Delivered { refused, waiting, why, .. } = outcome;
+    if let Some(why) = &why {
+        why.print();
+    }
     Ok(match why {
-        // Waiting longer would not help: somebody has to sign in, or use another token.
-        Some(why) if !why.undelivered => return Err(why),
         _ if refused > 0 => NO,
-        Some(why) => {
-            why.print();
-            spool::SPOOLED
-        }
-        None if waiting > 0 => spool::SPOOLED,
-        None => 0,
+        // Waiting longer would not help: somebody has to sign in, or use another token.
+        Some(why) if why.exit == SIGN_IN => SIGN_IN,
+        _ if waiting > 0 => spool::SPOOLED,
+        _ => 0,
     })
 }

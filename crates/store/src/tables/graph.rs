@@ -107,15 +107,6 @@ pub fn insert_pushed(tx: &Tx<'_>, commit: &str, repository: &str, branch: &str, 
     Ok(touched > 0)
 }
 
-/// Whether a commit reached several repositories, whoever was told so.
-///
-/// # Errors
-/// When the database fails.
-pub fn is_in_several(tx: &Tx<'_>, commit: &str) -> Result<bool> {
-    let sql = "SELECT COUNT(DISTINCT repository) FROM pushed WHERE commit_id = ?1";
-    Ok(tx.first(sql, &[commit.into()], |r| r.int(0))?.is_some_and(|repositories| repositories > 1))
-}
-
 /// The repositories and branches a commit reached, as a product was told.
 ///
 /// # Errors

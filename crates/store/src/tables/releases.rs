@@ -90,13 +90,13 @@ pub fn update(tx: &Tx<'_>, stored: &StoredRelease, old_version: &str, from_index
     Ok(())
 }
 
-/// Each state a release ever had, with the log position from which on, oldest first.
+/// Each state a release ever had, with the log position from which on, oldest first, each with what came of reading it.
 ///
 /// # Errors
-/// When the database fails or one is damaged.
-pub fn states(tx: &Tx<'_>, seq: i64) -> Result<Vec<(u64, Release)>> {
+/// When the database fails.
+pub fn states(tx: &Tx<'_>, seq: i64) -> Result<Vec<(u64, Result<Release>)>> {
     let sql = "SELECT from_index, document FROM release_version WHERE release = ?1 ORDER BY from_index";
-    tx.query(sql, &[seq.into()], |r| Ok((r.uint(0)?, r.json(1)?)))
+    tx.query(sql, &[seq.into()], |r| Ok((r.uint(0)?, r.json(1))))
 }
 
 /// Every release, by number.

@@ -14,7 +14,7 @@ use certrail_ledger::{hex, leaf::label, sha256};
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, decisions, graph, products,
+        audit, bindings, decisions, graph, products,
         range_bases::{self, StoredBase},
         releases::{self, StoredRelease},
     },
@@ -85,11 +85,20 @@ pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let from_index = known.as_ref().map_or(at, |base| base.from_index);
     range_bases::set(batch.tx, seq, now.map(|kind| StoredBase { from_index, kind }).as_ref())?;
     let had = range_bases::commits(batch.tx, seq)?;
+    // Where it is judged no longer, it follows again what was judged since.
+    let mut moves = now.is_none();
     let has: BTreeSet<String> = match (&known, now) {
         (_, None) => BTreeSet::new(),
         // What it took out of others stands from when it began to.
         (Some(_), Some(_)) => had.clone(),
-        (None, Some(_)) => range::follows_from_cut(batch.tx, &stored)?.into_iter().flat_map(|w| w.reached).collect(),
+        (None, Some(_)) => match range::follows_from_cut(batch.tx, &stored)? {
+            Some(walked) => {
+                // Its own range ends where it did, unless part of the way back was a guess.
+                moves = !is_kept(batch.tx, &stored, &walked)?;
+                walked.reached
+            }
+            None => BTreeSet::new(),
+        },
     };
     contains(batch, seq, &had, &has)?;
     tell(batch, &stored, now, &has)?;
@@ -100,12 +109,10 @@ pub(crate) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     for commit in ended {
         behind.extend(concerned(batch.tx, product, commit)?);
     }
-    // Its own range ends where it did: at what was judged before it. Where it is judged no longer, it follows again what was
-    // judged since.
-    if now.is_some() {
-        behind.remove(&seq);
-    } else {
+    if moves {
         behind.insert(seq);
+    } else {
+        behind.remove(&seq);
     }
     follow(batch, product, behind)
 }
@@ -128,6 +135,15 @@ pub(super) fn refresh_commits(
     }
     behind.remove(&stored.seq);
     follow(batch, &stored.release.product, behind)
+}
+
+/// Whether the range that is kept of a release is the one that a walk came to.
+fn is_kept(tx: &Tx<'_>, stored: &StoredRelease, walked: &range::Walked) -> Result<bool, StoreError> {
+    let Release { bases, includes, range_partial, .. } = &stored.release;
+    let commits: BTreeSet<String> = walked.commits.iter().cloned().collect();
+    Ok(commits == ownership::range_commits(tx, stored.seq)?
+        && (&walked.bases, &walked.includes, walked.partial) == (bases, includes, *range_partial)
+        && walked.dark == audit::frontier(tx, stored.seq)?)
 }
 
 /// Tells of a release that ends the range of others, or does no longer.

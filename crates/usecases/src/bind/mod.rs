@@ -348,8 +348,8 @@ fn learn_history(
     }
     for commit in &push.commits {
         let new = graph::insert_pushed(tx, &commit.sha, &push.repository, &push.branch, to.reach)?;
-        if new && graph::is_in_several(tx, &commit.sha)? {
-            // Those who speak of this repository only may have told of it before.
+        if new {
+            // Whoever speaks of this repository only, its forge among them, may have told of it before.
             touched.look_again(signals::about(tx, &Key::commit(&commit.sha), 0, i64::MAX as u64)?);
         }
     }

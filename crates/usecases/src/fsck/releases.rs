@@ -121,7 +121,7 @@ impl Folded {
             while let Some((_, state)) = rest.next_if(|(at, _)| *at < end) {
                 last = *state;
             }
-            if last.is_none() || last != digest(release) {
+            if last.is_none() || last != release.as_ref().ok().and_then(digest) {
                 return Ok(false);
             }
         }

@@ -83,6 +83,12 @@ fn follow_releases(batch: &mut Batch<'_>, product: &str, before: Option<i64>) ->
     let mut effects = Effects::default();
     for stored in some {
         bind::follow_range(batch, stored.seq, &mut effects)?;
+        // Whoever told of what it owns, also before, may speak to the product now.
+        for (key, ..) in bindings::members(batch.tx, stored.seq)? {
+            if !key.is_broad() {
+                effects.touched.look_again(signals::about(batch.tx, &key, 0, i64::MAX as u64)?);
+            }
+        }
     }
     effects.touched.look_at_all();
     bind::settle(batch, effects, "product")?;

@@ -1,7 +1,7 @@
 //! Where the range of a release ends: at what was judged, and at nothing else. What was cut and never decided on, a deployment
 //! that somebody told, a version that nobody knows and a baseline that one person states alone hide nothing.
 
-use certrail_usecases::{Gate, ask_gate};
+use certrail_usecases::{Gate, ask_gate, wait_for_ranges};
 
 use super::*;
 
@@ -148,7 +148,7 @@ async fn what_was_seen_in_production_and_judged_ends_the_range_of_the_next() {
         } else {
             ask().await;
         }
-        certrail_usecases::wait_for_ranges(&stage.engine, "pay").await.expect("followed");
+        wait_for_ranges(&stage.engine, "pay").await.expect("followed");
         let (commits, ends) = range(&stage, "2.4.2");
         assert_eq!(commits, ["later"], "asked first: {asked_first}");
         assert!(ends.contains("2.4.1, which was in production uncertified"), "{ends}");
@@ -233,7 +233,7 @@ async fn what_was_decided_on_takes_nothing_more_out_of_later_releases() {
         }
         pushed(&stage, 2_100, "main", Some("merge"), &["evil"], false).await;
         next(&stage, 2_110, "evil", "final", "v2.4.2").await;
-        certrail_usecases::wait_for_ranges(&stage.engine, "pay").await.expect("followed");
+        wait_for_ranges(&stage.engine, "pay").await.expect("followed");
         let (commits, ends) = range(&stage, "2.4.2");
         assert!(commits.contains(&"evil") && commits.contains(&"final"), "way {way}: {commits:?} {ends}");
         assert!(review(&stage, "2.4.2").contains("evil went to main without a change"), "way {way}");
@@ -403,4 +403,68 @@ async fn a_baseline_that_ends_is_seen_at_once() {
     stage.sender.call(at(12), &stage.tokens["olaf"], "DELETE", &one, &json!({})).await.expect("ended");
     says("could not be followed");
     stage.clean();
+}
+
+/// A release that is cut in the middle of a push, of which only the order is known that the forge listed its commits in: what
+/// is kept of it once it counts as judged is what a check works out, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_in_the_middle_of_a_push_is_kept_as_it_is_worked_out() {
+    let stage = until_241().await;
+    pushed(&stage, 100, "main", Some("merge"), &["decoy", "later", "final"], false).await;
+    tagged(&stage, 101, "v2.4.2", "later").await;
+    stage.clean();
+    for (minute, state) in [(110, None), (111, Some("success"))] {
+        let event = if state.is_some() { "deployment_status" } else { "deployment" };
+        let image = digest("pay 2.4.2");
+        let out = forge::deployment(REPO, at(minute), 7, "production", &sha("later"), &image, state);
+        stage.sender.github(at(minute), event, &out).await.expect("taken");
+    }
+    ask_gate(&stage.engine, &Caller::internal("test"), "pay", "2.4.2", Gate::Evidence).await.expect("answers");
+    wait_for_ranges(&stage.engine, "pay").await.expect("followed");
+    stage.clean();
+    next(&stage, 120, "final", "side", "v2.4.3").await;
+    wait_for_ranges(&stage.engine, "pay").await.expect("followed");
+    stage.clean();
+}
+
+/// A product that takes a repository hears what its forge told before of what the product has cut, without anything else
+/// happening.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_before_a_product_had_the_repository_is_its_own_then() {
+    let stage = until_241().await;
+    let olaf = &stage.tokens["olaf"];
+    stage.sender.call(at(90), olaf, "PUT", "/api/v1/products/web", &json!({})).await.expect("a product");
+    let cut = json!({ "kind": "release.manifest", "product": "web", "version": "1.0.0", "commit": sha("merge"),
+        "repository": REPO, "range": [{ "sha": sha("merge"), "author": "dana", "title": "x", "parents": [] }] });
+    stage.sender.call(at(91), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("cut");
+    let runs = || {
+        let stored = find_release(&stage.engine, "web", "1.0.0").expect("cut");
+        let judged = judge(&stage.engine, &stored).expect("judged");
+        judged.seen.evidence.iter().filter(|e| e.signal.facts.kind() == "build.run").count()
+    };
+    assert_eq!(runs(), 0);
+    let put = json!({ "repositories": [REPO], "branch": "web", "tag_pattern": "web-{version}" });
+    stage.sender.call(at(92), olaf, "PUT", "/api/v1/products/web", &put).await.expect("changed");
+    wait_for_ranges(&stage.engine, "web").await.expect("followed");
+    assert_eq!(runs(), 1);
+    stage.clean();
+}
+
+/// A forge speaks of a commit before it says that it was pushed: it belongs to the release when it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_comes_before_its_push_is_found_by_it() {
+    let stage = until_241().await;
+    let put = json!({ "repositories": [REPO, "acme/two"] });
+    stage.sender.call(at(90), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &put).await.expect("changed");
+    wait_for_ranges(&stage.engine, "pay").await.expect("followed");
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "3.0.0", "commit": sha("later") });
+    stage.sender.call(at(91), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("cut");
+    let run = forge::check_run(REPO, at(92), &sha("later"), "early", "success");
+    stage.sender.github(at(92), "check_run", &run).await.expect("taken");
+    stage.clean();
+    pushed(&stage, 93, "main", Some("merge"), &["later"], false).await;
+    stage.clean();
+    let stored = find_release(&stage.engine, "pay", "3.0.0").expect("cut");
+    let judged = judge(&stage.engine, &stored).expect("judged");
+    assert!(judged.seen.evidence.iter().any(|e| e.signal.facts.kind() == "test.check"));
 }
