@@ -54,9 +54,13 @@ impl Endpoint {
 
     /// Whether a body may be sent there from here.
     fn takes(self, body: &[u8]) -> bool {
-        let kind = || serde_json::from_slice::<Value>(body).ok()?["kind"].as_str().map(str::to_owned);
-        self == Self::Evidence || kind().is_some_and(|kind| Self::FACTS.contains(&kind.as_str()))
+        self == Self::Evidence || kind_of(body).is_some_and(|kind| Self::FACTS.contains(&kind.as_str()))
     }
+}
+
+/// The kind of fact that a body tells.
+fn kind_of(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Value>(body).ok()?["kind"].as_str().map(str::to_owned)
 }
 
 /// A request that waits.
@@ -78,8 +82,7 @@ impl Item {
     /// What people call it: its file, or what was told, and when.
     fn shown(&self, body: &[u8]) -> String {
         let given = |name: &str| self.query.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
-        let told = || serde_json::from_slice::<Value>(body).ok()?["kind"].as_str().map(str::to_owned);
-        let what = given("name").or_else(told).unwrap_or_else(|| "An item".to_owned());
+        let what = given("name").or_else(|| kind_of(body)).unwrap_or_else(|| "An item".to_owned());
         format!("{what} of {}", self.tried_at.human())
     }
 }

@@ -173,7 +173,7 @@ fn take_in(batch: &mut Batch<'_>, ready: &Ready, part_of: Option<u64>) -> Result
     let stored = StoredSignal {
         id: id.clone(),
         log_index,
-        connector: incoming.connector.to_string().into(),
+        connector: incoming.connector.to_string(),
         delivery: incoming.delivery.clone(),
         media: incoming.media.clone(),
         auth_how: incoming.auth_how.clone(),

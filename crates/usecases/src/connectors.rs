@@ -64,7 +64,7 @@ fn no_such(id: &str) -> Problem {
 /// # Errors
 /// When the store fails.
 pub fn list_connectors(engine: &Engine) -> Result<Vec<Listed<Arc<Connector>>>, Problem> {
-    Ok(engine.heard()?.connectors().map(|(_, connector)| connector.clone()).collect())
+    Ok(engine.heard()?.connectors().cloned().collect())
 }
 
 /// Makes or changes a connector.

@@ -71,14 +71,14 @@ pub(crate) fn reach(engine: &Engine, products: &Extent, repositories: &Extent) -
         }
     }
     let Extent::Only(names) = repositories else { return Ok(()) };
-    let odd = |name: &&String| !name.trim_matches('/').contains('/');
-    match names.iter().find(odd) {
-        Some(name) => {
-            let why = format!("`{}` is no repository.", clip(name));
-            Err(refuse("bad-repository", why, "Write it with its owner, as its forge does: acme/pay."))
-        }
-        None => Ok(()),
-    }
+    odd_repository(names).map_or(Ok(()), |(why, fix)| Err(refuse("bad-repository", why, fix)))
+}
+
+/// Why the first name that can be no repository is none, and what to do: it has no owner.
+pub(crate) fn odd_repository<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<(String, &'static str)> {
+    let odd = names.into_iter().find(|name| !name.trim().trim_matches('/').contains('/'))?;
+    let fix = "Write it with its owner, as its forge does: acme/pay.";
+    Some((format!("`{}` is no repository.", clip(odd)), fix))
 }
 
 /// The product of that name, or the problem that there is none, with the names there are.

@@ -48,9 +48,8 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     for (name, value) in [("branch", &product.branch), ("criteria", &product.criteria)] {
         inputs::required(value, name)?;
     }
-    if let Some(odd) = product.repositories.iter().find(|r| !r.trim().trim_matches('/').contains('/')) {
-        let why = format!("`{}` is no repository.", inputs::clip(odd));
-        return Err(refuse(&why, "Write it with its owner, as its forge does: acme/pay."));
+    if let Some((why, fix)) = inputs::odd_repository(&product.repositories) {
+        return Err(refuse(&why, fix));
     }
     let named = product.repositories.iter().chain(&product.production).chain([&product.branch]);
     if named.flat_map(|name| name.chars()).any(is_invisible) {

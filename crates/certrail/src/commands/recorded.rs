@@ -23,6 +23,11 @@ pub(super) fn say_where(ack: &Value) {
 pub(super) fn say(answer: &Value) {
     say_where(&answer["ack"]);
     for met in answer["met"].as_array().into_iter().flatten() {
-        println!("  {} {}: {}", text(met, "verdict"), text(met, "requirement"), text(met, "sentence"));
+        println!("{}", line(met));
     }
+}
+
+/// How a requirement stands that rests on what was told.
+pub(super) fn line(met: &Value) -> String {
+    format!("  {} {}: {}", text(met, "verdict"), text(met, "requirement"), text(met, "sentence"))
 }

@@ -15,7 +15,7 @@ pub struct StoredSignal {
     /// The entry's index in the log; the signal's primary key.
     pub log_index: u64,
     /// The connector it came by: `github`, `cli`.
-    pub connector: Arc<str>,
+    pub connector: String,
     /// The sender's delivery id.
     pub delivery: String,
     /// The media type of the raw bytes.
@@ -102,7 +102,7 @@ pub(super) fn map(r: &Row<'_>) -> Result<StoredSignal> {
     Ok(StoredSignal {
         id: evidence_id(received, log_index, &body),
         log_index,
-        connector: r.text(1)?.into(),
+        connector: r.text(1)?,
         delivery: r.text(2)?,
         media: r.text(3)?,
         auth_how: r.text(4)?,
@@ -153,7 +153,7 @@ pub fn insert(tx: &Tx<'_>, s: &StoredSignal, texts: &Texts) -> Result<()> {
         &[
             s.log_index.into(),
             s.signal.facts.kind().into(),
-            (&*s.connector).into(),
+            (&s.connector).into(),
             (&s.signal.source).into(),
             (&s.delivery).into(),
             (&s.media).into(),

@@ -33,7 +33,7 @@ struct Judged<'a> {
 }
 
 /// The commits that a release takes out of others: how many, and the SHA-256 of their ids in order, each in a line of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Contained {
     number: u64,
     sha256: String,
@@ -124,9 +124,12 @@ pub(super) fn refresh_commits(
     stored: &StoredRelease,
     reached: &BTreeSet<String>,
 ) -> Result<(), Fault> {
+    let Some(base) = range_bases::get(batch.tx, stored.seq)? else { return Ok(()) };
     let had = range_bases::commits(batch.tx, stored.seq)?;
     let has: BTreeSet<String> = had.intersection(reached).cloned().collect();
-    let Some(base) = range_bases::get(batch.tx, stored.seq)?.filter(|_| had != has) else { return Ok(()) };
+    if had == has {
+        return Ok(());
+    }
     contains(batch, stored.seq, &had, &has)?;
     tell(batch, stored, Some(base.kind), &has)?;
     let mut behind = BTreeSet::new();

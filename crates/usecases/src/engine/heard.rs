@@ -40,8 +40,8 @@ impl Heard {
     }
 
     /// Every connector, by id, those that are ended among them, and those whose record cannot be read.
-    pub(crate) fn connectors(&self) -> impl Iterator<Item = (&str, &Listed<Arc<Connector>>)> {
-        self.connectors.iter().map(|(id, connector)| (id.as_str(), connector))
+    pub(crate) fn connectors(&self) -> impl Iterator<Item = &Listed<Arc<Connector>>> {
+        self.connectors.values()
     }
 
     /// Whether there is a connector whose record cannot be read.

@@ -78,9 +78,9 @@ impl Folded {
                 .and_then(|id| self.releases.get_mut(id))
                 .and_then(|release| shipped(release, doc)),
         };
-        let id =
-            ["release", "id"].into_iter().find_map(|name| doc[name].as_str().or_else(|| doc["release"]["id"].as_str()));
-        if let Some(id) = id {
+        // It is named, told whole as a member, or is the document.
+        let named = [&doc["release"], &doc["release"]["id"], &doc["id"]];
+        if let Some(id) = named.into_iter().find_map(Value::as_str) {
             self.remember(id.to_owned(), act.log_index);
         }
         if known.is_none() {

@@ -37,7 +37,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
         dl {
             dt { "Happened" } dd { @match s.signal.occurred_at { Some(at) => (layout::time(at)), None => "the source does not say" } }
             dt { "Received" }
-            dd { (layout::time(s.received)) @if view.doubtful { " ⚠ " (Mark::OurClock.sentence()) } }
+            dd { (layout::time(s.received)) @if view.doubtful { " " (Mark::OurClock.glyph()) " " (Mark::OurClock.sentence()) } }
             dt { "How we know" } dd { (s.signal.known.sentence()) }
             dt { "From" } dd { (s.signal.source) " by " (s.connector) ", proved by " (s.auth_how) " (" (s.auth_key) ")" }
             @if let Some(actor) = &s.signal.actor { dt { "By" } dd { (actor.shown()) } }

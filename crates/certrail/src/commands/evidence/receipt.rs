@@ -48,9 +48,8 @@ pub(super) fn look_up_what_is_met(client: &Client, receipts: &mut [Value]) -> Re
 pub(super) fn say_what_is_met(receipts: &[Value]) {
     let mut said: BTreeSet<String> = BTreeSet::new();
     for met in receipts.iter().flat_map(reports).flat_map(|r| r["met"].as_array().into_iter().flatten()) {
-        let part = |name: &str| met[name].as_str().unwrap_or("?").to_owned();
-        let line = format!("  {} {}: {}", part("verdict"), part("requirement"), part("sentence"));
-        if said.insert(format!("{} {line}", part("release"))) {
+        let line = recorded::line(met);
+        if said.insert(format!("{} {line}", met["release"].as_str().unwrap_or("?"))) {
             println!("{line}");
         }
     }
