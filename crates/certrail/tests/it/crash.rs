@@ -1,41 +1,16 @@
 //! SIGKILL during ingest: nothing acknowledged is lost. A short version of `scripts/kill-test`.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use super::command::{certrail, text};
-
-struct Server {
-    child: Child,
-    address: String,
-}
-
-fn start(data: &std::path::Path) -> Server {
-    started(&mut certrail(), data)
-}
-
-fn started(program: &mut Command, data: &std::path::Path) -> Server {
-    let mut child = program
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data)
-        .env("RUST_LOG", "error")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = loop {
-        let line = lines.next().expect("the server says that it is ready").unwrap();
-        if let Some(rest) = line.strip_prefix("Ready    http://") {
-            break rest.split_whitespace().next().unwrap().to_owned();
-        }
-    };
-    Server { child, address }
-}
+use super::{
+    command::{certrail, text},
+    serving::Serving,
+};
 
 /// Delivers one signed event; `Some(index)` once acknowledged.
 fn deliver(address: &str, secret: &str, number: u64) -> Option<u64> {
@@ -84,7 +59,7 @@ fn kill_and_check(kills: u64, before: u64) -> u64 {
     let mut acknowledged = std::collections::BTreeMap::new();
     let mut number = 0;
     for round in 0..kills {
-        let mut server = start(data);
+        let mut server = Serving::start(data);
         let address = server.address.clone();
         let senders: Vec<_> = (0..4)
             .map(|s| {
@@ -106,8 +81,7 @@ fn kill_and_check(kills: u64, before: u64) -> u64 {
             })
             .collect();
         std::thread::sleep(Duration::from_millis(120 + 37 * ((before + round) % 7)));
-        server.child.kill().unwrap();
-        server.child.wait().unwrap();
+        server.kill();
         for sender in senders {
             acknowledged.extend(sender.join().unwrap());
         }
@@ -117,7 +91,7 @@ fn kill_and_check(kills: u64, before: u64) -> u64 {
     }
     assert!(acknowledged.len() as u64 >= kills, "only {} deliveries were acknowledged", acknowledged.len());
     // Each acknowledged delivery, sent again, is answered with the entry it became.
-    let mut server = start(data);
+    let mut server = Serving::start(data);
     for (number, index) in &acknowledged {
         assert_eq!(
             deliver(&server.address, &secret, *number),
@@ -125,8 +99,7 @@ fn kill_and_check(kills: u64, before: u64) -> u64 {
             "delivery {number} was acknowledged and is lost"
         );
     }
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
+    server.kill();
     acknowledged.len() as u64
 }
 
@@ -150,7 +123,7 @@ fn a_full_disk_ends_the_server_and_loses_nothing() {
             None => limited.env_remove(name),
         };
     }
-    let mut server = started(&mut limited, data);
+    let mut server = Serving::run(&mut limited, data, "127.0.0.1:0");
     let mut acknowledged = Vec::new();
     for number in 0..50_000 {
         let Some(index) = deliver(&server.address, &secret, number) else { break };
@@ -166,12 +139,11 @@ fn a_full_disk_ends_the_server_and_loses_nothing() {
         std::thread::sleep(Duration::from_millis(50));
     };
     assert!(!ended.success(), "{ended}");
-    let mut server = start(data);
+    let mut server = Serving::start(data);
     for (number, index) in &acknowledged {
         assert_eq!(deliver(&server.address, &secret, *number), Some(*index), "delivery {number} is lost");
     }
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
+    server.kill();
     let fsck = certrail().args(["admin", "fsck", "--data"]).arg(data).output().unwrap();
     assert_eq!(fsck.status.code(), Some(0), "{}", text(&fsck));
 }

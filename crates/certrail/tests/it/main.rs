@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests say what is wrong by panicking")]
 
 mod browser;
+mod change;
 mod command;
 mod crash;
 mod damage;
@@ -9,4 +10,5 @@ mod demo;
 mod loss;
 mod operator;
 mod repository;
+mod serving;
 mod spool;

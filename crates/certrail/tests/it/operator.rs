@@ -1,67 +1,11 @@
 //! What an operator does on the machine that holds the data: letting somebody back in, and stopping.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+use std::{io::Write, net::TcpStream, process::Output, time::Duration};
+
+use super::{
+    command::{certrail, text},
+    serving::Serving,
 };
-
-use super::command::{certrail, text};
-
-/// A server as an operator starts it.
-struct Serving {
-    child: Child,
-    address: String,
-    /// The link by which the first person comes in, where nobody is there yet.
-    set_up: Option<String>,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Serving {
-    fn start(data: &Path) -> Self {
-        let mut child = certrail()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (mut set_up, mut lines) = (None, BufReader::new(child.stdout.take().unwrap()).lines());
-        let address = loop {
-            let line = lines.next().expect("the server says that it is ready").unwrap();
-            if let Some(link) = line.strip_prefix("Set up   ") {
-                set_up = link.split_whitespace().next().map(str::to_owned);
-            }
-            if let Some(rest) = line.strip_prefix("Ready    http://") {
-                break rest.split_whitespace().next().unwrap().to_owned();
-            }
-        };
-        Self { child, address, set_up }
-    }
-
-    /// Asks it to stop as a system does, and returns how long it took.
-    fn stop(mut self, at_most: Duration) -> Duration {
-        let begun = Instant::now();
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                assert!(status.success(), "{status}");
-                return begun.elapsed();
-            }
-            assert!(begun.elapsed() < at_most, "it still runs");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
 
 fn post(address: &str, form: &'static str) -> (u16, Option<String>) {
     let http = reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -1,77 +1,16 @@
 //! The server is away: evidence waits, and goes out when it is back.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Output, Stdio},
-};
+use std::{fs, process::Output};
 
-use super::command::{certrail, text};
+use super::{
+    command::{certrail, text},
+    serving::Serving,
+};
 
 const REPORT: &str = "<testsuite name='unit'><testcase name='a'/></testsuite>";
 
-/// A server on a port chosen before, with a product and a pipeline's token.
-struct Server {
-    child: Child,
-    token: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn start(data: &Path, port: u16) -> Server {
-    let mut child = certrail()
-        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
-        .arg(data)
-        .env("RUST_LOG", "error")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut link, mut lines) = (String::new(), BufReader::new(child.stdout.take().unwrap()).lines());
-    loop {
-        let line = lines.next().expect("the server says that it is ready").unwrap();
-        if let Some(rest) = line.strip_prefix("Set up   ") {
-            rest.split_whitespace().next().unwrap().clone_into(&mut link);
-        }
-        if line.starts_with("Ready") {
-            break;
-        }
-    }
-    let http = reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let signed = http
-        .post(&link)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("name=Olaf&account=olaf")
-        .send()
-        .unwrap();
-    let cookie = signed.headers()["set-cookie"].to_str().unwrap().to_owned();
-    let session = cookie.split(['=', ';']).nth(1).unwrap();
-    let base = format!("http://127.0.0.1:{port}/api/v1");
-    let made = http
-        .put(format!("{base}/products/pay"))
-        .bearer_auth(session)
-        .json(&serde_json::json!({ "repositories": ["acme/pay"] }))
-        .send()
-        .unwrap();
-    assert!(made.status().is_success(), "{:?}", made.text());
-    let token: serde_json::Value = http
-        .post(format!("{base}/tokens"))
-        .bearer_auth(session)
-        .json(&serde_json::json!({ "name": "ci", "role": "contributor", "days": 1, "products": ["pay"] }))
-        .send()
-        .unwrap()
-        .json()
-        .unwrap();
-    Server { child, token: token["secret"].as_str().expect("a token").to_owned() }
 }
 
 #[test]
@@ -121,7 +60,8 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     assert_eq!(run(&["evidence", "deliver"], secret).status.code(), Some(6), "nobody answers yet");
     // A gate that cannot be asked is never a yes.
     assert_eq!(run(&["gate", "check", "evidence", "--release", "1.0.0"], secret).status.code(), Some(4));
-    let server = start(&data, port);
+    let server = Serving::run(&mut certrail(), &data, &format!("127.0.0.1:{port}"));
+    let token = server.pipeline_of_pay();
     // What nobody may send from here is set aside: a forged approval, and a path that leads elsewhere.
     let forge = |name: &str, item: &str, body: &str| {
         fs::write(spool.join(format!("{name}.json")), item).unwrap();
@@ -133,7 +73,7 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     forge("00", &item, "{\"kind\":\"deployment.approval\"}");
     forge("01", &item.replace("\"fact\"", "\".elsewhere.invalid/x\""), "{}");
     // Another token takes nothing of it along; a release that is not there is the server's no, and no reason to wait.
-    let later = run(&["ticket", "PAY-8", "--title", "Retries"], &server.token);
+    let later = run(&["ticket", "PAY-8", "--title", "Retries"], &token);
     assert_eq!(later.status.code(), Some(0), "{}", text(&later));
     assert!(!text(&later).contains("Delivered"), "{}", text(&later));
     assert_eq!(waiting(), 2 * 5);
@@ -152,7 +92,7 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     let first = reqwest::blocking::Client::new()
         .post(format!("http://127.0.0.1:{port}/api/v1/evidence"))
         .query(&query)
-        .bearer_auth(&server.token)
+        .bearer_auth(&token)
         .header("idempotency-key", item["key"].as_str().expect("a key of its own"))
         .body(fs::read(report.with_extension("body")).unwrap())
         .send()
@@ -163,10 +103,10 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
         database.query_row("SELECT COUNT(*) FROM signal WHERE mapper LIKE 'junit%'", [], |row| row.get(0)).unwrap()
     };
     assert_eq!(entries(), 1);
-    let delivered = run(&["evidence", "deliver"], &server.token);
+    let delivered = run(&["evidence", "deliver"], &token);
     assert_eq!(entries(), 1, "a retry is the same delivery");
     assert!(text(&delivered).contains("2 delivered, 3 refused, 0 waiting"), "{}", text(&delivered));
     assert_eq!(waiting(), 0);
-    let again = run(&add, &server.token);
+    let again = run(&add, &token);
     assert!(text(&again).contains("a.xml: junit"), "{}", text(&again));
 }
