@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Baseline, BindRule, RangeBase, ReleaseId, Time,
-    facts::{BandPolicy, Deployment},
+    facts::{BandPolicy, Deployment, same_environment},
 };
 
 /// What is released. Owns repositories and environments.
@@ -88,10 +88,16 @@ impl Product {
         self.accepts_reported.iter().any(|a| a.kind == kind && approved(a))
     }
 
+    /// Whether an environment is one that it calls production.
+    #[must_use]
+    pub fn calls_production(&self, environment: &str) -> bool {
+        self.production.iter().any(|name| same_environment(name, environment))
+    }
+
     /// Whether a deployment went to production: this product says so of the environment, or the sender does.
     #[must_use]
     pub fn is_production(&self, deployment: &Deployment) -> bool {
-        deployment.production || self.production.iter().any(|e| e.eq_ignore_ascii_case(&deployment.environment))
+        deployment.production || self.calls_production(&deployment.environment)
     }
 }
 

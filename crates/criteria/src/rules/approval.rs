@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use certrail_domain::{
     ActorKind, Cause, EvidenceId, Facts, Interval, Row, RuleResult, Subject, Time, Truth, Verdict,
-    facts::{Approval, ApprovalVerdict},
+    facts::{Approval, ApprovalVerdict, same_environment},
 };
 
 use super::{Found, Rule, Scope, rule};
@@ -15,13 +15,13 @@ pub(super) fn deployments_to<'s, 'a>(
     scope: &'s Scope<'a>,
     environment: &str,
 ) -> impl Iterator<Item = &'s DeploymentView<'a>> {
-    let production = environment == Rule::PRODUCTION;
+    let production = same_environment(environment, Rule::PRODUCTION);
     let name = environment.to_owned();
     scope
         .world
         .deployments
         .iter()
-        .filter(move |d| if production { d.production } else { d.newest.environment == name })
+        .filter(move |d| if production { d.production } else { same_environment(&d.newest.environment, &name) })
         .filter(|d| d.succeeded.is_some())
 }
 
@@ -39,7 +39,14 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, validity_days: i64) ->
     }
     if deployments_to(scope, environment).next().is_none() {
         let production: Vec<&str> = scope.input.product.production.iter().map(String::as_str).collect();
-        judge(if environment == Rule::PRODUCTION { &production } else { std::slice::from_ref(&environment) }, None);
+        judge(
+            if same_environment(environment, Rule::PRODUCTION) {
+                &production
+            } else {
+                std::slice::from_ref(&environment)
+            },
+            None,
+        );
     }
     Found { rules, ..Found::rows(rows) }
 }
@@ -57,11 +64,11 @@ fn approvals<'a>(
     environments: &[&str],
     start: Option<Interval>,
 ) -> Vec<(&'a Evidence, &'a Approval)> {
-    let mut latest: BTreeMap<(String, &str), (bool, &Evidence, &Approval)> = BTreeMap::new();
+    let mut latest: BTreeMap<(String, String), (bool, &Evidence, &Approval)> = BTreeMap::new();
     // What came after the first production deployment counts for the next one.
     for e in scope.world.usable.iter().chain(&scope.world.after) {
         let Facts::Approval(a) = &e.signal.facts else { continue };
-        if a.meaning != "approval" || !environments.contains(&a.environment.as_str()) {
+        if a.meaning != "approval" || !environments.iter().any(|name| same_environment(name, &a.environment)) {
             continue;
         }
         // A yes has to be observed; a no, or a yes taken back, counts from whomever we hear it.
@@ -73,7 +80,7 @@ fn approvals<'a>(
             continue;
         }
         let who = a.approver.as_ref().map_or(e.id.as_str(), |p| scope.input.identities.person(&p.account));
-        let known = latest.entry((who.to_owned(), a.environment.as_str())).or_insert((late, e, a));
+        let known = latest.entry((who.to_owned(), a.environment.to_ascii_lowercase())).or_insert((late, e, a));
         let rank = |late: bool, e: &Evidence| (!late, e.at(), e.log_index);
         if rank(late, e) >= rank(known.0, known.1) {
             *known = (late, e, a);
@@ -254,7 +261,7 @@ fn told_yes<'a>(scope: &Scope<'a>, environment: &str) -> Option<(&'a Evidence, &
     scope.world.usable.iter().find_map(|e| match &e.signal.facts {
         Facts::Approval(a)
             if a.meaning == "approval"
-                && a.environment == environment
+                && same_environment(&a.environment, environment)
                 && a.verdict == ApprovalVerdict::Approved
                 && !e.is_believed(scope.input.product) =>
         {

@@ -23,7 +23,8 @@ use std::collections::BTreeSet;
 
 use certrail_domain::{
     Cause, Clock, EvidenceId, Key, Limits, OwnDays, Product, Release, Row, RuleOutcome, RuleResult, Subject, Time,
-    Truth, Verdict, facts::ScanKind,
+    Truth, Verdict,
+    facts::{ScanKind, same_environment},
 };
 use serde::{Deserialize, Serialize};
 
@@ -178,8 +179,9 @@ impl Rule {
     pub fn approval_days(&self, product: &Product, environment: &str) -> Option<i64> {
         match self {
             Self::Approval { environment: of, validity_days } => {
-                let production = || product.production.iter().any(|e| e.eq_ignore_ascii_case(environment));
-                (of == environment || of == Self::PRODUCTION && production()).then_some(*validity_days)
+                let means_it = same_environment(of, environment)
+                    || same_environment(of, Self::PRODUCTION) && product.calls_production(environment);
+                means_it.then_some(*validity_days)
             }
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! T32: it was checked after deployment, soon, in the same place.
 
-use certrail_domain::{Cause, Facts, Row, Subject, Time, Truth, Verdict};
+use certrail_domain::{Cause, Facts, Row, Subject, Time, Truth, Verdict, facts::same_environment};
 
 use super::{Found, Scope};
 
@@ -16,7 +16,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
                 .usable
                 .iter()
                 .filter_map(|e| match &e.signal.facts {
-                    Facts::Validation(v) if v.environment == d.newest.environment => Some((*e, v)),
+                    Facts::Validation(v) if same_environment(&v.environment, &d.newest.environment) => Some((*e, v)),
                     _ => None,
                 })
                 .filter(|(e, _)| end.before(e.interval()) != Truth::False && e.at().since(end.at) <= within)

@@ -71,6 +71,13 @@ pub enum DeploymentState {
     Inactive,
 }
 
+/// Whether two names are of one environment. Case tells none apart, as at GitHub (*Managing environments for deployment*:
+/// names are not case sensitive): a no for `Production` is one for `production`.
+#[must_use]
+pub const fn same_environment(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
 /// A deployment at one event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {

@@ -15,7 +15,9 @@ mod test;
 
 pub use code::{BranchRule, Change, ChangeState, Commit, Push, Review, ReviewVerdict, Tag};
 pub use decision::{BuildRun, ReleaseManifest};
-pub use deployment::{Approval, ApprovalVerdict, Deployment, DeploymentState, RollbackTarget, Validation};
+pub use deployment::{
+    Approval, ApprovalVerdict, Deployment, DeploymentState, RollbackTarget, Validation, same_environment,
+};
 pub use finding::{BandPolicy, Component, Epss, FindingSeen, Score, ScoreSystem, Severity};
 pub use requirement::Ticket;
 pub use security::{Alert, AlertSource, AllFindings, Database, Level, Levels, Sbom, Scan, ScanDoubt, ScanKind};

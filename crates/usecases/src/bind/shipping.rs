@@ -73,7 +73,7 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
         }
         let at = signal.signal.occurred_at.unwrap_or(signal.received);
         let start = started(&evidence, d).unwrap_or(at);
-        *out.went_out.entry((d.environment.to_lowercase(), at.as_micros())).or_default() |= d.rollback;
+        *out.went_out.entry((d.environment.to_ascii_lowercase(), at.as_micros())).or_default() |= d.rollback;
         let deployment = (d.system.clone(), d.id.clone());
         let known = out.deployments.entry(deployment).or_insert_with(|| (start, BTreeSet::new()));
         known.0 = known.0.min(start);

@@ -116,6 +116,7 @@ pub async fn record_fact(
             "What was said of {left_out} commits was left out: your token names repositories, and of commits only their objects (`raw`) count."
         ));
     }
+    first.warnings.extend(of_no_production(&product, &first.facts));
     let commits = first.named.clone();
     let incoming = |signal: Signal, body: Vec<u8>, key: Option<&str>| -> Result<Incoming, Problem> {
         Ok(Incoming {
@@ -153,6 +154,19 @@ pub async fn record_fact(
     let mut named = BTreeSet::new();
     met.retain(|m| named.insert((m.release.clone(), m.requirement.clone())));
     Ok((Told { ack, parts, met }, head))
+}
+
+/// A deployment is approved where its product says that production is; a misspelt environment would be approved for nothing.
+fn of_no_production(product: &Product, facts: &Facts) -> Option<String> {
+    let Facts::Approval(Approval { environment, .. }) = facts else { return None };
+    let production = &product.production;
+    let counts = environment.is_empty() || product.calls_production(environment);
+    (!counts).then(|| {
+        let (environment, name, all) = (inputs::clip(environment), &product.name, production.join(", "));
+        format!(
+            "{environment} is no production of {name}, which is {all}: no deployment to production is approved by this."
+        )
+    })
 }
 
 /// What is told is told of a repository that its teller reaches and its product has, by the name it has here.

@@ -77,14 +77,22 @@ async fn an_authors_yes_opens_no_gate_that_another_environments_approval_left_sh
     send(&stage, at(3_001), &Step::Hook("deployment_review", review)).await;
     let shut = ask(3_002).await;
     assert_eq!(shut["allow"], false, "{shut:#}");
-    let approval = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "approval", "environment": "prod-us", "verdict": "approved" });
-    stage
-        .sender
-        .call(at(3_003), &stage.tokens["priya"], "POST", "/api/v1/facts", &approval)
-        .await
-        .unwrap_or_else(|e| panic!("{e}"));
+    let say = async |minute: i64, verdict: &str, environment: &str| {
+        let approval = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "approval", "environment": environment, "verdict": verdict });
+        let told = stage.sender.call(at(minute), &stage.tokens["priya"], "POST", "/api/v1/facts", &approval).await;
+        told.unwrap_or_else(|e| panic!("{e}"))["ack"]["warnings"].clone()
+    };
+    // A slip of the pen approves nothing, and whoever made it is told so.
+    let misspelt = say(3_003, "approved", "prdo-us").await;
+    let said = "prdo-us is no production of pay, which is production, prod-us: no deployment to production is approved by this.";
+    assert_eq!(misspelt, json!([said]));
+    assert_eq!(ask(3_003).await["allow"], false);
+    assert_eq!(say(3_003, "approved", "Prod-US").await, json!([]));
     let open = ask(3_004).await;
     assert_eq!(open["allow"], true, "{open:#}");
+    // A no is one however it is spelt.
+    say(3_005, "rejected", "PROD-us").await;
+    assert_eq!(ask(3_006).await["allow"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]
