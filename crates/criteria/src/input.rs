@@ -9,6 +9,17 @@ use certrail_domain::{
 
 use crate::findings::Tracked;
 
+/// How well it is known when we received something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// By a clock that was believed.
+    Known,
+    /// Our clock had jumped, and time went on by its counter.
+    Uncertain,
+    /// Our clock ran ahead: some time before an operator set it right.
+    AtLatest,
+}
+
 /// A piece of evidence as it counts for a release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -16,12 +27,12 @@ pub struct Evidence {
     pub id: EvidenceId,
     /// Its entry in the log.
     pub log_index: u64,
-    /// When we received it.
+    /// When we received it, or where our clock was wrong the latest that it can have been.
     pub received: Time,
+    /// How well that is known.
+    pub receipt: Receipt,
     /// The rule that bound it.
     pub rule: BindRule,
-    /// When we received it is uncertain: our clock had jumped.
-    pub doubtful: bool,
     /// The entry whose content it repeats.
     pub duplicate_of: Option<u64>,
     /// What it says; shared with whoever keeps it.
@@ -47,13 +58,24 @@ impl Evidence {
         !self.is_observed() && product.accepts(self.signal.facts.kind())
     }
 
+    /// Whether it is known when it happened: its source says so, or it was received by a clock that was right.
+    #[must_use]
+    pub fn is_dated(&self) -> bool {
+        self.signal.occurred_at.is_some() || self.receipt == Receipt::Known
+    }
+
     /// How far off a clock that jumped may have been.
     const NOBODY_KNOWS: i64 = 100 * 366 * Time::DAY;
 
     /// When we received it, with the quality of our clock then.
     #[must_use]
-    pub fn receipt(&self) -> Interval {
-        Interval::new(self.received, if self.doubtful { Self::NOBODY_KNOWS } else { Interval::SERVER })
+    pub fn receipt_interval(&self) -> Interval {
+        match self.receipt {
+            Receipt::Known => Interval::new(self.received, Interval::SERVER),
+            Receipt::Uncertain => Interval::new(self.received, Self::NOBODY_KNOWS),
+            // It ends at the latest that it can have been.
+            Receipt::AtLatest => Interval::new(self.received.plus(-Self::NOBODY_KNOWS), Self::NOBODY_KNOWS),
+        }
     }
 
     /// When it happened: by its source, else when we received it.
@@ -66,13 +88,12 @@ impl Evidence {
     /// clocks, runners do not; our own clock stands in where the source says nothing.
     #[must_use]
     pub fn interval(&self) -> Interval {
-        let epsilon = match (self.signal.occurred_at, self.signal.known) {
-            (None, _) if self.doubtful => Self::NOBODY_KNOWS,
-            (None, _) | (_, HowKnown::Observed) => Interval::SERVER,
+        match (self.signal.occurred_at, self.signal.known) {
+            (None, _) => self.receipt_interval(),
+            (Some(at), HowKnown::Observed) => Interval::new(at, Interval::SERVER),
             // Whoever told it had a clock of their own: a runner's, or a person's computer.
-            (_, HowKnown::Reported | HowKnown::Derived) => Interval::RUNNER,
-        };
-        Interval::new(self.at(), epsilon)
+            (Some(at), HowKnown::Reported | HowKnown::Derived) => Interval::new(at, Interval::RUNNER),
+        }
     }
 }
 

@@ -172,7 +172,7 @@ fn once(evidence: &[Evidence]) -> impl Iterator<Item = &Evidence> {
 
 /// T39: it claims to have happened after we received it, beyond what the clocks can explain.
 fn claims_future(e: &Evidence) -> bool {
-    e.signal.occurred_at.is_some() && e.receipt().before(e.interval()) == Truth::True && e.at() > e.received
+    e.signal.occurred_at.is_some() && e.receipt_interval().before(e.interval()) == Truth::True && e.at() > e.received
 }
 
 /// The deployments of exactly this release. Others that are bound to it, of a commit in its history say, are

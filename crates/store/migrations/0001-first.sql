@@ -27,6 +27,12 @@ CREATE TABLE clock_doubt (
   to_index BIGINT
 );
 
+-- The entries with which an operator began a clock era, and when that was: what came before cannot have come later than that.
+CREATE TABLE clock_era (
+  log_index {id} PRIMARY KEY,
+  began BIGINT NOT NULL
+);
+
 -- One row per commit: the signed checkpoint over the log with it (every one that ever left the process: they are what others
 -- hold); its leaves, each with two bytes of length before it, in one zstd frame of `size` bytes; and its small bodies, one
 -- after the other, a zstd frame each.

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use certrail_domain::{Problem, Time};
+use certrail_store::tables::{log, people, products};
 use serde::Serialize;
 
-use crate::engine::Engine;
+use crate::{
+    decide_finding,
+    engine::{Batch, Engine, Fault, Job},
+    grant_exception, tokens,
+};
 
 /// What the log says of a new era.
 #[derive(Clone, Debug, Serialize)]
@@ -24,7 +29,15 @@ pub(crate) const ERA: &str = "clock-era";
 pub(crate) const DOUBTED: &str = "clock-doubted";
 pub(crate) const BELIEVED: &str = "clock-believed";
 
-/// Begins a new clock era at what the clock shows now, also where that is before the newest entry.
+/// Who does what is done on the data folder.
+pub(crate) const OPERATOR: &str = "operator";
+
+/// Why something ends with an era.
+const AHEAD: &str = "It was made while the clock of the server ran ahead.";
+
+/// Begins a new clock era at what the clock shows now, also where that is before the newest entry. What was received later
+/// than that counts as received at an uncertain time; decisions about exceptions and findings, sessions, tokens and links that
+/// were made later end.
 ///
 /// # Errors
 /// No reason, a failed commit.
@@ -35,8 +48,25 @@ pub fn begin_clock_era(engine: &Arc<Engine>, reason: &str) -> Result<ClockEra, P
     let (era, _) = engine.write_blocking(move |batch| {
         batch.now = now;
         let era = ClockEra { before, now, reason: reason.clone() };
-        batch.control(ERA, "operator", &[], &era)?;
+        let index = batch.control(ERA, OPERATOR, &[], &era)?;
+        log::begin_era(batch.tx, index, now)?;
+        end_what_is_later(batch)?;
+        for product in products::names(batch.tx)? {
+            batch.leave(&product, &Job::DueAgain)?;
+        }
         Ok(era)
     })?;
     Ok(era)
+}
+
+/// What people decided, and secrets whose life is counted from then, by a clock that showed what has not come yet. Keys that
+/// people sign in by stay: nobody is locked out.
+fn end_what_is_later(batch: &mut Batch<'_>) -> Result<(), Fault> {
+    grant_exception::end_later(batch)?;
+    decide_finding::end_later(batch, AHEAD)?;
+    let later =
+        |t: &people::Token| t.created > batch.now && t.revoked.is_none() && t.kind != people::TokenKind::SignInKey;
+    let ids = people::tokens(batch.tx)?.into_iter().filter(later).map(|t| t.id).collect();
+    tokens::end(batch, ids, OPERATOR, ERA)?;
+    Ok(())
 }

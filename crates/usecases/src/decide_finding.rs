@@ -534,6 +534,21 @@ fn end(
     Ok(decision)
 }
 
+/// Ends what was asked for or decided later than now.
+pub(crate) fn end_later(batch: &mut Batch<'_>, why: &str) -> Result<(), Fault> {
+    let operator = Caller::internal(crate::clock_era::OPERATOR);
+    for (state, to) in
+        [(ExceptionState::Requested, ExceptionState::Rejected), (ExceptionState::Approved, ExceptionState::Revoked)]
+    {
+        for decision in finding_decisions::in_state(batch.tx, state, i64::MAX as u64)? {
+            if decision.requested_at.max(decision.decided_at.unwrap_or_default()) > batch.now {
+                end(batch, &operator, &decision.id.to_string(), to, why)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The findings a decision speaks of, in every product it reaches.
 fn reached(tx: &Tx<'_>, decision: &FindingDecision) -> Result<Vec<i64>, StoreError> {
     let everywhere = matches!(decision.reach, Reach::Everywhere { .. });

@@ -4,13 +4,20 @@ use std::sync::Arc;
 
 use certrail_domain::{Action, Exception, ExceptionId, ExceptionScope, ExceptionState, Problem, ProblemKind, Time};
 use certrail_ledger::leaf::label;
-use certrail_store::tables::{exceptions, products, releases};
+use certrail_store::{
+    StoreError,
+    tables::{
+        exceptions, products,
+        releases::{self, StoredRelease},
+    },
+};
 use serde::Deserialize;
 
 use crate::{
     Caller,
     access::{On, allow, decides},
-    engine::{Engine, Fault, random},
+    clock_era::OPERATOR,
+    engine::{Batch, Engine, Fault, random},
 };
 
 /// What is asked for.
@@ -133,9 +140,7 @@ pub async fn decide_exception(
                 )
                 .into());
             };
-            let Some(stored) = releases::by_id(batch.tx, exception.scope.release.as_str())? else {
-                return Err(Fault::Store(certrail_store::StoreError::Damaged("an exception without release".into())));
-            };
+            let stored = release_of(batch, &exception)?;
             allow(&caller, Action::GrantException, On::Product(&stored.release.product))?;
             let allowed = matches!(
                 (exception.state, to),
@@ -167,14 +172,45 @@ pub async fn decide_exception(
             if to == ExceptionState::Approved && exception.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
             }
-            exception.state = to;
             exception.approver = Some(caller.account());
-            exception.decided_at = Some(batch.now);
-            let mark = label(&stored.label_key, stored.release.id.as_str());
-            let index = batch.control(&format!("exception-{}", to.name()), &caller.account(), &[mark], &exception)?;
-            exceptions::record(batch.tx, &exception, index)?;
-            Ok(exception)
+            moved(batch, &stored, exception, to, &caller.account())
         })
         .await?;
     Ok(exception)
+}
+
+/// Moves an exception to another state, on record.
+fn moved(
+    batch: &mut Batch<'_>,
+    stored: &StoredRelease,
+    mut exception: Exception,
+    to: ExceptionState,
+    by: &str,
+) -> Result<Exception, Fault> {
+    (exception.state, exception.decided_at) = (to, Some(batch.now));
+    let mark = label(&stored.label_key, stored.release.id.as_str());
+    let index = batch.control(&format!("exception-{}", to.name()), by, &[mark], &exception)?;
+    exceptions::record(batch.tx, &exception, index)?;
+    Ok(exception)
+}
+
+/// Ends what was asked for or decided later than now.
+pub(crate) fn end_later(batch: &mut Batch<'_>) -> Result<(), Fault> {
+    for exception in exceptions::all(batch.tx)? {
+        let to = match exception.state {
+            ExceptionState::Requested => ExceptionState::Rejected,
+            ExceptionState::Approved => ExceptionState::Revoked,
+            ExceptionState::Rejected | ExceptionState::Revoked => continue,
+        };
+        if exception.requested_at.max(exception.decided_at.unwrap_or_default()) > batch.now {
+            let stored = release_of(batch, &exception)?;
+            moved(batch, &stored, exception, to, OPERATOR)?;
+        }
+    }
+    Ok(())
+}
+
+fn release_of(batch: &Batch<'_>, exception: &Exception) -> Result<StoredRelease, Fault> {
+    let stored = releases::by_id(batch.tx, exception.scope.release.as_str())?;
+    stored.ok_or_else(|| Fault::Store(StoreError::Damaged("an exception without release".into())))
 }

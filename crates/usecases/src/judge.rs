@@ -17,7 +17,7 @@ use certrail_ledger::{Hash, sha256};
 use certrail_store::{
     BlobFiles, StoreError, Tx,
     tables::{
-        bindings, context, decisions, exceptions, finding_decisions, findings, log, people, products,
+        bindings, context, decisions, exceptions, finding_decisions, findings, people, products,
         releases::{self, StoredRelease},
         scans::{self, Saw},
         signals::{self, StoredSignal},
@@ -26,6 +26,7 @@ use certrail_store::{
 
 use crate::{
     criteria_sets::CriteriaSets,
+    doubts::Doubts,
     engine::{Engine, Kept, Made, internal},
     track,
 };
@@ -258,7 +259,7 @@ fn see(
     let release = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
     })?;
-    let doubts = log::clock_doubts(tx)?;
+    let doubts = Doubts::at(tx, position)?;
     let bound = bound(tx, stored.seq, &release, position)?;
     let (evidence, signals) = evidence(tx, bound, &doubts, before)?;
     let product = products::at(tx, &release.product, position)?
@@ -302,7 +303,7 @@ fn see(
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         known_versions: known_versions(tx, &release, &evidence, position)?,
-        findings: tracked(tx, &release.product, &evidence, &context, position)?,
+        findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
         release,
         product,
         evidence,
@@ -352,7 +353,8 @@ fn evidence(
     for (index, rule) in bound {
         while seen.next_if(|(e, _)| e.log_index < index).is_some() {}
         if let Some((e, signal)) = seen.next_if(|(e, _)| e.log_index == index) {
-            evidence.push(Evidence { rule, doubtful: is_doubtful(index, doubts), ..e.clone() });
+            let (received, receipt) = doubts.receipt(index, signal.received);
+            evidence.push(Evidence { rule, received, receipt, ..e.clone() });
             signals.push(signal.clone());
         } else {
             let signal = bindings::bound(tx, index)?;
@@ -409,8 +411,8 @@ fn context(tx: &Tx<'_>, product: &Product, since: Since, position: u64) -> Resul
 fn tracked(
     tx: &Tx<'_>,
     product: &str,
-    evidence: &[Evidence],
-    context: &[Evidence],
+    (evidence, context): (&[Evidence], &[Evidence]),
+    doubts: &Doubts,
     position: u64,
 ) -> Result<Tracked, StoreError> {
     let mut tracked = Tracked::default();
@@ -453,7 +455,7 @@ fn tracked(
         let known = TrackedFinding {
             id: known.id,
             name: known.name,
-            detected: known.clock_from,
+            detected: doubts.latest(known.clock_entry, known.clock_from),
             assessed: if told { track::assessed_at(tx, seq, position)? } else { None },
         };
         tracked.known.insert(seq, known);
@@ -495,23 +497,17 @@ pub(crate) fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Result<Ve
     Ok(then.digests)
 }
 
-/// The entries between which the time of receipt is uncertain.
-type Doubts = [(u64, Option<u64>)];
-
 pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts) -> Evidence {
+    let (received, receipt) = doubts.receipt(signal.log_index, signal.received);
     Evidence {
         id: signal.id.clone(),
         log_index: signal.log_index,
-        received: signal.received,
+        received,
+        receipt,
         rule,
-        doubtful: is_doubtful(signal.log_index, doubts),
         duplicate_of: signal.duplicate_of,
         signal: signal.signal.clone(),
     }
-}
-
-pub(crate) fn is_doubtful(index: u64, doubts: &Doubts) -> bool {
-    doubts.iter().any(|(from, to)| *from < index && to.is_none_or(|to| index < to))
 }
 
 /// The versions named as rollback targets that a decision before `position` certified.

@@ -20,6 +20,7 @@ mod criteria_sets;
 mod decide_finding;
 mod deliver_webhook;
 mod dossiers;
+mod doubts;
 mod engine;
 mod finding_effect;
 mod finding_queue;

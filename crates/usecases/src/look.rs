@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use certrail_criteria::Receipt;
 use certrail_domain::{
     Evaluation, Extent, Problem, ProblemKind, Product, Release, Time, normal_version, sentence, version_cmp,
 };
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::{
     Caller,
+    doubts::Doubts,
     engine::{Engine, internal},
     judge::evaluation_now,
     listed::Listed,
@@ -268,7 +270,8 @@ pub fn evidence_view(engine: &Arc<Engine>, caller: &Caller, id: &str) -> Result<
         }
         let receipt = crate::prove::receipt_in(tx, &head, index)?;
         let context = crate::bind::place(tx, &signal.signal, index)?.context.map(|r| r.name);
-        let doubtful = crate::judge::is_doubtful(index, &log::clock_doubts(tx)?);
+        let how = Doubts::at(tx, head.size())?.receipt(index, signal.received).1;
+        let doubtful = how != Receipt::Known;
         Ok::<_, StoreError>(Some((signal, bound, context, history, receipt, doubtful)))
     })?;
     let (signal, bound, context, history, receipt, doubtful) =

@@ -90,7 +90,7 @@ fn approvals<'a>(
 }
 
 /// An approval: before the deployment, of the same object, by somebody separate, still valid; and itself.
-type Judged<'a> = (Truth, bool, Truth, bool, &'a (&'a Evidence, &'a Approval));
+type Judged<'a> = (Truth, bool, Truth, Truth, &'a (&'a Evidence, &'a Approval));
 
 fn one(
     scope: &Scope<'_>,
@@ -152,7 +152,11 @@ fn one(
         .map(|pair| {
             let (e, a) = **pair;
             let before = deployment.map_or(Truth::True, |d| e.interval().before(d.start));
-            let valid = !until.is_longer_ago(e.at(), validity_days * Time::DAY);
+            let valid = match until.is_longer_ago(e.at(), validity_days * Time::DAY) {
+                true => Truth::False,
+                false if e.is_dated() => Truth::True,
+                false => Truth::Unknown,
+            };
             (before, same_object(scope, a, deployment), separate(scope, a, deployment), valid, *pair)
         })
         .collect();
@@ -204,7 +208,7 @@ fn one(
         ),
     ];
     let good = judged.iter().find(|(before, object, separate, valid, _)| {
-        *before == Truth::True && *object && *separate == Truth::True && *valid
+        *before == Truth::True && *object && *separate == Truth::True && *valid == Truth::True
     });
     let row = if let Some((.., (e, a))) = good {
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());
@@ -245,6 +249,14 @@ fn one(
             Verdict::Failed,
             Cause::NotIndependent,
             format!("Whoever approved the deployment to {environment} is an author or the deployer."),
+        )
+    } else if judged.iter().any(|(.., valid, _)| *valid == Truth::Unknown) {
+        row(
+            Verdict::Indeterminate,
+            Cause::ClockUncertain,
+            format!(
+                "When the deployment to {environment} was approved is uncertain: the clock of this server was wrong then. Approve it again."
+            ),
         )
     } else {
         row(

@@ -108,7 +108,8 @@ fn one(
     };
     let doubt = doubt(scan, &tool);
     // A report that ends after we received it does not know its own time; ours stands in.
-    let at = scan.finished_at.filter(|t| *t <= e.received.plus(Interval::SERVER)).unwrap_or_else(|| e.at());
+    let finished = scan.finished_at.filter(|t| *t <= e.received.plus(Interval::SERVER));
+    let at = finished.unwrap_or_else(|| e.at());
     // The scan that was fresh at deployment stays good for what was deployed then.
     let clock = &scope.world.as_of;
     let age = clock.now().since(at);
@@ -125,6 +126,12 @@ fn one(
     let behind = scan.database.date().map_or(0, |database| at.since(database));
     let row = match doubt {
         Some(doubt) => row(Verdict::Indeterminate, doubt.cause, doubt.sentence, inputs),
+        None if finished.is_none() && !e.is_dated() => {
+            let sentence = format!(
+                "When {tool} ran is uncertain: the clock of this server was wrong when its report came. Scan again."
+            );
+            row(Verdict::Indeterminate, Cause::ClockUncertain, sentence, inputs)
+        }
         None if clock.is_longer_ago(at, limits.max_age_days * Time::DAY) => {
             let sentence =
                 format!("The scan by {tool} is {} old; {} days are allowed.", Time::span(age), limits.max_age_days);

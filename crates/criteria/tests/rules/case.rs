@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::{
-    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, STANDARD, Tracked, TrackedFinding,
-    evaluate,
+    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, Receipt, STANDARD, Tracked,
+    TrackedFinding, evaluate,
 };
 use certrail_domain::{
     BindRule, Cause, Evaluation, EvidenceId, Facts, FindingDecision, FindingId, Key, Product, Release, Signal, Time,
@@ -86,7 +86,7 @@ impl Case {
             log_index,
             received: at(minute),
             rule,
-            doubtful: false,
+            receipt: Receipt::Known,
             duplicate_of: None,
             signal: Arc::new(signal),
         });

@@ -30,6 +30,14 @@ pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Exception>> {
     tx.first("SELECT document FROM exception WHERE id = ?1 AND to_index IS NULL", &[id.into()], |r| r.json(0))
 }
 
+/// Every exception as it stands now, by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn all(tx: &Tx<'_>) -> Result<Vec<Exception>> {
+    tx.query("SELECT document FROM exception WHERE to_index IS NULL ORDER BY id", &[], |r| r.json(0))
+}
+
 /// The exceptions of a release as the log stood at `position`, by id.
 ///
 /// # Errors

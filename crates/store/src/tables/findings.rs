@@ -159,6 +159,8 @@ pub struct Standing {
     pub exploited: bool,
     /// When its clock started.
     pub clock_from: Time,
+    /// The entry that started it.
+    pub clock_entry: u64,
     /// The newest fix of it.
     pub fix: Fix,
 }
@@ -171,6 +173,7 @@ fn map_standing(r: &Row<'_>) -> Result<Standing> {
         exploited: r.int(3)? == 1,
         clock_from: Time::from_micros(r.int(4)?),
         fix: Fix { release: r.int(5)?, scan: r.uint(6)? },
+        clock_entry: r.uint(7)?,
     })
 }
 
@@ -180,7 +183,7 @@ fn map_standing(r: &Row<'_>) -> Result<Standing> {
 /// When the database fails.
 pub fn standing(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<Standing>> {
     tx.first(
-        "SELECT seq, state, level, exploited, clock_from, fixed_in, fixed_by FROM finding WHERE key = ?1",
+        "SELECT seq, state, level, exploited, clock_from, fixed_in, fixed_by, clock_index FROM finding WHERE key = ?1",
         &[key.as_slice().into()],
         map_standing,
     )
@@ -192,7 +195,7 @@ pub fn standing(tx: &Tx<'_>, key: &[u8; 16]) -> Result<Option<Standing>> {
 /// When the database fails or it is not there.
 pub fn standing_of(tx: &Tx<'_>, seq: i64) -> Result<Standing> {
     tx.first(
-        "SELECT seq, state, level, exploited, clock_from, fixed_in, fixed_by FROM finding WHERE seq = ?1",
+        "SELECT seq, state, level, exploited, clock_from, fixed_in, fixed_by, clock_index FROM finding WHERE seq = ?1",
         &[seq.into()],
         map_standing,
     )?
@@ -210,6 +213,8 @@ pub struct Known {
     pub first_entry: u64,
     /// When its clock had started.
     pub clock_from: Time,
+    /// The entry that started it.
+    pub clock_entry: u64,
 }
 
 /// A finding as it was known at a log position.
@@ -225,19 +230,19 @@ pub fn known_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Known> {
     let damaged = || StoreError::Damaged(format!("finding {seq} is not there"));
     let (key, name, newest, since, first, first_entry) = row.ok_or_else(damaged)?;
     let key: [u8; 16] = key.try_into().map_err(|_| damaged())?;
-    let clock = if since < position {
-        newest
+    let (clock, clock_entry) = if since < position {
+        (newest, since)
     } else {
         // It was reopened later than that.
         let before = tx.first(
-            "SELECT at FROM finding_move WHERE finding = ?1 AND log_index < ?2 AND clock = 1
+            "SELECT at, log_index FROM finding_move WHERE finding = ?1 AND log_index < ?2 AND clock = 1
              ORDER BY log_index DESC LIMIT 1",
             &[seq.into(), position.into()],
-            |r| r.int(0),
+            |r| Ok((r.int(0)?, r.uint(1)?)),
         )?;
-        before.unwrap_or(first)
+        before.unwrap_or((first, first_entry))
     };
-    Ok(Known { id: FindingId::of_key(&key), name, first_entry, clock_from: Time::from_micros(clock) })
+    Ok(Known { id: FindingId::of_key(&key), name, first_entry, clock_from: Time::from_micros(clock), clock_entry })
 }
 
 /// The shelf a finding stands on, whether all reports leave it out, and the entry from which on its clock is known.

@@ -1,5 +1,7 @@
 //! The log: its head, leaves, tiles, checkpoints, and the documents of entries that are no signals.
 
+use certrail_domain::Time;
+
 use crate::{BlobPlace, FramePlace, Result, StoreError, Tx, frames};
 
 /// The stored head of the log.
@@ -360,6 +362,25 @@ pub fn doubt_clock(tx: &Tx<'_>, index: u64, doubted: bool) -> Result<()> {
 /// When the database fails.
 pub fn clock_is_doubted(tx: &Tx<'_>) -> Result<bool> {
     Ok(tx.first("SELECT 1 FROM clock_doubt WHERE to_index IS NULL", &[], |_| Ok(()))?.is_some())
+}
+
+/// Notes that a clock era began with an entry.
+///
+/// # Errors
+/// When the database fails.
+pub fn begin_era(tx: &Tx<'_>, index: u64, began: Time) -> Result<()> {
+    tx.exec("INSERT INTO clock_era (log_index, began) VALUES (?1, ?2)", &[index.into(), began.as_micros().into()])?;
+    Ok(())
+}
+
+/// The clock eras that operators began, oldest first: the entry, and when that was.
+///
+/// # Errors
+/// When the database fails.
+pub fn clock_eras(tx: &Tx<'_>) -> Result<Vec<(u64, Time)>> {
+    tx.query("SELECT log_index, began FROM clock_era ORDER BY log_index", &[], |r| {
+        Ok((r.uint(0)?, Time::from_micros(r.int(1)?)))
+    })
 }
 
 /// The entries between which the time is uncertain: from, and to where it is certain again.

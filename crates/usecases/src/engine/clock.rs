@@ -80,17 +80,22 @@ impl ClockDoubt {
     }
 }
 
-/// A step larger than this is no drift.
+/// Further off than this from what it should show, it is not believed.
 const JUMP: i64 = 60 * Time::SECOND;
 /// A clock may stand this far behind the newest entry.
 const BEHIND: i64 = 5 * Time::SECOND;
 /// A jump ahead that lasted this long is believed: the computer slept, or was set right.
 const LASTED: i64 = 10 * 60 * Time::SECOND;
+/// A clock that is believed and its counter drift apart by no more than a thousandth: twice what a time service corrects
+/// without a step. A clock that stands still, or is walked by steps that are each small, is further off than that before long.
+const DRIFT: i64 = 1_000;
 
 #[derive(Debug)]
 struct State {
-    /// The last reading that was believed, and the counter then.
+    /// What it should show, and the counter then. It follows what the clock shows as fast as clocks drift.
     good: (Time, i64),
+    /// When the newest entry of the log was received.
+    newest: Time,
     /// Since when on the counter readings are doubted, and by how much the first was off.
     doubted: Option<(i64, i64)>,
     doubt: Option<ClockDoubt>,
@@ -110,14 +115,20 @@ impl Belief {
         let good = (behind.unwrap_or(reads), steady);
         let doubted = behind.map(|newest| (steady, reads.since(newest)));
         let doubt = behind.map(|expected| ClockDoubt { reads, expected });
-        Self { clock, state: Mutex::new(State { good, doubted, doubt }) }
+        let newest = newest.unwrap_or_default();
+        Self { clock, state: Mutex::new(State { good, newest, doubted, doubt }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Now, as it is believed.
+    /// The log's newest entry was received then.
+    pub(super) fn received(&self, newest: Time) {
+        self.state().newest = newest;
+    }
+
+    /// Now, as it is believed: never before the newest entry of the log.
     pub(super) fn now(&self) -> Time {
         let (reads, steady) = (self.clock.read(), self.clock.steady());
         let mut state = self.state();
@@ -127,15 +138,23 @@ impl Belief {
         let lasted = state
             .doubted
             .is_some_and(|(since, first)| off > 0 && (off - first).abs() <= JUMP && steady - since >= LASTED);
-        if off.abs() <= JUMP || leaps && off >= -BEHIND || lasted {
-            *state = State { good: (reads, steady), doubted: None, doubt: None };
-            return reads;
+        let behind = state.newest.since(reads) > BEHIND;
+        if !behind && (off.abs() <= JUMP || leaps && off >= -BEHIND || lasted) {
+            let passed = steady - state.good.1;
+            if leaps || lasted {
+                state.good = (reads, steady);
+            } else if passed >= Time::SECOND {
+                state.good = (expected.plus(off.clamp(-passed / DRIFT, passed / DRIFT)), steady);
+            }
+            (state.doubted, state.doubt) = (None, None);
+            return reads.max(state.newest);
         }
         match state.doubted {
             Some((_, first)) if (off - first).abs() <= JUMP => {}
             // Another reading than before: how long it lasts counts from here.
             _ => state.doubted = Some((steady, off)),
         }
+        let expected = expected.max(state.newest);
         state.doubt = Some(ClockDoubt { reads, expected });
         expected
     }
@@ -149,7 +168,7 @@ impl Belief {
     /// Somebody says that what the clock shows is right. Returns it.
     pub(super) fn believe(&self) -> Time {
         let (reads, steady) = (self.clock.read(), self.clock.steady());
-        *self.state() = State { good: (reads, steady), doubted: None, doubt: None };
+        *self.state() = State { good: (reads, steady), newest: reads, doubted: None, doubt: None };
         reads
     }
 }
@@ -225,6 +244,56 @@ mod tests {
         }
         let reads = belief.believe();
         assert_eq!((belief.now(), belief.doubt()), (reads, None), "an operator says so");
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_is_walked_is_not_believed_for_long() {
+        let hands = Hands::default();
+        let belief = hands.belief(None);
+        // It stands still: the counter alone goes on.
+        for second in 1..=90 {
+            hands.both(1);
+            hands.wall(-1);
+            belief.now();
+            assert_eq!(belief.doubt().is_some(), second > 60, "after {second} s");
+        }
+        assert!((89..=90).contains(&seconds(&belief)), "time went on");
+        hands.wall(90);
+        assert_eq!((seconds(&belief), belief.doubt()), (90, None), "it is set right");
+        // Steps of 50 s, forth or back: the second is one too many.
+        for step in [50, -50] {
+            let hands = Hands::default();
+            let belief = hands.belief(None);
+            hands.both(1_000);
+            let doubted = |seconds: i64| {
+                hands.both(2);
+                hands.wall(seconds);
+                belief.doubt().is_some()
+            };
+            assert_eq!([doubted(step), doubted(step), doubted(step)], [false, true, true]);
+        }
+        // What a clock drifts is none of our business, however much it becomes.
+        let hands = Hands::default();
+        let belief = hands.belief(None);
+        for _ in 0..100_000 {
+            hands.both(3);
+            hands.0.0.fetch_add(2_000, Ordering::Relaxed);
+            assert_eq!(belief.doubt(), None);
+        }
+    }
+
+    #[test]
+    fn time_never_stands_before_the_newest_entry() {
+        let hands = Hands::default();
+        let belief = hands.belief(None);
+        hands.both(100);
+        belief.received(Time::from_micros(103 * Time::SECOND));
+        assert_eq!((seconds(&belief), belief.doubt()), (103, None));
+        hands.wall(-10);
+        assert!(belief.doubt().is_some(), "behind the log");
+        assert_eq!(seconds(&belief), 103);
+        hands.both(9);
+        assert_eq!((seconds(&belief), belief.doubt()), (103, None));
     }
 
     #[test]

@@ -205,6 +205,7 @@ impl Engine {
     }
 
     fn set_head(&self, head: Arc<LogHead>) {
+        self.clock.received(head.received);
         *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Told {
     revoked: BTreeSet<String>,
     /// The entries between which the time is uncertain.
     doubts: Vec<(u64, Option<u64>)>,
+    /// The entries with which clock eras began, and when that was.
+    eras: Vec<(u64, Time)>,
     /// When the newest entry was received, and whether an era of the clock begins with it.
     newest_receipt: Time,
     era: bool,
@@ -190,7 +192,11 @@ impl Told {
                     last.1 = Some(index);
                 }
             }
-            crate::clock_era::ERA => self.era = true,
+            crate::clock_era::ERA => {
+                self.era = true;
+                let began = serde_json::from_value(doc["now"].clone()).unwrap_or_default();
+                self.eras.push((index, began));
+            }
             "recovered" | crate::trust::TRUST => {}
             crate::connectors::PUT => self.state(check, Table::Connector, act, text("id"), "")?,
             crate::connectors::SECRET => {
@@ -351,7 +357,7 @@ impl Told {
         if products::all(tx)?.len() != self.products.len() {
             check.report.fault("There is a product that no entry tells of.");
         }
-        if log::clock_doubts(tx)? != self.doubts {
+        if log::clock_doubts(tx)? != self.doubts || log::clock_eras(tx)? != self.eras {
             check.report.fault("When the time was uncertain is kept otherwise than the log tells.");
         }
         let kept = log::head(tx)?.map(|head| head.received);

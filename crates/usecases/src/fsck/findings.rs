@@ -495,7 +495,13 @@ impl Lived {
             (g.level, g.exploited) == (f.level, standing.exploited)
                 && shelf == Some((Shelf::of(self.state, g.suppressed), g.suppressed, self.clock.0))
         });
-        let running = Running { seq: self.seq, level: f.level, exploited: standing.exploited, from: self.clock.1 };
+        let running = Running {
+            seq: self.seq,
+            level: f.level,
+            exploited: standing.exploited,
+            from: self.clock.1,
+            since: self.clock.0,
+        };
         let due = dues.map(|d| d.due(tx, running)).transpose()?.flatten();
         let mut steps: Vec<(u64, FindingState, Time, bool)> =
             findings::moves(tx, self.seq)?.iter().map(|m| (m.entry, m.to, m.at, m.starts_clock)).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use certrail_criteria::Evidence;
+use certrail_criteria::{Evidence, Receipt};
 use certrail_domain::{Facts, HowKnown, Mark};
 
 use crate::judge::Judged;
@@ -29,7 +29,7 @@ pub(super) fn marks(judged: &Judged) -> Vec<Vec<Mark>> {
         if own.contains(&"T39") {
             marks.push(Mark::Clock);
         }
-        if e.doubtful {
+        if e.receipt != Receipt::Known {
             marks.push(Mark::OurClock);
         }
         // A file about another commit may well have the same bytes; the same event told twice is a replay.

@@ -184,6 +184,14 @@ pub(super) fn integrity(
         "Inclusion is proved for each record listed. That nothing was left out is provable with the full log and the label key.".to_owned(),
         "Times of sources are theirs; times of receipt are ours and never run backwards within an era of our clock.".to_owned(),
     ];
+    let eras = log::clock_eras(tx)?;
+    if !eras.is_empty() {
+        let begun: Vec<String> = eras.iter().map(|(entry, at)| format!("entry {entry} on {}", at.human())).collect();
+        limits.push(format!(
+            "An operator set our clock right and began an era of it: {}. What was received before, by a clock that showed later than that, was received at an uncertain time, and says so.",
+            begun.join(", ")
+        ));
+    }
     if unbound > 0 {
         limits.push(format!("{unbound} signals were bound to no release when this was made."));
     }

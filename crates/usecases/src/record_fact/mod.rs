@@ -255,8 +255,8 @@ fn is_of_product(product: &Product, repository: Option<&str>) -> Result<(), Prob
     ))
 }
 
+/// A fact whose sender says no time for it happened when we received it.
 fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<Signal, Problem> {
-    let now = engine.now();
     let (facts, named, occurred_at, product) = match input {
         FactInput::Manifest(m) => {
             let m = ReleaseManifest {
@@ -275,15 +275,15 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
             };
             check_manifest(&m)?;
             let product = m.product.clone();
-            (Facts::Manifest(m), vec![], Some(now), product)
+            (Facts::Manifest(m), vec![], None, product)
         }
         FactInput::Change(told) => {
             let product = told.product.clone();
-            // What is not merged stands as it does now.
-            let at = told.merged_at.unwrap_or(now);
+            // What is not merged stands as it does when we hear it.
+            let at = told.merged_at;
             let change = change::change(*told)?;
             let named = change.own_commits();
-            (Facts::Change(change), named, Some(at), product)
+            (Facts::Change(change), named, at, product)
         }
         FactInput::Ticket(t) => {
             for (name, value) in [("key", &t.key), ("title", &t.title), ("status", &t.status)] {
@@ -329,7 +329,7 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 repository: None,
                 run: None,
             };
-            (Facts::Approval(approval), vec![Key::release(&a.product, &release.version)], Some(now), a.product)
+            (Facts::Approval(approval), vec![Key::release(&a.product, &release.version)], None, a.product)
         }
         FactInput::Deployment(d) => {
             required(&d.id, "id")?;
@@ -352,26 +352,21 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 repository: None,
                 run: None,
             };
-            (
-                Facts::Deployment(deployment),
-                vec![Key::release(&d.product, &release.version)],
-                d.occurred_at.or(Some(now)),
-                d.product,
-            )
+            (Facts::Deployment(deployment), vec![Key::release(&d.product, &release.version)], d.occurred_at, d.product)
         }
         FactInput::Validation(v) => {
             required(&v.environment, "environment")?;
             required(&v.name, "name")?;
             let release = release_of(engine, &v.product, &v.release)?;
             let facts = Facts::Validation(Validation { environment: v.environment, name: v.name, passed: v.passed });
-            (facts, vec![Key::release(&v.product, &release.version)], v.occurred_at.or(Some(now)), v.product)
+            (facts, vec![Key::release(&v.product, &release.version)], v.occurred_at, v.product)
         }
         FactInput::RollbackTarget(r) => {
             required(&r.to, "to")?;
             required(&r.plan, "plan")?;
             let release = release_of(engine, &r.product, &r.release)?;
             let target = RollbackTarget { version: normal_version(&r.to).to_owned(), digest: None, plan: r.plan };
-            let at = r.occurred_at.or(Some(now));
+            let at = r.occurred_at;
             (Facts::RollbackTarget(target), vec![Key::release(&r.product, &release.version)], at, r.product)
         }
     };

@@ -89,7 +89,7 @@ fn one(
                 first_seen: from,
                 first_entry: entry,
                 clock_from: from,
-                due: dues.due_new(Running { seq, level: seen.level, exploited: false, from }),
+                due: dues.due_new(Running { seq, level: seen.level, exploited: false, from, since: entry }),
                 until: None,
                 seen,
             };

@@ -12,6 +12,7 @@ use certrail_store::{
 
 use crate::{
     criteria_sets::CriteriaSets,
+    doubts::Doubts,
     engine::{Batch, Fault},
 };
 
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) struct Dues {
     limits: Limits,
     position: u64,
+    doubts: Doubts,
     /// Somebody said something about a finding of the product at all.
     assessed: bool,
 }
@@ -31,12 +33,14 @@ pub(crate) struct Running {
     pub(crate) exploited: bool,
     /// When its clock started.
     pub(crate) from: Time,
+    /// The entry that started it.
+    pub(crate) since: u64,
 }
 
 impl Running {
     pub(crate) const fn of(standing: &Standing) -> Self {
-        let Standing { seq, level, exploited, clock_from: from, .. } = *standing;
-        Self { seq, level, exploited, from }
+        let Standing { seq, level, exploited, clock_from: from, clock_entry: since, .. } = *standing;
+        Self { seq, level, exploited, from, since }
     }
 }
 
@@ -46,7 +50,12 @@ impl Dues {
             Some(product) => sets.in_force(tx, &product.criteria, position)?.0.limits(),
             None => Limits::default(),
         };
-        Ok(Self { limits, position, assessed: finding_decisions::any_triage(tx, product)? })
+        Ok(Self {
+            limits,
+            position,
+            doubts: Doubts::at(tx, position)?,
+            assessed: finding_decisions::any_triage(tx, product)?,
+        })
     }
 
     /// What every clock says, the earliest first.
@@ -57,7 +66,8 @@ impl Dues {
 
     /// The same, were that what is known of it.
     pub(crate) fn given(&self, finding: Running, known: Option<&(Assessment, Time)>) -> Vec<Deadline> {
-        let Running { level, exploited, from: detected, .. } = finding;
+        let Running { level, exploited, from, since, .. } = finding;
+        let detected = self.doubts.latest(since, from);
         self.limits.deadlines(&Graded { level, exploited, detected, assessed: known.map(|(a, at)| (a, *at)) })
     }
 

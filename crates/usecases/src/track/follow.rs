@@ -130,7 +130,13 @@ impl Following {
                         first_seen: at,
                         first_entry: scan.log_index,
                         clock_from: at,
-                        due: self.dues.due_new(Running { seq: next, level, exploited, from: at }),
+                        due: self.dues.due_new(Running {
+                            seq: next,
+                            level,
+                            exploited,
+                            from: at,
+                            since: scan.log_index,
+                        }),
                         until: None,
                         seen: ready.seen.clone(),
                     };

@@ -118,3 +118,68 @@ async fn a_clock_that_ran_ahead_once_ends_nothing() {
     assert_eq!(fsck(&engine).expect("runs").faults, Vec::<String>::new());
     engine.close();
 }
+
+/// What came, and what was decided, by a clock that stood two months ahead.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_while_the_clock_ran_ahead_came_at_an_uncertain_time() {
+    const AHEAD: i64 = 60 * 24 * 60;
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let (merge, image) = (sha("merge"), digest("pay 2.4.1"));
+    let report = async |minute: i64, query: &str, bytes: Vec<u8>| {
+        let query = format!("product=pay&{query}");
+        stage.sender.report(at(minute), &stage.ci, &query, bytes).await.unwrap_or_else(|e| panic!("{e}"));
+    };
+    let code = format!("commit={merge}&name=codeql.sarif");
+    let post = async |minute: i64, who: &str, path: &str, value: &Value| {
+        stage.sender.call(at(minute), &stage.tokens[who], "POST", path, value).await.unwrap_or_else(|e| panic!("{e}"))
+    };
+    let yes = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "approval", "environment": "production", "verdict": "approved" });
+    let token = json!({ "name": "later", "role": "contributor", "days": 1, "products": ["pay"] });
+    report(AHEAD, &code, reports::sarif("CodeQL", "2", &[])).await;
+    let found = [("js/xss", "error", "XSS", "a.js")];
+    report(AHEAD, &format!("digest={image}&name=image.sarif"), reports::sarif("Grype", "1", &found)).await;
+    post(AHEAD, "priya", "/api/v1/facts", &yes).await;
+    let ask = json!({ "product": "pay", "release": "2.4.1", "requirement": "rollback-target", "reason": "First release: nothing to go back to.", "expires_at": at(AHEAD + 9_000).to_string() });
+    let asked = post(AHEAD, "anna", "/api/v1/exceptions", &ask).await;
+    let exception = format!("/api/v1/exceptions/{}", asked["id"].as_str().expect("an id"));
+    post(AHEAD + 1, "priya", &format!("{exception}/approve"), &Value::Null).await;
+    let later = post(AHEAD, "olaf", "/api/v1/tokens", &token).await["secret"].as_str().expect("a token").to_owned();
+    // It is set right, on record.
+    stage.clock.set(at(3_000));
+    let own = stage.engine.clone();
+    let begun = tokio::task::spawn_blocking(move || begin_clock_era(&own, "It ran ahead.")).await.expect("runs");
+    begun.expect("begins");
+    let refused = stage.sender.call(at(3_001), &later, "GET", "/api/v1/releases?product=pay", &Value::Null).await;
+    assert!(refused.is_err(), "a token of one day, made in two months, is none");
+    let revoke = format!("{exception}/revoke");
+    let revoked = stage.sender.call(at(3_001), &stage.tokens["priya"], "POST", &revoke, &Value::Null).await;
+    assert!(revoked.unwrap_err().to_string().contains("exception-state"), "it ended with the era");
+    let findings = "/api/v1/findings?product=pay";
+    let due = async || {
+        let listed = stage.sender.call(at(3_002), &stage.tokens["anna"], "GET", findings, &Value::Null).await;
+        let listed = listed.expect("listed");
+        Time::parse(listed[0]["due"].as_str().unwrap_or_else(|| panic!("{listed:#}"))).expect("a time")
+    };
+    // Counted from no later than the era; a job works it out.
+    let mut tries = 0;
+    while due().await > at(3_000 + 35 * 24 * 60) {
+        tries += 1;
+        assert!(tries < 200, "due {}", due().await);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let says = |needle: &str| verdicts(&stage).into_iter().find(|v| v.contains(needle));
+    for (minute, approval) in [(3_010, "indeterminate When"), (3_010 + 40 * 24 * 60, "failed The approval")] {
+        stage.clock.set(at(minute));
+        assert!(says("sast indeterminate When CodeQL 2 ran is uncertain").is_some(), "{:#?}", verdicts(&stage));
+        assert!(says(&format!("deployment-approval {approval}")).is_some(), "{:#?}", verdicts(&stage));
+        assert!(says("rollback-target missing").is_some(), "{:#?}", verdicts(&stage));
+    }
+    // There is a way on: what is sent and said again counts.
+    report(3_020 + 40 * 24 * 60, &code, reports::sarif("CodeQL", "2", &[])).await;
+    post(3_021 + 40 * 24 * 60, "priya", "/api/v1/facts", &yes).await;
+    assert!(says("sast passed").is_some() && says("deployment-approval passed").is_some(), "{:#?}", verdicts(&stage));
+    stage.clean();
+}
