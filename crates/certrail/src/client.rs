@@ -11,6 +11,7 @@ use crate::{
     commands::Global,
     config,
     failure::{Failure, NO, NOT_FOUND, SIGN_IN, UNKNOWN, USAGE},
+    terminal::plain_in,
 };
 
 /// The server as the command line sees it.
@@ -18,6 +19,8 @@ pub(crate) struct Client {
     http: blocking::Client,
     base: String,
     token: Option<String>,
+    /// People read the answers, at a terminal.
+    people: bool,
 }
 
 const TRIES: u32 = 3;
@@ -47,7 +50,7 @@ impl Client {
             .user_agent(format!("certrail/{}", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| anyhow::anyhow!(e))?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token })
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token, people: !global.json() })
     }
 
     /// What tells this token from others, without being it.
@@ -98,7 +101,7 @@ impl Client {
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Failure> {
-        read(&self.ask(&Method::GET, path, query, &[], None)?)
+        self.read(&self.ask(&Method::GET, path, query, &[], None)?)
     }
 
     pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
@@ -111,20 +114,28 @@ impl Client {
         query: &[(&str, &str)],
         body: &[u8],
     ) -> Result<T, Failure> {
-        read(&self.ask(&Method::POST, path, query, body, None)?)
+        self.read(&self.ask(&Method::POST, path, query, body, None)?)
     }
 
     /// Sends something that is recorded once however often it has to be tried: `key` names the delivery.
     pub(crate) fn deliver(&self, path: &str, query: &[(&str, &str)], body: &[u8], key: &str) -> Result<Value, Failure> {
-        read(&self.ask(&Method::POST, path, query, body, Some(key))?)
+        self.read(&self.ask(&Method::POST, path, query, body, Some(key))?)
     }
 
     pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
-        read(&self.ask(&Method::PUT, path, &[], body, None)?)
+        self.read(&self.ask(&Method::PUT, path, &[], body, None)?)
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, method: &Method, path: &str, body: &Value) -> Result<T, Failure> {
-        read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default(), None)?)
+        self.read(&self.ask(method, path, &[], &serde_json::to_vec(body).unwrap_or_default(), None)?)
+    }
+
+    fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Failure> {
+        let mut answer: Value = serde_json::from_slice(bytes).map_err(unread)?;
+        if self.people {
+            plain_in(&mut answer);
+        }
+        serde_json::from_value(answer).map_err(unread)
     }
 }
 
@@ -149,15 +160,10 @@ fn trusted(server: &str) -> Result<(), Failure> {
     ))
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes).map_err(|e| {
-        Failure::new(
-            UNKNOWN,
-            "The server's answer could not be read.",
-            format!("{e}."),
-            "Is --server really a certrail server?",
-        )
-    })
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn unread(e: serde_json::Error) -> Failure {
+    let fix = "Is --server really a certrail server?";
+    Failure::new(UNKNOWN, "The server's answer could not be read.", format!("{e}."), fix)
 }
 
 fn unreachable(base: &str, why: &str, tries: u32) -> Failure {

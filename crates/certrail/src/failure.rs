@@ -3,6 +3,8 @@
 use certrail_domain::{Problem, ProblemKind};
 use serde_json::{Value, json};
 
+use crate::terminal::plain;
+
 /// A failed command.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -76,12 +78,12 @@ impl Failure {
 
     /// Three lines, the most important last.
     pub(crate) fn print(&self) {
-        eprintln!("{}", self.what);
+        eprintln!("{}", plain(&self.what));
         if !self.why.is_empty() {
-            eprintln!("  Why   {}", self.why);
+            eprintln!("  Why   {}", plain(&self.why));
         }
         if !self.fix.is_empty() {
-            eprintln!("  Fix   {}", self.fix);
+            eprintln!("  Fix   {}", plain(&self.fix));
         }
     }
 }
@@ -102,12 +104,43 @@ impl From<Problem> for Failure {
 impl From<certrail_store::StoreError> for Failure {
     fn from(e: certrail_store::StoreError) -> Self {
         use certrail_store::StoreError as E;
-        let exit = if matches!(e, E::InUse(_) | E::Newer { .. } | E::RolledBack { .. } | E::Unreleased) {
-            SIGN_IN
-        } else {
-            UNKNOWN
+        let exit =
+            if matches!(e, E::InUse(_) | E::Newer { .. } | E::RolledBack { .. } | E::NoGuard { .. } | E::Unreleased) {
+                SIGN_IN
+            } else {
+                UNKNOWN
+            };
+        let (what, fix) = match &e {
+            E::InUse(_) => (
+                "The data folder could not be opened.",
+                "Stop the server that has it open, or name another folder with --data.",
+            ),
+            E::RolledBack { .. } => (
+                "The log is not served.",
+                "Put back the newest copy; where it is lost, `certrail admin new-epoch` says so on record.",
+            ),
+            E::NoGuard { .. } => (
+                "The log is not served.",
+                "Put the file back, or mount its disk. If this is the first start with it, add --begin-guard.",
+            ),
+            E::Newer { .. } | E::Unreleased => (
+                "The data folder could not be opened.",
+                "Use the program it was written by, or another folder with --data.",
+            ),
+            E::Io { .. } => (
+                "A file could not be read or written.",
+                "Look at the path, who may write there, and how much room is left.",
+            ),
+            E::Damaged(_) => (
+                "The data folder could not be opened.",
+                "Check it with `certrail admin fsck`, which names what is wrong.",
+            ),
+            E::Database(_) => (
+                "The data folder could not be opened.",
+                "Look at the path given with --data, and check it with `certrail admin fsck`.",
+            ),
         };
-        Self::new(exit, "The data folder could not be opened.", format!("{e}."), "Check the path given with --data.")
+        Self::new(exit, what, format!("{e}."), fix)
     }
 }
 

@@ -17,6 +17,7 @@ mod failure;
 mod git;
 mod listen;
 mod spool;
+mod terminal;
 mod trust;
 
 use std::process::ExitCode;

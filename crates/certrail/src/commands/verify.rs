@@ -7,7 +7,10 @@ use certrail_usecases::verify_dossier;
 use serde_json::json;
 
 use super::{Global, print_json};
-use crate::failure::{Failure, NO, NOT_FOUND, USAGE};
+use crate::{
+    failure::{Failure, NO, NOT_FOUND, USAGE},
+    terminal::plain,
+};
 
 /// Verify a dossier file offline.
 #[derive(clap::Args)]
@@ -51,13 +54,13 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     } else {
         println!("{}: {}", args.file.display(), if result.genuine() { "genuine" } else { "NOT genuine" });
         for check in &result.checks {
-            println!("  {} {}: {}", if check.holds { "✓" } else { "✕" }, check.what, check.detail);
+            println!("  {} {}: {}", if check.holds { "✓" } else { "✕" }, plain(&check.what), plain(&check.detail));
         }
         if let Some(sentence) = &result.sentence {
-            println!("  It says: {sentence}");
+            println!("  It says: {}", plain(sentence));
         }
         if let (Some(log), None) = (&result.log_key, &key) {
-            println!("  Compare the log's key with the copy you hold: {log}");
+            println!("  Compare the log's key with the copy you hold: {}", plain(log));
         }
     }
     Ok(if result.genuine() { 0 } else { NO })

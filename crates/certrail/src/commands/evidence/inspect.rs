@@ -15,6 +15,7 @@ use crate::commands::moment;
 use crate::{
     commands::{Global, print_json},
     failure::{Failure, NO, NOT_FOUND, USAGE},
+    terminal::plain,
     trust,
 };
 
@@ -172,30 +173,32 @@ impl Outcome {
     }
 
     fn say(&self) {
+        // Whoever wrote the report wrote these words.
+        let say = |line: String| println!("{}", plain(&line));
         let reading = match &self.reading {
             Ok(reading) => reading,
-            Err(e) => return println!("{}: not recognised. {}", self.path, e.why),
+            Err(e) => return say(format!("{}: not recognised. {}", self.path, e.why)),
         };
         let valid = match reading.valid {
             Validity::Yes => "valid as far as checked",
             Validity::No => "not valid",
             Validity::Unknown => "no standard to check against",
         };
-        println!("{}: {}, {valid}", self.path, reading.format.title());
+        say(format!("{}: {}, {valid}", self.path, reading.format.title()));
         let counts: Vec<String> = reading.counts.iter().map(|(k, n)| format!("{n} {}", k.replace('_', " "))).collect();
-        println!("  {}", counts.join(", "));
+        say(format!("  {}", counts.join(", ")));
         match &reading.facts {
-            Facts::Scan(scan) => println!("  {}", about(scan)),
-            Facts::Attestation(Attestation { verified: Verified::Yes { by }, .. }) => println!("  signed by {by}"),
+            Facts::Scan(scan) => say(format!("  {}", about(scan))),
+            Facts::Attestation(Attestation { verified: Verified::Yes { by }, .. }) => say(format!("  signed by {by}")),
             _ => {}
         }
-        reading.subjects.iter().for_each(|s| println!("  about {s}"));
-        reading.faults.iter().for_each(|f| println!("  not valid: {f}"));
-        reading.warnings.iter().for_each(|w| println!("  note: {w}"));
+        reading.subjects.iter().for_each(|s| say(format!("  about {s}")));
+        reading.faults.iter().for_each(|f| say(format!("  not valid: {f}")));
+        reading.warnings.iter().for_each(|w| say(format!("  note: {w}")));
         for f in &self.findings {
             let line = f.line.map(|l| format!(":{l}")).unwrap_or_default();
             let out = f.suppressed.as_ref().map(|s| format!(" (suppressed: {s})")).unwrap_or_default();
-            println!("  {:8} {}  {}  {}{line}{out}", f.level.name(), f.rule, f.title, f.place);
+            say(format!("  {:8} {}  {}  {}{line}{out}", f.level.name(), f.rule, f.title, f.place));
         }
     }
 }
