@@ -58,10 +58,7 @@ pub async fn request_acceptance(
         let fix = format!("Name one of {}.", HAVE_TO_BE_OBSERVED.join(", "));
         return Err(refuse(ProblemKind::BadInput, "no-such-kind", why, &fix));
     }
-    if new.reason.trim().chars().count() < 20 {
-        let fix = "Say why it cannot be observed, so that an auditor understands it.";
-        return Err(refuse(ProblemKind::BadInput, "reason-too-short", "The reason has fewer than 20 characters.", fix));
-    }
+    let reason = inputs::words("reason", &new.reason, 20)?;
     change(engine, product, move |batch, product| {
         if product.accepts(&new.kind) {
             let why = format!("Reports of `{}` count here already.", inputs::clip(&new.kind));
@@ -70,7 +67,7 @@ pub async fn request_acceptance(
         product.accepts_reported.retain(|a| a.kind != new.kind);
         product.accepts_reported.push(AcceptedReport {
             kind: new.kind.clone(),
-            reason: inputs::clip_long(&new.reason),
+            reason: reason.clone(),
             requester: requester.clone(),
             requested_at: batch.now,
             approver: None,

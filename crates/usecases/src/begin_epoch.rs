@@ -30,6 +30,7 @@ impl EpochBegan {
 /// # Errors
 /// When the key cannot be made or the commit fails.
 pub fn begin_epoch(engine: &Arc<Engine>, reason: &str, last: Option<LastSigned>) -> Result<EpochBegan, Problem> {
+    let reason = crate::inputs::words("--reason", reason, 5)?;
     let head = engine.head();
     let earlier = engine.keys.log_keys().map_err(|e| internal(&e))?;
     // A life that was lost counts, and so does a key that may have signed: no number is used twice.
@@ -37,7 +38,6 @@ pub fn begin_epoch(engine: &Arc<Engine>, reason: &str, last: Option<LastSigned>)
     let number = before.into_iter().max().and_then(|newest| newest.checked_add(1)).filter(|n| *n > 1);
     let number = number.ok_or_else(|| internal(&StoreError::Damaged("no number is left for a new life".into())))?;
     let key = Arc::new(engine.keys.make_log_key(number).map_err(|e| internal(&e))?);
-    let reason = reason.to_owned();
     let begin = move |batch: &mut crate::Batch<'_>| {
         let life = Life::begin(number, key.verifier(), batch.next_index(), earlier.values());
         let began = EpochBegan { life, reason: reason.clone(), last_signed: last.clone() };

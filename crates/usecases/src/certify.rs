@@ -96,6 +96,7 @@ pub async fn certify(
         let fix = "Ask whoever runs the server to correct its clock.";
         return Err(refuse("clock-uncertain", doubt.sentence(), fix));
     }
+    let note = crate::inputs::words("note", &note, 0)?;
     let stored = crate::look::find_release(engine, product, version)?;
     let decider = caller.clone();
     let (mut receipt, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note)).await?;
@@ -289,7 +290,7 @@ fn statements(
             "decidedBy": { "person": caller.account(), "name": caller.name, "role": caller.role.name(), "known": known.name() },
             "decidedAt": at,
             "meaning": "certification",
-            "note": note.chars().take(2000).collect::<String>(),
+            "note": note,
             "logPosition": world.snapshot.log_position,
             "evaluation": { "sha256": world.evaluation },
             "world": { "sha256": world_hex },

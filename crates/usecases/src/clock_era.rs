@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::{
     decide_finding,
     engine::{Batch, Engine, Fault, Job},
-    grant_exception, tokens,
+    grant_exception,
+    inputs::words,
+    tokens,
 };
 
 /// What the log says of a new era.
@@ -42,8 +44,7 @@ const AHEAD: &str = "It was made while the clock of the server ran ahead.";
 /// # Errors
 /// No reason, a failed commit.
 pub fn begin_clock_era(engine: &Arc<Engine>, reason: &str) -> Result<ClockEra, Problem> {
-    crate::inputs::required(reason, "--reason")?;
-    let reason: String = reason.trim().chars().take(500).collect();
+    let reason = words("--reason", reason, 10)?;
     let (before, now) = (engine.head().received, engine.believe_clock());
     let (era, _) = engine.write_blocking(move |batch| {
         batch.now = now;

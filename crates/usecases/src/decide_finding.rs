@@ -28,6 +28,7 @@ use crate::{
     criteria_sets::CriteriaSets,
     engine::{Batch, Engine, Fault, random},
     finding_effect::coming,
+    inputs::words,
     judge::judge_in,
     look_findings::unknown,
     track::{self, Dues, Running, stand},
@@ -124,7 +125,7 @@ pub async fn triage_findings(
             "Say `triaged` or `in_remediation`; scans tell what is fixed, decisions what is accepted.",
         ));
     }
-    reason_in(&new.reason, 3)?;
+    words("reason", &new.reason, 3)?;
     if new.assessment.potential_impact.is_some_and(|n| !(1..=5).contains(&n)) {
         return Err(refuse(
             "bad-impact",
@@ -166,7 +167,7 @@ fn triage(batch: &mut Batch<'_>, caller: &Caller, id: &str, new: &NewTriage) -> 
         finding: stored.finding.id.clone(),
         product: stored.finding.product.clone(),
         to: new.to,
-        reason: reason_in(&new.reason, 3)?,
+        reason: words("reason", &new.reason, 3)?,
         assessment,
         assessed_at,
         at: batch.now,
@@ -179,26 +180,6 @@ fn triage(batch: &mut Batch<'_>, caller: &Caller, id: &str, new: &NewTriage) -> 
     let due = dues.given(Running::of(&standing), known.as_ref()).first().map(|d| d.at);
     findings::set_due(batch.tx, stored.seq, due)?;
     Ok(find(batch.tx, id)?.finding)
-}
-
-/// The longest reason, in characters.
-const LONGEST: usize = 2_000;
-
-/// A reason of at least so many characters.
-pub(crate) fn reason_in(text: &str, least: usize) -> Result<String, Problem> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err(refuse("no-reason", "There is no reason.", "Say why, so that an auditor understands it.")),
-        n if n < least => {
-            let why = format!("The reason has fewer than {least} characters.");
-            Err(refuse("reason-too-short", why, "Say why, so that an auditor understands it."))
-        }
-        n if n > LONGEST => {
-            let why = format!("The reason has {n} characters; {LONGEST} are kept.");
-            Err(refuse("reason-too-long", why, "Say it shorter, and name where the rest is."))
-        }
-        _ => Ok(text.to_owned()),
-    }
 }
 
 /// What one person says alone may move a limit that is still ahead, with a reason that an auditor understands; one that has
@@ -219,7 +200,7 @@ fn gains_no_time(
             return Err(refuse("limit-passed", why, "Ask for a decision; somebody else approves it."));
         }
         if moved {
-            reason_in(&new.reason, 20)?;
+            words("reason", &new.reason, 20)?;
         }
     }
     Ok(())
@@ -367,10 +348,10 @@ pub(crate) fn draft(
     if finding.state == FindingState::Fixed && !open.iter().any(|(_, f)| f.contains_key(finding.id.as_str())) {
         return Err(refuse("fixed", "It is fixed.", "There is nothing to decide unless a scan sees it again.").into());
     }
-    let reason = reason_in(&new.reason, 20)?;
+    let reason = words("reason", &new.reason, 20)?;
     let compensating = match new.compensating.trim() {
         "" => String::new(),
-        text => reason_in(text, 1)?,
+        text => words("compensating", text, 1)?,
     };
     match (new.claim, new.justification) {
         (Claim::NotAffected, None) => {
@@ -522,7 +503,7 @@ fn end(
     decision.decided_because = match (why.trim(), to) {
         ("", _) if undo => "Taken back by the one who asked.".to_owned(),
         ("", ExceptionState::Approved) => String::new(),
-        (text, _) => reason_in(text, 3)?,
+        (text, _) => words("reason", text, 3)?,
     };
     decision.state = to;
     decision.approver = (!undo).then(|| caller.account());

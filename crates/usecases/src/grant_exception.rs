@@ -18,6 +18,7 @@ use crate::{
     access::{On, allow, decides},
     clock_era::OPERATOR,
     engine::{Batch, Engine, Fault, random},
+    inputs::words,
 };
 
 /// What is asked for.
@@ -72,13 +73,8 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
             "Leave the subject out, or name one shown on the release page.",
         ));
     }
-    if new.reason.trim().chars().count() < 20 {
-        return Err(refuse(
-            "reason-too-short",
-            "The reason has fewer than 20 characters.",
-            "Say why the rule cannot be met, so that an auditor understands it.",
-        ));
-    }
+    let reason = words("reason", &new.reason, 20)?;
+    let compensating = words("compensating", &new.compensating, 0)?;
     let now = engine.now();
     if new.expires_at <= now || new.expires_at.since(now) > Exception::MAX_LIFE {
         return Err(refuse(
@@ -97,8 +93,8 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
                     requirement: new.requirement.clone(),
                     subject: new.subject.clone(),
                 },
-                reason: new.reason.clone(),
-                compensating: new.compensating.clone(),
+                reason: reason.clone(),
+                compensating: compensating.clone(),
                 requester: caller.account(),
                 approver: None,
                 state: ExceptionState::Requested,

@@ -54,9 +54,41 @@ pub(crate) fn clip(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// A text of somebody else's, within bounds.
+/// A text of a document, within bounds, without what nobody sees and turns the rest into something else.
 pub(crate) fn clip_long(text: &str) -> String {
-    text.trim().chars().take(1_500).collect()
+    text.trim().chars().filter(|c| !misleads(*c)).take(1_500).collect()
+}
+
+/// Whether a character changes how others are shown: a control that is no line break, or one that turns the direction.
+fn misleads(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t' | '\r') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters of a reason or note.
+const LONGEST: usize = 2_000;
+
+/// What somebody says beside an act, as it is kept: of so many characters at least that show something, and none that turns
+/// what a reader sees into something else.
+pub(crate) fn words(name: &str, text: &str, least: usize) -> Result<String, Problem> {
+    let text = text.trim();
+    if let Some(c) = text.chars().find(|c| misleads(*c)) {
+        let why = format!("`{name}` holds the character U+{:04X}, which nobody sees.", u32::from(c));
+        return Err(refuse("unseen-character", why, "Write it in plain text."));
+    }
+    if least > 0 {
+        required(text, name)?;
+    }
+    let length = text.chars().count();
+    // White space counts between words, and nothing that shows nothing does.
+    if text.chars().filter(|c| !is_invisible(*c)).count() < least {
+        let why = format!("`{name}` has fewer than {least} characters.");
+        return Err(refuse("reason-too-short", why, "Say why, so that an auditor understands it."));
+    }
+    if length > LONGEST {
+        let why = format!("`{name}` has {length} characters; {LONGEST} are kept.");
+        return Err(refuse("reason-too-long", why, "Say it shorter, and name where the rest is."));
+    }
+    Ok(text.to_owned())
 }
 
 /// Refuses a reach over products and repositories that names what cannot be: a misspelt name reaches nothing, and nobody

@@ -184,8 +184,7 @@ pub async fn invite(engine: &Arc<Engine>, caller: &Caller, person: &str) -> Resu
 /// # Errors
 /// An unknown person, no reason, a failed commit.
 pub fn recover(engine: &Arc<Engine>, person: &str, reason: &str) -> Result<(Person, Session), Problem> {
-    crate::inputs::required(reason, "--reason")?;
-    let (wanted, reason) = (person.to_owned(), reason.trim().chars().take(500).collect::<String>());
+    let (wanted, reason) = (person.to_owned(), crate::inputs::words("--reason", reason, 10)?);
     let (made, _) = engine.write_blocking(move |batch| {
         let person = person_of(batch.tx, &wanted)?;
         // From now on: whoever needs a link lost what they had, or somebody else has it.

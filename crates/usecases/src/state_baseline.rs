@@ -57,10 +57,7 @@ pub async fn state_baseline(
         return Err(refuse(ProblemKind::Refused, "not-a-person", why, "Sign in, or use a token of your own."));
     }
     inputs::commit(&new.commit)?;
-    if new.reason.trim().chars().count() < 20 {
-        let fix = "Say why history is judged from there on, so that an auditor understands it.";
-        return Err(refuse(ProblemKind::BadInput, "reason-too-short", "The reason has fewer than 20 characters.", fix));
-    }
+    let reason = inputs::words("reason", &new.reason, 20)?;
     if let Some(version) = &new.version {
         inputs::required(version, "version")?;
         if !is_version(normal_version(version.trim())) {
@@ -76,10 +73,8 @@ pub async fn state_baseline(
             let mut product = known(batch.tx, &name)?;
             let commit = new.commit.to_ascii_lowercase();
             let version = new.version.as_deref().map(|v| normal_version(v.trim()).to_owned());
-            let same = |b: &Baseline| {
-                (&b.commit, &b.version, &b.reason) == (&commit, &version, &inputs::clip_long(&new.reason))
-                    && b.until.is_none()
-            };
+            let same =
+                |b: &Baseline| (&b.commit, &b.version, &b.reason) == (&commit, &version, &reason) && b.until.is_none();
             if product.baselines.iter().any(same) {
                 return Ok(product);
             }
@@ -96,7 +91,7 @@ pub async fn state_baseline(
             product.baselines.push(Baseline {
                 commit,
                 version,
-                reason: inputs::clip_long(&new.reason),
+                reason: reason.clone(),
                 requester: account.clone(),
                 requested_at: batch.now,
                 approver: None,

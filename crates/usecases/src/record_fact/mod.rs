@@ -325,7 +325,7 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 digests: release.digests.clone(),
                 commit: release.commit.clone(),
                 meaning: a.meaning,
-                comment: a.comment,
+                comment: inputs::words("comment", &a.comment, 0)?,
                 repository: None,
                 run: None,
             };

@@ -78,7 +78,7 @@ fn state(product: &Product) -> Markup {
             form.inline method="post" action=(format!("{}/baselines", place(&product.name))) {
                 label { "Commit, its whole name " input name="commit" required minlength="40" maxlength="64" size="42" spellcheck="false"; }
                 label { "What a tag calls it, if the first range is told from there " input name="version" maxlength="100" size="12"; }
-                label { "Why there (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="1500" size="40"; }
+                label { "Why there (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="2000" size="40"; }
                 button type="submit" { "State it" }
             }
         }

@@ -95,7 +95,7 @@ fn ask(product: &Product, kind: &str) -> Markup {
             summary { "Ask that reports count" }
             form.inline method="post" action=(format!("{}/accepts-reported", place(&product.name))) {
                 input type="hidden" name="kind" value=(kind);
-                label { "Why it cannot be observed (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="1500" size="40"; }
+                label { "Why it cannot be observed (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="2000" size="40"; }
                 button type="submit" { "Ask" }
             }
         }

@@ -163,3 +163,34 @@ async fn deployments_and_work_items_are_decided_on_the_release_page() {
     assert_eq!(after.0, "passed", "{after:?}");
     stage.clean();
 }
+
+/// A reason is what an auditor reads: letters that nobody sees are none, and what turns what they see into something else is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_says_something() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let ask = async |reason: &str, compensating: &str| {
+        let body = json!({ "product": "pay", "release": "2.4.1", "requirement": "rollback-target", "reason": reason,
+            "compensating": compensating, "expires_at": at(60 * 24 * 20).to_string() });
+        stage.sender.call(at(2_000), &stage.tokens["anna"], "POST", "/api/v1/exceptions", &body).await
+    };
+    for (letter, code) in [
+        ("\u{200b}", "empty-value"),
+        ("\u{ad}", "empty-value"),
+        ("\u{3164}", "empty-value"),
+        ("\u{2800}", "empty-value"),
+        ("\u{1b}", "unseen-character"),
+        ("\u{202e}", "unseen-character"),
+        ("short\u{200b}\u{200b}\u{200b}\u{200b}", "reason-too-short"),
+    ] {
+        let reason = if letter.len() > 4 { letter.repeat(3) } else { letter.repeat(25) };
+        let refused = ask(&reason, "").await.unwrap_err().to_string();
+        assert!(refused.contains(code), "{code}: {refused}");
+    }
+    let good = "First release: there is nothing to go back to.";
+    assert!(ask(good, "a\u{202e}b").await.unwrap_err().to_string().contains("unseen-character"));
+    assert!(ask(&good.repeat(50), "").await.unwrap_err().to_string().contains("reason-too-long"));
+    ask(good, "Kept 👩‍💻 at hand.").await.unwrap_or_else(|e| panic!("{e}"));
+}

@@ -56,8 +56,8 @@ pub(super) fn ask(caller: &Caller, d: &Dossier, requirement: &str, here: &str) -
                 summary { "Ask for an exception" }
                 form.inline method="post" action=(format!("{here}/exceptions")) {
                     input type="hidden" name="requirement" value=(requirement);
-                    label { "Why it cannot be met (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="1500" size="40"; }
-                    label { "What is done instead " input name="compensating" maxlength="1500" size="30"; }
+                    label { "Why it cannot be met (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="2000" size="40"; }
+                    label { "What is done instead " input name="compensating" maxlength="2000" size="30"; }
                     label { "Until the end of " input type="date" name="until" required min=(day(1)) max=(day(179)) value=(day(DAYS)); }
                     button type="submit" { "Ask" }
                     p { "It has no effect until an approver other than you approves it." }
