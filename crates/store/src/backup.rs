@@ -67,6 +67,21 @@ pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
     Ok(Backup { database_bytes, blobs, keys: kept })
 }
 
+/// Whether a data folder, which a server may have open, has a connector of that id; nothing where it holds no data yet.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn has_connector(data: &Path, id: &str) -> Result<Option<bool>> {
+    let file = data.join(Store::FILE);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let connection = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let found =
+        connection.query_row("SELECT COUNT(*) FROM connector WHERE id = ?1", params![id], |r| r.get::<_, i64>(0))?;
+    Ok(Some(found > 0))
+}
+
 /// Copies the files beneath a folder, those being written left out; returns how many.
 fn copy_folder(from: &Path, to: &Path) -> Result<u64> {
     let mut copied = 0;

@@ -50,6 +50,16 @@ pub enum StoreError {
         /// How many are here.
         held: u64,
     },
+    /// The file that knows what was signed last is not where it was named.
+    #[error(
+        "{} is not there, and the log holds {held} entries: nothing says whether it was put back from an older copy", guard.display()
+    )]
+    NoGuard {
+        /// Where it was looked for.
+        guard: PathBuf,
+        /// How many entries are here.
+        held: u64,
+    },
     /// The data was written by a state of the program between releases, whose schema was another.
     #[error(
         "the data was written by a certrail between releases, whose schema this one does not know; begin with a new folder"

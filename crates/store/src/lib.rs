@@ -19,7 +19,7 @@ mod migrate;
 mod recent_keys;
 pub mod tables;
 
-pub use backup::{Backup, backup};
+pub use backup::{Backup, backup, has_connector};
 pub use blobs::{BlobFiles, BlobPlace, BodyReader, FramePlace};
 pub use db::{Mover, Row, Store, StoreError, Tx, Val, Writer};
 pub use files::write_durably;

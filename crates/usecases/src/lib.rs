@@ -70,7 +70,7 @@ pub use decide_finding::{
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
 pub use dossiers::{DossierCard, Face, FileCard, dossier_file, find_dossier, list_dossiers};
 pub use engine::{
-    Batch, Clock, ClockDoubt, Engine, Fault, Keys, LastSigned, LogHead, Loss, Pieces, blocking, system_clock,
+    Batch, Clock, ClockDoubt, Engine, Fault, GuardFile, Keys, LastSigned, LogHead, Loss, Pieces, blocking, system_clock,
 };
 pub use finding_effect::{Effect, ReleaseEffect, finding_effect};
 pub use finding_queue::{Ending, FindingQueue, InRelease, QueueItem, finding_queue};

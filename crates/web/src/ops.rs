@@ -41,7 +41,12 @@ async fn readyz(State(app): State<App>) -> Response {
             let doubt = app.engine.clock_doubt();
             let clock =
                 doubt.as_ref().map_or_else(|| json!("believed"), |d| json!({ "uncertain": d, "why": d.sentence() }));
-            let ready = json!({ "ready": true, "log_size": app.engine.head().size(), "clock": clock });
+            let guard = if app.engine.is_unguarded() {
+                json!({ "unguarded": true, "why": "What was signed last cannot be noted where --guard names it: a log put back from an older copy would go unnoticed. The server's own log says why." })
+            } else {
+                json!("noted")
+            };
+            let ready = json!({ "ready": true, "log_size": app.engine.head().size(), "clock": clock, "guard": guard });
             (StatusCode::OK, Json(ready)).into_response()
         }
         Err(problem) => {
@@ -52,6 +57,7 @@ async fn readyz(State(app): State<App>) -> Response {
 
 async fn metrics(State(app): State<App>) -> Response {
     metrics::gauge!("certrail_log_entries").set(app.engine.head().size() as f64);
+    metrics::gauge!("certrail_guard_noted").set(if app.engine.is_unguarded() { 0.0 } else { 1.0 });
     metrics::gauge!("certrail_build_info", "version" => app.settings.version.clone()).set(1.0);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
 }

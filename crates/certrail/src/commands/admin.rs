@@ -8,7 +8,7 @@ use std::{
 };
 
 use certrail_usecases::{
-    Engine, FsckStage, Keys, Loss, backup, begin_clock_era, begin_epoch, fsck_folder, recover, system_clock,
+    Engine, FsckStage, GuardFile, Keys, Loss, backup, begin_clock_era, begin_epoch, fsck_folder, recover, system_clock,
 };
 use serde_json::json;
 
@@ -126,6 +126,11 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Fsck { guard, data } => {
             must_exist(&data)?;
+            if let Some(guard) = guard.as_deref().filter(|guard| !guard.is_file()) {
+                let why = format!("{} is not there, so nothing says whether this log is all of it.", guard.display());
+                let fix = "Name the file as the server has it, or leave --guard out.";
+                return Err(Failure::new(NOT_FOUND, "Nothing was checked.", why, fix));
+            }
             let said = Said::default();
             let report = fsck_folder(&data, guard.as_deref(), &|stage| said.say(stage))?;
             said.end();
@@ -209,7 +214,8 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             if !Keys::are_in(&data)? {
                 must_exist(&data)?;
             }
-            let (engine, last) = Engine::open_guarded(&data, "", system_clock(), guard.as_deref(), Loss::Accept)?;
+            let guard = guard.as_deref().map(|path| GuardFile { path, begins: true });
+            let (engine, last) = Engine::open_guarded(&data, "", system_clock(), guard, Loss::Accept)?;
             let began = begin_epoch(&engine, reason.trim(), last)?;
             engine.close();
             if global.json() {
@@ -222,6 +228,18 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Secret { connector, data } => {
+            match certrail_store::has_connector(&data, &connector)? {
+                Some(false) => {
+                    let why = format!("There is no connector `{connector}` in {}.", data.display());
+                    let fix = "`certrail connector list` shows them; `certrail connector put` adds one.";
+                    return Err(Failure::new(NOT_FOUND, "No secret was made.", why, fix));
+                }
+                Some(true) => {}
+                None => eprintln!(
+                    "{} holds no data of certrail yet: this is for a server that is to start there.",
+                    data.display()
+                ),
+            }
             let keys = Keys::open(&data, "certrail.local/log")?;
             let mut bytes = [0; 32];
             aws_lc_rs::rand::fill(&mut bytes)

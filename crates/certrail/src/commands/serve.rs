@@ -12,8 +12,8 @@ use std::{
 use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
-    Caller, Clock, Engine, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up, judge_asked_last,
-    keep_last_used, note_secrets, note_trust, put_criteria, setup_link, system_clock,
+    Caller, Clock, Engine, GuardFile, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up,
+    judge_asked_last, keep_last_used, note_secrets, note_trust, put_criteria, setup_link, system_clock,
 };
 use certrail_web::{App, Proxies, Proxy, Room, Settings, Slots, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// is then noticed. In the data folder if not given.
     #[arg(long, env = "CERTRAIL_GUARD")]
     guard: Option<PathBuf>,
+    /// The file named by --guard is not there yet: begin it with the log as it is. Not needed at the very first start.
+    #[arg(long, requires = "guard")]
+    begin_guard: bool,
     /// Where people reach it, through a proxy with TLS: `https://certrail.example.com`, say. Sessions then travel over TLS only.
     #[arg(long, env = "CERTRAIL_PUBLIC_URL", value_parser = public_url)]
     public_url: Option<String>,
@@ -65,7 +68,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let trust = args.trust.as_deref().map(trust::load).transpose()?;
-    let engine = open_guarded(&args.data, &args.origin, system_clock(), args.guard.as_deref())?;
+    let guard = args.guard.as_deref().map(|path| GuardFile { path, begins: args.begin_guard });
+    let engine = open_guarded(&args.data, &args.origin, system_clock(), guard)?;
     if let Some(trust) = trust {
         engine.trust(trust);
     }
@@ -156,7 +160,7 @@ pub(crate) fn open(data: &Path, origin: &str, clock: Clock) -> Result<Arc<Engine
     open_guarded(data, origin, clock, None)
 }
 
-fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<&Path>) -> Result<Arc<Engine>, Failure> {
+fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<GuardFile<'_>>) -> Result<Arc<Engine>, Failure> {
     let (engine, _) = Engine::open_guarded(data, origin, clock, guard, Loss::Refuse)?;
     let own = engine.clone();
     let system = Caller::internal("certrail");

@@ -116,7 +116,7 @@ fn a_full_disk_ends_the_server_and_loses_nothing() {
     let environment: Vec<_> = limited.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
     limited = Command::new("sh");
     // No file may be larger than two megabytes, and whoever writes beyond is told so instead of killed.
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""]).arg(program);
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""]).arg(program).arg("serve");
     for (name, value) in environment {
         match value {
             Some(value) => limited.env(name, value),

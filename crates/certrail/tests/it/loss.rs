@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use super::command::{certrail, text};
+use super::{
+    command::{certrail, text},
+    serving::Serving,
+};
 
 /// Runs a command of `admin` on a data folder.
 fn admin(args: &[&str], data: &Path) -> std::process::Output {
@@ -64,6 +67,43 @@ fn a_log_put_back_from_an_older_copy_is_not_served_until_somebody_answers_for_it
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
     assert!(!live(&data, &guard).status.success(), "killed, not refused");
     assert_eq!(admin(&["new-epoch", "--reason", " "], &data).status.code(), Some(2));
+}
+
+/// A guard that is not where it was named, or cannot be written, protects nothing: the server does not start as if it did.
+#[test]
+fn a_guard_that_is_not_there_is_no_guard() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir_all(&data).unwrap();
+    let serve = |guard: &Path, more: &[&str]| {
+        let mut command = certrail();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--guard"]).arg(guard).args(more).arg("--data").arg(&data);
+        command.output().unwrap()
+    };
+    let nowhere = folder.path().join("no/such/folder/guard.json");
+    let refused = serve(&nowhere, &[]);
+    assert_ne!(refused.status.code(), Some(0), "{}", text(&refused));
+    assert!(text(&refused).contains("guard.json"), "{}", text(&refused));
+    let guard = folder.path().join("guard.json");
+    live(&data, &guard);
+    let made = admin(&["new-epoch", "--reason", "exercise", "--guard", guard.to_str().unwrap()], &data);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    fs::remove_file(&guard).unwrap();
+    let refused = serve(&guard, &[]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("--begin-guard"), "{}", text(&refused));
+    assert_eq!(admin(&["fsck", "--guard", guard.to_str().unwrap()], &data).status.code(), Some(5));
+    assert!(text(&serve(&nowhere, &["--begin-guard"])).contains("guard.json"), "it cannot be written");
+    let mut begun =
+        Serving::run(certrail().arg("serve").args(["--begin-guard", "--guard"]).arg(&guard), &data, "127.0.0.1:0");
+    assert!(guard.is_file(), "it is there before anything is served");
+    begun.kill();
+    // Nor is a key that seals dossiers made anew without a word.
+    fs::remove_file(data.join("keys/dossier.p256")).unwrap();
+    let refused = serve(&guard, &[]);
+    assert!(text(&refused).contains("keys/dossier.p256 is not here"), "{}", text(&refused));
+    let secret = admin(&["secret", "nope"], &data);
+    assert_eq!(secret.status.code(), Some(5), "no such connector: {}", text(&secret));
 }
 
 #[test]

@@ -28,13 +28,13 @@ impl Drop for Serving {
 impl Serving {
     /// On a port that is free.
     pub(crate) fn start(data: &Path) -> Self {
-        Self::run(&mut certrail(), data, "127.0.0.1:0")
+        Self::run(certrail().arg("serve"), data, "127.0.0.1:0")
     }
 
-    /// The program as it is given, at an address.
+    /// `certrail serve` as it is given, at an address.
     pub(crate) fn run(program: &mut Command, data: &Path, listen: &str) -> Self {
         let mut child = program
-            .args(["serve", "--listen", listen, "--data"])
+            .args(["--listen", listen, "--data"])
             .arg(data)
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())

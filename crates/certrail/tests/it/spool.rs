@@ -60,7 +60,7 @@ fn evidence_waits_in_the_checkout_and_goes_out_with_the_next_command() {
     assert_eq!(run(&["evidence", "deliver"], secret).status.code(), Some(6), "nobody answers yet");
     // A gate that cannot be asked is never a yes.
     assert_eq!(run(&["gate", "check", "evidence", "--release", "1.0.0"], secret).status.code(), Some(4));
-    let server = Serving::run(&mut certrail(), &data, &format!("127.0.0.1:{port}"));
+    let server = Serving::run(certrail().arg("serve"), &data, &format!("127.0.0.1:{port}"));
     let token = server.pipeline_of_pay();
     // What nobody may send from here is set aside: a forged approval, and a path that leads elsewhere.
     let forge = |name: &str, item: &str, body: &str| {

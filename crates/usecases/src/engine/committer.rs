@@ -338,10 +338,16 @@ impl Drop for EndTogether {
 /// A guard that cannot be written protects nothing; that is said, and ingest goes on.
 fn note_last_signed(engine: &Engine, guard: &mut Guard) {
     let head = engine.head();
-    if guard.due(&head).is_some()
-        && let Err(error) = guard.write(&head)
-    {
-        tracing::error!(%error, "the last signed head could not be noted; a restored copy may go unnoticed");
+    if guard.due(&head).is_none() {
+        return;
+    }
+    let written = guard.write(&head);
+    let was_unguarded = engine.unguarded.swap(written.is_err(), Ordering::Relaxed);
+    if let Err(error) = written {
+        // Once, not at each try.
+        if !was_unguarded {
+            tracing::error!(%error, "the last signed head could not be noted; a restored copy may go unnoticed");
+        }
         guard.put_off();
     }
 }

@@ -28,6 +28,15 @@ pub struct LastSigned {
     pub checkpoint: String,
 }
 
+/// Where an operator keeps the last signed head.
+#[derive(Clone, Copy, Debug)]
+pub struct GuardFile<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// It may begin with the log as it is.
+    pub begins: bool,
+}
+
 /// The file.
 #[derive(Debug)]
 pub(super) struct Guard {

@@ -14,7 +14,10 @@ mod turns;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use certrail_domain::{Problem, ProblemKind, Time};
@@ -33,8 +36,8 @@ pub use batch::Batch;
 pub(crate) use batch::{Kept, content_key, delivery_key, random};
 pub use clock::{Clock, ClockDoubt, system_clock};
 pub use committer::Fault;
-pub use guard::LastSigned;
 pub(crate) use guard::last_signed;
+pub use guard::{GuardFile, LastSigned};
 pub use head::LogHead;
 pub(crate) use head::{leaves, lives};
 pub(crate) use heard::Names;
@@ -81,6 +84,8 @@ pub struct Engine {
     ear: heard::Ear,
     /// When tokens were used last, as far as it is not in the store yet.
     used: Mutex<BTreeMap<String, Time>>,
+    /// What was signed last could not be noted.
+    unguarded: AtomicBool,
 }
 
 impl Engine {
@@ -92,16 +97,16 @@ impl Engine {
         Ok(Self::open_guarded(folder, origin, clock, None, Loss::Refuse)?.0)
     }
 
-    /// [`Engine::open`], with the last signed head kept at `guard` (best on another disk), and a say in what
+    /// [`Engine::open`], with the last signed head kept where it is named (best on another disk), and a say in what
     /// becomes of a log that lost entries. Returns what was signed last, too.
     ///
     /// # Errors
-    /// As [`Engine::open`], and [`StoreError::RolledBack`].
+    /// As [`Engine::open`], [`StoreError::RolledBack`] and [`StoreError::NoGuard`].
     pub fn open_guarded(
         folder: &Path,
         origin: &str,
         clock: Clock,
-        guard: Option<&Path>,
+        named: Option<GuardFile<'_>>,
         loss: Loss,
     ) -> Result<(Arc<Self>, Option<LastSigned>), StoreError> {
         let (store, mut writer) = Store::open(folder)?;
@@ -112,6 +117,9 @@ impl Engine {
             let keys = folder.join("keys");
             return Err(StoreError::Damaged(format!("the keys of the log are not here; put back {}", keys.display())));
         }
+        if begun && loss == Loss::Refuse {
+            Keys::are_complete_in(folder)?;
+        }
         let keys = Keys::open(folder, origin)?;
         if !begun && loss == Loss::Refuse && !keys.log_keys()?.is_empty() {
             // What they signed is gone. The same name and key must not sign a second history.
@@ -121,11 +129,21 @@ impl Engine {
         }
         let head = Arc::new(head::load_or_create(&mut writer, &keys, clock.read())?);
         let clock = clock::Belief::new(clock, (head.size() > 0).then_some(head.received));
-        let mut guard = guard::Guard::new(guard.map_or_else(|| guard::Guard::beside(folder), Path::to_owned));
+        let place = named.map_or_else(|| guard::Guard::beside(folder), |file| file.path.to_owned());
+        let mut guard = guard::Guard::new(place.clone());
         let last = guard.read()?;
+        if last.is_none() && head.size() > 0 && loss == Loss::Refuse && named.is_some_and(|file| !file.begins) {
+            return Err(StoreError::NoGuard { guard: place, held: head.size() });
+        }
         match store.read(|tx| guard.check(&head, tx, &keys)) {
             Err(StoreError::RolledBack { .. }) if loss == Loss::Accept => {}
-            checked => checked?,
+            checked => {
+                checked?;
+                if named.is_some() {
+                    // One that cannot be written protects nothing; now is the time to say so.
+                    guard.write(&head)?;
+                }
+            }
         }
         let (queue, inbox) = committer::channel();
         let no_thread = |cause| StoreError::Io { what: "start threads".to_owned(), cause };
@@ -148,6 +166,7 @@ impl Engine {
             pieces: RwLock::default(),
             ear: heard::Ear::default(),
             used: Mutex::default(),
+            unguarded: AtomicBool::new(false),
         });
         let recent = engine.store.read(|tx| recent_keys(tx, &engine.keys, engine.head().keys_from))?;
         let handle = committer::start(Arc::downgrade(&engine), writer, mover, guard, recent, inbox)?;
@@ -163,6 +182,12 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
             .is_some_and(committer::Handle::is_running)
+    }
+
+    /// Whether what was signed last could not be noted: a log put back from an older copy would go unnoticed.
+    #[must_use]
+    pub fn is_unguarded(&self) -> bool {
+        self.unguarded.load(Ordering::Relaxed)
     }
 
     /// From now on, signatures of attestations are checked against these keys and roots. Counts once, at the start.

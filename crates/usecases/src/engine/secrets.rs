@@ -66,6 +66,27 @@ impl Keys {
         }
     }
 
+    /// Refuses a folder whose log had begun and that lacks what would be made anew without a word: a dossier sealed by another key
+    /// than before, or a log of another name.
+    ///
+    /// # Errors
+    /// Names the file that is not there.
+    pub(super) fn are_complete_in(data: &Path) -> Result<(), StoreError> {
+        for (name, way_on) in [
+            (
+                "dossier.p256",
+                "put it back, or where it is lost begin a new life of the log with `certrail admin new-epoch`",
+            ),
+            ("origin", "put it back: it holds the name of the log, as dossiers show it"),
+        ] {
+            let path = data.join("keys").join(name);
+            if !path.try_exists().map_err(|cause| io("look for", &path, cause))? {
+                return Err(StoreError::Damaged(format!("keys/{name} is not here, and other keys are; {way_on}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the keys of a data folder, making what is not there.
     ///
     /// # Errors
