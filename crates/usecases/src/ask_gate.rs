@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use certrail_criteria::APPROVAL_DAYS;
+use certrail_criteria::{APPROVAL_DAYS, Rule};
 use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
 use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
@@ -213,6 +213,17 @@ fn clock_uncertain(doubt: &ClockDoubt) -> Blocker {
     }
 }
 
+/// A gate that asks nothing is not open for that.
+fn nothing_asked() -> Blocker {
+    Blocker {
+        requirement: "quality".into(),
+        title: "Quality".into(),
+        verdict: Verdict::Missing,
+        sentence: "The criteria of the product ask for no test, coverage, scan or limit of findings.".into(),
+        fix: "Ask another gate, or let the criteria name what good means.".into(),
+    }
+}
+
 /// What keeps a gate closed.
 fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
     let open = sentence::open_items(&judged.evaluation).into_iter().filter(|r| !r.pending);
@@ -228,11 +239,13 @@ fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
             open.filter(|r| matches!(r.verdict, Verdict::Missing | Verdict::Indeterminate)).map(of).collect()
         }
         Gate::Quality => {
-            const QUALITY: [&str; 6] = ["tests", "coverage", "sast", "secret-scan", "dependency-scan", "findings"];
-            open.filter(|r| QUALITY.contains(&r.id.as_str())).map(of).collect()
+            if !judged.criteria.requirements.iter().any(|r| r.check.is_about_quality()) {
+                return vec![nothing_asked()];
+            }
+            open.filter(|r| judged.checks(&r.id, Rule::is_about_quality)).map(of).collect()
         }
         // The approval of a deployment is given to what is certified; it is asked for at the deploy gate.
-        Gate::Certification => open.filter(|r| r.id != "deployment-approval").map(of).collect(),
+        Gate::Certification => open.filter(|r| !judged.checks(&r.id, Rule::is_approval)).map(of).collect(),
         Gate::Deploy(environment) => {
             let mut all: Vec<Blocker> = open.map(of).collect();
             all.extend(not_approved(judged, environment, now));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use certrail_criteria::Rule;
 use certrail_domain::{
     Action, DecisionId, EvidenceId, ExceptionId, Facts, HowKnown, Problem, ProblemKind, ReleaseState, Role, Snapshot,
     Summary, Time, sentence,
@@ -140,7 +141,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     let evaluation = &judged.evaluation;
     let open: Vec<String> = sentence::open_items(evaluation)
         .into_iter()
-        .filter(|r| !r.pending && r.id != "deployment-approval")
+        .filter(|r| !r.pending && !judged.checks(&r.id, Rule::is_approval))
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))
         .collect();
     if evaluation.summary.counted == 0 {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use certrail_criteria::{
-    Approved, Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Tracked,
+    Approved, Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Rule, Tracked,
     TrackedFinding, approval_for, evaluate,
 };
 use certrail_domain::{
@@ -112,6 +112,11 @@ impl Judged {
         let digest = sha256(&bytes);
         let kept = Kept::prepare(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
         Ok(self.body.get_or_init(|| Arc::new((digest, kept))).clone())
+    }
+
+    /// Whether a requirement checks something: sets name their requirements as they like, so what is checked counts, and no id.
+    pub(crate) fn checks(&self, requirement: &str, what: impl Fn(&Rule) -> bool) -> bool {
+        self.criteria.requirements.iter().any(|r| r.id == requirement && what(&r.check))
     }
 
     /// How the approval for an environment stands at `now`: looked for once, until the clock alone could change it.

@@ -174,6 +174,24 @@ impl Rule {
     /// The word for every environment the product calls production; any other means the environment of that name.
     pub const PRODUCTION: &str = "production";
 
+    /// Whether it checks how good the release is: tests, coverage, scans, findings.
+    #[must_use]
+    pub const fn is_about_quality(&self) -> bool {
+        matches!(self, Self::Tests { .. } | Self::Coverage { .. } | Self::Scan { .. } | Self::Findings { .. })
+    }
+
+    /// Whether it checks that a deployment was approved.
+    #[must_use]
+    pub const fn is_approval(&self) -> bool {
+        matches!(self, Self::Approval { .. })
+    }
+
+    /// Whether it checks that changes were reviewed.
+    #[must_use]
+    pub const fn is_review(&self) -> bool {
+        matches!(self, Self::Review { .. })
+    }
+
     /// For how many days it lets an approval for an environment of a product hold; none where it is not about that.
     #[must_use]
     pub fn approval_days(&self, product: &Product, environment: &str) -> Option<i64> {

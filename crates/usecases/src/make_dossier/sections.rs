@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certrail_criteria::{Evidence, World, frameworks};
+use certrail_criteria::{Evidence, Rule, World, frameworks};
 use certrail_domain::{
     Actor, EvidenceId, Facts, Row, Verdict,
     facts::{Database, ReviewVerdict, Scan, ScanKind, Ticket},
@@ -12,7 +12,7 @@ use certrail_dossier::{AcceptanceRow, ApprovalRow, ChangeRow, ControlRow, Deploy
 use crate::judge::Judged;
 
 pub(super) fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str) -> String) -> Vec<ChangeRow> {
-    let reviews = judged.evaluation.requirements.iter().find(|r| r.id == "code-review");
+    let reviews = judged.evaluation.requirements.iter().find(|r| judged.checks(&r.id, Rule::is_review));
     let reviewed: BTreeMap<&str, &Row> =
         reviews.iter().flat_map(|r| r.rows.iter().rev().map(|row| (row.subject.id.as_str(), row))).collect();
     // Who authorised each work item, in order of arrival.

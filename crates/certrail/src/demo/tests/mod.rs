@@ -13,6 +13,7 @@ mod dossiers;
 mod edge;
 mod edge_limits;
 mod findings;
+mod gates;
 mod handed_out;
 mod interrupted;
 mod kept;
