@@ -76,7 +76,7 @@ pub(crate) fn brought(folder: &Path, head: &str, base: Option<&str>, merge: Opti
             let merge = repo.find_commit(resolve(&repo, merge)?)?;
             merge.parent_ids().next().context("the merge commit has no parent; say --base")?.detach()
         }
-        (None, None) => bail!("where it branched off is not known; say --base, or --merge-commit of what is merged"),
+        (None, None) => bail!("Where it branched off is not known: say --base, or --merge-commit of what is merged"),
     };
     // What was rebased or squashed is on the target only, under other ids.
     let merged = merge.map(|merge| resolve(&repo, merge)).transpose()?;

@@ -7,6 +7,7 @@
 //! with sends it by itself. Delivering one twice is harmless: the server records a repeated delivery once.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -202,6 +203,8 @@ pub(crate) struct Delivered {
     pub(crate) waiting: usize,
     /// Why the last of those that wait on does, where it was tried.
     pub(crate) why: Option<Failure>,
+    /// The servers that some of them wait for, other than this one.
+    pub(crate) elsewhere: BTreeSet<String>,
 }
 
 /// Whose items are delivered.
@@ -248,7 +251,12 @@ pub(crate) fn deliver(client: &Client, whose: Whose) -> Result<Delivered, Failur
             continue;
         };
         let own = whose == Whose::All || item.token == client.token_mark();
-        if !reachable || !own || item.server != client.address("") {
+        if item.server != client.address("") {
+            outcome.elsewhere.insert(item.server);
+            outcome.waiting += 1;
+            continue;
+        }
+        if !reachable || !own {
             outcome.waiting += 1;
             continue;
         }
@@ -302,7 +310,7 @@ pub(crate) fn catch_up(client: &Client) {
                 eprintln!("Delivered what waited: {}.", items(delivered));
             }
             if waiting > 0 {
-                eprintln!("{} still wait; `certrail evidence deliver` tries them all.", items(waiting));
+                eprintln!("{} wait on; `certrail evidence deliver` tries them all.", items(waiting));
                 if let Some(why) = why {
                     eprintln!("  {}", why.in_a_line());
                 }

@@ -20,6 +20,7 @@ use crate::{
     Caller,
     doubts::Doubts,
     engine::{Engine, internal},
+    inputs,
     judge::evaluation_now,
     listed::Listed,
     outgoing::{OutgoingFile, glance},
@@ -72,6 +73,9 @@ pub fn list_releases(
     limit: u64,
 ) -> Result<Vec<Listed<ReleaseCard>>, Problem> {
     let rows = engine.read(|tx| releases::listed(tx, product, before, limit))?;
+    if rows.is_empty() {
+        inputs::product(engine, product)?;
+    }
     let (position, now) = (engine.head().size(), engine.now());
     let card = |row: ListedRelease| {
         let card = row.release.and_then(|s| {

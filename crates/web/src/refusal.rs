@@ -50,7 +50,10 @@ pub(crate) fn too_large(limit: usize) -> Problem {
         ProblemKind::TooLarge,
         "too-large",
         "Nothing was recorded.",
-        format!("The body is larger than {} MiB.", limit / (1024 * 1024)),
-        "Send a smaller report, or split it.",
+        match limit >> 20 {
+            0 => format!("The body is larger than {} KiB.", limit >> 10),
+            mib => format!("The body is larger than {mib} MiB."),
+        },
+        "Send less at once: a smaller body, or several.",
     )
 }

@@ -229,10 +229,14 @@ fn deliver(global: &Global) -> Result<u8, Failure> {
     if global.json() {
         let why = outcome.why.as_ref().map(Failure::to_json);
         print_json(
-            &json!({ "delivered": outcome.delivered, "refused": outcome.refused, "waiting": outcome.waiting, "why": why }),
+            &json!({ "delivered": outcome.delivered, "refused": outcome.refused, "waiting": outcome.waiting, "why": why,
+                "for_other_servers": outcome.elsewhere }),
         );
     } else {
         println!("{} delivered, {} refused, {} waiting.", outcome.delivered, outcome.refused, outcome.waiting);
+        for server in &outcome.elsewhere {
+            println!("  some wait for {server}: deliver them with --server {server}");
+        }
     }
     let spool::Delivered { refused, waiting, why, .. } = outcome;
     if let Some(why) = &why {

@@ -78,12 +78,11 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     if global.json() {
         print_json(&answer);
     } else {
-        println!(
-            "{} is {} until {}.",
-            answer["id"].as_str().unwrap_or("?"),
-            answer["state"].as_str().unwrap_or("?"),
-            answer["expires_at"].as_str().unwrap_or("?")
-        );
+        let text = |member: &str| answer[member].as_str().unwrap_or("?");
+        match text("state") {
+            state @ ("requested" | "approved") => println!("{} is {state}, until {}.", text("id"), text("expires_at")),
+            state => println!("{} is {state}.", text("id")),
+        }
     }
     Ok(0)
 }

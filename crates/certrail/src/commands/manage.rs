@@ -171,9 +171,15 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
                 true => client.json(&reqwest::Method::DELETE, &one, &json!({}))?,
                 false => client.json(&reqwest::Method::POST, &own, &json!({ "kind": kind, "reason": reason }))?,
             };
-            say(global, &answer, |_| match end {
-                true => println!("{name} accepts reports of {kind} no longer."),
-                false => println!(
+            let counts = answer["accepts_reported"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|a| a["kind"] == json!(kind) && !a["approver"].is_null());
+            say(global, &answer, |_| match (end, counts) {
+                (true, _) => println!("{name} accepts reports of {kind} no longer."),
+                (false, true) => println!("{name} accepts reports of {kind}."),
+                (false, false) => println!(
                     "Asked. Somebody else has to approve it, in a browser: {}",
                     client.address(&format!("/p/{}", segment(&name)))
                 ),
@@ -247,7 +253,10 @@ pub(crate) fn person(global: &Global, command: Person) -> Result<u8, Failure> {
             let answer: Value = client.get("/api/v1/people", &[])?;
             say(global, &answer, |a| {
                 a.as_array().into_iter().flatten().for_each(|p| {
-                    println!("{:<24} {}", p["name"].as_str().unwrap_or("?"), p["role"].as_str().unwrap_or("?"));
+                    let text = |member: &str| p[member].as_str().unwrap_or("?");
+                    let accounts = p["accounts"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                    let accounts: Vec<&str> = accounts.collect();
+                    println!("{:<24} {:<16} {} {}", text("name"), text("role"), text("id"), accounts.join(", "));
                 });
             });
         }
