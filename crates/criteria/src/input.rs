@@ -84,16 +84,10 @@ impl Evidence {
         self.signal.occurred_at.unwrap_or(self.received)
     }
 
-    /// That instant with the quality of the clock behind it (compliance §3): forges have server
-    /// clocks, runners do not; our own clock stands in where the source says nothing.
+    /// That instant with the quality of the clock behind it; our own clock stands in where the source says nothing.
     #[must_use]
     pub fn interval(&self) -> Interval {
-        match (self.signal.occurred_at, self.signal.known) {
-            (None, _) => self.receipt_interval(),
-            (Some(at), HowKnown::Observed) => Interval::new(at, Interval::SERVER),
-            // Whoever told it had a clock of their own: a runner's, or a person's computer.
-            (Some(at), HowKnown::Reported | HowKnown::Derived) => Interval::new(at, Interval::RUNNER),
-        }
+        self.signal.interval(self.receipt_interval())
     }
 }
 

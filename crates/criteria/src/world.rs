@@ -7,12 +7,12 @@ use std::{
 };
 
 use certrail_domain::{
-    ActorKind, EvidenceId, FactId, Facts, Interval, RangeBase, Time, Truth,
-    facts::{Change, ChangeState, Commit, Deployment, DeploymentState, Push, Review, ReviewVerdict},
+    ActorKind, Course, EvidenceId, FactId, Facts, Interval, RangeBase, Time, Truth, Word,
+    facts::{Change, ChangeState, Commit, Deployment, Push, Review, ReviewVerdict},
     normal_version,
 };
 
-use crate::{Clock, Evidence, Input};
+use crate::{Clock, Evidence, Identities, Input};
 
 /// A review with the evidence that tells of it.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct ReviewView<'a> {
     pub evidence: &'a Evidence,
     /// What it says.
     pub review: &'a Review,
+    /// It counts against the change, as every no does; as a yes it would not.
+    pub only_told: bool,
 }
 
 /// A change of the release, put together from its events.
@@ -61,7 +63,7 @@ pub struct DeploymentView<'a> {
     pub newest: &'a Deployment,
     /// It went to production, as the product or the sender has it.
     pub production: bool,
-    /// When it began: the first event that says it is under way, else the first of all.
+    /// When it began, as [`Course`] has it.
     pub start: Interval,
     /// When it succeeded.
     pub succeeded: Option<Interval>,
@@ -102,7 +104,8 @@ impl<'a> World<'a> {
     /// Puts the release together.
     #[must_use]
     pub fn new(input: &Input<'a>) -> Self {
-        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = once(input.evidence).partition(|e| claims_future(e));
+        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) =
+            once(input.evidence).partition(|e| e.signal.claims_future(e.receipt_interval()));
         let deployments = deployments(input, &present);
         let begun =
             deployments.iter().filter(|d| d.production && d.succeeded.is_some()).map(|d| d.start).min_by_key(|i| i.at);
@@ -170,11 +173,6 @@ fn once(evidence: &[Evidence]) -> impl Iterator<Item = &Evidence> {
     })
 }
 
-/// T39: it claims to have happened after we received it, beyond what the clocks can explain.
-fn claims_future(e: &Evidence) -> bool {
-    e.signal.occurred_at.is_some() && e.receipt_interval().before(e.interval()) == Truth::True && e.at() > e.received
-}
-
 /// The deployments of exactly this release. Others that are bound to it, of a commit in its history say, are
 /// part of its story and decide nothing.
 fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
@@ -191,12 +189,8 @@ fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<Deployme
         .filter_map(|(id, mut events)| {
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
             let (_, newest) = *events.last()?;
-            let first =
-                |state: DeploymentState| events.iter().find(|(_, d)| d.state == state).map(|(e, _)| e.interval());
-            let succeeded = first(DeploymentState::Succeeded);
-            // A forge makes the record before people approve; the start is when it is under way.
-            let start =
-                first(DeploymentState::Started).or(succeeded).or_else(|| events.first().map(|(e, _)| e.interval()))?;
+            let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
+            let Course { began: start, succeeded } = Course::of(&words)?;
             Some(DeploymentView {
                 id,
                 newest,
@@ -212,6 +206,11 @@ fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<Deployme
     views
 }
 
+fn word(e: &Evidence, d: &Deployment) -> Word {
+    let (state, at, received, log_index) = (d.state, e.interval(), e.received, e.log_index);
+    Word { state, at, received, log_index, observed: e.is_observed() }
+}
+
 fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence]) -> Vec<ChangeView<'a>> {
     // Changes and pushes are history, not claims about the release: when they were told does not matter.
     let mut events: BTreeMap<(&'a str, u64), Vec<(&'a Evidence, &'a Change)>> = BTreeMap::new();
@@ -222,14 +221,10 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
         match &e.signal.facts {
             // What somebody told of a change or a yes is no change and no yes; a no that was told is one.
             Facts::Change(_) if !e.is_believed(input.product) => {}
-            // Setting a review aside takes a no back, which is a yes.
-            Facts::Review(r)
-                if matches!(r.verdict, ReviewVerdict::Approved | ReviewVerdict::Dismissed)
-                    && !e.is_believed(input.product) => {}
             Facts::Change(c) => events.entry((c.repository.as_str(), c.number)).or_default().push((e, c)),
             Facts::Push(p) => pushes.push((e, p)),
             Facts::Review(r) => {
-                let view = ReviewView { evidence: e, review: r };
+                let view = ReviewView { evidence: e, review: r, only_told: false };
                 reviews.entry((r.repository.as_str(), r.number)).or_default().push(view);
             }
             // What it tells of another commit than the one where the release is cut is no range of it; that of a release which
@@ -268,17 +263,26 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     let mut views: Vec<ChangeView<'a>> = Vec::new();
     for (key, mut told) in events {
         let mut reviewed = reviews.remove(&key).unwrap_or_default();
-        // What the forge itself tells of a change is not told otherwise by anybody; a no counts from everybody.
-        if told.iter().any(|(e, _)| e.is_observed()) {
+        reviewed.sort_by_key(|r| (r.evidence.at(), r.evidence.log_index));
+        // What the forge itself tells of a change is not told otherwise by anybody.
+        let by_forge = told.iter().any(|(e, _)| e.is_observed());
+        if by_forge {
             told.retain(|(e, _)| e.is_observed());
-            reviewed.retain(|r| r.evidence.is_observed() || r.review.verdict == ReviewVerdict::ChangesRequested);
             told.sort_by_key(|(e, _)| (e.at(), e.log_index));
         } else {
             // Of what was told the last word counts, also where it corrects a time.
             told.sort_by_key(|(e, _)| e.log_index);
         }
+        let by_forge = by_forge || reviewed.iter().any(|r| r.evidence.is_observed());
+        let counts = |e: &Evidence| e.is_observed() || (!by_forge && e.is_believed(input.product));
+        let (counting, only_told): (Vec<_>, Vec<_>) = reviewed.into_iter().partition(|r| counts(r.evidence));
         let mut own = Vec::new();
-        let mut view = one_change(&key, &told, pushed_to, reviewed, &mut own);
+        let mut view = one_change(&key, &told, pushed_to, counting, &mut own);
+        // A no counts from everybody, until it is told otherwise: what was told takes back what was told, whenever, and no more.
+        let last = last_words(&only_told, None, input.identities);
+        let noes = last.into_values().filter(|r| r.review.verdict == ReviewVerdict::ChangesRequested);
+        view.reviews.extend(noes.map(|no| ReviewView { only_told: true, ..no.clone() }));
+        view.reviews.sort_by_key(|r| (r.evidence.at(), r.evidence.log_index));
         let listed = told.iter().flat_map(|(_, change)| &change.commits);
         for commit in listed.filter_map(|c| wrote.get(c.sha.as_str())).flatten() {
             view.authors.extend(commit.author.iter().chain(&commit.co_authors).map(String::as_str));
@@ -300,11 +304,40 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     views
 }
 
+/// The last word of each person who reviewed a change, from reviews in order: a later one replaces the earlier, up to the merge;
+/// a comment replaces nothing.
+pub(crate) fn last_words<'v, 'a>(
+    reviews: &'v [ReviewView<'a>],
+    merged: Option<Interval>,
+    identities: &'v Identities,
+) -> BTreeMap<&'v str, &'v ReviewView<'a>> {
+    let mut latest: BTreeMap<&str, &ReviewView<'_>> = BTreeMap::new();
+    for view in reviews {
+        let Some(reviewer) = &view.review.reviewer else { continue };
+        // The forge repeats the time of the review when it is set aside; at equal times that wins.
+        let person = identities.person(&reviewer.account);
+        let stays = latest.get(person).is_some_and(|known| {
+            known.review.verdict == ReviewVerdict::Dismissed && known.evidence.at() == view.evidence.at()
+        });
+        let replayed = view.evidence.is_observed() && view.evidence.duplicate_of.is_some();
+        let no = |v: &&ReviewView<'_>| v.review.verdict == ReviewVerdict::ChangesRequested;
+        let known_better = view.only_told && latest.get(person).is_some_and(no);
+        if stays || replayed || known_better {
+            continue; // a replay under a fresh delivery id revives nothing
+        }
+        let after_merge = merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
+        if view.review.verdict != ReviewVerdict::Commented && (!after_merge || !latest.contains_key(person)) {
+            latest.insert(person, view);
+        }
+    }
+    latest
+}
+
 fn one_change<'a>(
     key: &(&str, u64),
     told: &[(&'a Evidence, &'a Change)],
     pushed_to: impl Fn(&BTreeSet<&str>) -> Vec<&'a Push>,
-    mut reviews: Vec<ReviewView<'a>>,
+    reviews: Vec<ReviewView<'a>>,
     covered: &mut Vec<&'a str>,
 ) -> ChangeView<'a> {
     let merged = told.iter().rev().find(|(_, c)| c.state == ChangeState::Merged);
@@ -343,7 +376,6 @@ fn one_change<'a>(
         authors.extend(commit.author.iter().chain(&commit.co_authors).map(String::as_str).filter(|a| *a != "web-flow"));
         tickets.extend(commit.tickets.iter().map(String::as_str));
     }
-    reviews.sort_by_key(|r| (r.evidence.at(), r.evidence.log_index));
     let at = newest.merged_at.map(|at| Interval::new(at, newest_evidence.interval().epsilon));
     ChangeView {
         id: format!("change:{}#{}", key.0, key.1),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Audience, EvidencePart, Extent, FactId, Facts, HowKnown, Key, Link, Time};
+use crate::{Actor, Audience, EvidencePart, Extent, FactId, Facts, HowKnown, Interval, Key, Link, Time, Truth};
 
 /// What a source said, in our words. The raw bytes stay beside it as a blob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,24 @@ impl Signal {
     #[must_use]
     pub fn forge_repository(&self) -> Option<&str> {
         self.source.split_once(':').map(|(_, rest)| rest).filter(|rest| rest.contains('/'))
+    }
+
+    /// When it happened, with the quality of the clock behind it (compliance §3): by its source, else when it was received.
+    #[must_use]
+    pub const fn interval(&self, receipt: Interval) -> Interval {
+        match (self.occurred_at, self.known) {
+            (None, _) => receipt,
+            // Forges have server clocks.
+            (Some(at), HowKnown::Observed) => Interval::new(at, Interval::SERVER),
+            // Whoever told it had a clock of their own: a runner's, or a person's computer.
+            (Some(at), HowKnown::Reported | HowKnown::Derived) => Interval::new(at, Interval::RUNNER),
+        }
+    }
+
+    /// T39: it claims to have happened after it was received, beyond what the clocks can explain.
+    #[must_use]
+    pub fn claims_future(&self, receipt: Interval) -> bool {
+        self.occurred_at.is_some_and(|at| at > receipt.at) && receipt.before(self.interval(receipt)) == Truth::True
     }
 
     /// Whom it counts for: what follows from it follows for no other product.

@@ -38,6 +38,9 @@ pub(crate) struct Record {
     /// It goes back to this version.
     #[arg(long)]
     rollback: bool,
+    /// When, RFC 3339; now if absent. Recorded again with the same --id and --result, this puts a wrong time right.
+    #[arg(long)]
+    occurred_at: Option<String>,
     /// Exit 6 instead of 0 when the server does not answer and it is kept for later.
     #[arg(long)]
     strict_delivery: bool,
@@ -90,7 +93,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             let product = config::product(a.product.as_deref())?;
             (
                 format!("Recorded: {product} {} to {} {}", a.version, a.environment, a.result),
-                json!({ "kind": "deployment.event", "product": product, "release": a.version, "id": a.id, "environment": a.environment, "state": a.result, "digests": a.digest, "rollback": a.rollback }),
+                json!({ "kind": "deployment.event", "product": product, "release": a.version, "id": a.id, "environment": a.environment, "state": a.result, "digests": a.digest, "rollback": a.rollback, "occurred_at": a.occurred_at }),
                 a.strict_delivery,
             )
         }

@@ -1,6 +1,6 @@
 //! T19–T22: somebody separate allowed exactly this to be deployed, beforehand, not too long ago.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use certrail_domain::{
     ActorKind, Cause, EvidenceId, Facts, Interval, Row, RuleResult, Subject, Time, Truth, Verdict,
@@ -65,6 +65,7 @@ fn approvals<'a>(
     start: Option<Interval>,
 ) -> Vec<(&'a Evidence, &'a Approval)> {
     let mut latest: BTreeMap<(String, String), (bool, &Evidence, &Approval)> = BTreeMap::new();
+    let taken_back = told_back(scope, "approval");
     // What came after the first production deployment counts for the next one.
     for e in scope.world.usable.iter().chain(&scope.world.after) {
         let Facts::Approval(a) = &e.signal.facts else { continue };
@@ -72,7 +73,7 @@ fn approvals<'a>(
             continue;
         }
         // A yes has to be observed; a no, or a yes taken back, counts from whomever we hear it.
-        if a.verdict == ApprovalVerdict::Approved && !e.is_believed(scope.input.product) {
+        if a.verdict == ApprovalVerdict::Approved && !e.is_believed(scope.input.product) || taken_back.contains(&e.id) {
             continue;
         }
         let late = start.is_some_and(|start| start.before(e.interval()) == Truth::True);
@@ -87,6 +88,29 @@ fn approvals<'a>(
         }
     }
     latest.into_values().map(|(_, e, a)| (e, a)).collect()
+}
+
+/// Noes that their own tellers took back: a later word of the same person, told in the same way, is no yes and ends the no.
+pub(super) fn told_back<'a>(scope: &Scope<'a>, meaning: &str) -> HashSet<&'a EvidenceId> {
+    let told = scope.world.usable.iter().chain(&scope.world.after).filter_map(|e| match &e.signal.facts {
+        Facts::Approval(a) if a.meaning == meaning && !e.is_believed(scope.input.product) => Some((*e, a)),
+        _ => None,
+    });
+    let mut told: Vec<(&Evidence, &Approval)> = told.collect();
+    told.sort_by_key(|(e, _)| (e.at(), e.log_index));
+    let mut standing: BTreeMap<(&str, String), Vec<&EvidenceId>> = BTreeMap::new();
+    let mut taken_back = HashSet::new();
+    for (e, a) in told {
+        let Some(who) = &a.approver else { continue };
+        let noes = standing
+            .entry((scope.input.identities.person(&who.account), a.environment.to_ascii_lowercase()))
+            .or_default();
+        match a.verdict {
+            ApprovalVerdict::Rejected => noes.push(&e.id),
+            ApprovalVerdict::Approved | ApprovalVerdict::Withdrawn => taken_back.extend(noes.drain(..)),
+        }
+    }
+    taken_back
 }
 
 /// An approval: before the deployment, of the same object, by somebody separate, still valid; and itself.

@@ -1,14 +1,12 @@
 //! T03–T07: each change was approved before it was merged, on its final version, by somebody who
 //! wrote none of it and did not push last.
 
-use std::collections::BTreeMap;
-
 use certrail_domain::{
     ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict, shown_account,
 };
 
 use super::{Found, Scope, rule};
-use crate::world::{ChangeView, ReviewView};
+use crate::world::{ChangeView, last_words};
 
 /// What it means that a release has no changes: not that all were reviewed.
 pub(super) fn no_changes() -> (Verdict, Cause, String) {
@@ -67,29 +65,15 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         return (row(Verdict::Failed, Cause::Absent, sentence), vec![]);
     }
     let identities = scope.input.identities;
-    let mut latest: BTreeMap<&str, &ReviewView<'_>> = BTreeMap::new();
-    for view in &change.reviews {
-        let Some(reviewer) = &view.review.reviewer else { continue };
-        // The forge repeats the time of the review when it is set aside; at equal times that wins.
-        let person = identities.person(&reviewer.account);
-        let stays = latest.get(person).is_some_and(|known| {
-            known.review.verdict == ReviewVerdict::Dismissed && known.evidence.at() == view.evidence.at()
-        });
-        let replayed = view.evidence.is_observed() && view.evidence.duplicate_of.is_some();
-        if stays || replayed {
-            continue; // a replay under a fresh delivery id revives nothing
-        }
-        let after_merge = change.merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
-        // A later review by the same person replaces the earlier one, up to the merge; a comment replaces nothing.
-        if view.review.verdict != ReviewVerdict::Commented && (!after_merge || !latest.contains_key(person)) {
-            latest.insert(person, view);
-        }
-    }
+    let latest = last_words(&change.reviews, change.merged, identities);
     let newest = |verdict: ReviewVerdict| {
         let told = latest.values().filter(move |v| v.review.verdict == verdict);
         told.filter_map(|v| Some((v.review.reviewer.as_ref()?, *v)))
     };
-    let rejecting = newest(ReviewVerdict::ChangesRequested).next().map(|(by, _)| shown_account(&by.account));
+    // What the forge saw tells more than what was only told.
+    let rejecting = newest(ReviewVerdict::ChangesRequested)
+        .min_by_key(|(_, v)| v.only_told)
+        .map(|(by, v)| (shown_account(&by.account), v.only_told));
     let given: Vec<Approval<'_>> = newest(ReviewVerdict::Approved)
         .map(|(by, v)| Approval {
             by: &by.account,
@@ -116,12 +100,16 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         }
     }
     let enough = people.len() as u64 >= needed;
-    let row = if let Some(by) = rejecting {
-        row(
-            Verdict::Failed,
-            Cause::Negative,
-            format!("{by} asked for changes in {} and did not take that back.", change.name),
-        )
+    let row = if let Some((by, only_told)) = rejecting {
+        let name = &change.name;
+        let sentence = if only_told {
+            format!(
+                "That {by} asked for changes in {name} was only reported. It stands until {by} approves at the forge, or it is reported as dismissed."
+            )
+        } else {
+            format!("{by} asked for changes in {name} and did not take that back.")
+        };
+        row(Verdict::Failed, Cause::Negative, sentence)
     } else if enough && !not_pusher.is_empty() {
         let first = not_pusher[0];
         let when = change.merged.map_or_else(

@@ -2,15 +2,20 @@
 
 use certrail_domain::{Cause, Facts, Verdict, facts::ApprovalVerdict};
 
-use super::{Found, Scope, approval::same_object, release_row};
+use super::{
+    Found, Scope,
+    approval::{same_object, told_back},
+    release_row,
+};
 
 pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
     let (mut stale, mut told) = (None, None);
     let mut yes = None;
     let mut heard = std::collections::BTreeSet::new();
+    let taken_back = told_back(scope, meaning);
     for e in scope.newest_first() {
         let Facts::Approval(a) = &e.signal.facts else { continue };
-        if a.meaning != meaning {
+        if a.meaning != meaning || taken_back.contains(&e.id) {
             continue;
         }
         let who = a.approver.as_ref().map_or("somebody", |p| p.shown());

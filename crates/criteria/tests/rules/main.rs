@@ -8,9 +8,11 @@
 mod case;
 mod findings;
 
+use std::sync::Arc;
+
 use case::{Case, HEAD, IMAGE, MERGE, OLD, at};
 use certrail_criteria::{Certification, STANDARD};
-use certrail_domain::{BindRule, Cause, ReleaseState, Verdict};
+use certrail_domain::{BindRule, Cause, HowKnown, Product, ReleaseState, Verdict};
 use serde_json::{Value, json};
 
 /// A fact with the minute it happened at.
@@ -173,6 +175,84 @@ fn a_review_is_a_persons_whatever_they_are_called() {
     let mut case = reviewed(change(Case::new()), &[given, other]);
     case.criteria = two;
     case.gives("code-review", Verdict::Failed, Cause::BelowThreshold);
+}
+
+/// The same, where somebody with a token said so.
+fn told(case: Case, (minute, facts): Told) -> Case {
+    let mut case = case.with(minute, facts);
+    Arc::make_mut(&mut case.evidence.last_mut().unwrap().signal).known = HowKnown::Reported;
+    case
+}
+
+fn accepting(product: &Product, kind: &str) -> Product {
+    let mut product = serde_json::to_value(product).unwrap();
+    let accepted = json!({ "kind": kind, "reason": "no webhook", "requester": "per_1", "requested_at": at(-300).to_string(),
+        "approver": "per_2", "approved_at": at(-299).to_string() });
+    product["accepts_reported"] = json!([accepted]);
+    serde_json::from_value(product).unwrap()
+}
+
+/// A pipeline says no in Eve's name. It counts, is called what it is, and is taken back as it was told; what the forge saw is not.
+#[test]
+fn a_told_no_is_taken_back_as_it_was_told() {
+    use Verdict::{Failed, Passed};
+    let yes = || review(-60, human("tom"), "approved", HEAD);
+    let eve = |minute: i64, verdict: &str| review(minute, human("eve"), verdict, HEAD);
+    let start = || reviewed(change(Case::new()), &[yes()]);
+    let no = || told(start(), eve(-50, "changes_requested"));
+    no().gives("code-review", Failed, Cause::Negative);
+    let judged = no().judged();
+    let sentence = &judged.requirements.iter().find(|r| r.id == "code-review").unwrap().sentence;
+    assert!(sentence.starts_with("That eve asked for changes"), "{sentence}");
+    for verdict in ["dismissed", "approved"] {
+        // Also after the merge, when nobody can approve any more.
+        for minute in [-50, -40, 90] {
+            let taken_back = || told(no(), eve(minute, verdict));
+            taken_back().gives("code-review", Passed, Cause::Satisfied);
+            told(taken_back(), eve(minute + 1, "changes_requested")).gives("code-review", Failed, Cause::Negative);
+        }
+        told(no(), eve(-55, verdict)).gives("code-review", Failed, Cause::Negative);
+        told(no(), review(-40, human("tom"), verdict, HEAD)).gives("code-review", Failed, Cause::Negative);
+        // What the forge saw is taken back by nobody's report, and is what is said.
+        let seen = told(no().with(-45, eve(-45, "changes_requested").1), eve(-40, verdict));
+        let sentence = &seen.judged().requirements.iter().find(|r| r.id == "code-review").unwrap().sentence.clone();
+        assert!(sentence.starts_with("eve asked for changes"), "{sentence}");
+        // Nor does it give a yes, or take one back.
+        told(start(), review(-40, human("tom"), verdict, HEAD)).gives("code-review", Passed, Cause::Satisfied);
+    }
+    reviewed(no(), &[eve(-40, "approved")]).gives("code-review", Passed, Cause::Satisfied);
+    told(no(), eve(-40, "commented")).gives("code-review", Failed, Cause::Negative);
+    // Where reports count, the forge's own word about the change still stands alone.
+    let mut accepted = told(no(), eve(-40, "dismissed"));
+    accepted.product = accepting(&accepted.product, "code.review");
+    accepted.gives("code-review", Passed, Cause::Satisfied);
+}
+
+/// Somebody says no with their token. They take it back with it, too; what they said in a session they do not.
+#[test]
+fn a_told_no_of_ones_own_is_taken_back_with_the_token() {
+    let word = |minute: i64, meaning: &str, verdict: &str| -> Told {
+        let environment = if meaning == "approval" { "production" } else { "" };
+        (
+            minute,
+            json!({ "kind": "deployment.approval", "environment": environment, "meaning": meaning, "verdict": verdict, "comment": "", "approver": human("quinn"), "digests": [IMAGE], "commit": MERGE }),
+        )
+    };
+    for (requirement, meaning) in [("deployment-approval", "approval"), ("qa-sign-off", "qa")] {
+        let say = |minute: i64, verdict: &str| word(minute, meaning, verdict);
+        let seen = |case: Case, (minute, facts): Told| case.with(minute, facts);
+        let start = || change(Case::new());
+        let no = || told(start(), say(10, "rejected"));
+        no().gives(requirement, Verdict::Failed, Cause::Negative);
+        told(no(), say(20, "approved")).gives(requirement, Verdict::Missing, Cause::NotObserved);
+        told(no(), say(20, "withdrawn")).gives(requirement, Verdict::Missing, Cause::Absent);
+        told(told(no(), say(20, "approved")), say(30, "rejected")).gives(requirement, Verdict::Failed, Cause::Negative);
+        // What they said in a session stands beside it.
+        let yes = told(told(seen(start(), say(5, "approved")), say(10, "rejected")), say(20, "approved"));
+        yes.gives(requirement, Verdict::Passed, Cause::Satisfied);
+        let refused = told(seen(start(), say(5, "rejected")), say(20, "approved"));
+        refused.gives(requirement, Verdict::Failed, Cause::Negative);
+    }
 }
 
 #[test]

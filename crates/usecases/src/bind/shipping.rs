@@ -1,12 +1,9 @@
 //! A deployment seals: what reached production, when, whether a decision allowed it, and whether it was taken back.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    BindRule, Facts, Interval, Product, ReleaseState, Time, Truth,
+    Course, Facts, HowKnown, Interval, Product, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState},
 };
 use certrail_ledger::leaf::label;
@@ -64,20 +61,28 @@ struct Out {
 /// Reads the deployments bound to a release.
 fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
     let evidence = bindings::deployments(tx, stored.seq)?;
-    let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
+    let mut words: BTreeMap<(&str, &str), Vec<(&StoredSignal, &Deployment)>> = BTreeMap::new();
     for (signal, rule) in &evidence {
-        let Facts::Deployment(d) = &signal.signal.facts else { continue };
-        let counts = product.is_production(d) && d.state == DeploymentState::Succeeded;
-        if !counts || !stored.release.is_deployed_by(d, *rule) {
-            continue;
+        if let Facts::Deployment(d) = &signal.signal.facts
+            && stored.release.is_deployed_by(d, *rule)
+            && !signal.signal.claims_future(receipt(signal))
+        {
+            words.entry((&d.system, &d.id)).or_default().push((signal.as_ref(), d));
         }
-        let at = signal.signal.occurred_at.unwrap_or(signal.received);
-        let start = started(&evidence, d).unwrap_or(at);
-        *out.went_out.entry((d.environment.to_ascii_lowercase(), at.as_micros())).or_default() |= d.rollback;
-        let deployment = (d.system.clone(), d.id.clone());
-        let known = out.deployments.entry(deployment).or_insert_with(|| (start, BTreeSet::new()));
-        known.0 = known.0.min(start);
-        known.1.extend(d.digests.iter().cloned());
+    }
+    let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
+    for ((system, id), told) in words {
+        let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
+        let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
+        let reached = || told.iter().filter(|(_, d)| product.is_production(d) && d.state == DeploymentState::Succeeded);
+        for (_, d) in reached() {
+            let place = (d.environment.to_ascii_lowercase(), succeeded.at.as_micros());
+            *out.went_out.entry(place).or_default() |= d.rollback;
+        }
+        if reached().next().is_some() {
+            let digests = reached().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
+            out.deployments.insert((system.to_owned(), id.to_owned()), (began.at, digests));
+        }
     }
     Ok(out)
 }
@@ -179,15 +184,12 @@ fn restate(
     Ok(())
 }
 
-/// When the same deployment began.
-fn started(evidence: &[(Arc<StoredSignal>, BindRule)], of: &Deployment) -> Option<Time> {
-    evidence
-        .iter()
-        .filter_map(|(s, _)| match &s.signal.facts {
-            Facts::Deployment(d) if d.id == of.id && d.system == of.system && d.state == DeploymentState::Started => {
-                Some(s.signal.occurred_at.unwrap_or(s.received))
-            }
-            _ => None,
-        })
-        .min()
+const fn receipt(signal: &StoredSignal) -> Interval {
+    Interval::new(signal.received, Interval::SERVER)
+}
+
+fn word(signal: &StoredSignal, d: &Deployment) -> Word {
+    let StoredSignal { received, log_index, .. } = *signal;
+    let at = signal.signal.interval(receipt(signal));
+    Word { state: d.state, at, received, log_index, observed: signal.signal.known == HowKnown::Observed }
 }

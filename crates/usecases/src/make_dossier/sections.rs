@@ -52,7 +52,8 @@ pub(super) fn change_rows(world: &World<'_>, judged: &Judged, show: &dyn Fn(&str
                         };
                         let version: String =
                             r.review.revision.as_deref().unwrap_or("an unknown version").chars().take(7).collect();
-                        format!("{who} {said} {version} on {}", r.evidence.at().human())
+                        let told = if r.only_told { " (only reported)" } else { "" };
+                        format!("{who} {said} {version} on {}{told}", r.evidence.at().human())
                     })
                     .collect(),
                 head: c.head.map(str::to_owned),

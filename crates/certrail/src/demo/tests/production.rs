@@ -180,3 +180,60 @@ async fn going_back_in_one_region_takes_nothing_out_of_another() {
         assert_eq!(state(), "rolled_back", "{order:?}");
     }
 }
+
+/// A pipeline tells of a deployment, at a time of its choosing.
+async fn told(stage: &Stage, minute: i64, id: &str, state: &str, occurred: i64) {
+    let body = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": id, "environment": "production",
+        "state": state, "digests": [digest("pay 2.4.1")], "occurred_at": at(occurred).to_string() });
+    let answer = stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &body).await;
+    answer.unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// A pipeline whose clock is wrong says that a deployment happened before the evidence came: what came later is too late. It puts
+/// the time right, by telling it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_told_time_of_a_deployment_is_put_right() {
+    let stage = with_production(&["production"]).await;
+    decide(&stage).await;
+    let shut = || verdicts(&stage).iter().filter(|v| v.contains(" failed") || v.contains(" missing")).count();
+    assert_eq!(shut(), 0, "{:#?}", verdicts(&stage));
+    told(&stage, 2_100, "run 7", "succeeded", 10).await;
+    assert_eq!(standing(&stage), ("shipped".into(), true));
+    assert!(shut() > 5, "{:#?}", verdicts(&stage));
+    // A word about another of its states is no word about this one.
+    told(&stage, 2_101, "run 7", "failed", 10).await;
+    assert_eq!(standing(&stage), ("shipped".into(), true));
+    told(&stage, 2_102, "run 7", "succeeded", 2_099).await;
+    assert_eq!(standing(&stage), ("shipped".into(), false));
+    // The check of this deployment is still due.
+    assert_eq!(shut(), 1, "{:#?}", verdicts(&stage));
+    stage.clean();
+}
+
+/// What was deployed without a decision is not told into a time after the decision.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_without_a_decision_is_not_told_to_have_come_later() {
+    let stage = with_production(&["production"]).await;
+    told(&stage, 1_960, "run 7", "succeeded", 1_959).await;
+    assert_eq!(standing(&stage), ("shipped".into(), true));
+    for (minute, state, occurred) in
+        [(1_970, "succeeded", 1_969), (1_971, "started", 1_970), (1_972, "succeeded", 2_050), (1_973, "failed", 1_959)]
+    {
+        told(&stage, minute, "run 7", state, occurred).await;
+        assert_eq!(standing(&stage), ("shipped".into(), true), "{state} at {occurred}");
+        let shipped = find_release(&stage.engine, "pay", "2.4.1").expect("cut").release.shipped_at.expect("shipped");
+        assert!(shipped <= at(1_960), "it was told at 1,960: {shipped}");
+    }
+    stage.clean();
+}
+
+/// Nothing ships at a time that has not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_claims_the_future_ships_nothing() {
+    let stage = with_production(&["production"]).await;
+    told(&stage, 1_960, "run 7", "succeeded", 40_000).await;
+    assert_eq!(standing(&stage), ("cut".into(), false));
+    told(&stage, 1_961, "run 7", "succeeded", 1_961).await;
+    assert_eq!(standing(&stage), ("shipped".into(), true));
+    stage.clean();
+}

@@ -275,6 +275,35 @@ async fn a_pipeline_takes_no_no_back() {
     stage.clean();
 }
 
+/// On the forge Tom approved. A pipeline says that Olaf, and later Tom, asked for changes: it counts, is called a report, and is
+/// taken back by the next report, also when the change is long merged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_told_no_has_a_way_on() {
+    let (stage, line) = (stage().await, Line::new());
+    people(&stage).await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let head = sha("two");
+    let told = |verdict: &str, reviewer: &str, minute: i64| {
+        let mut told = line.change(reviewer, &line.two);
+        told["reviews"][0]["verdict"] = json!(verdict);
+        told["reviews"][0]["revision"] = json!(head);
+        told["reviews"][0]["submitted_at"] = json!(at(minute).to_string());
+        told
+    };
+    assert!(verdict(&stage, "code-review").starts_with("passed"), "{}", verdict(&stage, "code-review"));
+    for (n, who) in ["olaf", "tom"].into_iter().enumerate() {
+        let minute = 1_900 + 10 * n as i64;
+        fact(&stage, minute, told("changes_requested", who, 35)).await.expect("told");
+        let review = verdict(&stage, "code-review");
+        assert!(review.starts_with("failed negative") && review.contains("was only reported"), "{review}");
+        fact(&stage, minute + 1, told("dismissed", who, minute)).await.expect("told");
+        assert!(verdict(&stage, "code-review").starts_with("passed"), "{}", verdict(&stage, "code-review"));
+    }
+    stage.clean();
+}
+
 /// Whoever wrote a commit stays its author, whatever a told list says, and nobody is two people by how they are written.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_author_is_told_away() {

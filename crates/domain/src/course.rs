@@ -1,0 +1,109 @@
+//! When a deployment began and when it succeeded, from every word about it.
+
+use crate::{Interval, Time, facts::DeploymentState};
+
+/// One word about a deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// Where it stood.
+    pub state: DeploymentState,
+    /// When, by whoever says so.
+    pub at: Interval,
+    /// When we received it.
+    pub received: Time,
+    /// Its entry in the log.
+    pub log_index: u64,
+    /// The deployment system said so itself.
+    pub observed: bool,
+}
+
+/// The course of one deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// When it began: when it is said to have been under way, never after it succeeded.
+    pub began: Interval,
+    /// When it succeeded.
+    pub succeeded: Option<Interval>,
+}
+
+impl Course {
+    /// The course that some words tell; none from no words.
+    #[must_use]
+    pub fn of(words: &[Word]) -> Option<Self> {
+        let succeeded = reached(words, |state| state == DeploymentState::Succeeded);
+        // A forge makes the record before people approve; the beginning is when it is under way.
+        let started = reached(words, |state| state == DeploymentState::Started);
+        let known = [started, succeeded].into_iter().flatten().min_by_key(|i| i.at);
+        let began = known.or_else(|| words.iter().map(|w| w.at).min_by_key(|i| i.at))?;
+        Some(Self { began, succeeded })
+    }
+}
+
+/// When a state was reached. What a system observed happened when it first says so. Of what was told the last word counts, so
+/// that a wrong time can be put right; but what we had been told of had happened by then.
+fn reached(words: &[Word], is: impl Fn(DeploymentState) -> bool) -> Option<Interval> {
+    let of_state = || words.iter().filter(|w| is(w.state));
+    if let Some(seen) = of_state().filter(|w| w.observed).min_by_key(|w| (w.at.at, w.log_index)) {
+        return Some(seen.at);
+    }
+    let first = of_state().min_by_key(|w| w.log_index)?;
+    let last = of_state().max_by_key(|w| w.log_index)?;
+    Some(Interval { at: last.at.at.min(first.received), ..last.at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn minute(m: i64) -> Time {
+        Time::from_micros(m * 60 * Time::SECOND)
+    }
+
+    /// Told words in the order of the log: state, minute it is said to have happened, minute it was received.
+    fn told(words: &[(DeploymentState, i64, i64)]) -> Vec<Word> {
+        let word = |(n, (state, at, received)): (usize, &(DeploymentState, i64, i64))| Word {
+            state: *state,
+            at: Interval::new(minute(*at), Interval::RUNNER),
+            received: minute(*received),
+            log_index: n as u64,
+            observed: false,
+        };
+        words.iter().enumerate().map(word).collect()
+    }
+
+    fn times(words: &[Word]) -> (i64, Option<i64>) {
+        let minutes = |i: Interval| i.at.as_micros() / (60 * Time::SECOND);
+        let course = Course::of(words).expect("words");
+        (minutes(course.began), course.succeeded.map(minutes))
+    }
+
+    #[test]
+    fn a_told_time_is_put_right_but_not_to_after_it_was_told() {
+        use DeploymentState::{Failed, Started, Succeeded};
+        for (words, began, succeeded) in [
+            (vec![(Succeeded, 1, 60)], 1, Some(1)),
+            (vec![(Succeeded, 1, 60), (Succeeded, 55, 70)], 55, Some(55)),
+            // It was told at 60: it had succeeded by then.
+            (vec![(Succeeded, 1, 60), (Succeeded, 90, 91)], 60, Some(60)),
+            (vec![(Succeeded, 59, 60), (Succeeded, 90, 91), (Succeeded, 95, 96)], 60, Some(60)),
+            // It began no later than it succeeded, whatever is told of that afterwards.
+            (vec![(Succeeded, 59, 60), (Started, 80, 81)], 59, Some(59)),
+            (vec![(Started, 50, 50), (Succeeded, 59, 60)], 50, Some(59)),
+            // That it failed later does not undo that it ran.
+            (vec![(Succeeded, 59, 60), (Failed, 61, 62)], 59, Some(59)),
+            (vec![(Failed, 61, 62)], 61, None),
+        ] {
+            assert_eq!(times(&told(&words)), (began, succeeded), "{words:?}");
+        }
+        assert_eq!(Course::of(&[]), None);
+    }
+
+    #[test]
+    fn what_a_system_observed_is_not_told_otherwise() {
+        use DeploymentState::Succeeded;
+        let mut words = told(&[(Succeeded, 30, 31), (Succeeded, 32, 32), (Succeeded, 1, 40), (Succeeded, 39, 41)]);
+        words[0].observed = true;
+        words[1].observed = true;
+        assert_eq!(times(&words), (30, Some(30)));
+    }
+}
