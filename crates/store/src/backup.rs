@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::{Result, Store, StoreError};
+use crate::{BlobFiles, Result, Store, StoreError};
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Backup {
     pub database_bytes: u64,
     /// Large bodies.
     pub blobs: u64,
+    /// Large bodies that the database names and that are not there.
+    pub missing: u64,
     /// Key files.
     pub keys: u64,
 }
@@ -23,7 +25,7 @@ pub struct Backup {
 /// Copies the data folder `data` to the new folder `to`: the database as it stands at one moment, then large
 /// bodies, which are on disk before the database names them and never change. Keys only where asked for: whoever
 /// holds them can sign as this log. It is written beside `to`, as `to.part`, and gets its name when it is whole: what
-/// an interrupted backup leaves behind cannot be taken for one.
+/// an interrupted backup leaves behind cannot be taken for one. What is missing already is counted, and the rest is kept.
 ///
 /// # Errors
 /// When there is no data, `to` or `to.part` holds something already, or a disk refuses.
@@ -53,6 +55,7 @@ pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
     crate::db::restrict(&copy, 0o600)?;
     let database_bytes = fs::metadata(&copy).map_err(|e| StoreError::io("measure the copy", e))?.len();
     let blobs = copy_folder(&data.join("blobs"), &to.join("blobs"))?;
+    let missing = missing_bodies(&copy, to)?;
     let kept = if keys { copy_folder(&data.join("keys"), &to.join("keys"))? } else { 0 };
     if keys && kept == 0 {
         let cause = std::io::Error::new(std::io::ErrorKind::NotFound, "there are no keys");
@@ -64,7 +67,7 @@ pub fn backup(data: &Path, to: &Path, keys: bool) -> Result<Backup> {
     fs::rename(to, named).map_err(|e| StoreError::io(format!("name the backup {}", named.display()), e))?;
     sync(named.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
         .map_err(|e| StoreError::io("write the backup's name to disk", e))?;
-    Ok(Backup { database_bytes, blobs, keys: kept })
+    Ok(Backup { database_bytes, blobs, missing, keys: kept })
 }
 
 /// Whether a data folder, which a server may have open, has a connector of that id; nothing where it holds no data yet.
@@ -80,6 +83,20 @@ pub fn has_connector(data: &Path, id: &str) -> Result<Option<bool>> {
     let found =
         connection.query_row("SELECT COUNT(*) FROM connector WHERE id = ?1", params![id], |r| r.get::<_, i64>(0))?;
     Ok(Some(found > 0))
+}
+
+/// How many large bodies a copied database names that are not in its folder.
+fn missing_bodies(database: &Path, folder: &Path) -> Result<u64> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let sql = "SELECT lower(hex(body)) FROM signal WHERE pack IS NULL UNION SELECT lower(hex(digest)) FROM body WHERE pack IS NULL";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let files = BlobFiles::open(folder)?;
+    let mut missing = 0;
+    while let Some(row) = rows.next()? {
+        missing += u64::from(!files.has(&row.get::<_, String>(0)?));
+    }
+    Ok(missing)
 }
 
 /// Copies the files beneath a folder, those being written left out; returns how many.

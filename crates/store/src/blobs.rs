@@ -63,6 +63,11 @@ impl BlobFiles {
         self.folder.join(first).join(format!("{rest}.zst"))
     }
 
+    /// Whether the bytes of a digest have a file here.
+    pub(crate) fn has(&self, hex: &str) -> bool {
+        self.path(hex).is_file()
+    }
+
     /// Writes `bytes` under their digest, durable when this returns: file and name. Writing the same twice, also at once,
     /// is no harm; the second one waits until they are on disk like the first.
     ///

@@ -157,7 +157,9 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
             must_exist(&data)?;
             let made = backup(&data, &to, keys)?;
             if global.json() {
-                print_json(&json!({ "database_bytes": made.database_bytes, "blobs": made.blobs, "keys": made.keys }));
+                print_json(
+                    &json!({ "database_bytes": made.database_bytes, "blobs": made.blobs, "missing": made.missing, "keys": made.keys }),
+                );
             } else {
                 println!(
                     "Backed up to {}: database of {} KiB, {} large bodies{}",
@@ -170,8 +172,15 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
                         "; without keys, which a restored log needs: back up their folder apart"
                     }
                 );
+                if made.missing > 0 {
+                    println!(
+                        "  ✕ {} of the large bodies that the database names are not in {}, nor in this backup: `certrail admin fsck` names them; look for them in an earlier backup, below `blobs`.",
+                        made.missing,
+                        data.display()
+                    );
+                }
             }
-            Ok(0)
+            Ok(if made.missing == 0 { 0 } else { NO })
         }
         Command::ClockEra { reason, data } => {
             must_exist(&data)?;

@@ -160,3 +160,36 @@ fn a_copy_without_keys_is_checked_as_far_as_it_goes_and_stays_without() {
     let old = admin(&["fsck", "--guard", guard.to_str().unwrap()], &copy);
     assert!(text(&old).contains("put back from an older copy"), "{}", text(&old));
 }
+
+/// A backup of a folder that lost a large body is made of what is there, and says what is not.
+#[test]
+fn a_backup_says_which_bodies_were_lost_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir_all(&data).unwrap();
+    let server = Serving::start(&data);
+    let token = server.pipeline_of_pay();
+    // Numbers that do not pack well, and enough of them for a file of their own (xorshift).
+    let mut number = 88_172_645_463_325_252_u64;
+    let mut lines = String::new();
+    for _ in 0..20_000 {
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        lines.push_str(&format!("{number:016x}\n"));
+    }
+    let at = format!("http://{}/api/v1/evidence?product=pay&commit={}&name=notes.txt", server.address, "1".repeat(40));
+    let taken = reqwest::blocking::Client::new().post(at).bearer_auth(token).body(lines).send().unwrap();
+    assert!(taken.status().is_success(), "{:?}", taken.text());
+    server.stop(std::time::Duration::from_secs(10));
+    let whole = admin(&["backup", "--to", folder.path().join("whole").to_str().unwrap()], &data);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole));
+    let shelves = fs::read_dir(data.join("blobs")).unwrap();
+    let files: Vec<_> = shelves.flat_map(|shelf| fs::read_dir(shelf.unwrap().path()).unwrap()).collect();
+    assert_eq!(files.len(), 1);
+    fs::remove_file(files[0].as_ref().unwrap().path()).unwrap();
+    let torn = admin(&["backup", "--to", folder.path().join("torn").to_str().unwrap()], &data);
+    assert_eq!(torn.status.code(), Some(1), "{}", text(&torn));
+    assert!(text(&torn).contains("1 of the large bodies"), "{}", text(&torn));
+    assert!(folder.path().join("torn/certrail.db").exists(), "what is there is kept");
+}
