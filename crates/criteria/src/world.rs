@@ -57,7 +57,7 @@ pub struct ChangeView<'a> {
 /// A deployment, put together from its events.
 #[derive(Clone, Debug)]
 pub struct DeploymentView<'a> {
-    /// `github:acme/pay/123`.
+    /// `github:acme/pay/123/production`.
     pub id: String,
     /// Its newest event.
     pub newest: &'a Deployment,
@@ -104,9 +104,8 @@ impl<'a> World<'a> {
     /// Puts the release together.
     #[must_use]
     pub fn new(input: &Input<'a>) -> Self {
-        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) =
-            once(input.evidence).partition(|e| e.signal.claims_future(e.receipt_interval()));
-        let deployments = deployments(input, &present);
+        let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = once(input.evidence).partition(|e| claims_future(e));
+        let deployments = deployments(input, &present, &future);
         let begun =
             deployments.iter().filter(|d| d.production && d.succeeded.is_some()).map(|d| d.start).min_by_key(|i| i.at);
         let too_late = |e: &&Evidence| {
@@ -173,24 +172,29 @@ fn once(evidence: &[Evidence]) -> impl Iterator<Item = &Evidence> {
     })
 }
 
+fn claims_future(e: &Evidence) -> bool {
+    e.signal.claims_future(e.receipt_interval())
+}
+
 /// The deployments of exactly this release. Others that are bound to it, of a commit in its history say, are
 /// part of its story and decide nothing.
-fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
+fn deployments<'a>(input: &Input<'a>, present: &[&'a Evidence], future: &[&'a Evidence]) -> Vec<DeploymentView<'a>> {
     let mut by_id: BTreeMap<String, Vec<(&'a Evidence, &'a Deployment)>> = BTreeMap::new();
-    for e in evidence {
+    for e in present.iter().chain(future) {
         if let Facts::Deployment(d) = &e.signal.facts
             && input.release.is_deployed_by(d, e.rule)
         {
-            by_id.entry(format!("{}/{}", d.system, d.id)).or_default().push((e, d));
+            by_id.entry(d.attempt()).or_default().push((e, d));
         }
     }
     let mut views: Vec<DeploymentView<'a>> = by_id
         .into_iter()
         .filter_map(|(id, mut events)| {
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
-            let (_, newest) = *events.last()?;
             let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
             let Course { began: start, succeeded } = Course::of(&words)?;
+            events.retain(|(e, _)| !claims_future(e));
+            let (_, newest) = *events.last()?;
             Some(DeploymentView {
                 id,
                 newest,
@@ -208,7 +212,7 @@ fn deployments<'a>(input: &Input<'a>, evidence: &[&'a Evidence]) -> Vec<Deployme
 
 fn word(e: &Evidence, d: &Deployment) -> Word {
     let (state, at, received, log_index) = (d.state, e.interval(), e.received, e.log_index);
-    Word { state, at, received, log_index, observed: e.is_observed() }
+    Word { state, at, received, log_index, observed: e.is_observed(), future: claims_future(e) }
 }
 
 fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence]) -> Vec<ChangeView<'a>> {
@@ -304,8 +308,8 @@ fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence
     views
 }
 
-/// The last word of each person who reviewed a change, from reviews in order: a later one replaces the earlier, up to the merge;
-/// a comment replaces nothing.
+/// The last word of each person who reviewed a change, from reviews in order: a later one replaces the earlier, but
+/// what came after the merge replaces nothing from before; a comment replaces nothing.
 pub(crate) fn last_words<'v, 'a>(
     reviews: &'v [ReviewView<'a>],
     merged: Option<Interval>,
@@ -325,8 +329,9 @@ pub(crate) fn last_words<'v, 'a>(
         if stays || replayed || known_better {
             continue; // a replay under a fresh delivery id revives nothing
         }
-        let after_merge = merged.is_some_and(|m| m.before(view.evidence.interval()) == Truth::True);
-        if view.review.verdict != ReviewVerdict::Commented && (!after_merge || !latest.contains_key(person)) {
+        let after_merge = |v: &ReviewView<'_>| merged.is_some_and(|m| m.before(v.evidence.interval()) == Truth::True);
+        let replaces = !after_merge(view) || latest.get(person).is_none_or(|known| after_merge(known));
+        if view.review.verdict != ReviewVerdict::Commented && replaces {
             latest.insert(person, view);
         }
     }

@@ -15,6 +15,8 @@ pub struct Word {
     pub log_index: u64,
     /// The deployment system said so itself.
     pub observed: bool,
+    /// It claims a time that had not come (T39): that time counts for nothing, and that we were told counts.
+    pub future: bool,
 }
 
 /// The course of one deployment.
@@ -34,7 +36,7 @@ impl Course {
         // A forge makes the record before people approve; the beginning is when it is under way.
         let started = reached(words, |state| state == DeploymentState::Started);
         let known = [started, succeeded].into_iter().flatten().min_by_key(|i| i.at);
-        let began = known.or_else(|| words.iter().map(|w| w.at).min_by_key(|i| i.at))?;
+        let began = known.or_else(|| words.iter().filter(|w| !w.future).map(|w| w.at).min_by_key(|i| i.at))?;
         Some(Self { began, succeeded })
     }
 }
@@ -43,11 +45,11 @@ impl Course {
 /// that a wrong time can be put right; but what we had been told of had happened by then.
 fn reached(words: &[Word], is: impl Fn(DeploymentState) -> bool) -> Option<Interval> {
     let of_state = || words.iter().filter(|w| is(w.state));
-    if let Some(seen) = of_state().filter(|w| w.observed).min_by_key(|w| (w.at.at, w.log_index)) {
+    if let Some(seen) = of_state().filter(|w| w.observed && !w.future).min_by_key(|w| (w.at.at, w.log_index)) {
         return Some(seen.at);
     }
     let first = of_state().min_by_key(|w| w.log_index)?;
-    let last = of_state().max_by_key(|w| w.log_index)?;
+    let last = of_state().filter(|w| !w.future).max_by_key(|w| w.log_index)?;
     Some(Interval { at: last.at.at.min(first.received), ..last.at })
 }
 
@@ -61,12 +63,13 @@ mod tests {
 
     /// Told words in the order of the log: state, minute it is said to have happened, minute it was received.
     fn told(words: &[(DeploymentState, i64, i64)]) -> Vec<Word> {
-        let word = |(n, (state, at, received)): (usize, &(DeploymentState, i64, i64))| Word {
-            state: *state,
-            at: Interval::new(minute(*at), Interval::RUNNER),
-            received: minute(*received),
+        let word = |(n, &(state, at, received)): (usize, &(DeploymentState, i64, i64))| Word {
+            state,
+            at: Interval::new(minute(at), Interval::RUNNER),
+            received: minute(received),
             log_index: n as u64,
             observed: false,
+            future: at > received,
         };
         words.iter().enumerate().map(word).collect()
     }
@@ -79,12 +82,14 @@ mod tests {
 
     #[test]
     fn a_told_time_is_put_right_but_not_to_after_it_was_told() {
-        use DeploymentState::{Failed, Started, Succeeded};
+        use DeploymentState::{Failed, Requested, Started, Succeeded};
         for (words, began, succeeded) in [
             (vec![(Succeeded, 1, 60)], 1, Some(1)),
             (vec![(Succeeded, 1, 60), (Succeeded, 55, 70)], 55, Some(55)),
-            // It was told at 60: it had succeeded by then.
+            // It was told at 60: it had succeeded by then, also where the time that was told had not come.
             (vec![(Succeeded, 1, 60), (Succeeded, 90, 91)], 60, Some(60)),
+            (vec![(Succeeded, 90, 60), (Succeeded, 70, 71)], 60, Some(60)),
+            (vec![(Requested, 10, 10), (Succeeded, 90, 60)], 10, None),
             (vec![(Succeeded, 59, 60), (Succeeded, 90, 91), (Succeeded, 95, 96)], 60, Some(60)),
             // It began no later than it succeeded, whatever is told of that afterwards.
             (vec![(Succeeded, 59, 60), (Started, 80, 81)], 59, Some(59)),

@@ -104,7 +104,7 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         let name = &change.name;
         let sentence = if only_told {
             format!(
-                "That {by} asked for changes in {name} was only reported. It stands until {by} approves at the forge, or it is reported as dismissed."
+                "That {by} asked for changes in {name} was only reported. It stands until it is reported as dismissed."
             )
         } else {
             format!("{by} asked for changes in {name} and did not take that back.")

@@ -228,6 +228,23 @@ fn a_told_no_is_taken_back_as_it_was_told() {
     accepted.gives("code-review", Passed, Cause::Satisfied);
 }
 
+/// After the merge nobody's word replaces what they said before it; one that came after it is theirs to take back.
+#[test]
+fn what_is_said_after_the_merge_takes_back_only_what_was_said_after_it() {
+    let yes = review(-60, human("tom"), "approved", HEAD);
+    let eve = |minute: i64, verdict: &str| review(minute, human("eve"), verdict, HEAD);
+    let gives = |words: &[Told], verdict: Verdict| {
+        let case = reviewed(change(Case::new()), &[std::slice::from_ref(&yes), words].concat());
+        let found = case.judged().requirements.into_iter().find(|r| r.id == "code-review").unwrap();
+        assert_eq!(found.verdict, verdict, "{words:?}: {}", found.sentence);
+    };
+    gives(&[eve(20, "changes_requested")], Verdict::Failed);
+    gives(&[eve(20, "changes_requested"), eve(30, "dismissed")], Verdict::Passed);
+    gives(&[eve(20, "changes_requested"), eve(30, "approved")], Verdict::Passed);
+    gives(&[eve(-20, "changes_requested"), eve(30, "dismissed")], Verdict::Failed);
+    gives(&[review(30, human("tom"), "dismissed", HEAD)], Verdict::Passed);
+}
+
 /// Somebody says no with their token. They take it back with it, too; what they said in a session they do not.
 #[test]
 fn a_told_no_of_ones_own_is_taken_back_with_the_token() {

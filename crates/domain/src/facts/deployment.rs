@@ -118,6 +118,13 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// What its words are told of: `github:acme/pay/123/production`. One environment: pipelines number a run, and deploy with it to
+    /// staging and to production.
+    #[must_use]
+    pub fn attempt(&self) -> String {
+        format!("{}/{}/{}", self.system, self.id, self.environment.to_ascii_lowercase())
+    }
+
     pub(super) fn keys(&self) -> Vec<Key> {
         let mut keys = vec![Key::deployment(&self.system, &self.id)];
         keys.extend(self.digests.iter().map(|d| Key::digest(d)));

@@ -55,34 +55,34 @@ struct Out {
     /// When it went into production.
     went_out: Shipments,
     /// Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23).
-    deployments: BTreeMap<(String, String), (Time, BTreeSet<String>)>,
+    deployments: BTreeMap<String, (Time, BTreeSet<String>)>,
 }
 
 /// Reads the deployments bound to a release.
 fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
     let evidence = bindings::deployments(tx, stored.seq)?;
-    let mut words: BTreeMap<(&str, &str), Vec<(&StoredSignal, &Deployment)>> = BTreeMap::new();
+    let mut words: BTreeMap<String, Vec<(&StoredSignal, &Deployment)>> = BTreeMap::new();
     for (signal, rule) in &evidence {
         if let Facts::Deployment(d) = &signal.signal.facts
             && stored.release.is_deployed_by(d, *rule)
-            && !signal.signal.claims_future(receipt(signal))
         {
-            words.entry((&d.system, &d.id)).or_default().push((signal.as_ref(), d));
+            words.entry(d.attempt()).or_default().push((signal.as_ref(), d));
         }
     }
     let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
-    for ((system, id), told) in words {
+    for (attempt, told) in words {
         let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
         let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
         let reached = || told.iter().filter(|(_, d)| product.is_production(d) && d.state == DeploymentState::Succeeded);
+        if reached().next().is_none() {
+            continue;
+        }
         for (_, d) in reached() {
             let place = (d.environment.to_ascii_lowercase(), succeeded.at.as_micros());
             *out.went_out.entry(place).or_default() |= d.rollback;
         }
-        if reached().next().is_some() {
-            let digests = reached().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
-            out.deployments.insert((system.to_owned(), id.to_owned()), (began.at, digests));
-        }
+        let digests = reached().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
+        out.deployments.insert(attempt, (began.at, digests));
     }
     Ok(out)
 }
@@ -191,5 +191,6 @@ const fn receipt(signal: &StoredSignal) -> Interval {
 fn word(signal: &StoredSignal, d: &Deployment) -> Word {
     let StoredSignal { received, log_index, .. } = *signal;
     let at = signal.signal.interval(receipt(signal));
-    Word { state: d.state, at, received, log_index, observed: signal.signal.known == HowKnown::Observed }
+    let (observed, future) = (signal.signal.known == HowKnown::Observed, signal.signal.claims_future(receipt(signal)));
+    Word { state: d.state, at, received, log_index, observed, future }
 }

@@ -183,7 +183,11 @@ async fn going_back_in_one_region_takes_nothing_out_of_another() {
 
 /// A pipeline tells of a deployment, at a time of its choosing.
 async fn told(stage: &Stage, minute: i64, id: &str, state: &str, occurred: i64) {
-    let body = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": id, "environment": "production",
+    told_in(stage, minute, ("production", id), state, occurred).await;
+}
+
+async fn told_in(stage: &Stage, minute: i64, (environment, id): (&str, &str), state: &str, occurred: i64) {
+    let body = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": id, "environment": environment,
         "state": state, "digests": [digest("pay 2.4.1")], "occurred_at": at(occurred).to_string() });
     let answer = stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &body).await;
     answer.unwrap_or_else(|e| panic!("{e}"));
@@ -233,7 +237,24 @@ async fn a_deployment_that_claims_the_future_ships_nothing() {
     let stage = with_production(&["production"]).await;
     told(&stage, 1_960, "run 7", "succeeded", 40_000).await;
     assert_eq!(standing(&stage), ("cut".into(), false));
-    told(&stage, 1_961, "run 7", "succeeded", 1_961).await;
+    told(&stage, 1_962, "run 7", "succeeded", 1_962).await;
     assert_eq!(standing(&stage), ("shipped".into(), true));
+    // It was out when we were first told, whatever time that named.
+    let shipped = find_release(&stage.engine, "pay", "2.4.1").expect("cut").release.shipped_at.expect("shipped");
+    assert!(shipped < at(1_962), "{shipped}");
+    stage.clean();
+}
+
+/// A pipeline numbers its run and deploys with it to staging, then to production.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_deploys_twice_is_two_deployments() {
+    let stage = with_production(&["production"]).await;
+    told_in(&stage, 1_960, ("staging", "run 7"), "succeeded", 1_960).await;
+    assert_eq!(standing(&stage), ("cut".into(), false));
+    decide(&stage).await;
+    told_in(&stage, 2_100, ("production", "run 7"), "succeeded", 2_100).await;
+    assert_eq!(standing(&stage), ("shipped".into(), false));
+    let first = verdicts(&stage).into_iter().find(|v| v.starts_with("certified-first")).expect("judged");
+    assert!(first.starts_with("certified-first passed"), "{first}");
     stage.clean();
 }
