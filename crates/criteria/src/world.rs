@@ -329,8 +329,13 @@ pub(crate) fn last_words<'v, 'a>(
         if stays || replayed || known_better {
             continue; // a replay under a fresh delivery id revives nothing
         }
-        let after_merge = |v: &ReviewView<'_>| merged.is_some_and(|m| m.before(v.evidence.interval()) == Truth::True);
-        let replaces = !after_merge(view) || latest.get(person).is_none_or(|known| after_merge(known));
+        let after = |v: &ReviewView<'_>| merged.is_some_and(|m| m.before(v.evidence.interval()) == Truth::True);
+        let before = |v: &ReviewView<'_>| merged.is_none_or(|m| v.evidence.interval().before(m) == Truth::True);
+        let replaces = latest.get(person).is_none_or(|known| match no(known) && !no(&view) {
+            // Where the clocks cannot tell, a no stands.
+            true => before(view) || after(known) || known.evidence.at() == view.evidence.at(),
+            false => !after(view) || after(known),
+        });
         if view.review.verdict != ReviewVerdict::Commented && replaces {
             latest.insert(person, view);
         }

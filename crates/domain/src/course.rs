@@ -34,7 +34,11 @@ impl Course {
     pub fn of(words: &[Word]) -> Option<Self> {
         let succeeded = reached(words, |state| state == DeploymentState::Succeeded);
         // A forge makes the record before people approve; the beginning is when it is under way.
-        let started = reached(words, |state| state == DeploymentState::Started);
+        let is_start = |state| state == DeploymentState::Started;
+        let started = reached(words, is_start).or_else(|| {
+            let first = words.iter().filter(|w| is_start(w.state)).min_by_key(|w| w.log_index)?;
+            Some(Interval { at: first.received, ..first.at })
+        });
         let known = [started, succeeded].into_iter().flatten().min_by_key(|i| i.at);
         let began = known.or_else(|| words.iter().filter(|w| !w.future).map(|w| w.at).min_by_key(|i| i.at))?;
         Some(Self { began, succeeded })
@@ -97,6 +101,8 @@ mod tests {
             // That it failed later does not undo that it ran.
             (vec![(Succeeded, 59, 60), (Failed, 61, 62)], 59, Some(59)),
             (vec![(Failed, 61, 62)], 61, None),
+            // Nor is it hidden by a time that had not come.
+            (vec![(Started, 90, 50), (Succeeded, 70, 70)], 50, Some(70)),
         ] {
             assert_eq!(times(&told(&words)), (began, succeeded), "{words:?}");
         }

@@ -242,6 +242,10 @@ fn what_is_said_after_the_merge_takes_back_only_what_was_said_after_it() {
     gives(&[eve(20, "changes_requested"), eve(30, "dismissed")], Verdict::Passed);
     gives(&[eve(20, "changes_requested"), eve(30, "approved")], Verdict::Passed);
     gives(&[eve(-20, "changes_requested"), eve(30, "dismissed")], Verdict::Failed);
+    // At the moment of the merge the clocks cannot tell.
+    gives(&[eve(-20, "changes_requested"), eve(0, "dismissed")], Verdict::Failed);
+    gives(&[eve(0, "changes_requested"), eve(30, "approved")], Verdict::Failed);
+    gives(&[eve(0, "changes_requested"), eve(0, "dismissed")], Verdict::Passed);
     gives(&[review(30, human("tom"), "dismissed", HEAD)], Verdict::Passed);
 }
 

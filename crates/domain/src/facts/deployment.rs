@@ -122,7 +122,9 @@ impl Deployment {
     /// staging and to production.
     #[must_use]
     pub fn attempt(&self) -> String {
-        format!("{}/{}/{}", self.system, self.id, self.environment.to_ascii_lowercase())
+        // A slash in a name ends no part.
+        let part = |name: &str| name.replace('%', "%25").replace('/', "%2F");
+        format!("{}/{}/{}", self.system, part(&self.id), part(&self.environment.to_ascii_lowercase()))
     }
 
     pub(super) fn keys(&self) -> Vec<Key> {

@@ -81,7 +81,9 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
             let place = (d.environment.to_ascii_lowercase(), succeeded.at.as_micros());
             *out.went_out.entry(place).or_default() |= d.rollback;
         }
-        let digests = reached().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
+        // What any word about it names was deployed, as far as anybody knows.
+        let named = told.iter().filter(|(signal, _)| !signal.signal.claims_future(receipt(signal)));
+        let digests = named.flat_map(|(_, d)| d.digests.iter().cloned()).collect();
         out.deployments.insert(attempt, (began.at, digests));
     }
     Ok(out)

@@ -34,6 +34,19 @@ pub enum FactInput {
 }
 
 impl FactInput {
+    /// Blanks around the name of an environment are nobody's environment.
+    pub(super) fn trim_environment(&mut self) {
+        let environment = match self {
+            Self::Approval(a) => &mut a.environment,
+            Self::Deployment(d) => &mut d.environment,
+            Self::Validation(v) => &mut v.environment,
+            Self::Manifest(_) | Self::Change(_) | Self::Ticket(_) | Self::RollbackTarget(_) => return,
+        };
+        if environment.trim().len() < environment.len() {
+            *environment = environment.trim().to_owned();
+        }
+    }
+
     /// What does not say when it happened had happened when it was first tried.
     pub(super) fn tried_at(&mut self, at: Option<Time>) {
         let occurred = match self {

@@ -58,6 +58,7 @@ pub async fn record_fact(
     sending: Sending,
 ) -> Result<(Told, Arc<LogHead>), Problem> {
     input.tried_at(sending.tried_at);
+    input.trim_environment();
     let (action, product) = match &input {
         FactInput::Manifest(m) => (Action::Cut, &m.product),
         FactInput::Change(c) => (Action::Record, &c.product),

@@ -231,6 +231,27 @@ async fn a_deployment_without_a_decision_is_not_told_to_have_come_later() {
     stage.clean();
 }
 
+/// One word about a deployment names another artefact than what was certified: the release and its requirement agree that it was
+/// not certified.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_word_about_a_deployment_says_what_it_deploys() {
+    let stage = with_production(&["production"]).await;
+    decide(&stage).await;
+    let word = async |minute: i64, environment: &str, state: &str, build: &str| {
+        let body = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": "a/b", "environment": environment,
+            "state": state, "digests": [digest(build)] });
+        let answer = stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &body).await;
+        answer.unwrap_or_else(|e| panic!("{e}"));
+    };
+    word(2_100, " Production ", "succeeded", "pay 2.4.1").await;
+    assert_eq!(standing(&stage), ("shipped".into(), false));
+    word(2_101, "production", "failed", "rebuilt by hand").await;
+    assert_eq!(standing(&stage), ("shipped".into(), true));
+    let first = verdicts(&stage).into_iter().find(|v| v.starts_with("certified-first")).expect("judged");
+    assert!(first.starts_with("certified-first failed"), "{first}");
+    stage.clean();
+}
+
 /// Nothing ships at a time that has not come.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_claims_the_future_ships_nothing() {
