@@ -191,6 +191,9 @@ fn deployments<'a>(input: &Input<'a>, present: &[&'a Evidence], future: &[&'a Ev
         .into_iter()
         .filter_map(|(id, mut events)| {
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
+            let word = |e: &Evidence, d: &Deployment| {
+                Word::of(&e.signal, d.state, e.received, e.receipt_interval(), e.log_index)
+            };
             let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
             let Course { began: start, succeeded } = Course::of(&words)?;
             events.retain(|(e, _)| !claims_future(e));
@@ -208,11 +211,6 @@ fn deployments<'a>(input: &Input<'a>, present: &[&'a Evidence], future: &[&'a Ev
         .collect();
     views.sort_by(|a, b| (a.start.at, &a.id).cmp(&(b.start.at, &b.id)));
     views
-}
-
-fn word(e: &Evidence, d: &Deployment) -> Word {
-    let (state, at, received, log_index) = (d.state, e.interval(), e.received, e.log_index);
-    Word { state, at, received, log_index, observed: e.is_observed(), future: claims_future(e) }
 }
 
 fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&'a Evidence]) -> Vec<ChangeView<'a>> {
@@ -331,10 +329,13 @@ pub(crate) fn last_words<'v, 'a>(
         }
         let after = |v: &ReviewView<'_>| merged.is_some_and(|m| m.before(v.evidence.interval()) == Truth::True);
         let before = |v: &ReviewView<'_>| merged.is_none_or(|m| v.evidence.interval().before(m) == Truth::True);
-        let replaces = latest.get(person).is_none_or(|known| match no(known) && !no(&view) {
-            // Where the clocks cannot tell, a no stands.
-            true => before(view) || after(known) || known.evidence.at() == view.evidence.at(),
-            false => !after(view) || after(known),
+        let replaces = latest.get(person).is_none_or(|known| {
+            if no(known) && !no(&view) {
+                // Where the clocks cannot tell, a no stands.
+                before(view) || after(known) || known.evidence.at() == view.evidence.at()
+            } else {
+                !after(view) || after(known)
+            }
         });
         if view.review.verdict != ReviewVerdict::Commented && replaces {
             latest.insert(person, view);

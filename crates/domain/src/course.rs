@@ -1,6 +1,6 @@
 //! When a deployment began and when it succeeded, from every word about it.
 
-use crate::{Interval, Time, facts::DeploymentState};
+use crate::{HowKnown, Interval, Signal, Time, facts::DeploymentState};
 
 /// One word about a deployment.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,15 @@ pub struct Word {
     pub observed: bool,
     /// It claims a time that had not come (T39): that time counts for nothing, and that we were told counts.
     pub future: bool,
+}
+
+impl Word {
+    /// What a signal says about a deployment, and how well it is known when it came.
+    #[must_use]
+    pub fn of(signal: &Signal, state: DeploymentState, received: Time, receipt: Interval, log_index: u64) -> Self {
+        let (at, future) = (signal.interval(receipt), signal.claims_future(receipt));
+        Self { state, at, received, log_index, observed: signal.known == HowKnown::Observed, future }
+    }
 }
 
 /// The course of one deployment.

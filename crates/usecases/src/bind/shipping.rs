@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    Course, Facts, HowKnown, Interval, Product, ReleaseState, Time, Truth, Word,
+    Course, Facts, Interval, Product, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState},
 };
 use certrail_ledger::leaf::label;
@@ -191,8 +191,5 @@ const fn receipt(signal: &StoredSignal) -> Interval {
 }
 
 fn word(signal: &StoredSignal, d: &Deployment) -> Word {
-    let StoredSignal { received, log_index, .. } = *signal;
-    let at = signal.signal.interval(receipt(signal));
-    let (observed, future) = (signal.signal.known == HowKnown::Observed, signal.signal.claims_future(receipt(signal)));
-    Word { state: d.state, at, received, log_index, observed, future }
+    Word::of(&signal.signal, d.state, signal.received, receipt(signal), signal.log_index)
 }

@@ -42,9 +42,7 @@ impl FactInput {
             Self::Validation(v) => &mut v.environment,
             Self::Manifest(_) | Self::Change(_) | Self::Ticket(_) | Self::RollbackTarget(_) => return,
         };
-        if environment.trim().len() < environment.len() {
-            *environment = environment.trim().to_owned();
-        }
+        *environment = environment.trim().to_owned();
     }
 
     /// What does not say when it happened had happened when it was first tried.

@@ -183,12 +183,12 @@ async fn going_back_in_one_region_takes_nothing_out_of_another() {
 
 /// A pipeline tells of a deployment, at a time of its choosing.
 async fn told(stage: &Stage, minute: i64, id: &str, state: &str, occurred: i64) {
-    told_in(stage, minute, ("production", id), state, occurred).await;
+    told_of(stage, minute, ("production", id, "pay 2.4.1"), state, occurred).await;
 }
 
-async fn told_in(stage: &Stage, minute: i64, (environment, id): (&str, &str), state: &str, occurred: i64) {
+async fn told_of(stage: &Stage, minute: i64, (environment, id, build): (&str, &str, &str), state: &str, occurred: i64) {
     let body = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": id, "environment": environment,
-        "state": state, "digests": [digest("pay 2.4.1")], "occurred_at": at(occurred).to_string() });
+        "state": state, "digests": [digest(build)], "occurred_at": at(occurred).to_string() });
     let answer = stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &body).await;
     answer.unwrap_or_else(|e| panic!("{e}"));
 }
@@ -237,15 +237,9 @@ async fn a_deployment_without_a_decision_is_not_told_to_have_come_later() {
 async fn any_word_about_a_deployment_says_what_it_deploys() {
     let stage = with_production(&["production"]).await;
     decide(&stage).await;
-    let word = async |minute: i64, environment: &str, state: &str, build: &str| {
-        let body = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": "a/b", "environment": environment,
-            "state": state, "digests": [digest(build)] });
-        let answer = stage.sender.call(at(minute), &stage.ci, "POST", "/api/v1/facts", &body).await;
-        answer.unwrap_or_else(|e| panic!("{e}"));
-    };
-    word(2_100, " Production ", "succeeded", "pay 2.4.1").await;
+    told_of(&stage, 2_100, (" Production ", "a/b", "pay 2.4.1"), "succeeded", 2_100).await;
     assert_eq!(standing(&stage), ("shipped".into(), false));
-    word(2_101, "production", "failed", "rebuilt by hand").await;
+    told_of(&stage, 2_101, ("production", "a/b", "rebuilt by hand"), "failed", 2_101).await;
     assert_eq!(standing(&stage), ("shipped".into(), true));
     let first = verdicts(&stage).into_iter().find(|v| v.starts_with("certified-first")).expect("judged");
     assert!(first.starts_with("certified-first failed"), "{first}");
@@ -270,10 +264,10 @@ async fn a_deployment_that_claims_the_future_ships_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_deploys_twice_is_two_deployments() {
     let stage = with_production(&["production"]).await;
-    told_in(&stage, 1_960, ("staging", "run 7"), "succeeded", 1_960).await;
+    told_of(&stage, 1_960, ("staging", "run 7", "pay 2.4.1"), "succeeded", 1_960).await;
     assert_eq!(standing(&stage), ("cut".into(), false));
     decide(&stage).await;
-    told_in(&stage, 2_100, ("production", "run 7"), "succeeded", 2_100).await;
+    told_of(&stage, 2_100, ("production", "run 7", "pay 2.4.1"), "succeeded", 2_100).await;
     assert_eq!(standing(&stage), ("shipped".into(), false));
     let first = verdicts(&stage).into_iter().find(|v| v.starts_with("certified-first")).expect("judged");
     assert!(first.starts_with("certified-first passed"), "{first}");
