@@ -6,6 +6,11 @@ use gix_object::{CommitRef, Kind, compute_hash};
 /// Longest commit object that is read, in bytes.
 pub const LONGEST_COMMIT: usize = 256 * 1024;
 
+/// Whether a committer's address is the one under which GitHub itself commits.
+pub(crate) fn is_forge(address: &str) -> bool {
+    address.trim().eq_ignore_ascii_case("noreply@github.com")
+}
+
 /// Reads a commit object (`git cat-file commit ID`), if `sha` is its id.
 ///
 /// # Errors
@@ -27,9 +32,11 @@ pub fn commit(sha: &str, object: &[u8]) -> Result<Commit, String> {
     // A commit may carry no address; then there is a name in prose, which is comparable with nothing.
     let mail = account_in_commit(&author.email.to_string());
     let author = if mail.is_empty() { account_in_commit(&author.name.to_string()) } else { mail };
+    let committer = read.committer().map_err(|e| format!("its committer cannot be read: {e}"))?;
+    let by_forge = Some(is_forge(&committer.email.to_string()));
     let parents = read.parents().map(|p| p.to_string()).collect();
     let message = String::from_utf8_lossy(read.message);
-    Ok(Commit { proved: true, ..Commit::from_message(&id, Some(author), &message, Some(parents)) })
+    Ok(Commit { proved: true, by_forge, ..Commit::from_message(&id, Some(author), &message, Some(parents)) })
 }
 
 #[cfg(test)]

@@ -8,8 +8,7 @@ use crate::{Clock, Evidence};
 pub(super) fn check(scope: &Scope<'_>, reviews: u64, max_gap_days: i64) -> Found {
     let rows = scope
         .world
-        .changes
-        .iter()
+        .changes_of_line()
         .map(|change| {
             let (repository, branch) = change.target;
             let stopped = change.merged.map(|m| Clock::stopped(m.at));

@@ -2,11 +2,11 @@
 //! wrote none of it and did not push last.
 
 use certrail_domain::{
-    ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict, shown_account,
+    Actor, ActorKind, Cause, Row, RuleResult, Subject, Time, Truth, Verdict, facts::ReviewVerdict, shown_account,
 };
 
 use super::{Found, Scope, rule};
-use crate::world::{ChangeView, last_words};
+use crate::world::{ChangeView, ReviewView, last_words};
 
 /// What it means that a release has no changes: not that all were reviewed.
 pub(super) fn no_changes() -> (Verdict, Cause, String) {
@@ -16,7 +16,7 @@ pub(super) fn no_changes() -> (Verdict, Cause, String) {
 pub(super) fn check(scope: &Scope<'_>, approvals: u64) -> Found {
     let mut rows = Vec::new();
     let mut rules = Vec::new();
-    for change in &scope.world.changes {
+    for change in scope.world.changes_of_line() {
         let (row, mut results) = one(scope, change, approvals.max(1));
         rows.push(row);
         rules.append(&mut results);
@@ -35,6 +35,8 @@ struct Approval<'a> {
     at: Time,
     before_merge: Truth,
     final_revision: bool,
+    /// The change was to go to another branch when they looked at it.
+    other_target: Option<&'a str>,
     /// Wrote none of it.
     independent: Truth,
     /// Did not push its last version.
@@ -60,25 +62,37 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         inputs: inputs.clone(),
         exception: None,
     };
+    if let Some(of) = &change.unclear_of {
+        let sentence = format!(
+            "{} came to {} with {of}, and nothing tells whether it is part of it; a checkout does: `certrail release cut`.",
+            change.name, change.target.1
+        );
+        return (row(Verdict::Indeterminate, Cause::Error, sentence), vec![]);
+    }
     if change.change.is_none() {
         let sentence = format!("{} went to {} without a change, so nobody reviewed it.", change.name, change.target.1);
         return (row(Verdict::Failed, Cause::Absent, sentence), vec![]);
     }
     let identities = scope.input.identities;
-    let latest = last_words(&change.reviews, change.merged, identities);
+    let latest = last_words(&change.reviews, change.merging(), identities);
     let newest = |verdict: ReviewVerdict| {
         let told = latest.values().filter(move |v| v.review.verdict == verdict);
         told.filter_map(|v| Some((v.review.reviewer.as_ref()?, *v)))
     };
     // What the forge saw tells more than what was only told.
-    let rejecting = newest(ReviewVerdict::ChangesRequested)
-        .min_by_key(|(_, v)| v.only_told)
-        .map(|(by, v)| (shown_account(&by.account), v.only_told));
+    let rejecting =
+        newest(ReviewVerdict::ChangesRequested).min_by_key(|(_, v)| v.only_told).map(|(by, v)| (by, v.only_told));
+    let set_aside = |by: &Actor| {
+        let view =
+            change.reviews.iter().find(|v| v.by_author && identities.same(reviewer(v), &by.account) == Truth::True);
+        view.and_then(|v| v.review.set_aside_by.as_ref()).map(|who| shown_account(&who.account))
+    };
     let given: Vec<Approval<'_>> = newest(ReviewVerdict::Approved)
         .map(|(by, v)| Approval {
             by: &by.account,
             at: v.evidence.at(),
-            before_merge: change.merged.map_or(Truth::True, |m| v.evidence.interval().before(m)),
+            before_merge: change.merging().map_or(Truth::True, |merged| merged.follows(v.evidence)),
+            other_target: v.other_target,
             final_revision: v.review.revision.is_some() && v.review.revision.as_deref() == change.head,
             independent: !identities.among(&by.account, change.authors.iter().copied()),
             not_pusher: change.last_pusher.map_or(Truth::Unknown, |p| !identities.same(p, &by.account)),
@@ -87,7 +101,8 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
         .collect();
     let good: Vec<&Approval<'_>> = given
         .iter()
-        .filter(|a| a.final_revision && a.independent == Truth::True && a.human && a.before_merge == Truth::True)
+        .filter(|a| a.final_revision && a.other_target.is_none())
+        .filter(|a| a.independent == Truth::True && a.human && a.before_merge == Truth::True)
         .collect();
     let not_pusher: Vec<&&Approval<'_>> = good.iter().filter(|a| a.not_pusher == Truth::True).collect();
     let results = results(change, &given, &inputs);
@@ -102,7 +117,11 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
     let enough = people.len() as u64 >= needed;
     let row = if let Some((by, only_told)) = rejecting {
         let name = &change.name;
-        let sentence = if only_told {
+        let aside = set_aside(by);
+        let by = shown_account(&by.account);
+        let sentence = if let Some(who) = aside {
+            format!("{by} asked for changes in {name}, and {who}, who may be one of its authors, set that aside.")
+        } else if only_told {
             format!(
                 "That {by} asked for changes in {name} was only reported. It stands until it is reported as dismissed."
             )
@@ -148,6 +167,11 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
     (row, results)
 }
 
+/// Whose review it is.
+fn reviewer<'a>(view: &ReviewView<'a>) -> &'a str {
+    view.review.reviewer.as_ref().map_or("", |actor| &actor.account)
+}
+
 /// Why the approvals that are there do not suffice: the most telling reason.
 fn shortfall(
     change: &ChangeView<'_>,
@@ -182,6 +206,10 @@ fn shortfall(
             format!("{} approved {name} before its last commit; nobody approved the final version.", a.who()),
         );
     }
+    if let Some((a, other)) = given.iter().find_map(|a| Some((a, a.other_target?))) {
+        let sentence = format!("{} approved {name} when it was to go to {other}, not to {}.", a.who(), change.target.1);
+        return row(Verdict::Failed, Cause::Stale, sentence);
+    }
     if let Some(a) = given.iter().find(|a| !a.human) {
         return row(
             Verdict::Failed,
@@ -202,6 +230,15 @@ fn shortfall(
             Cause::BelowThreshold,
             format!("{} of {needed} people approved {name}.", good.len()),
         );
+    }
+    let opinion = change.reviews.iter().find(|v| !v.is_counted() && v.review.verdict == ReviewVerdict::Approved);
+    if let Some(who) = opinion.and_then(|v| v.review.reviewer.as_ref()) {
+        let sentence = format!(
+            "{} approved {name}, and is no member or collaborator of {}: the forge does not count that.",
+            shown_account(&who.account),
+            change.target.0
+        );
+        return row(Verdict::Failed, Cause::NotIndependent, sentence);
     }
     row(Verdict::Missing, Cause::Absent, format!("We hold no approval of {name}."))
 }

@@ -6,6 +6,7 @@
 )]
 
 mod case;
+mod cover;
 mod findings;
 
 use std::sync::Arc;

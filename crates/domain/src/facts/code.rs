@@ -27,6 +27,13 @@ pub struct Commit {
     /// Author, message and parents were read from the object itself, whose id this is: whoever sent it could not make them up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proved: bool,
+    /// Its committer is the account under which the forge itself commits: somebody merged by a button, updated a branch or wrote
+    /// in its editor. A committer is what whoever commits says; `None` where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_forge: Option<bool>,
+    /// The forge had it on another branch before it came with this push.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known_before: bool,
 }
 
 impl Commit {
@@ -53,6 +60,8 @@ impl Commit {
             tickets: ticket_keys(message),
             parents,
             proved: false,
+            by_forge: None,
+            known_before: false,
         }
     }
 }
@@ -183,6 +192,9 @@ pub struct Change {
     /// The commits it brings, where its teller lists them; a forge tells them with pushes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commits: Vec<Commit>,
+    /// How many commits it brings, as its forge counts them between its base and its head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_count: Option<u64>,
     /// Where a person reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -258,6 +270,13 @@ pub struct Review {
     /// The branch the change goes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_branch: Option<String>,
+    /// Whether whoever reviewed belongs to those whose reviews the forge counts: owners, members and collaborators of the
+    /// repository. `None` where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<bool>,
+    /// Who set an earlier review aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside_by: Option<Actor>,
 }
 
 /// Branch protection as it stood, or as it was just changed.

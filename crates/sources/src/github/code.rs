@@ -10,6 +10,7 @@ use certrail_domain::{
 use serde_json::Value;
 
 use super::{Mapped, lacks};
+use crate::git::is_forge;
 use crate::payload::{account, as_commit, commit, digest_in, line, number, text, time};
 
 pub(super) fn push(v: &Value, repository: &str) -> Mapped {
@@ -52,7 +53,14 @@ fn one_commit(v: &Value) -> Option<Commit> {
     let author = text(v, "/author/username")
         .map(str::to_lowercase)
         .or_else(|| text(v, "/author/email").map(certrail_domain::account_in_commit));
-    Some(Commit::from_message(&sha, author, text(v, "/message").unwrap_or_default(), None))
+    // What somebody merges by a button, or writes in the editor of the site, GitHub commits as `web-flow`.
+    let by_forge = v.get("committer").map(|committer| {
+        text(committer, "/username").is_some_and(|name| name.eq_ignore_ascii_case("web-flow"))
+            || text(committer, "/email").is_some_and(is_forge)
+    });
+    let known_before = v["distinct"].as_bool() == Some(false);
+    let read = Commit::from_message(&sha, author, text(v, "/message").unwrap_or_default(), None);
+    Some(Commit { by_forge, known_before, ..read })
 }
 
 pub(super) fn create(v: &Value, repository: &str) -> Mapped {
@@ -111,6 +119,7 @@ pub(super) fn pull_request(v: &Value, repository: &str) -> Mapped {
         merged_by: account(pr, "/merged_by"),
         merged_at: time(pr, "/merged_at"),
         commits: Vec::new(),
+        commit_count: number(pr, "/commits"),
         url: text(pr, "/html_url").map(str::to_owned),
         action,
     };
@@ -127,7 +136,12 @@ pub(super) fn review(v: &Value, repository: &str) -> Mapped {
         (_, "changes_requested") => ReviewVerdict::ChangesRequested,
         _ => ReviewVerdict::Commented,
     };
-    let at = time(review, "/submitted_at");
+    // Of a review that was set aside the forge repeats when it was given; when it was set aside is when the change was updated.
+    let given = time(review, "/submitted_at");
+    let aside = verdict == ReviewVerdict::Dismissed;
+    let at = if aside { time(v, "/pull_request/updated_at").max(given) } else { given };
+    // Reviews of those who may not write are opinions: the forge itself does not count them (GitHub, `author_association`).
+    let counted = text(review, "/author_association").map(|a| matches!(a, "OWNER" | "MEMBER" | "COLLABORATOR"));
     Ok((
         Facts::Review(Review {
             repository: repository.into(),
@@ -137,6 +151,8 @@ pub(super) fn review(v: &Value, repository: &str) -> Mapped {
             revision: commit(review, "/commit_id"),
             submitted_at: at,
             target_branch: text(v, "/pull_request/base/ref").map(str::to_owned),
+            counted,
+            set_aside_by: aside.then(|| account(v, "/sender")).flatten(),
         }),
         at,
     ))

@@ -51,6 +51,8 @@ pub(super) fn parts(told: &ChangeInput, now: Time) -> Result<Vec<Part>, Problem>
             revision: Some(revision.to_ascii_lowercase()),
             submitted_at: Some(*submitted_at),
             target_branch: Some(told.target_branch.clone()),
+            counted: None,
+            set_aside_by: None,
         });
         parts.push(Part { facts, at: *submitted_at, body: bytes(review)? });
     }
@@ -135,6 +137,7 @@ pub(super) fn change(told: ChangeInput) -> Result<Change, Problem> {
         merged_by: told.merged_by.map(|who| account(&who, "merged_by")).transpose()?,
         merged_at: told.merged_at,
         commits,
+        commit_count: None,
         url: told.url,
     })
 }

@@ -56,6 +56,8 @@ fn one(told: CommitInput) -> Result<Commit, Problem> {
                 tickets: told.tickets.iter().map(|key| key.to_ascii_uppercase()).collect(),
                 parents: told.parents,
                 proved: false,
+                by_forge: None,
+                known_before: false,
             })
         }
     }

@@ -1,0 +1,249 @@
+//! Which commits a merged change brought to its branch: exactly what lies between its base and its merged head. What reached
+//! the branch beside it, before it, or was once its head and is no more, it does not answer for.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use certrail_domain::facts::{Change, ChangeState, Commit, Push};
+
+use crate::Evidence;
+
+/// A commit on a branch of a repository.
+type Place<'a> = (&'a str, &'a str, &'a str);
+
+/// What is said of a commit.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) commit: &'a Commit,
+    /// Its object proves it, or a push that is believed lists it.
+    pub(super) believed: bool,
+}
+
+/// What pushes, and commits that prove what they follow, tell of the history.
+pub(super) struct History<'a> {
+    /// Pushes that are believed.
+    pushes: Vec<&'a Push>,
+    /// Those that ended at a commit.
+    by_tip: HashMap<&'a str, Vec<usize>>,
+    /// Those that brought a commit to a branch.
+    reached: HashMap<Place<'a>, Vec<usize>>,
+    /// What commits follow, as their own objects say.
+    parents: HashMap<&'a str, &'a [String]>,
+    /// What is told of a commit, by whomever.
+    told: HashMap<&'a str, Vec<Told<'a>>>,
+    /// The commits that a checkout told as those of the release.
+    range: HashSet<&'a str>,
+    /// First parents from the cut on, as far as objects prove them: each was the head of the branch once.
+    mainline: HashSet<&'a str>,
+    /// What merging a change made, by target.
+    merges: HashMap<Place<'a>, u64>,
+    /// The branches on which commits were new.
+    written_on: HashMap<&'a str, BTreeSet<&'a str>>,
+}
+
+/// What a change brought.
+#[derive(Debug, Default)]
+pub(super) struct Brought<'a> {
+    /// Its commits, those that squashing left behind included.
+    pub(super) own: BTreeSet<&'a str>,
+    /// The commits it answers for on its branch.
+    pub(super) covered: HashSet<&'a str>,
+    /// Commits that came with it, and of which nothing tells whether they are its own.
+    pub(super) unclear: HashSet<&'a str>,
+    /// Every way back from its head is known to its end.
+    pub(super) whole: bool,
+    /// Its merge commit was made by hand, and not by the forge.
+    pub(super) by_hand: bool,
+    /// Its head is on the branch itself: it was neither squashed nor rebased.
+    pub(super) lands_itself: bool,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(
+        pushes: impl Iterator<Item = (&'a Push, bool)> + Clone,
+        range: &[(&'a Evidence, &'a Commit)],
+        cut: Option<&'a str>,
+        merged: impl Iterator<Item = &'a Change>,
+    ) -> Self {
+        let mut told: HashMap<&str, Vec<Told<'_>>> = HashMap::new();
+        let pushed = pushes.clone().flat_map(|(p, believed)| p.commits.iter().map(move |c| (c, believed)));
+        for (commit, believed) in pushed.chain(range.iter().map(|(_, c)| (*c, c.proved))) {
+            told.entry(&commit.sha).or_default().push(Told { commit, believed });
+        }
+        let proved = told.iter().filter_map(|(sha, all)| {
+            let told = all.iter().find(|t| t.commit.proved)?;
+            Some((*sha, told.commit.parents.as_deref()?))
+        });
+        let parents: HashMap<&str, &[String]> = proved.collect();
+        let mut mainline = HashSet::new();
+        let mut next = cut;
+        while let Some(commit) = next.filter(|commit| mainline.insert(*commit)) {
+            next = parents.get(commit).and_then(|p| p.first()).map(String::as_str);
+        }
+        let pushes: Vec<&Push> = pushes.filter(|(_, believed)| *believed).map(|(push, _)| push).collect();
+        let mut by_tip: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut reached: HashMap<Place<'_>, Vec<usize>> = HashMap::new();
+        let mut written_on: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for (n, push) in pushes.iter().enumerate() {
+            if let Some(after) = push.after.as_deref() {
+                by_tip.entry(after).or_default().push(n);
+            }
+            for commit in &push.commits {
+                reached.entry((&push.repository, &push.branch, &commit.sha)).or_default().push(n);
+                if !commit.known_before {
+                    written_on.entry(&commit.sha).or_default().insert(&push.branch);
+                }
+            }
+        }
+        let merges = merged.filter(|c| c.state == ChangeState::Merged).filter_map(|c| {
+            Some(((c.repository.as_str(), c.target_branch.as_str(), c.merge_commit.as_deref()?), c.number))
+        });
+        let merges = merges.collect();
+        let range = range.iter().map(|(_, c)| c.sha.as_str()).collect();
+        Self { pushes, by_tip, reached, parents, told, range, mainline, merges, written_on }
+    }
+
+    /// Who pushed a commit to the target of a change.
+    pub(super) fn pusher_of(&self, change: &'a Change, commit: &'a str) -> Option<&'a str> {
+        let push = self.pushes[self.carrying(&change.repository, &change.target_branch, commit)?];
+        push.pusher.as_ref().map(|actor| actor.account.as_str())
+    }
+
+    /// What is told of a commit.
+    pub(super) fn told(&self, sha: &str) -> impl Iterator<Item = Told<'a>> {
+        self.told.get(sha).into_iter().flatten().copied()
+    }
+
+    /// The believed pushes that ended at a commit.
+    pub(super) fn ended_at(&self, tip: &str) -> impl Iterator<Item = &'a Push> {
+        self.by_tip.get(tip).into_iter().flatten().map(|n| self.pushes[*n])
+    }
+
+    /// Whether all a push did was to bring a branch up to date with another: the forge merged what it had there already. A
+    /// change that was merged into the branch looks the same, and is none.
+    pub(super) fn is_update(&self, push: &Push) -> bool {
+        let Some((last, others)) = push.commits.split_last() else { return false };
+        let merges_change = || self.merges.contains_key(&(push.repository.as_str(), push.branch.as_str(), &last.sha));
+        // Written on a branch that we heard of, other than this one: what was merged is somebody's work.
+        let written_elsewhere =
+            |sha: &str| self.written_on.get(sha).is_some_and(|on| on.iter().any(|branch| *branch != push.branch));
+        push.after.as_deref() == Some(&last.sha)
+            && last.by_forge == Some(true)
+            && !others.is_empty()
+            && others.iter().all(|c| c.known_before)
+            && !merges_change()
+            && !others.iter().any(|c| written_elsewhere(&c.sha))
+    }
+
+    /// What a merged change brought to its target.
+    pub(super) fn brought(&self, change: &'a Change) -> Brought<'a> {
+        let (repository, target) = (change.repository.as_str(), change.target_branch.as_str());
+        let (head, merge) = (change.head.as_str(), change.merge_commit.as_deref());
+        let carrying = merge.and_then(|m| self.carrying(repository, target, m));
+        let carrying = carrying.or_else(|| self.carrying(repository, target, head));
+        let (own, whole) = self.own(change, carrying);
+        let mut brought = Brought { own, whole, ..Brought::default() };
+        let Some(n) = carrying else {
+            // Nobody told of the push: what a checkout told of the branch stands in for it.
+            brought.lands_itself = self.range.contains(head);
+            brought.covered.extend(brought.own.iter().copied().filter(|sha| self.range.contains(sha)));
+            brought.covered.extend(merge.filter(|m| self.may_be_merge(m, brought.lands_itself, head)));
+            return brought;
+        };
+        let list = &self.pushes[n].commits;
+        let at = |sha: &str| list.iter().position(|c| c.sha == sha);
+        let head_at = at(head);
+        brought.lands_itself = head_at.is_some();
+        let merge_at = merge.and_then(at);
+        // The forge itself squashed or rebased it: nobody else has a hand in such a push. Of a queue each has its part.
+        if head_at.is_none()
+            && let Some(end) = merge_at
+        {
+            let start = self.part_before(repository, target, list, end);
+            let most = change.commit_count.map_or(usize::MAX, |n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
+            let start = start.max((end + 1).saturating_sub(most));
+            brought.covered.extend(list[start..=end].iter().map(|c| c.sha.as_str()));
+            return brought;
+        }
+        let listed = |sha: &str| at(sha).is_some() || self.pushes[n].after.as_deref() == Some(sha);
+        brought.covered.extend(brought.own.iter().copied().filter(|sha| listed(sha)));
+        let made = merge.filter(|m| *m != head && self.may_be_merge(m, true, head));
+        if let Some(merge) = made {
+            brought.covered.insert(merge);
+            brought.by_hand = self.told(merge).any(|t| t.believed && t.commit.by_forge == Some(false));
+        }
+        let rest: Vec<&str> = list.iter().map(|c| c.sha.as_str()).filter(|s| !brought.covered.contains(s)).collect();
+        // The push brought exactly as many commits as the forge counts in the change, and its head is one of them.
+        let expected = change.commit_count.map(|n| n + u64::from(made.and_then(at).is_some()));
+        if expected == Some(list.len() as u64) && self.carried_by(repository, target, list) <= 1 {
+            brought.covered.extend(rest);
+        } else if let Some(head_at) = head_at.filter(|_| !brought.whole) {
+            // What is listed before the head may lead to it.
+            brought.unclear.extend(rest.into_iter().filter(|sha| at(sha).is_some_and(|n| n < head_at)));
+        }
+        brought
+    }
+
+    /// The push by which a commit came to a branch: the one that ended there, else the shortest that lists it.
+    fn carrying(&self, repository: &'a str, branch: &'a str, commit: &'a str) -> Option<usize> {
+        let listing = self.reached.get(&(repository, branch, commit))?;
+        let rank =
+            |n: &&usize| (self.pushes[**n].after.as_deref() != Some(commit), self.pushes[**n].commits.len(), **n);
+        listing.iter().min_by_key(rank).copied()
+    }
+
+    /// The commits of a change, back from its head to what was on the target before; and whether each way was followed to there.
+    fn own(&self, change: &'a Change, carrying: Option<usize>) -> (BTreeSet<&'a str>, bool) {
+        let (repository, target) = (change.repository.as_str(), change.target_branch.as_str());
+        let head = change.head.as_str();
+        let was_there = |sha: &'a str| {
+            let place = (repository, target, sha);
+            let by = self.reached.get(&place);
+            let carried = by.is_some_and(|by| carrying.is_some_and(|n| by.contains(&n)));
+            let merged_other = self.merges.get(&place).is_some_and(|number| *number != change.number);
+            !carried && (by.is_some() || merged_other || (self.mainline.contains(sha) && sha != head))
+        };
+        let (mut own, mut whole) = (BTreeSet::new(), true);
+        // With whether a push that led here lists it: then what it follows is in that push, or was there before it.
+        let mut queue = vec![(head, false)];
+        while let Some((tip, listed)) = queue.pop() {
+            if was_there(tip) || !own.insert(tip) {
+                continue;
+            }
+            let mut known = listed;
+            for push in self.ended_at(tip).filter(|p| p.repository == repository) {
+                known = true;
+                if !self.is_update(push) {
+                    queue.extend(push.commits.iter().map(|c| (c.sha.as_str(), true)));
+                }
+                // What a push to the target followed was on the target.
+                match push.before.as_deref().filter(|_| push.branch != target) {
+                    Some(before) if !push.forced => queue.push((before, false)),
+                    Some(_) => whole = false,
+                    None => {}
+                }
+            }
+            if let Some(parents) = self.parents.get(tip) {
+                known = true;
+                queue.extend(parents.iter().map(|parent| (parent.as_str(), false)));
+            }
+            whole &= known;
+        }
+        (own, whole)
+    }
+
+    /// Whether a commit may be what merging made. Where the head itself is on the branch it is a commit with two parents.
+    fn may_be_merge(&self, merge: &str, lands_itself: bool, head: &str) -> bool {
+        !lands_itself || merge == head || self.parents.get(merge).is_none_or(|parents| parents.len() > 1)
+    }
+
+    /// Where in a push the part of another change ends, before the one that ends at `end`.
+    fn part_before(&self, repository: &str, target: &str, list: &[Commit], end: usize) -> usize {
+        let merges = |c: &Commit| self.merges.contains_key(&(repository, target, c.sha.as_str()));
+        list[..end].iter().rposition(merges).map_or(0, |n| n + 1)
+    }
+
+    /// How many changes a push merged.
+    fn carried_by(&self, repository: &str, target: &str, list: &[Commit]) -> usize {
+        list.iter().filter(|c| self.merges.contains_key(&(repository, target, c.sha.as_str()))).count()
+    }
+}

@@ -1,0 +1,68 @@
+//! The deployments of a release, each put together from its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::{Course, EvidenceId, Facts, Interval, Word, facts::Deployment};
+
+use super::claims_future;
+use crate::{Evidence, Input};
+
+/// A deployment, put together from its events.
+#[derive(Clone, Debug)]
+pub struct DeploymentView<'a> {
+    /// `github:acme/pay/123/production`.
+    pub id: String,
+    /// Its newest event.
+    pub newest: &'a Deployment,
+    /// It went to production, as the product or the sender has it.
+    pub production: bool,
+    /// When it began, as [`Course`] has it.
+    pub start: Interval,
+    /// When it succeeded.
+    pub succeeded: Option<Interval>,
+    /// The artefacts it deployed, from all its events.
+    pub digests: BTreeSet<String>,
+    /// The evidence that tells of it.
+    pub evidence: Vec<EvidenceId>,
+}
+
+/// The deployments of exactly this release. Others that are bound to it, of a commit in its history say, are
+/// part of its story and decide nothing.
+pub(super) fn deployments<'a>(
+    input: &Input<'a>,
+    present: &[&'a Evidence],
+    future: &[&'a Evidence],
+) -> Vec<DeploymentView<'a>> {
+    let mut by_id: BTreeMap<String, Vec<(&'a Evidence, &'a Deployment)>> = BTreeMap::new();
+    for e in present.iter().chain(future) {
+        if let Facts::Deployment(d) = &e.signal.facts
+            && input.release.is_deployed_by(d, e.rule)
+        {
+            by_id.entry(d.attempt()).or_default().push((e, d));
+        }
+    }
+    let mut views: Vec<DeploymentView<'a>> = by_id
+        .into_iter()
+        .filter_map(|(id, mut events)| {
+            events.sort_by_key(|(e, _)| (e.at(), e.log_index));
+            let word = |e: &Evidence, d: &Deployment| {
+                Word::of(&e.signal, d.state, e.received, e.receipt_interval(), e.log_index)
+            };
+            let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
+            let Course { began: start, succeeded } = Course::of(&words)?;
+            events.retain(|(e, _)| !claims_future(e));
+            let (_, newest) = *events.last()?;
+            Some(DeploymentView {
+                id,
+                newest,
+                production: events.iter().any(|(_, d)| input.product.is_production(d)),
+                start,
+                succeeded,
+                digests: events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect(),
+                evidence: events.iter().map(|(e, _)| e.id.clone()).collect(),
+            })
+        })
+        .collect();
+    views.sort_by(|a, b| (a.start.at, &a.id).cmp(&(b.start.at, &b.id)));
+    views
+}
