@@ -18,6 +18,11 @@ pub enum Told {
     Pushed = 2,
     /// Its own object says so, whose id it is.
     Proved = 3,
+    /// A push to the branch a repository began with lists it behind another, and its forge had it on another branch before: a
+    /// guess where there is no better.
+    Landed = 4,
+    /// The same of a push to any other branch: a guess where there is no other.
+    ListedAgain = 5,
 }
 
 /// Remembers what a commit follows, for those whom its teller may tell; nothing that was told before is replaced.
@@ -71,9 +76,11 @@ pub fn parents(
     let edges = edges(tx, child, product)?;
     let proved = edges.iter().any(|(_, told)| *told == Told::Proved as i64);
     let exact = proved || edges.iter().any(|(_, told)| *told == Told::Exact as i64);
-    let mut all = flat(&edges, |told| told != Told::Listed as i64);
+    let guess = [Told::Listed, Told::Landed, Told::ListedAgain].map(|told| told as i64);
+    let mut all = flat(&edges, |told| !guess.contains(&told));
     if !exact {
-        let guessed = flat(&edges, |told| told == Told::Listed as i64);
+        let guessed = guess.map(|kind| flat(&edges, |told| told == kind));
+        let guessed = guessed.into_iter().find(|some| !some.is_empty()).unwrap_or_default();
         all.extend(guessed.into_iter().filter(|parent| guesses.is_none_or(|some| some.contains(parent))));
         all.sort();
         all.dedup();

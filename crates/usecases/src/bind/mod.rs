@@ -368,7 +368,12 @@ pub(crate) fn history_of(push: &Push) -> Vec<(&str, String, Told)> {
     };
     for commit in &push.commits {
         if let Some(before) = parent.replace(&commit.sha) {
-            history.push((commit.sha.as_str(), before.to_owned(), Told::Listed));
+            let told = match (commit.known_before, push.default_branch) {
+                (false, _) => Told::Listed,
+                (true, true) => Told::Landed,
+                (true, false) => Told::ListedAgain,
+            };
+            history.push((commit.sha.as_str(), before.to_owned(), told));
         }
     }
     if let Some(head) = push.commits.last() {
