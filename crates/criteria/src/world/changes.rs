@@ -156,29 +156,34 @@ fn one_change<'a>(
     let merged = told.iter().rev().find(|(_, c)| c.state == ChangeState::Merged);
     let (newest_evidence, newest) = merged.or_else(|| told.last()).copied().expect("a change has an event");
     let brought = history.brought(newest);
+    let target = newest.target_branch.as_str();
     let mut authors: BTreeSet<&str> = BTreeSet::new();
     let mut tickets: BTreeSet<&str> = BTreeSet::new();
     for (_, change) in told {
         authors.extend(change.author.iter().chain(&change.principal).map(|a| a.account.as_str()));
         // Whoever pushed to it wrote some of it, unless all they did was to bring it up to date with its target.
-        let updated = history.ended_at(&change.head).any(|push| history.is_update(push));
+        let updated = history.ended_at(&change.head).any(|push| history.is_update(push, target));
         authors.extend(change.pusher.iter().filter(|_| !updated).map(|a| a.account.as_str()));
         tickets.extend(change.tickets.iter().map(String::as_str));
     }
     let pushed = brought.own.iter().flat_map(|tip| history.ended_at(tip)).filter(|p| p.branch != newest.target_branch);
-    authors.extend(pushed.filter(|p| !history.is_update(p)).filter_map(|p| Some(p.pusher.as_ref()?.account.as_str())));
+    authors.extend(
+        pushed.filter(|p| !history.is_update(p, target)).filter_map(|p| Some(p.pusher.as_ref()?.account.as_str())),
+    );
     let merge = newest.merge_commit.as_deref();
     let listed: Vec<&Commit> = told.iter().flat_map(|(_, change)| &change.commits).collect();
     let shas: BTreeSet<&str> =
         brought.own.iter().chain(&brought.covered).copied().chain(listed.iter().map(|c| c.sha.as_str())).collect();
     let mut commits: Vec<&Commit> = Vec::new();
     for sha in shas {
-        let updates = || history.ended_at(sha).any(|push| history.is_update(push));
+        let updates = || history.ended_at(sha).any(|push| history.is_update(push, target));
         // Whoever presses the button that merges, or the one that updates a branch, wrote nothing.
         let by_button = if merge == Some(sha) && brought.lands_itself { !brought.by_hand } else { updates() };
         let said = listed.iter().filter(|c| c.sha == sha).map(|commit| Told { commit, believed: true });
         for Told { commit, believed } in history.told(sha).chain(said) {
-            if !by_button {
+            // What the forge squashed names whoever made any of the commits, also by a button: where these are known, they tell.
+            let repeats = merge == Some(sha) && !brought.lands_itself && brought.whole && commit.by_forge == Some(true);
+            if !by_button && !repeats {
                 authors.extend(commit.author.iter().chain(&commit.co_authors).map(String::as_str));
             }
             if believed {
@@ -226,7 +231,9 @@ fn last_pusher<'a>(newest: &'a Change, told: &[(&'a Evidence, &'a Change)], hist
     let mut seen = BTreeSet::new();
     while seen.insert(head) {
         let ended = |update: bool| {
-            history.ended_at(head).find(|p| history.is_update(p) == update && p.branch != newest.target_branch)
+            history
+                .ended_at(head)
+                .find(|p| history.is_update(p, &newest.target_branch) == update && p.branch != newest.target_branch)
         };
         if let Some(before) = ended(true).and_then(|push| push.before.as_deref()) {
             head = before;
@@ -294,7 +301,9 @@ impl<'a> Covered<'a> {
     fn add(&mut self, view: &ChangeView<'a>, brought: &Brought<'a>) {
         let (repository, branch) = view.target;
         let listed = view.change.iter().flat_map(|change| change.commits.iter().map(|c| c.sha.as_str()));
-        self.by_place.extend(brought.covered.iter().copied().chain(listed).map(|sha| (repository, branch, sha)));
+        self.by_place.extend(
+            brought.covered.iter().chain(&brought.joint).copied().chain(listed).map(|sha| (repository, branch, sha)),
+        );
         for sha in &brought.unclear {
             self.unclear.entry((repository, branch, sha)).or_insert_with(|| view.name.clone());
         }

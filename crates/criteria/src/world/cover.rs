@@ -18,6 +18,13 @@ pub(super) struct Told<'a> {
     pub(super) believed: bool,
 }
 
+/// A merged change whose head came to its target.
+struct Came<'a> {
+    head: &'a str,
+    merge: Option<&'a str>,
+    count: Option<u64>,
+}
+
 /// What pushes, and commits that prove what they follow, tell of the history.
 pub(super) struct History<'a> {
     /// Pushes that are believed.
@@ -36,6 +43,8 @@ pub(super) struct History<'a> {
     mainline: HashSet<&'a str>,
     /// What merging a change made, by target.
     merges: HashMap<Place<'a>, u64>,
+    /// Merged changes by the head they were merged with, by target.
+    heads: HashMap<Place<'a>, Came<'a>>,
     /// The branches on which commits were new.
     written_on: HashMap<&'a str, BTreeSet<&'a str>>,
 }
@@ -47,9 +56,11 @@ pub(super) struct Brought<'a> {
     pub(super) own: BTreeSet<&'a str>,
     /// The commits it answers for on its branch.
     pub(super) covered: HashSet<&'a str>,
+    /// Commits of others that came with it, all of which are answered for by one or another.
+    pub(super) joint: HashSet<&'a str>,
     /// Commits that came with it, and of which nothing tells whether they are its own.
     pub(super) unclear: HashSet<&'a str>,
-    /// Every way back from its head is known to its end.
+    /// All its own commits are known: every way back from its head was followed to its end, or the forge counts no more.
     pub(super) whole: bool,
     /// Its merge commit was made by hand, and not by the forge.
     pub(super) by_hand: bool,
@@ -94,12 +105,16 @@ impl<'a> History<'a> {
                 }
             }
         }
-        let merges = merged.filter(|c| c.state == ChangeState::Merged).filter_map(|c| {
-            Some(((c.repository.as_str(), c.target_branch.as_str(), c.merge_commit.as_deref()?), c.number))
-        });
-        let merges = merges.collect();
+        let (mut merges, mut heads) = (HashMap::new(), HashMap::new());
+        for change in merged.filter(|c| c.state == ChangeState::Merged) {
+            let Change { repository, target_branch, head, merge_commit, commit_count: count, .. } = change;
+            let place = |sha: &'a str| (repository.as_str(), target_branch.as_str(), sha);
+            let merge = merge_commit.as_deref();
+            merges.extend(merge.map(|sha| (place(sha), change.number)));
+            heads.insert(place(head), Came { head, merge, count: *count });
+        }
         let range = range.iter().map(|(_, c)| c.sha.as_str()).collect();
-        Self { pushes, by_tip, reached, parents, told, range, mainline, merges, written_on }
+        Self { pushes, by_tip, reached, parents, told, range, mainline, merges, heads, written_on }
     }
 
     /// Who pushed a commit to the target of a change.
@@ -120,18 +135,19 @@ impl<'a> History<'a> {
 
     /// Whether all a push did was to bring a branch up to date with another: the forge merged what it had there already. A
     /// change that was merged into the branch looks the same, and is none.
-    pub(super) fn is_update(&self, push: &Push) -> bool {
+    pub(super) fn is_update(&self, push: &Push, target: &str) -> bool {
         let Some((last, others)) = push.commits.split_last() else { return false };
-        let merges_change = || self.merges.contains_key(&(push.repository.as_str(), push.branch.as_str(), &last.sha));
-        // Written on a branch that we heard of, other than this one: what was merged is somebody's work.
-        let written_elsewhere =
-            |sha: &str| self.written_on.get(sha).is_some_and(|on| on.iter().any(|branch| *branch != push.branch));
+        // Written on a branch that we heard of, and not on the target: what was merged is somebody's work.
+        let written_elsewhere = |sha: &str| {
+            let on = self.written_on.get(sha);
+            on.is_some_and(|on| on.iter().any(|branch| *branch != push.branch && *branch != target))
+                && !self.reached.contains_key(&(push.repository.as_str(), target, sha))
+        };
         push.after.as_deref() == Some(&last.sha)
             && last.by_forge == Some(true)
             && !others.is_empty()
-            && others.iter().all(|c| c.known_before)
-            && !merges_change()
-            && !others.iter().any(|c| written_elsewhere(&c.sha))
+            && others.iter().all(|c| c.known_before && !written_elsewhere(&c.sha))
+            && !self.merges.contains_key(&(push.repository.as_str(), push.branch.as_str(), &last.sha))
     }
 
     /// What a merged change brought to its target.
@@ -166,16 +182,28 @@ impl<'a> History<'a> {
         }
         let listed = |sha: &str| at(sha).is_some() || self.pushes[n].after.as_deref() == Some(sha);
         brought.covered.extend(brought.own.iter().copied().filter(|sha| listed(sha)));
+        // As many of its commits are known as the forge counts.
+        brought.whole |= change.commit_count == Some(brought.covered.len() as u64);
         let made = merge.filter(|m| *m != head && self.may_be_merge(m, true, head));
         if let Some(merge) = made {
             brought.covered.insert(merge);
             brought.by_hand = self.told(merge).any(|t| t.believed && t.commit.by_forge == Some(false));
         }
         let rest: Vec<&str> = list.iter().map(|c| c.sha.as_str()).filter(|s| !brought.covered.contains(s)).collect();
-        // The push brought exactly as many commits as the forge counts in the change, and its head is one of them.
-        let expected = change.commit_count.map(|n| n + u64::from(made.and_then(at).is_some()));
-        if expected == Some(list.len() as u64) && self.carried_by(repository, target, list) <= 1 {
-            brought.covered.extend(rest);
+        if self.counted(&self.pushes[n].repository, target, list) == Some(list.len() as u64) {
+            // Of several that came together, what was written on a branch we heard of is that one's, and so is what merging it made.
+            let elsewhere = |sha: &&'a str| {
+                let merged = self.merges.get(&(repository, target, *sha));
+                merged.is_some_and(|number| *number != change.number)
+                    || self
+                        .written_on
+                        .get(sha)
+                        .is_some_and(|on| on.iter().any(|b| *b != change.head_branch && *b != target))
+            };
+            let (theirs, own): (Vec<&str>, Vec<&str>) =
+                rest.into_iter().partition(|sha| brought.whole || elsewhere(sha));
+            brought.covered.extend(own);
+            brought.joint.extend(theirs);
         } else if let Some(head_at) = head_at.filter(|_| !brought.whole) {
             // What is listed before the head may lead to it.
             brought.unclear.extend(rest.into_iter().filter(|sha| at(sha).is_some_and(|n| n < head_at)));
@@ -212,7 +240,7 @@ impl<'a> History<'a> {
             let mut known = listed;
             for push in self.ended_at(tip).filter(|p| p.repository == repository) {
                 known = true;
-                if !self.is_update(push) {
+                if !self.is_update(push, target) {
                     queue.extend(push.commits.iter().map(|c| (c.sha.as_str(), true)));
                 }
                 // What a push to the target followed was on the target.
@@ -231,9 +259,17 @@ impl<'a> History<'a> {
         (own, whole)
     }
 
-    /// Whether a commit may be what merging made. Where the head itself is on the branch it is a commit with two parents.
+    /// Whether a commit may be what merging made. Where the head itself is on the branch it is a commit with two parents: its
+    /// object proves it; else who commits it says so, by committing as the forge does or by a message as git makes them.
     fn may_be_merge(&self, merge: &str, lands_itself: bool, head: &str) -> bool {
-        !lands_itself || merge == head || self.parents.get(merge).is_none_or(|parents| parents.len() > 1)
+        if !lands_itself || merge == head {
+            return true;
+        }
+        let says = |t: Told<'_>| t.commit.by_forge != Some(false) || t.commit.title.starts_with("Merge ");
+        match self.parents.get(merge) {
+            Some(parents) => parents.len() > 1,
+            None => self.told(merge).any(|t| t.believed && says(t)),
+        }
     }
 
     /// Where in a push the part of another change ends, before the one that ends at `end`.
@@ -242,8 +278,19 @@ impl<'a> History<'a> {
         list[..end].iter().rposition(merges).map_or(0, |n| n + 1)
     }
 
-    /// How many changes a push merged.
-    fn carried_by(&self, repository: &str, target: &str, list: &[Commit]) -> usize {
-        list.iter().filter(|c| self.merges.contains_key(&(repository, target, c.sha.as_str()))).count()
+    /// How many commits the changes that a push merged have together, as the forge counts them, with what merging made; none
+    /// where it does not say, or where several came and the forge itself did not merge them: they may share some.
+    fn counted(&self, repository: &str, target: &str, list: &[Commit]) -> Option<u64> {
+        let came = list.iter().filter_map(|c| self.heads.get(&(repository, target, c.sha.as_str())));
+        let came: Vec<&Came<'_>> = came.collect();
+        let last = list.last()?;
+        if came.len() > 1 && last.by_forge != Some(true) {
+            return None;
+        }
+        let made = |came: &&Came<'_>| {
+            let made = came.merge.filter(|m| *m != came.head && self.may_be_merge(m, true, came.head));
+            u64::from(made.is_some_and(|m| list.iter().any(|c| c.sha == m)))
+        };
+        came.iter().map(|came| Some(came.count? + made(came))).sum()
     }
 }

@@ -104,8 +104,8 @@ fn a_commit_beside_the_change_is_not_reviewed_with_it() {
         with(fork, [closed(count), main(&[commit(BESIDE, "dana"), commit(HEAD, "dana"), merge()])])
     };
     ends("a fork of two commits", &fork(Some(2)), Passed, Cause::Satisfied, "tom approved");
-    ends("a fork of one", &fork(Some(1)), Indeterminate, Cause::Error, "nothing tells whether it is part of it");
-    ends("a fork of nobody knows", &fork(None), Indeterminate, Cause::Error, "commit 5555555");
+    ends("a fork of one", &fork(Some(1)), Failed, Cause::Absent, "direct push 5555555");
+    ends("a fork of nobody knows", &fork(None), Indeterminate, Cause::Error, "nothing tells whether it is part of it");
     // A commit on top that pretends to be what merging made.
     let mut single = commit(MERGE, "dana");
     single["parents"] = json!([HEAD]);
@@ -272,7 +272,10 @@ fn whoever_merges_by_hand_wrote_the_merge() {
         )
     };
     ends("by the button", &story(by_forge(MERGE, "tom")), Passed, Cause::Satisfied, "tom approved");
-    ends("by hand", &story(commit(MERGE, "tom")), Failed, Cause::NotIndependent, "tom approved");
+    let mut by_hand = commit(MERGE, "tom");
+    by_hand["title"] = json!("Merge branch 'pay-7'");
+    ends("by hand", &story(by_hand), Failed, Cause::NotIndependent, "tom approved");
+    ends("as one commit more", &story(commit(MERGE, "tom")), Failed, Cause::Absent, "direct push 3333333");
     // Nor is a merge of a branch that nobody reviewed: two parents make no review.
     let mut merge = commit(MERGE, "dana");
     merge["parents"] = json!([BASE, BESIDE]);
