@@ -16,6 +16,8 @@ mod dossier_files;
 mod failure;
 mod git;
 mod listen;
+#[cfg(test)]
+mod oracle;
 mod spool;
 mod terminal;
 mod trust;

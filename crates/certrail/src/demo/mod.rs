@@ -8,7 +8,7 @@ pub(crate) mod forge;
 mod reports;
 #[cfg(test)]
 mod tests;
-mod world;
+pub(crate) mod world;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};
 

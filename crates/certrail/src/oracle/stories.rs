@@ -1,0 +1,124 @@
+//! The shortest of the stories in which the product and the truth once differed, each kept as a test of its own.
+
+use super::{
+    moves::{Beside, How, Move, Say, Story, To, Who},
+    play,
+    product::Product,
+};
+
+/// Plays a story, and the same with everything late and out of order and with a checkout: they agree with the truth.
+fn agrees(moves: &[Move]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut product = runtime.block_on(Product::new());
+    for (shuffled, checkout) in [(false, false), (true, false), (false, true)] {
+        let story = Story { seed: 1, honest: false, moves: moves.to_vec(), shuffled, checkout };
+        let played = runtime.block_on(play::play(&mut product, &story));
+        assert!(played.judged > 0, "nothing shipped");
+        assert!(played.differences.is_empty(), "shuffled {shuffled}, checkout {checkout}: {:?}", played.differences);
+    }
+    product.is_sound();
+}
+
+const fn push(by: Who, branch: usize) -> Move {
+    Move::Push { by, branch, commits: 1, author: None, with: None }
+}
+
+const fn open(by: Who, branch: usize) -> Move {
+    Move::Open { by, branch, to: To::Main, fork: false }
+}
+
+const fn fork(by: Who, branch: usize) -> Move {
+    Move::Open { by, branch, to: To::Main, fork: true }
+}
+
+const fn yes(by: Who, branch: usize) -> Move {
+    Move::Review { by, branch, say: Say::Yes, old: false }
+}
+
+const fn land(by: Who, branch: usize, how: How) -> Move {
+    Move::Land { by, branch, how }
+}
+
+/// A branch is brought up to date with a fork's change and then rebased: what the update lists follows nothing of the branch.
+#[test]
+fn an_update_tells_nothing_of_what_its_commits_follow() {
+    agrees(&[
+        push(1, 0),
+        open(1, 0),
+        push(0, 2),
+        fork(0, 2),
+        yes(2, 2),
+        land(2, 2, How::Merge),
+        Move::MergeIn { by: 1, branch: 0, other: None },
+        yes(0, 0),
+        land(0, 0, How::Rebase),
+    ]);
+    agrees(&[
+        push(0, 1),
+        open(0, 1),
+        push(0, 0),
+        open(0, 0),
+        yes(1, 0),
+        land(1, 0, How::Merge),
+        Move::Update { by: 0, branch: 1 },
+        yes(2, 1),
+        land(2, 1, How::Rebase),
+    ]);
+}
+
+/// Whoever updates a branch by the button is no author of what that brings, nor of what is squashed then.
+#[test]
+fn an_update_makes_nobody_an_author_of_what_is_squashed() {
+    agrees(&[
+        push(1, 1),
+        fork(1, 1),
+        push(2, 0),
+        open(2, 0),
+        yes(3, 1),
+        land(2, 1, How::Squash),
+        Move::Update { by: 0, branch: 0 },
+        yes(0, 0),
+        land(0, 0, How::Squash),
+    ]);
+}
+
+/// Changes of a queue, one of them from a fork: nobody is an author of the other's.
+#[test]
+fn of_changes_that_land_together_each_has_its_own_authors() {
+    agrees(&[
+        Move::Push { by: 1, branch: 1, commits: 2, author: None, with: Some(2) },
+        push(1, 0),
+        open(1, 0),
+        fork(1, 1),
+        yes(0, 1),
+        yes(0, 0),
+        Move::Queue { by: 0, first: 1, second: 0, how: How::Merge },
+    ]);
+    agrees(&[
+        push(3, 1),
+        push(2, 2),
+        open(2, 2),
+        fork(3, 1),
+        yes(2, 1),
+        Move::Amend { by: 2, branch: 2 },
+        yes(3, 2),
+        Move::Queue { by: 2, first: 1, second: 2, how: How::Merge },
+    ]);
+}
+
+/// One commit on top of what was merged by moving main forward, which the forge may name as what merging made.
+#[test]
+fn a_commit_on_top_is_no_merge() {
+    agrees(&[
+        push(1, 1),
+        open(1, 1),
+        yes(2, 1),
+        Move::LandByHand { by: 3, branch: 1, forward: true, beside: Beside::After },
+    ]);
+    agrees(&[
+        push(1, 1),
+        open(1, 1),
+        yes(2, 1),
+        Move::LandByHand { by: 3, branch: 1, forward: true, beside: Beside::Nothing },
+    ]);
+}
