@@ -23,7 +23,7 @@ fn user(who: Who) -> Value {
 
 fn repository(forge: &Forge) -> Value {
     let id = forge.repository.bytes().fold(7_u64, |id, b| (id * 31 + u64::from(b)) % 1_000_000_007);
-    json!({ "id": id, "full_name": forge.repository, "pushed_at": forge.now.as_micros() / Time::SECOND, "default_branch": "main" })
+    json!({ "id": id, "full_name": forge.repository, "pushed_at": forge.pushed.as_micros() / Time::SECOND, "default_branch": "main" })
 }
 
 fn delivery(forge: &Forge, event: &'static str, by: Who, mut payload: Value) -> Delivery {
@@ -100,11 +100,17 @@ pub(super) fn review(forge: &Forge, n: usize, said: &Said, aside: Option<Who>) -
     delivery(forge, "pull_request_review", aside.unwrap_or(said.by), told)
 }
 
+/// All protection was switched off, or on again: no time is told but that of the last push.
+pub(super) fn switched(forge: &Forge, on: bool) -> Delivery {
+    let told = json!({ "action": if on { "enabled" } else { "disabled" } });
+    delivery(forge, "branch_protection_configuration", 0, told)
+}
+
 /// The protection of main.
 pub(super) fn rule(forge: &Forge, reviews: Option<u64>) -> Delivery {
     let told = json!({
         "action": if reviews.is_some() { "edited" } else { "deleted" },
-        "rule": { "id": 1, "name": "main", "updated_at": forge.now.to_string(), "pull_request_reviews_enforcement_level": "everyone",
+        "rule": { "id": 1, "name": "main", "updated_at": forge.rule_changed.to_string(), "pull_request_reviews_enforcement_level": "everyone",
             "required_approving_review_count": reviews.unwrap_or(1), "dismiss_stale_reviews_on_push": false, "admin_enforced": true,
             "required_status_checks": [], "required_status_checks_enforcement_level": "off" },
     });

@@ -90,6 +90,8 @@ pub(super) struct Landed {
 pub(super) struct Forge {
     pub(super) repository: String,
     pub(super) now: Time,
+    /// When something was last pushed.
+    pub(super) pushed: Time,
     pub(super) commits: BTreeMap<String, Commit>,
     pub(super) heads: BTreeMap<String, String>,
     pub(super) changes: Vec<Change>,
@@ -100,6 +102,9 @@ pub(super) struct Forge {
     pushers: BTreeMap<String, BTreeSet<Who>>,
     forks: BTreeSet<Branch>,
     rule: Option<u64>,
+    /// When the rule was last changed; that it is removed does not count as such.
+    pub(super) rule_changed: Time,
+    switched_off: bool,
     ids: u64,
     pub(super) out: Vec<Delivery>,
 }
@@ -118,6 +123,7 @@ impl Forge {
         let mut forge = Self {
             repository: repository.to_owned(),
             now: begun,
+            pushed: begun,
             commits: BTreeMap::new(),
             heads: BTreeMap::new(),
             changes: Vec::new(),
@@ -127,6 +133,8 @@ impl Forge {
             pushers: BTreeMap::new(),
             forks: forks.collect(),
             rule: None,
+            rule_changed: begun,
+            switched_off: false,
             ids: 0,
             out: Vec::new(),
         };
@@ -259,6 +267,10 @@ impl Forge {
                 self.out.push(deliveries::change(self, n, "closed", 0));
             }
             Move::Protect { reviews } => self.protect(reviews),
+            Move::Switch { on } => {
+                self.switched_off = !on;
+                self.out.push(deliveries::switched(self, on));
+            }
         }
         Some(())
     }
@@ -269,6 +281,9 @@ impl Forge {
 
     fn protect(&mut self, reviews: Option<u64>) {
         self.rule = reviews;
+        if reviews.is_some() {
+            self.rule_changed = self.now;
+        }
         self.out.push(deliveries::rule(self, reviews));
     }
 
@@ -469,7 +484,7 @@ impl Forge {
 
     fn lands(&mut self, target: &str, id: &str, reviewed: bool) {
         if target == MAIN {
-            let protected = self.rule.is_some_and(|n| n > 0);
+            let protected = !self.switched_off && self.rule.is_some_and(|n| n > 0);
             self.landed.entry(id.to_owned()).or_insert(Landed { reviewed, protected });
         }
     }
@@ -539,6 +554,9 @@ impl Forge {
 
     /// Moves a branch and tells of it, and of the changes whose head it is.
     fn push_told(&mut self, branch: &str, head: &str, by: Who, forced: bool) {
+        if self.is_heard(branch) {
+            self.pushed = self.now;
+        }
         let told = self.is_heard(branch).then(|| deliveries::push(self, branch, head, by, forced));
         self.heads.insert(branch.to_owned(), head.to_owned());
         self.out.extend(told);

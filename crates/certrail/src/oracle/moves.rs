@@ -67,6 +67,8 @@ pub(super) enum Move {
     PushOldHead { by: Who, branch: Branch },
     /// Closes the change.
     Close { branch: Branch },
+    /// All protection is switched off, or on again.
+    Switch { on: bool },
     /// How many reviews main requires; none: the rule is removed.
     Protect { reviews: Option<u64> },
 }
@@ -227,7 +229,7 @@ fn spoil(dice: &mut Dice, moves: &mut Vec<Move>) {
     let anybody = |dice: &mut Dice| dice.below(PEOPLE.len());
     let branch = dice.below(3);
     let by = anybody(dice);
-    match dice.below(16) {
+    match dice.below(17) {
         0 if !moves.is_empty() => {
             moves.remove(at);
         }
@@ -263,6 +265,7 @@ fn spoil(dice: &mut Dice, moves: &mut Vec<Move>) {
             moves.insert(at, Move::Open { by: dice.below(MEMBERS), branch, to, fork: dice.one_in(6) });
         }
         14 if dice.one_in(3) => moves.insert(at, Move::Close { branch }),
+        15 => moves.insert(at, Move::Switch { on: dice.one_in(2) }),
         14 => moves.insert(at, Move::Protect { reviews: [None, Some(0), Some(1)][dice.below(3)] }),
         _ => {
             // Somebody else does it.

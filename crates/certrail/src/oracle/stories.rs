@@ -106,6 +106,19 @@ fn of_changes_that_land_together_each_has_its_own_authors() {
     ]);
 }
 
+/// What somebody wrote reached the change of another by hand, in a fork where nobody heard of it: they are an author of it.
+#[test]
+fn what_a_fork_merged_has_its_own_author() {
+    agrees(&[
+        push(3, 1),
+        push(1, 0),
+        Move::MergeIn { by: 3, branch: 1, other: Some(0) },
+        fork(3, 1),
+        yes(1, 1),
+        land(1, 1, How::Merge),
+    ]);
+}
+
 /// One commit on top of what was merged by moving main forward, which the forge may name as what merging made.
 #[test]
 fn a_commit_on_top_is_no_merge() {

@@ -20,6 +20,7 @@ pub(super) struct Told<'a> {
 
 /// A merged change whose head came to its target.
 struct Came<'a> {
+    branch: &'a str,
     head: &'a str,
     merge: Option<&'a str>,
     count: Option<u64>,
@@ -107,11 +108,13 @@ impl<'a> History<'a> {
         }
         let (mut merges, mut heads) = (HashMap::new(), HashMap::new());
         for change in merged.filter(|c| c.state == ChangeState::Merged) {
-            let Change { repository, target_branch, head, merge_commit, commit_count: count, .. } = change;
+            let Change {
+                repository, target_branch, head_branch: branch, head, merge_commit, commit_count: count, ..
+            } = change;
             let place = |sha: &'a str| (repository.as_str(), target_branch.as_str(), sha);
             let merge = merge_commit.as_deref();
             merges.extend(merge.map(|sha| (place(sha), change.number)));
-            heads.insert(place(head), Came { head, merge, count: *count });
+            heads.insert(place(head), Came { branch, head, merge, count: *count });
         }
         let range = range.iter().map(|(_, c)| c.sha.as_str()).collect();
         Self { pushes, by_tip, reached, parents, told, range, mainline, merges, heads, written_on }
@@ -191,14 +194,13 @@ impl<'a> History<'a> {
         }
         let rest: Vec<&str> = list.iter().map(|c| c.sha.as_str()).filter(|s| !brought.covered.contains(s)).collect();
         if self.counted(&self.pushes[n].repository, target, list) == Some(list.len() as u64) {
-            // Of several that came together, what was written on a branch we heard of is that one's, and so is what merging it made.
+            // Of several that came together, what was written on the branch of another is that one's, and so is what merging it made.
+            let others: BTreeSet<&str> =
+                self.came(repository, target, list).map(|c| c.branch).filter(|b| *b != change.head_branch).collect();
             let elsewhere = |sha: &&'a str| {
                 let merged = self.merges.get(&(repository, target, *sha));
                 merged.is_some_and(|number| *number != change.number)
-                    || self
-                        .written_on
-                        .get(sha)
-                        .is_some_and(|on| on.iter().any(|b| *b != change.head_branch && *b != target))
+                    || self.written_on.get(sha).is_some_and(|on| on.iter().any(|branch| others.contains(branch)))
             };
             let (theirs, own): (Vec<&str>, Vec<&str>) =
                 rest.into_iter().partition(|sha| brought.whole || elsewhere(sha));
@@ -278,11 +280,20 @@ impl<'a> History<'a> {
         list[..end].iter().rposition(merges).map_or(0, |n| n + 1)
     }
 
+    /// The changes whose heads a push brought.
+    fn came<'b>(
+        &'b self,
+        repository: &'b str,
+        target: &'b str,
+        list: &'b [Commit],
+    ) -> impl Iterator<Item = &'b Came<'a>> {
+        list.iter().filter_map(move |c| self.heads.get(&(repository, target, c.sha.as_str())))
+    }
+
     /// How many commits the changes that a push merged have together, as the forge counts them, with what merging made; none
     /// where it does not say, or where several came and the forge itself did not merge them: they may share some.
     fn counted(&self, repository: &str, target: &str, list: &[Commit]) -> Option<u64> {
-        let came = list.iter().filter_map(|c| self.heads.get(&(repository, target, c.sha.as_str())));
-        let came: Vec<&Came<'_>> = came.collect();
+        let came: Vec<&Came<'_>> = self.came(repository, target, list).collect();
         let last = list.last()?;
         if came.len() > 1 && last.by_forge != Some(true) {
             return None;

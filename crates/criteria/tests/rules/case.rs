@@ -28,6 +28,7 @@ pub(crate) struct Case {
     pub(crate) release: Release,
     pub(crate) product: Product,
     pub(crate) evidence: Vec<Evidence>,
+    pub(crate) context: Vec<Evidence>,
     pub(crate) people: Vec<(String, String)>,
     pub(crate) certifications: Vec<Certification>,
     pub(crate) known: Vec<String>,
@@ -48,6 +49,7 @@ impl Case {
             release: serde_json::from_value(release).unwrap(),
             product: Product::new("pay", Some("acme/pay")),
             evidence: Vec::new(),
+            context: Vec::new(),
             people: Vec::new(),
             certifications: Vec::new(),
             known: Vec::new(),
@@ -93,6 +95,13 @@ impl Case {
         self
     }
 
+    /// What concerns its repository as a whole.
+    pub(crate) fn beside(mut self, minute: i64, facts: Value) -> Self {
+        self = self.with(minute, facts);
+        self.context.extend(self.evidence.pop());
+        self
+    }
+
     /// The same, where everything of a kind was only reported.
     pub(crate) fn reported(mut self, kind: &str) -> Self {
         for e in self.evidence.iter_mut().filter(|e| e.signal.facts.kind() == kind) {
@@ -133,7 +142,7 @@ impl Case {
                 release: &self.release,
                 product: &self.product,
                 evidence: &self.evidence,
-                context: &[],
+                context: &self.context,
                 exceptions: &[],
                 findings: &self.tracked(),
                 certifications: &self.certifications,

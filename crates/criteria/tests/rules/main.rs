@@ -8,6 +8,7 @@
 mod case;
 mod cover;
 mod findings;
+mod protection;
 
 use std::sync::Arc;
 

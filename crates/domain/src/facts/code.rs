@@ -284,11 +284,17 @@ pub struct Review {
 pub struct BranchRule {
     /// `owner/name`.
     pub repository: String,
-    /// The branch or pattern it protects.
+    /// The branch or pattern it protects; empty where all protection is switched.
     pub pattern: String,
     /// The rule was removed with this event.
     #[serde(default)]
     pub removed: bool,
+    /// All protection of the repository was switched with this event: `false` off, `true` on again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched: Option<bool>,
+    /// When it was made: of several patterns that match a branch, the forge follows the oldest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
     /// Approving reviews required; `None` where the source does not say.
     pub required_reviews: Option<u64>,
     /// Approvals fall when the head moves.

@@ -160,26 +160,58 @@ pub(super) fn review(v: &Value, repository: &str) -> Mapped {
 
 pub(super) fn branch_rule(v: &Value, repository: &str) -> Mapped {
     let rule = v.get("rule").ok_or_else(|| lacks("rule"))?;
-    let enforced = |member: &str| text(rule, member).map(|level| level != "off");
+    let level = |member: &str| text(rule, member);
     let checks = rule["required_status_checks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let checks_on = enforced("/required_status_checks_enforcement_level").unwrap_or(true);
-    let reviews_on = enforced("/pull_request_reviews_enforcement_level").unwrap_or(true);
-    Ok((
-        Facts::BranchRule(BranchRule {
-            repository: repository.into(),
-            pattern: text(rule, "/name").ok_or_else(|| lacks("rule.name"))?.into(),
-            removed: text(v, "/action") == Some("deleted"),
-            required_reviews: if reviews_on { number(rule, "/required_approving_review_count") } else { Some(0) },
-            dismiss_stale: rule["dismiss_stale_reviews_on_push"].as_bool(),
-            enforce_admins: rule["admin_enforced"].as_bool(),
-            required_checks: if checks_on {
-                checks.iter().filter_map(Value::as_str).map(|c| c.chars().take(200).collect()).collect()
-            } else {
-                vec![]
-            },
-        }),
-        time(rule, "/updated_at"),
-    ))
+    let checks_on = level("/required_status_checks_enforcement_level") != Some("off");
+    let reviews = level("/pull_request_reviews_enforcement_level");
+    let removed = text(v, "/action") == Some("deleted");
+    let updated_at = time(rule, "/updated_at");
+    let rule = BranchRule {
+        repository: repository.into(),
+        pattern: text(rule, "/name").ok_or_else(|| lacks("rule.name"))?.into(),
+        removed,
+        switched: None,
+        created_at: time(rule, "/created_at"),
+        required_reviews: if reviews == Some("off") {
+            Some(0)
+        } else {
+            number(rule, "/required_approving_review_count")
+        },
+        dismiss_stale: rule["dismiss_stale_reviews_on_push"].as_bool(),
+        enforce_admins: rule["admin_enforced"].as_bool(),
+        required_checks: if checks_on {
+            checks.iter().filter_map(Value::as_str).map(|c| c.chars().take(200).collect()).collect()
+        } else {
+            vec![]
+        },
+    };
+    // Of a rule that is removed the forge repeats when it was last changed. Nothing was pushed since the last push, so that
+    // this is as good as the moment itself.
+    let at = if removed { time(v, "/repository/pushed_at").max(updated_at) } else { updated_at };
+    Ok((Facts::BranchRule(rule), at))
+}
+
+/// All protection of a repository is switched off, or on again (GitHub, `branch_protection_configuration`).
+pub(super) fn protection_switched(v: &Value, repository: &str) -> Mapped {
+    let on = match text(v, "/action") {
+        Some("enabled") => true,
+        Some("disabled") => false,
+        _ => return Err("It says neither that protection was enabled nor that it was disabled.".to_owned()),
+    };
+    let rule = BranchRule {
+        repository: repository.into(),
+        pattern: String::new(),
+        removed: false,
+        switched: Some(on),
+        created_at: None,
+        required_reviews: None,
+        dismiss_stale: None,
+        enforce_admins: None,
+        required_checks: vec![],
+    };
+    // It carries no time. Off, from the last push on, as nothing was pushed since; on, from when we hear of it.
+    let at = if on { None } else { time(v, "/repository/pushed_at") };
+    Ok((Facts::BranchRule(rule), at))
 }
 
 fn conclusion(status: Option<&str>, conclusion: Option<&str>) -> CheckConclusion {

@@ -106,6 +106,7 @@ fn signal(event: &str, value: &Value, repository: &str, source: String) -> Signa
         "pull_request" => code::pull_request(value, repository),
         "pull_request_review" => code::review(value, repository),
         "branch_protection_rule" => code::branch_rule(value, repository),
+        "branch_protection_configuration" => code::protection_switched(value, repository),
         "check_run" => code::check_run(value, repository),
         "check_suite" => code::check_suite(value, repository),
         "status" => code::status(value, repository),

@@ -82,7 +82,7 @@ fn what(e: &Evidence, show: &dyn Fn(&str) -> String) -> String {
         Facts::Tag(t) => format!("Tag {} {}", t.name, if t.removed { "was removed" } else { "was made" }),
         Facts::Change(c) => format!("Change #{} {}: {}", c.number, c.action.replace('_', " "), c.title),
         Facts::Review(r) => format!(
-            "{} {} change #{}",
+            "{} {} change #{}{}",
             r.reviewer.as_ref().map_or_else(|| "Somebody".into(), |a| show(&a.account)),
             match r.verdict {
                 ReviewVerdict::Approved => "approved",
@@ -90,11 +90,13 @@ fn what(e: &Evidence, show: &dyn Fn(&str) -> String) -> String {
                 ReviewVerdict::Commented => "commented on",
                 ReviewVerdict::Dismissed => "had a review set aside on",
             },
-            r.number
+            r.number,
+            r.set_aside_by.as_ref().map_or_else(String::new, |by| format!(" by {}", show(&by.account)))
         ),
-        Facts::BranchRule(b) => {
-            format!("Protection of {} was {}", b.pattern, if b.removed { "removed" } else { "set" })
-        }
+        Facts::BranchRule(b) => match b.switched {
+            Some(on) => format!("All protection of {} was switched {}", b.repository, if on { "on" } else { "off" }),
+            None => format!("Protection of {} was {}", b.pattern, if b.removed { "removed" } else { "set" }),
+        },
         Facts::Check(c) => {
             format!("Check {} on {}: {}", c.name, short(&c.commit), format!("{:?}", c.conclusion).to_lowercase())
         }

@@ -64,6 +64,8 @@ pub(super) fn parts(told: &ChangeInput, now: Time) -> Result<Vec<Part>, Problem>
             repository,
             pattern,
             removed: false,
+            switched: None,
+            created_at: None,
             required_reviews: Some(protection.required_reviews),
             dismiss_stale: protection.dismiss_stale,
             enforce_admins: protection.enforce_admins,
