@@ -1,6 +1,6 @@
 //! Judging: every requirement over its subjects, then exceptions, then the sum.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use certrail_domain::{
     Cause, Evaluation, EvidenceId, Exception, ExceptionId, Facts, Interval, RequirementResult, Row, RuleOutcome,
@@ -8,7 +8,7 @@ use certrail_domain::{
 };
 
 use crate::{
-    Clock, Criteria, Evidence, Identities, Input, Requirement, World,
+    Criteria, Evidence, Identities, Input, Requirement, World,
     predicate::Predicate,
     rules::{Approved, Found, Scope, approvals_for_production},
 };
@@ -26,6 +26,8 @@ pub struct Evaluated {
     pub valid_until: Option<Time>,
     /// How the approvals for production stand, each environment for itself.
     pub approvals: Vec<Approved>,
+    /// The accounts of everybody who wrote any of the release.
+    pub authors: BTreeSet<String>,
 }
 
 /// Judges a release. A pure function: the same input and criteria give the same bytes.
@@ -52,7 +54,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
                     &format!("Whether it applies could not be computed: {why}."),
                 ),
             };
-            judge(requirement, found, input, &world.as_of, &mut rules)
+            judge(requirement, found, &scope, &mut rules)
         })
         .collect();
     rules.extend(time_rules(&world, input));
@@ -67,7 +69,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
             criteria_version: criteria.version.clone(),
             criteria_digest: criteria_digest.to_owned(),
             evaluator: EVALUATOR.to_owned(),
-            exceptions: relied_on(input, &world.as_of, &requirements),
+            exceptions: relied_on(&scope, &requirements),
             evidence_count: input.evidence.len() as u64,
         },
         summary: Evaluation::summarise(&requirements),
@@ -75,18 +77,21 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
         rules,
     };
     let approvals = approvals_for_production(&scope, &criteria.requirements.iter().map(|r| &r.check));
-    Evaluated { evaluation, valid_until: world.valid_until(), approvals }
+    let authors = world.authors().into_iter().map(str::to_owned).collect();
+    Evaluated { evaluation, valid_until: world.valid_until(), approvals, authors }
 }
 
-fn in_force<'a>(input: &'a Input<'_>, clock: &'a Clock) -> impl Iterator<Item = &'a Exception> {
+/// The exceptions of a release that were in force, approved by somebody who wrote none of it.
+fn in_force<'a>(scope: &'a Scope<'_>) -> impl Iterator<Item = &'a Exception> {
+    let Scope { input, world } = scope;
     let own = input.exceptions.iter().filter(|e| e.scope.release == input.release.id);
-    own.filter(move |e| clock.holds(e.edges(), |now| e.in_force(now)))
+    own.filter(move |e| world.as_of.holds(e.edges(), |now| e.in_force(now)) && scope.may_decide(e) == Truth::True)
 }
 
 /// The exceptions that were in force, decisions about findings among them that a verdict rests on.
-fn relied_on(input: &Input<'_>, clock: &Clock, requirements: &[RequirementResult]) -> Vec<ExceptionId> {
+fn relied_on(scope: &Scope<'_>, requirements: &[RequirementResult]) -> Vec<ExceptionId> {
     let used = requirements.iter().flat_map(|r| &r.rows).filter_map(|row| row.exception.clone());
-    let mut all: Vec<ExceptionId> = in_force(input, clock).map(|e| e.id.clone()).chain(used).collect();
+    let mut all: Vec<ExceptionId> = in_force(scope).map(|e| e.id.clone()).chain(used).collect();
     all.sort();
     all.dedup();
     all
@@ -100,13 +105,8 @@ fn applies(requirement: &Requirement, release: &Result<serde_json::Value, String
     predicate.holds(&serde_json::Value::Null).map_err(|e| e.to_string())
 }
 
-fn judge(
-    requirement: &Requirement,
-    found: Found,
-    input: &Input<'_>,
-    clock: &Clock,
-    rules: &mut Vec<RuleResult>,
-) -> RequirementResult {
+fn judge(requirement: &Requirement, found: Found, scope: &Scope<'_>, rules: &mut Vec<RuleResult>) -> RequirementResult {
+    let input = scope.input;
     let Found { mut rows, rules: mut outcomes, fallback, pending } = found;
     if rows.is_empty() {
         let (verdict, cause, sentence) = fallback;
@@ -120,8 +120,10 @@ fn judge(
         });
     }
     for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
-        let covering = in_force(input, clock).find(|e| {
-            e.scope.requirement == requirement.id && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
+        let covering = in_force(scope).find(|e| {
+            e.scope.requirement == requirement.id
+                && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
+                && was_there(scope, row, e)
         });
         if let Some(exception) = covering {
             excuse(row, exception, input.identities);
@@ -151,6 +153,19 @@ fn judge(
         pending: pending && !worst.verdict.opens_gate(),
         rows,
     }
+}
+
+/// Whether what a row speaks of was there when an exception was approved: what came later nobody looked at. A finding was there
+/// once it was detected, whichever scan saw it last.
+fn was_there(scope: &Scope<'_>, row: &Row, exception: &Exception) -> bool {
+    let Some(decided) = exception.decided_at else { return false };
+    let findings = scope.input.findings;
+    if let Some(id) = row.subject.id.strip_prefix("finding:") {
+        return findings.known.values().any(|f| f.id.as_str() == id && f.detected <= decided);
+    }
+    let evidence = scope.input.evidence.iter().chain(scope.input.context);
+    let received: HashMap<&EvidenceId, Time> = evidence.map(|e| (&e.id, e.received)).collect();
+    row.inputs.iter().all(|id| received.get(id).is_none_or(|at| *at <= decided))
 }
 
 /// A pass that rests on a report which only this product accepts says so.

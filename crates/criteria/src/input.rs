@@ -149,7 +149,13 @@ impl Identities {
     /// The person behind an account; an account nobody claims stands for itself.
     #[must_use]
     pub fn person<'a>(&'a self, account: &'a str) -> &'a str {
-        self.person_of.get(account).map_or(account, String::as_str)
+        self.known(account).unwrap_or(account)
+    }
+
+    /// The person who is known to own an account, in whatever case it is written.
+    fn known(&self, account: &str) -> Option<&str> {
+        let known = self.person_of.get(account).or_else(|| self.person_of.get(&account.to_lowercase()));
+        known.map(String::as_str)
     }
 
     /// Whether two accounts are one person. Two logins of a host that nobody claims are two people; a login and a mail
@@ -157,7 +163,7 @@ impl Identities {
     /// that kind.
     #[must_use]
     pub fn same(&self, a: &str, b: &str) -> Truth {
-        match (a == b, self.person_of.get(a), self.person_of.get(b)) {
+        match (a == b, self.known(a), self.known(b)) {
             (true, ..) => Truth::True,
             (_, Some(a), Some(b)) => (a == b).into(),
             _ if self.incomplete => Truth::Unknown,

@@ -78,6 +78,9 @@ pub struct Exception {
     /// It was approved with a token, which the product accepts: a report of an approval.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub told_by_token: bool,
+    /// Whoever approved it asked for it, or is an author of what it excuses, in a product whose one person decides everything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 impl Exception {
@@ -90,7 +93,7 @@ impl Exception {
         self.state == ExceptionState::Approved
             && self.decided_at.is_some_and(|decided| decided <= at)
             && at < self.expires_at
-            && self.approver.as_ref().is_some_and(|a| *a != self.requester)
+            && self.approver.as_ref().is_some_and(|a| *a != self.requester || self.alone)
     }
 
     /// When it begins and ends to be in force.
@@ -122,6 +125,7 @@ mod tests {
             decided_at: Some(at(10)),
             expires_at: at(20),
             told_by_token: false,
+            alone: false,
         };
         assert!(good.in_force(at(10)));
         assert!(!good.in_force(at(9)), "backdated");

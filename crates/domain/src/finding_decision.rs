@@ -227,6 +227,9 @@ pub struct FindingDecision {
     pub decided_because: String,
     /// When it ends. Always set.
     pub expires_at: Time,
+    /// Whoever approved it asked for it, or is an author, in a product whose one person decides everything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 impl FindingDecision {
@@ -236,7 +239,7 @@ impl FindingDecision {
         self.state == ExceptionState::Approved
             && self.decided_at.is_some_and(|decided| decided <= at)
             && at < self.expires_at
-            && self.approver.as_ref().is_some_and(|a| *a != self.requester)
+            && self.approver.as_ref().is_some_and(|a| *a != self.requester || self.alone)
     }
 
     /// When it begins and ends to be in force.
@@ -318,6 +321,7 @@ mod tests {
             decided_at: Some(Time::from_micros(20)),
             decided_because: String::new(),
             expires_at: Time::from_micros(30),
+            alone: false,
         }
     }
 

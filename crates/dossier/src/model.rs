@@ -340,6 +340,10 @@ pub struct DecisionRow {
     pub known: HowKnown,
     /// When.
     pub at: Time,
+    /// Whoever decided is one of the authors, in a product whose one person decides everything: when somebody else should
+    /// have looked at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_due: Option<Time>,
     /// SHA-256 of the frozen world, hex.
     pub world_digest: String,
     /// The frozen world, byte for byte.

@@ -12,7 +12,8 @@ use certrail_store::{
     StoreError,
     tables::{
         decisions::{self, StoredDecision},
-        log, people, releases,
+        log, people,
+        releases::{self, StoredRelease},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,11 @@ use crate::{
     jobs,
     judge::judge_in,
     make_dossier::{Renderer, with_decision},
+    separation,
 };
+
+/// The act of trying to certify in vain.
+pub(crate) const REFUSED: &str = "certification-refused";
 
 /// The state of the world at a decision (law 8): content-addressed, named by the decision.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +50,9 @@ pub struct FrozenWorld {
     pub open_findings: Vec<(String, String)>,
     /// Covered lines in hundredths of a percent.
     pub coverage: Option<u64>,
+    /// Whoever decided is one of its authors, and the product lets one person decide everything: nobody else did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// Exceptions in force.
     pub exceptions: Vec<ExceptionId>,
     /// Who held which role.
@@ -100,7 +108,8 @@ pub async fn certify(
     let note = crate::inputs::words("note", &note, 0)?;
     let stored = crate::look::find_release(engine, product, version)?;
     let decider = caller.clone();
-    let (mut receipt, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note)).await?;
+    let (decided, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note)).await?;
+    let mut receipt = decided?;
     // Releases that contain it are judged without what it brought.
     jobs::follow(engine, vec![product.to_owned()]).await?;
     receipt.dossier = with_decision(engine, caller, product, version, renderer).await;
@@ -111,7 +120,13 @@ fn refuse(code: &str, why: impl Into<String>, fix: impl Into<String>) -> Problem
     Problem::new(ProblemKind::Refused, code, "The release was not certified.", why, fix)
 }
 
-fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Result<CertifyReceipt, Fault> {
+/// Decides, or says why not: an attempt that was judged and refused is on record with its evaluation.
+fn decide(
+    batch: &mut Batch<'_>,
+    caller: &Caller,
+    seq: i64,
+    note: &str,
+) -> Result<Result<CertifyReceipt, Problem>, Fault> {
     // What it contains may have changed, and a job that follows is on its way: nobody decides on less.
     let mut effects = bind::Effects::default();
     bind::follow_range(batch, seq, &mut effects)?;
@@ -144,13 +159,19 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
         .filter(|r| !r.pending && !judged.checks(&r.id, Rule::is_approval))
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))
         .collect();
+    let evaluation_bytes = serde_json::to_vec(evaluation).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    let sees = separation::decides_alone(caller, &judged.seen.product, &judged, "The release was not certified.");
+    let alone = match sees {
+        Ok(alone) => alone,
+        Err(problem) => return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err),
+    };
     if evaluation.summary.counted == 0 {
-        return Err(refuse(
+        let problem = refuse(
             "nothing-counts",
             "No requirement applies to it, so there is nothing to certify.",
             "Look at the criteria of the product.",
-        )
-        .into());
+        );
+        return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err);
     }
     if !open.is_empty() {
         let why = format!(
@@ -159,9 +180,9 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
             if open.len() == 1 { " is" } else { "s are" },
             open.join(" · ")
         );
-        return Err(refuse("requirements-open", why, "Meet them, or ask for an exception.").into());
+        let problem = refuse("requirements-open", why, "Meet them, or ask for an exception.");
+        return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err);
     }
-    let evaluation_bytes = serde_json::to_vec(evaluation).map_err(|e| StoreError::Damaged(e.to_string()))?;
     let people = people::all_at(batch.tx, position)?;
     let able = |action: Action| people.iter().filter(|p| p.role.may(action)).map(|p| p.id.to_string()).collect();
     let world = FrozenWorld {
@@ -175,6 +196,7 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
             Facts::Coverage(c) => c.line_basis_points(),
             _ => None,
         }),
+        alone,
         exceptions: evaluation.snapshot.exceptions.clone(),
         roles: people.iter().map(|p| (p.id.to_string(), p.role)).collect(),
         could_certify: able(Action::Certify),
@@ -231,14 +253,32 @@ fn decide(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     stored.release.certified_at = Some(batch.now);
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
     bind::refresh_base(batch, seq)?;
-    Ok(CertifyReceipt {
+    Ok(Ok(CertifyReceipt {
         id,
         index,
         sentence: sentence::sentence(&stored.release, evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         world: certrail_ledger::hex(&world_digest),
         dossier: None,
-    })
+    }))
+}
+
+/// That a release was not certified, with who tried, why not, and the evaluation that was looked at.
+fn refused(
+    batch: &mut Batch<'_>,
+    caller: &Caller,
+    stored: &StoredRelease,
+    evaluation: &[u8],
+    problem: Problem,
+) -> Result<Problem, Fault> {
+    let digest = sha256(evaluation);
+    let mark = label(&stored.label_key, stored.release.id.as_str());
+    let told = json!({ "release": stored.release.id, "code": problem.code, "why": problem.why,
+        "evaluation": certrail_ledger::hex(&digest) });
+    let index = batch.control(REFUSED, &caller.account(), &[mark], &told)?;
+    let kept = Kept::prepare(batch.blobs, &digest, evaluation)?;
+    batch.keep_body(&digest, &kept, index)?;
+    Ok(problem)
 }
 
 fn open_findings(input: &certrail_criteria::Input<'_>) -> Vec<(String, String)> {
@@ -296,16 +336,28 @@ fn statements(
             "evaluation": { "sha256": world.evaluation },
             "world": { "sha256": world_hex },
             "exceptions": world.exceptions,
+            "separationOfDuties": !world.alone,
+            "reviewDue": world.alone.then(|| separation::review_due(batch.now).to_string()),
         },
     });
     [vsa, own]
+}
+
+/// How a decision was made, as its signed statement says.
+pub(crate) struct HowDecided {
+    /// Who made it.
+    pub(crate) by: String,
+    /// How that is known.
+    pub(crate) known: HowKnown,
+    /// Until when somebody else should have looked at it, where one of its authors decided alone.
+    pub(crate) review_due: Option<Time>,
 }
 
 /// Who made a decision, and how that is known, as its signed statement says.
 ///
 /// # Errors
 /// When its envelopes cannot be read, or none of them says so.
-pub(crate) fn how_decided(decision: &StoredDecision) -> Result<(String, HowKnown), StoreError> {
+pub(crate) fn how_decided(decision: &StoredDecision) -> Result<HowDecided, StoreError> {
     let damaged = || StoreError::Damaged(format!("decision {} does not say who made it, and how", decision.id));
     let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&decision.envelope).map_err(|_| damaged())?;
     let statements = entries.iter().filter_map(|(_, envelope)| {
@@ -314,7 +366,12 @@ pub(crate) fn how_decided(decision: &StoredDecision) -> Result<(String, HowKnown
     });
     let decided = |s: serde_json::Value| {
         let by = s.pointer("/predicate/decidedBy")?;
-        Some((by["person"].as_str()?.to_owned(), HowKnown::from_name(by["known"].as_str()?)?))
+        let due = s.pointer("/predicate/reviewDue").and_then(|due| Time::parse(due.as_str()?).ok());
+        Some(HowDecided {
+            by: by["person"].as_str()?.to_owned(),
+            known: HowKnown::from_name(by["known"].as_str()?)?,
+            review_due: due,
+        })
     };
     statements.filter_map(decided).next().ok_or_else(damaged)
 }

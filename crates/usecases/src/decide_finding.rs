@@ -31,6 +31,7 @@ use crate::{
     inputs::words,
     judge::judge_in,
     look_findings::unknown,
+    separation,
     track::{self, Dues, Running, stand},
 };
 
@@ -386,6 +387,7 @@ pub(crate) fn draft(
         requested_at: now,
         decided_at: None,
         decided_because: String::new(),
+        alone: false,
         expires_at: now,
     };
     (decision.level, decision.exploited) = reached_grade(&decision, seen, open);
@@ -457,7 +459,7 @@ fn end(
         let (what, fix) = ("Nothing was changed.", "`certrail finding show` names them.");
         return Err(Problem::new(ProblemKind::NotFound, "no-such-decision", what, why, fix).into());
     };
-    let own = caller.account() == decision.requester;
+    let own = separation::asked(batch.tx, caller, &decision.requester)?;
     // Taking back what one has asked for needs no more than asking.
     let undo = own && decision.state == ExceptionState::Requested && to == ExceptionState::Revoked;
     let on = match decision.reach {
@@ -475,14 +477,23 @@ fn end(
         let (what, fix) = ("Nothing was changed.", "Ask for a new one where this one has ended.");
         return Err(Problem::new(ProblemKind::Conflict, "decision-state", what, why, fix).into());
     }
-    if !undo && to == ExceptionState::Approved && (own || caller.person.is_none()) {
+    let product = products::get(batch.tx, &decision.product)?;
+    let sole = product.as_ref().is_some_and(|p| p.sole_decider);
+    if !undo && to == ExceptionState::Approved && (own && !sole || caller.person.is_none()) {
         let why = "Whoever asks for a decision cannot approve it.";
         return Err(refuse("own-decision", why, "Ask another approver.").into());
     }
     if to == ExceptionState::Approved {
-        let product = products::get(batch.tx, &decision.product)?;
         let reached = !matches!(decision.reach, Reach::Everywhere { .. });
         decides(caller, product.as_ref().filter(|_| reached))?;
+        let mut alone = own;
+        for stored in speaks_of(batch.tx, &decision)? {
+            let judged = judge_in(batch.tx, batch.criteria, &stored, batch.next_index(), batch.now)?;
+            if let Some(product) = &product {
+                alone |= separation::decides_alone(caller, product, &judged, "Nothing was recorded.")?;
+            }
+        }
+        decision.alone = alone;
     }
     if to == ExceptionState::Approved && decision.expires_at <= batch.now {
         return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());
@@ -513,6 +524,14 @@ fn end(
         stand(batch, seq, index)?;
     }
     Ok(decision)
+}
+
+/// The releases whose authors do not decide on a finding: the one that is named, else what is cut last and what is on its way.
+fn speaks_of(tx: &Tx<'_>, decision: &FindingDecision) -> Result<Vec<releases::StoredRelease>, StoreError> {
+    if let Reach::Release { release } = &decision.reach {
+        return Ok(releases::by_id(tx, release.as_str())?.into_iter().collect());
+    }
+    releases::of_product(tx, &decision.product, None, 2)
 }
 
 /// Ends what was asked for or decided later than now.

@@ -19,6 +19,8 @@ use crate::{
     clock_era::OPERATOR,
     engine::{Batch, Engine, Fault, random},
     inputs::words,
+    judge::judge_in,
+    separation,
 };
 
 /// What is asked for.
@@ -102,6 +104,7 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
                 decided_at: None,
                 expires_at: new.expires_at,
                 told_by_token: false,
+                alone: false,
             };
             let mark = label(&stored.label_key, stored.release.id.as_str());
             let index = batch.control("exception-requested", &caller.account(), &[mark], &exception)?;
@@ -115,7 +118,7 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
 /// Approves, rejects or revokes an exception.
 ///
 /// # Errors
-/// A role that may not, the requester deciding on their own request, a state that does not allow it.
+/// A role that may not, the requester or an author approving it, a state that does not allow it.
 pub async fn decide_exception(
     engine: &Arc<Engine>,
     caller: &Caller,
@@ -153,7 +156,10 @@ pub async fn decide_exception(
                 )
                 .into());
             }
-            if caller.account() == exception.requester || caller.person.is_none() {
+            let own = separation::asked(batch.tx, &caller, &exception.requester)?;
+            let product = products::get(batch.tx, &stored.release.product)?;
+            let sole = product.as_ref().is_some_and(|p| p.sole_decider);
+            if caller.person.is_none() || own && to == ExceptionState::Approved && !sole {
                 return Err(refuse(
                     "own-exception",
                     "Whoever asks for an exception cannot approve it.",
@@ -161,9 +167,12 @@ pub async fn decide_exception(
                 )
                 .into());
             }
-            if to == ExceptionState::Approved {
-                decides(&caller, products::get(batch.tx, &stored.release.product)?.as_ref())?;
+            if let Some(product) = product.filter(|_| to == ExceptionState::Approved) {
+                decides(&caller, Some(&product))?;
                 exception.told_by_token = !caller.is_interactive();
+                let judged = judge_in(batch.tx, batch.criteria, &stored, batch.next_index(), batch.now)?;
+                let wrote = separation::decides_alone(&caller, &product, &judged, "The exception was not recorded.")?;
+                exception.alone = own || wrote;
             }
             if to == ExceptionState::Approved && exception.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());

@@ -11,7 +11,7 @@ use certrail_criteria::{
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
-    Row, Time,
+    Row, Time, Truth,
 };
 use certrail_ledger::{Hash, sha256};
 use certrail_store::{
@@ -91,6 +91,8 @@ pub struct Judged {
     pub criteria: Arc<Criteria>,
     /// The first instant at which the clock alone could change a verdict.
     pub valid_until: Option<Time>,
+    /// The accounts of everybody who wrote any of the release.
+    authors: BTreeSet<String>,
     body: OnceLock<Arc<(Hash, Kept)>>,
     /// How the approvals stand for environments whose gates were asked, or are likely to be.
     approvals: Mutex<Vec<Approved>>,
@@ -112,6 +114,11 @@ impl Judged {
         let digest = sha256(&bytes);
         let kept = Kept::prepare(blobs, &digest, &bytes).map_err(|e| internal(&e))?;
         Ok(self.body.get_or_init(|| Arc::new((digest, kept))).clone())
+    }
+
+    /// Whether somebody wrote any of the release, by any of their accounts.
+    pub(crate) fn wrote(&self, account: &str) -> Truth {
+        self.seen.identities.among(account, self.authors.iter().map(String::as_str))
     }
 
     /// Whether a requirement checks something: sets name their requirements as they like, so what is checked counts, and no id.
@@ -250,8 +257,8 @@ fn judge_with(
     // As known at that position: what was learned later must not change a past evaluation.
     let seen = see(tx, stored, (position, at), before)?;
     let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, position)?;
-    let Evaluated { evaluation, valid_until, approvals } = evaluate(&criteria, &digest, &seen.input());
-    Ok(Judged { evaluation, seen, criteria, valid_until, body: OnceLock::new(), approvals: approvals.into() })
+    let Evaluated { evaluation, valid_until, approvals, authors } = evaluate(&criteria, &digest, &seen.input());
+    Ok(Judged { evaluation, seen, criteria, valid_until, authors, body: OnceLock::new(), approvals: approvals.into() })
 }
 
 /// Gathers what was known at a position: what was learned later must not change a past evaluation.

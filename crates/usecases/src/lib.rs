@@ -39,6 +39,7 @@ mod products;
 mod prove;
 mod record_fact;
 mod release_findings;
+mod separation;
 mod sign_in;
 mod state_baseline;
 mod tokens;

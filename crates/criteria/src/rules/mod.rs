@@ -22,8 +22,8 @@ mod work_item;
 use std::collections::BTreeSet;
 
 use certrail_domain::{
-    Cause, Clock, EvidenceId, Key, Limits, OwnDays, Product, Release, Row, RuleOutcome, RuleResult, Subject, Time,
-    Truth, Verdict,
+    Cause, Clock, EvidenceId, Exception, Key, Limits, OwnDays, Product, Release, Row, RuleOutcome, RuleResult, Subject,
+    Time, Truth, Verdict,
     facts::{ScanKind, same_environment},
 };
 use serde::{Deserialize, Serialize};
@@ -362,6 +362,18 @@ pub(crate) enum About {
 }
 
 impl Scope<'_> {
+    /// Whether somebody wrote any of the release, by any of their accounts.
+    pub(crate) fn wrote(&self, account: &str) -> Truth {
+        self.input.identities.among(account, self.world.authors())
+    }
+
+    /// Whether whoever approved an exception may decide on what it excuses: they wrote none of it, or the product has one person
+    /// who decides everything, on record.
+    pub(crate) fn may_decide(&self, exception: &Exception) -> Truth {
+        let approver = exception.approver.as_deref();
+        if exception.alone { Truth::True } else { approver.map_or(Truth::False, |account| !self.wrote(account)) }
+    }
+
     /// Whether evidence is about exactly what is released.
     pub(crate) fn about(&self, e: &Evidence, also: &[Key]) -> About {
         about(self.input.release, e, also)

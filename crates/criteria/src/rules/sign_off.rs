@@ -1,6 +1,9 @@
 //! Somebody signed exactly this build, with a stated meaning (21 CFR 11.50).
 
-use certrail_domain::{Cause, Facts, Verdict, facts::ApprovalVerdict};
+use certrail_domain::{
+    Cause, Facts, Truth, Verdict,
+    facts::{Approval, ApprovalVerdict},
+};
 
 use super::{
     Found, Scope,
@@ -10,7 +13,8 @@ use super::{
 
 pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
     let (mut stale, mut told) = (None, None);
-    let mut yes = None;
+    let (mut yes, mut own) = (None, None);
+    let wrote = |a: &Approval| a.approver.as_ref().map_or(Truth::Unknown, |by| scope.wrote(&by.account));
     let mut heard = std::collections::BTreeSet::new();
     let taken_back = told_back(scope, meaning);
     for e in scope.newest_first() {
@@ -33,6 +37,25 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
             continue;
         }
         match a.verdict {
+            ApprovalVerdict::Approved if !scope.input.product.sole_decider && wrote(a) != Truth::False => {
+                let (verdict, cause, sentence) = match wrote(a) {
+                    Truth::True => (
+                        Verdict::Failed,
+                        Cause::NotIndependent,
+                        format!(
+                            "{who} signed this build and is one of its authors; somebody who wrote none of it has to."
+                        ),
+                    ),
+                    _ => (
+                        Verdict::Indeterminate,
+                        Cause::IdentityUncertain,
+                        format!(
+                            "{who} signed this build, and may be one of its authors under another account; link the accounts to people."
+                        ),
+                    ),
+                };
+                own = own.or(Some(release_row(scope, verdict, cause, sentence, inputs)));
+            }
             ApprovalVerdict::Approved => {
                 let sentence = format!("{who} signed exactly this build on {}.", e.at().human());
                 yes = yes.or(Some(release_row(scope, Verdict::Passed, Cause::Satisfied, sentence, inputs)));
@@ -44,7 +67,7 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
             ApprovalVerdict::Withdrawn => {}
         }
     }
-    if let Some(row) = yes {
+    if let Some(row) = yes.or(own) {
         return Found::rows(vec![row]);
     }
     match stale {

@@ -25,6 +25,7 @@ fn decision(fingerprint: &str, reach: Reach, days: i64) -> FindingDecision {
     FindingDecision {
         level: certrail_domain::facts::Level::Critical,
         decided_because: String::new(),
+        alone: false,
         exploited: true,
         id: ExceptionId::from_stored("exc_9"),
         finding: finding_id(fingerprint),

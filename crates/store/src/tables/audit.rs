@@ -485,6 +485,8 @@ pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
             "SELECT COUNT(*) FROM body WHERE log_index NOT IN (SELECT log_index FROM decision)
                  AND NOT EXISTS (SELECT 1 FROM gate_ask
                      WHERE gate_ask.log_index = body.log_index AND gate_ask.evaluation = body.digest)
+                 AND NOT EXISTS (SELECT 1 FROM act
+                     WHERE act.log_index = body.log_index AND act.act = 'certification-refused')
                  AND NOT EXISTS (SELECT 1 FROM dossier
                      WHERE dossier.log_index = body.log_index AND body.digest IN (dossier.json, dossier.pdf))",
         ),

@@ -150,6 +150,7 @@ impl Told {
                 differs(check, same, "question to a gate", index);
                 self.evaluated.push(Evaluated { entry: index, digest: text("evaluation") });
             }
+            crate::certify::REFUSED => self.evaluated.push(Evaluated { entry: index, digest: text("evaluation") }),
             "certified" => self.certified(check, act, &doc, labels)?,
             "dossier-made" => {
                 self.count(Table::Dossier, 1);

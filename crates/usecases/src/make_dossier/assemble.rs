@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::World;
 use certrail_domain::{BaseKind, Baseline, Problem, RangeBase, Time, sentence, shown_account};
-use certrail_dossier::{Dossier, FindingsSection};
+use certrail_dossier::{DecisionRow, Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -92,7 +92,7 @@ fn build(
         sentence: sentence::sentence(&release, &evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         summary: evaluation.summary,
-        lines: lines(&release, &judged, &world, &findings, &show),
+        lines: lines(&release, &judged, &world, &findings, &decisions, &show),
         changes: sections::change_rows(&world, &judged, &show),
         tests: sections::test_rows(&world),
         security: sections::security_rows(&world),
@@ -119,6 +119,7 @@ fn lines(
     judged: &Judged,
     world: &World<'_>,
     findings: &FindingsSection,
+    decisions: &[DecisionRow],
     show: &dyn Fn(&str) -> String,
 ) -> Vec<String> {
     let s = judged.evaluation.summary;
@@ -133,6 +134,12 @@ fn lines(
     ];
     if product.sole_decider {
         out.push("One person makes and decides everything in this product, as its admin declared.".into());
+    }
+    if let Some(due) = decisions.last().and_then(|d| d.review_due) {
+        out.push(format!(
+            "It was decided by its author; no separation of duties. A review by somebody else is due by {}.",
+            due.date()
+        ));
     }
     let accepted: Vec<&str> =
         product.accepts_reported.iter().map(|a| a.kind.as_str()).filter(|kind| product.accepts(kind)).collect();

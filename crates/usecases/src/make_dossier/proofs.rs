@@ -16,6 +16,7 @@ use certrail_store::{
 };
 
 use crate::{
+    certify::{HowDecided, decided_at, how_decided},
     engine::{Engine, LogHead},
     judge::Judged,
 };
@@ -122,8 +123,8 @@ pub(super) fn decision_rows(
     decisions::of_release(tx, stored.release.id.as_str())?
         .into_iter()
         .map(|d| {
-            let (by, known) = crate::certify::how_decided(&d)?;
-            let at = crate::certify::decided_at(&d);
+            let HowDecided { by, known, review_due } = how_decided(&d)?;
+            let at = decided_at(&d);
             let mut row = DecisionRow {
                 id: d.id,
                 kind: d.kind,
@@ -131,6 +132,7 @@ pub(super) fn decision_rows(
                 by: show(&by),
                 known,
                 at,
+                review_due,
                 world_digest: hex(&d.world),
                 world: String::new(),
                 evaluation: String::new(),

@@ -217,6 +217,7 @@ fn decision(
         requested_at: now,
         decided_at: None,
         decided_because: String::new(),
+        alone: false,
         expires_at: now.plus(Claim::NotAffected.usual_days(finding.level) * Time::DAY),
     }
 }

@@ -26,6 +26,7 @@ mod range_bases;
 mod ranges;
 mod repeats;
 mod report_files;
+mod separation;
 mod sessions;
 mod story;
 mod told_changes;
