@@ -302,7 +302,9 @@ impl Forge {
         title: &str,
     ) -> String {
         let number = self.commits.len();
-        let title = format!("{title} {number}");
+        // What is rebased keeps its message.
+        let title =
+            if title.ends_with(|c: char| c.is_ascii_digit()) { title.to_owned() } else { format!("{title} {number}") };
         let committer = if by_forge { "GitHub <noreply@github.com>".to_owned() } else { mail(author) };
         let (seconds, tree) = (self.now.as_micros() / Time::SECOND, "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
         let parent_lines: String = parents.iter().map(|p| format!("parent {p}\n")).collect();
@@ -443,7 +445,7 @@ impl Forge {
                 for id in own {
                     let old = self.commits[&id].clone();
                     if old.parents.len() == 1 {
-                        tip = self.commit(vec![tip], old.author, &old.with, true, old.writers.clone(), "Rebased");
+                        tip = self.commit(vec![tip], old.author, &old.with, true, old.writers.clone(), &old.title);
                     }
                 }
                 tip

@@ -162,7 +162,7 @@ fn one(scope: &Scope<'_>, change: &ChangeView<'_>, needed: u64) -> (Row, Vec<Rul
             format!("The only one who approved {} also pushed to it last.", change.name),
         )
     } else {
-        shortfall(change, &given, &good, needed, row)
+        shortfall(change, &given, people.len(), needed, row)
     };
     (row, results)
 }
@@ -176,11 +176,14 @@ fn reviewer<'a>(view: &ReviewView<'a>) -> &'a str {
 fn shortfall(
     change: &ChangeView<'_>,
     given: &[Approval<'_>],
-    good: &[&Approval<'_>],
+    good: usize,
     needed: u64,
     row: impl Fn(Verdict, Cause, String) -> Row,
 ) -> Row {
     let name = &change.name;
+    if good > 0 {
+        return row(Verdict::Failed, Cause::BelowThreshold, format!("{good} of {needed} people approved {name}."));
+    }
     let of_it = |a: &&Approval<'_>| a.final_revision && a.human;
     if let Some(a) = given.iter().filter(of_it).find(|a| a.independent == Truth::Unknown) {
         let sentence = format!(
@@ -222,13 +225,6 @@ fn shortfall(
             Verdict::Failed,
             Cause::NotIndependent,
             format!("{} approved {name} and is one of its authors.", a.who()),
-        );
-    }
-    if !good.is_empty() {
-        return row(
-            Verdict::Failed,
-            Cause::BelowThreshold,
-            format!("{} of {needed} people approved {name}.", good.len()),
         );
     }
     let opinion = change.reviews.iter().find(|v| !v.is_counted() && v.review.verdict == ReviewVerdict::Approved);

@@ -9,7 +9,7 @@ use certrail_domain::{
 };
 
 use super::{
-    cover::{Brought, History, Told},
+    cover::{Brought, History, Landed, Told},
     words::{Merged, ReviewView, last_words},
 };
 use crate::{Evidence, Identities, Input};
@@ -122,7 +122,8 @@ pub(super) fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&
         let counts = |e: &Evidence| e.is_observed() || (!by_forge && e.is_believed(input.product));
         let (counting, only_told): (Vec<_>, Vec<_>) = reviewed.into_iter().partition(|r| counts(r.evidence));
         let (mut view, brought) = one_change(&key, &told, &history, counting);
-        view.on_line = line.has(view.target.1);
+        // Of what is cut, what is not merged is no part.
+        view.on_line = line.has(view.target.1) && (view.merged.is_some() || input.release.commit.is_none());
         view.judge_setting_aside(input.identities);
         // A no counts from everybody, until it is told otherwise: what was told takes back what was told, whenever, and no more.
         let last = last_words(&only_told, None, input.identities);
@@ -138,7 +139,7 @@ pub(super) fn changes<'a>(input: &Input<'a>, usable: &[&'a Evidence], after: &[&
             views.push(view);
         }
     }
-    views.extend(direct_pushes(input, &pushes, &range, &covered, &line));
+    views.extend(direct_pushes(input, &pushes, &range, &covered, &line, &history));
     views.sort_by(|a, b| {
         let at = |v: &ChangeView<'_>| v.merged.map_or(Time::from_micros(i64::MAX), |m| m.at);
         (at(a), &a.id).cmp(&(at(b), &b.id))
@@ -161,22 +162,23 @@ fn one_change<'a>(
     let mut tickets: BTreeSet<&str> = BTreeSet::new();
     for (_, change) in told {
         authors.extend(change.author.iter().chain(&change.principal).map(|a| a.account.as_str()));
-        // Whoever pushed to it wrote some of it, unless all they did was to bring it up to date with its target.
-        let updated = history.ended_at(&change.head).any(|push| history.is_update(push, target));
-        authors.extend(change.pusher.iter().filter(|_| !updated).map(|a| a.account.as_str()));
+        // Whoever pushed to it wrote some of it, unless all they did was to press a button.
+        let by_button = |push| history.is_by_button(push, target);
+        let pusher = change.pusher.as_ref().filter(|_| !history.ended_at(&change.head).any(by_button));
+        authors.extend(pusher.map(|a| a.account.as_str()));
         tickets.extend(change.tickets.iter().map(String::as_str));
     }
     let pushed = brought.own.iter().flat_map(|tip| history.ended_at(tip)).filter(|p| p.branch != newest.target_branch);
-    authors.extend(
-        pushed.filter(|p| !history.is_update(p, target)).filter_map(|p| Some(p.pusher.as_ref()?.account.as_str())),
-    );
+    let pushed = pushed.filter(|push| !history.is_by_button(push, target));
+    authors.extend(pushed.filter_map(|push| Some(push.pusher.as_ref()?.account.as_str())));
     let merge = newest.merge_commit.as_deref();
     let listed: Vec<&Commit> = told.iter().flat_map(|(_, change)| &change.commits).collect();
     let shas: BTreeSet<&str> =
         brought.own.iter().chain(&brought.covered).copied().chain(listed.iter().map(|c| c.sha.as_str())).collect();
     let mut commits: Vec<&Commit> = Vec::new();
     for sha in shas {
-        let updates = || history.ended_at(sha).any(|push| history.is_update(push, target));
+        let joins = |push| history.is_update(push, target) || history.landed(push) == Landed::Merged;
+        let updates = || history.ended_at(sha).any(joins);
         // Whoever presses the button that merges, or the one that updates a branch, wrote nothing.
         let by_button = if merge == Some(sha) && brought.lands_itself { !brought.by_hand } else { updates() };
         let said = listed.iter().filter(|c| c.sha == sha).map(|commit| Told { commit, believed: true });
@@ -230,10 +232,9 @@ fn last_pusher<'a>(newest: &'a Change, told: &[(&'a Evidence, &'a Change)], hist
     let mut head = newest.head.as_str();
     let mut seen = BTreeSet::new();
     while seen.insert(head) {
-        let ended = |update: bool| {
-            history
-                .ended_at(head)
-                .find(|p| history.is_update(p, &newest.target_branch) == update && p.branch != newest.target_branch)
+        let ended = |by_button: bool| {
+            let target = newest.target_branch.as_str();
+            history.ended_at(head).find(|p| history.is_by_button(p, target) == by_button && p.branch != target)
         };
         if let Some(before) = ended(true).and_then(|push| push.before.as_deref()) {
             head = before;
@@ -248,8 +249,11 @@ fn last_pusher<'a>(newest: &'a Change, told: &[(&'a Evidence, &'a Change)], hist
 
 /// The branch a change was to go to when somebody looked at it, where that is another than the one it went to.
 fn other_target<'a>(review: &ReviewView<'a>, told: &[(&'a Evidence, &'a Change)], target: &str) -> Option<&'a str> {
-    let then = told.iter().rev().find(|(e, _)| e.at() <= review.evidence.at()).map(|(_, c)| c.target_branch.as_str());
-    then.or(review.review.target_branch.as_deref()).filter(|then| *then != target)
+    // What the review itself says counts, where the change ever was to go there; else what the change said last.
+    let own = review.review.target_branch.as_deref().filter(|own| told.iter().any(|(_, c)| c.target_branch == *own));
+    let then =
+        || told.iter().rev().find(|(e, _)| e.at() <= review.evidence.at()).map(|(_, c)| c.target_branch.as_str());
+    own.or_else(then).filter(|then| *then != target)
 }
 
 /// The branches a release is cut from: the one of the product, else that of a line of its own.
@@ -260,28 +264,43 @@ impl<'a> Line<'a> {
         let own = input.release.branch.as_deref().unwrap_or(&input.product.branch);
         let mut line = BTreeSet::from([own]);
         let Some(cut) = input.release.commit.as_deref() else { return Self(line) };
-        let with_cut = |p: &Push| p.after.as_deref() == Some(cut) || p.commits.iter().any(|c| c.sha == cut);
-        let mut on: BTreeSet<&str> = pushes
-            .iter()
-            .filter(|(e, p)| e.is_believed(input.product) && with_cut(p))
-            .map(|(_, p)| p.branch.as_str())
-            .collect();
-        if on.contains(own) {
-            return Self(line);
-        }
+        let believed: Vec<&Push> =
+            pushes.iter().filter(|(e, _)| e.is_believed(input.product)).map(|(_, push)| *push).collect();
+        let listing = |p: &Push| p.after.as_deref() == Some(cut) || p.commits.iter().any(|c| c.sha == cut);
+        let on = |with: &dyn Fn(&Push) -> bool| -> BTreeSet<&'a str> {
+            believed.iter().filter(|p| with(p)).map(|p| p.branch.as_str()).collect()
+        };
+        let anywhere = on(&listing);
         // A branch that was merged into another of them is where work came from, and not what the release is cut from.
         let merged: Vec<&Change> = changes.filter(|c| c.state == ChangeState::Merged).collect();
         let source = |branch: &str| {
-            merged
-                .iter()
-                .any(|c| c.head_branch == branch && c.target_branch != branch && on.contains(c.target_branch.as_str()))
+            let into = |c: &Change| c.target_branch != branch && anywhere.contains(c.target_branch.as_str());
+            merged.iter().any(|c| c.head_branch == branch && into(c))
         };
-        let sources: Vec<&str> = on.iter().copied().filter(|branch| source(branch)).collect();
-        if sources.len() < on.len() {
-            on.retain(|branch| !sources.contains(branch));
+        // Where it was the head once is where it was cut; what came to another branch later was merged forward.
+        let ended = on(&|p| p.after.as_deref() == Some(cut));
+        let first = |some: &BTreeSet<&'a str>| -> BTreeSet<&'a str> {
+            some.iter().copied().filter(|branch| !source(branch)).collect()
+        };
+        let cut_on = [first(&ended), first(&anywhere), anywhere.clone()].into_iter().find(|some| !some.is_empty());
+        let cut_on = cut_on.unwrap_or_default();
+        if !cut_on.contains(own) {
+            line.extend(cut_on);
         }
-        line.extend(on);
+        // What a branch of the line began with was judged on the branch that it began from.
+        for origin in line.clone().into_iter().filter(|branch| *branch != own) {
+            let begun = believed.iter().filter(|p| p.branch == origin && p.before.is_none());
+            let begun: Vec<&str> = begun.filter(|p| p.commits.is_empty()).filter_map(|p| p.after.as_deref()).collect();
+            let from = |p: &Push| p.after.as_deref().is_some_and(|after| begun.contains(&after));
+            line.extend(on(&from).into_iter().filter(|branch| !source(branch)));
+        }
         Self(line)
+    }
+
+    /// The branch to name where no push tells: one of its own, if it has one.
+    fn named(&self, input: &Input<'a>) -> &'a str {
+        let own = input.release.branch.as_deref().unwrap_or(&input.product.branch);
+        self.0.iter().copied().find(|branch| *branch != own).unwrap_or(own)
     }
 
     fn has(&self, branch: &str) -> bool {
@@ -317,6 +336,7 @@ fn direct_pushes<'a>(
     range: &[(&'a Evidence, &'a Commit)],
     covered: &Covered<'a>,
     line: &Line<'a>,
+    history: &History<'a>,
 ) -> Vec<ChangeView<'a>> {
     let mut views = Vec::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -335,12 +355,27 @@ fn direct_pushes<'a>(
         }
     }
     let repository = input.release.repository.as_deref().unwrap_or_default();
-    let branch = input.release.branch.as_deref().unwrap_or_default();
+    let branch = line.named(input);
     let anywhere: HashSet<&str> =
         covered.by_place.iter().filter(|(_, branch, _)| line.has(branch)).map(|(_, _, sha)| *sha).collect();
     for (e, commit) in range {
         if !anywhere.contains(commit.sha.as_str()) && seen.insert(&commit.sha) {
             views.push(came_alone(e, vec![*commit], (repository, branch), None, None));
+        }
+    }
+    // What ships and came to the line by no push that we heard.
+    let ships = history.ships(input);
+    for (e, push) in pushes.iter().filter(|(_, p)| !line.has(&p.branch)) {
+        let unheard = |c: &&Commit| {
+            !c.known_before
+                && ships.contains(c.sha.as_str())
+                && !anywhere.contains(c.sha.as_str())
+                && !seen.contains(c.sha.as_str())
+        };
+        let rest: Vec<&'a Commit> = push.commits.iter().filter(unheard).collect();
+        seen.extend(rest.iter().map(|c| c.sha.as_str()));
+        if !rest.is_empty() {
+            views.push(came_alone(e, rest, (&push.repository, branch), push.pusher.as_ref(), None));
         }
     }
     views

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use certrail_domain::facts::{Change, ChangeState, Commit, Push};
 
-use crate::Evidence;
+use crate::{Evidence, Input};
 
 /// A commit on a branch of a repository.
 type Place<'a> = (&'a str, &'a str, &'a str);
@@ -16,6 +16,20 @@ pub(super) struct Told<'a> {
     pub(super) commit: &'a Commit,
     /// Its object proves it, or a push that is believed lists it.
     pub(super) believed: bool,
+}
+
+/// A change that was merged as some commit.
+struct Merged<'a> {
+    number: u64,
+    head: &'a str,
+}
+
+/// Whether a push is the merge of a change by the button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Landed {
+    No,
+    Merged,
+    Squashed,
 }
 
 /// A merged change whose head came to its target.
@@ -43,7 +57,7 @@ pub(super) struct History<'a> {
     /// First parents from the cut on, as far as objects prove them: each was the head of the branch once.
     mainline: HashSet<&'a str>,
     /// What merging a change made, by target.
-    merges: HashMap<Place<'a>, u64>,
+    merges: HashMap<Place<'a>, Merged<'a>>,
     /// Merged changes by the head they were merged with, by target.
     heads: HashMap<Place<'a>, Came<'a>>,
     /// The branches on which commits were new.
@@ -113,7 +127,8 @@ impl<'a> History<'a> {
             } = change;
             let place = |sha: &'a str| (repository.as_str(), target_branch.as_str(), sha);
             let merge = merge_commit.as_deref();
-            merges.extend(merge.map(|sha| (place(sha), change.number)));
+            let merged = Merged { number: change.number, head };
+            merges.extend(merge.map(|sha| (place(sha), merged)));
             heads.insert(place(head), Came { branch, head, merge, count: *count });
         }
         let range = range.iter().map(|(_, c)| c.sha.as_str()).collect();
@@ -144,13 +159,63 @@ impl<'a> History<'a> {
         let written_elsewhere = |sha: &str| {
             let on = self.written_on.get(sha);
             on.is_some_and(|on| on.iter().any(|branch| *branch != push.branch && *branch != target))
-                && !self.reached.contains_key(&(push.repository.as_str(), target, sha))
+                && !self.was_on(&push.repository, target, sha, &last.sha)
         };
         push.after.as_deref() == Some(&last.sha)
             && last.by_forge == Some(true)
             && !others.is_empty()
             && others.iter().all(|c| c.known_before && !written_elsewhere(&c.sha))
             && !self.merges.contains_key(&(push.repository.as_str(), push.branch.as_str(), &last.sha))
+    }
+
+    /// Whether a commit was on a branch by a push that did not bring another one as well.
+    fn was_on(&self, repository: &str, branch: &str, sha: &str, without: &str) -> bool {
+        let by = |sha| self.reached.get(&(repository, branch, sha)).map_or(&[] as &[usize], Vec::as_slice);
+        by(sha).iter().any(|n| !by(without).contains(n))
+    }
+
+    /// Whether what a push ended at is what merging another change into its branch made, by the button: whoever pressed it wrote
+    /// nothing, and neither did they write the commit where it is a merge.
+    pub(super) fn landed(&self, push: &Push) -> Landed {
+        let Some(last) = push.commits.last().filter(|c| Some(&c.sha) == push.after.as_ref()) else { return Landed::No };
+        let place = (push.repository.as_str(), push.branch.as_str(), last.sha.as_str());
+        match self.merges.get(&place) {
+            Some(merged) if last.by_forge != Some(false) => {
+                if push.commits.iter().any(|c| c.sha == merged.head) {
+                    Landed::Merged
+                } else {
+                    Landed::Squashed
+                }
+            }
+            _ => Landed::No,
+        }
+    }
+
+    /// Whether a push was somebody pressing a button, and nobody's work: an update of the branch, or the merge of another change
+    /// into it.
+    pub(super) fn is_by_button(&self, push: &Push, target: &str) -> bool {
+        self.is_update(push, target) || self.landed(push) != Landed::No
+    }
+
+    /// The commits to which a way leads from the cut of a release: what pushes that ended there brought and followed, and parents
+    /// that objects prove, back to where its range ends.
+    pub(super) fn ships(&self, input: &'a Input<'_>) -> HashSet<&'a str> {
+        let ends: HashSet<&str> = input.release.bases.iter().map(|base| base.commit.as_str()).collect();
+        let mut ships = HashSet::new();
+        let mut queue: Vec<&str> = input.release.commit.as_deref().into_iter().collect();
+        while let Some(commit) = queue.pop() {
+            if ends.contains(commit) || !ships.insert(commit) {
+                continue;
+            }
+            if let Some(parents) = self.parents.get(commit) {
+                queue.extend(parents.iter().map(String::as_str));
+            }
+            for push in self.ended_at(commit) {
+                queue.extend(push.commits.iter().map(|c| c.sha.as_str()));
+                queue.extend(push.before.as_deref().filter(|_| !push.forced));
+            }
+        }
+        ships
     }
 
     /// What a merged change brought to its target.
@@ -169,7 +234,8 @@ impl<'a> History<'a> {
             return brought;
         };
         let list = &self.pushes[n].commits;
-        let at = |sha: &str| list.iter().position(|c| c.sha == sha);
+        let places: HashMap<&str, usize> = list.iter().enumerate().map(|(n, c)| (c.sha.as_str(), n)).collect();
+        let at = |sha: &str| places.get(sha).copied();
         let head_at = at(head);
         brought.lands_itself = head_at.is_some();
         let merge_at = merge.and_then(at);
@@ -180,11 +246,19 @@ impl<'a> History<'a> {
             let start = self.part_before(repository, target, list, end);
             let most = change.commit_count.map_or(usize::MAX, |n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
             let start = start.max((end + 1).saturating_sub(most));
-            brought.covered.extend(list[start..=end].iter().map(|c| c.sha.as_str()));
+            // As many of its commits are known as the forge counts.
+            brought.whole |= change.commit_count == Some(brought.own.len() as u64);
+            let told = brought.whole && brought.own.iter().all(|sha| self.told.contains_key(sha));
+            let (same, other): (Vec<&Commit>, Vec<&Commit>) =
+                list[start..end].iter().partition(|commit| !told || self.is_rebased(commit, &brought.own));
+            brought.covered.extend(same.into_iter().map(|c| c.sha.as_str()).chain([list[end].sha.as_str()]));
+            brought.unclear.extend(other.into_iter().map(|c| c.sha.as_str()));
             return brought;
         }
         let listed = |sha: &str| at(sha).is_some() || self.pushes[n].after.as_deref() == Some(sha);
-        brought.covered.extend(brought.own.iter().copied().filter(|sha| listed(sha)));
+        // What is its own came with it: the rest was on the target before.
+        brought.own.retain(|sha| listed(sha));
+        brought.covered.extend(&brought.own);
         // As many of its commits are known as the forge counts.
         brought.whole |= change.commit_count == Some(brought.covered.len() as u64);
         let made = merge.filter(|m| *m != head && self.may_be_merge(m, true, head));
@@ -193,13 +267,16 @@ impl<'a> History<'a> {
             brought.by_hand = self.told(merge).any(|t| t.believed && t.commit.by_forge == Some(false));
         }
         let rest: Vec<&str> = list.iter().map(|c| c.sha.as_str()).filter(|s| !brought.covered.contains(s)).collect();
-        if self.counted(&self.pushes[n].repository, target, list) == Some(list.len() as u64) {
+        let several = self.came(repository, target, list).count() > 1;
+        if (several || !brought.whole)
+            && self.counted(&self.pushes[n].repository, target, list) == Some(list.len() as u64)
+        {
             // Of several that came together, what was written on the branch of another is that one's, and so is what merging it made.
             let others: BTreeSet<&str> =
                 self.came(repository, target, list).map(|c| c.branch).filter(|b| *b != change.head_branch).collect();
             let elsewhere = |sha: &&'a str| {
                 let merged = self.merges.get(&(repository, target, *sha));
-                merged.is_some_and(|number| *number != change.number)
+                merged.is_some_and(|merged| merged.number != change.number)
                     || self.written_on.get(sha).is_some_and(|on| on.iter().any(|branch| others.contains(branch)))
             };
             let (theirs, own): (Vec<&str>, Vec<&str>) =
@@ -229,8 +306,10 @@ impl<'a> History<'a> {
             let place = (repository, target, sha);
             let by = self.reached.get(&place);
             let carried = by.is_some_and(|by| carrying.is_some_and(|n| by.contains(&n)));
-            let merged_other = self.merges.get(&place).is_some_and(|number| *number != change.number);
-            !carried && (by.is_some() || merged_other || (self.mainline.contains(sha) && sha != head))
+            // By another push as well: the target was moved back since.
+            let before = by.is_some_and(|by| by.iter().any(|n| carrying.is_none_or(|c| !self.is_same(*n, c))));
+            let merged_other = self.merges.get(&place).is_some_and(|merged| merged.number != change.number);
+            before || !carried && (merged_other || (self.mainline.contains(sha) && sha != head))
         };
         let (mut own, mut whole) = (BTreeSet::new(), true);
         // With whether a push that led here lists it: then what it follows is in that push, or was there before it.
@@ -240,7 +319,8 @@ impl<'a> History<'a> {
                 continue;
             }
             let mut known = listed;
-            for push in self.ended_at(tip).filter(|p| p.repository == repository) {
+            let of_branch = |p: &&Push| p.branch == change.head_branch || tip == head;
+            for push in self.ended_at(tip).filter(|p| p.repository == repository).filter(of_branch) {
                 known = true;
                 if !self.is_update(push, target) {
                     queue.extend(push.commits.iter().map(|c| (c.sha.as_str(), true)));
@@ -259,6 +339,18 @@ impl<'a> History<'a> {
             whole &= known;
         }
         (own, whole)
+    }
+
+    /// Whether two pushes are one, told twice.
+    fn is_same(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.pushes[a], self.pushes[b]);
+        (&a.before, &a.after) == (&b.before, &b.after)
+    }
+
+    /// Whether a commit is one of some others, put onto another base: it has the author and the title of one.
+    fn is_rebased(&self, commit: &Commit, own: &BTreeSet<&str>) -> bool {
+        let same = |t: Told<'_>| (&t.commit.author, &t.commit.title) == (&commit.author, &commit.title);
+        own.iter().any(|sha| self.told(sha).any(same))
     }
 
     /// Whether a commit may be what merging made. Where the head itself is on the branch it is a commit with two parents: its

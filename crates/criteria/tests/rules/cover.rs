@@ -299,3 +299,100 @@ fn the_forge_knows_the_order_of_what_it_did() {
     ends("two seconds after", &story(-2), Verdict::Failed, Cause::TooLate, "only after it was merged");
     ends("in the same second", &story(0), Verdict::Indeterminate, Cause::ClockUncertain, "cannot tell");
 }
+
+/// What ships and came to the branch by no push that we heard of was judged by nobody.
+#[test]
+fn what_came_another_way_is_not_reviewed() {
+    use Verdict::Failed;
+    // Pushed to a branch, and main followed unheard; then a change was merged on top.
+    let heard = |on: &str| {
+        with(
+            vec![(-120, push(on, Some(BASE), "dana", &[commit(BESIDE, "dana")]))],
+            with(
+                approved(),
+                [
+                    (0, merged(HEAD, "main", Some(MERGE), Some(1))),
+                    (1, push("main", Some(BESIDE), "tom", &[commit(HEAD, "dana"), by_forge(MERGE, "tom")])),
+                ],
+            ),
+        )
+    };
+    ends("by a push that was lost", &heard("dana-1"), Failed, Cause::Absent, "direct push 5555555");
+    // A line of its own, which began where another branch was.
+    let mut line = Case::new();
+    line.release.commit = Some(SECOND.into());
+    let story = [
+        (-120, push("develop", Some(BASE), "dana", &[commit(BESIDE, "dana")])),
+        (
+            -110,
+            json!({ "kind": "code.push", "repository": "acme/pay", "branch": "release/2", "before": null, "after": BESIDE,
+            "forced": false, "pusher": human("dana"), "commits": [] }),
+        ),
+        (-10, push("release/2", Some(BESIDE), "tom", &[commit(SECOND, "dana")])),
+    ];
+    let judged = story.iter().fold(line, |case, (minute, facts)| case.with(*minute, facts.clone())).judged();
+    let found = judged.requirements.iter().find(|r| r.id == "code-review").unwrap();
+    let says: Vec<&str> = found.rows.iter().map(|row| row.sentence.as_str()).collect();
+    assert!(says.iter().any(|s| s.contains("direct push 5555555") && s.contains("to develop")), "{says:?}");
+    assert!(says.iter().any(|s| s.contains("direct push 6666666") && s.contains("to release/2")), "{says:?}");
+    assert_eq!(found.verdict, Failed);
+}
+
+/// A base that is moved under a review, and a count that is older than the merge.
+#[test]
+fn neither_a_moved_base_nor_an_old_count_covers_more() {
+    use Verdict::Failed;
+    let moved = vec![
+        (-100, push("main", Some(BASE), "dana", &[commit(BESIDE, "dana")])),
+        (
+            -95,
+            json!({ "kind": "code.push", "repository": "acme/pay", "branch": "pay-7", "before": null, "after": BESIDE,
+            "forced": false, "pusher": human("dana"), "commits": [] }),
+        ),
+        (-90, push("pay-7", Some(BESIDE), "dana", &[commit(HEAD, "dana")])),
+        (-89, event("opened", HEAD, "main", Some("dana"))),
+        review(-60, "tom", "approved", HEAD),
+        (
+            -50,
+            json!({ "kind": "code.push", "repository": "acme/pay", "branch": "main", "before": BESIDE, "after": BASE,
+            "forced": true, "pusher": human("dana"), "commits": [] }),
+        ),
+        (0, merged(HEAD, "main", Some(MERGE), Some(2))),
+        (1, push("main", Some(BASE), "tom", &[commit(BESIDE, "dana"), commit(HEAD, "dana"), by_forge(MERGE, "tom")])),
+    ];
+    ends("a moved base", &moved, Failed, Cause::Absent, "direct push 5555555");
+    let counted = vec![
+        (-90, push("pay-7", None, "dana", &[commit(OLD, "dana"), commit(HEAD, "dana")])),
+        (-89, event("opened", HEAD, "main", Some("dana"))),
+        review(-60, "tom", "approved", HEAD),
+        (0, merged(HEAD, "main", Some(MERGE), Some(2))),
+        (1, push("main", Some(OLD), "dana", &[commit(BESIDE, "dana"), commit(HEAD, "dana"), by_forge(MERGE, "dana")])),
+    ];
+    ends("an old count", &counted, Failed, Cause::Absent, "direct push 5555555");
+}
+
+/// An approver presses the button of an update towards a branch of his own, and the change is merged as it is.
+#[test]
+fn an_update_from_ones_own_branch_is_work() {
+    let smuggled = vec![
+        (-95, push("tom-1", None, "tom", &[commit(BESIDE, "tom")])),
+        (-90, push("pay-7", None, "dana", &[commit(HEAD, "dana")])),
+        (-89, event("opened", HEAD, "main", Some("dana"))),
+        (-85, event("edited", HEAD, "tom-1", None)),
+        (-80, push("pay-7", Some(HEAD), "tom", &[known(BESIDE, "tom"), by_forge(SECOND, "tom")])),
+        (-79, event("synchronize", SECOND, "tom-1", Some("tom"))),
+        (-75, event("edited", SECOND, "main", None)),
+        review(-60, "tom", "approved", SECOND),
+        (0, merged(SECOND, "main", Some(MERGE), Some(3))),
+        (
+            1,
+            push(
+                "main",
+                Some(BASE),
+                "tom",
+                &[known(HEAD, "dana"), known(BESIDE, "tom"), known(SECOND, "tom"), by_forge(MERGE, "tom")],
+            ),
+        ),
+    ];
+    ends("by the button", &smuggled, Verdict::Failed, Cause::NotIndependent, "tom approved");
+}

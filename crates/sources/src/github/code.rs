@@ -1,7 +1,7 @@
 //! Events about source code and checks.
 
 use certrail_domain::{
-    ActorKind, Facts, Time,
+    Actor, ActorKind, Facts, Time,
     facts::{
         BranchRule, BuildRun, Change, ChangeState, Check, CheckConclusion, Commit, Push, Review, ReviewVerdict, Tag,
     },
@@ -84,6 +84,9 @@ pub(super) fn release(v: &Value, repository: &str) -> Mapped {
     Ok((Facts::Tag(Tag { repository: repository.into(), name: name.into(), commit, removed, digests }), at))
 }
 
+/// Programs that keep dependencies up to date, by themselves.
+const KEEPERS: [&str; 3] = ["dependabot[bot]", "renovate[bot]", "dependabot-preview[bot]"];
+
 pub(super) fn pull_request(v: &Value, repository: &str) -> Mapped {
     let pr = v.get("pull_request").ok_or_else(|| lacks("pull_request"))?;
     let action = line(v, "/action");
@@ -95,7 +98,9 @@ pub(super) fn pull_request(v: &Value, repository: &str) -> Mapped {
         _ => ChangeState::Open,
     };
     // Whoever is assigned to an agent's pull request asked for it.
-    let principal = author.as_ref().filter(|a| a.kind == ActorKind::Bot).and_then(|_| {
+    // Not of one that keeps dependencies up to date: there it says who shall look at it.
+    let asked_for = |a: &&Actor| a.kind == ActorKind::Bot && !KEEPERS.contains(&a.account.as_str());
+    let principal = author.as_ref().filter(asked_for).and_then(|_| {
         let assignees = pr["assignees"].as_array()?;
         (0..assignees.len())
             .filter_map(|i| account(pr, &format!("/assignees/{i}")))
@@ -131,7 +136,9 @@ pub(super) fn review(v: &Value, repository: &str) -> Mapped {
     let review = v.get("review").ok_or_else(|| lacks("review"))?;
     let action = text(v, "/action").unwrap_or_default();
     let verdict = match (action, text(review, "/state").unwrap_or_default().to_ascii_lowercase().as_str()) {
-        ("dismissed", _) | (_, "dismissed") => ReviewVerdict::Dismissed,
+        ("dismissed", _) => ReviewVerdict::Dismissed,
+        // Its text was edited after it was set aside: that says nothing new.
+        (_, "dismissed") => ReviewVerdict::Commented,
         (_, "approved") => ReviewVerdict::Approved,
         (_, "changes_requested") => ReviewVerdict::ChangesRequested,
         _ => ReviewVerdict::Commented,

@@ -165,7 +165,9 @@ async fn what_one_person_certified_alone_says_so_on_page_one() {
     let view = release_view(&stage.engine, "pay", "2.4.1").expect("is there");
     let says = view.dossier.lines.join("\n");
     assert!(
-        says.contains("decided by its author; no separation of duties. A review by somebody else is due by 10 Apr 2026"),
+        says.contains(
+            "decided by its author; no separation of duties. A review by somebody else is due by 10 Apr 2026"
+        ),
         "{says}"
     );
     stage.clean();
