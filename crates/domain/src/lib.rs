@@ -64,7 +64,7 @@ pub use part::{EvidencePart, FactId};
 pub use people::Mentioned;
 pub use problem::{Problem, ProblemKind};
 pub use range_base::{BaseKind, Baseline, RangeBase};
-pub use release::{AcceptedReport, Product, Release, ReleaseState, ReleaseType};
+pub use release::{AcceptedReport, Emergency, EmergencyReason, Product, Release, ReleaseState, ReleaseType};
 pub use role::{Action, Role};
 pub use scope::{Audience, Extent, Scope};
 pub use signal::Signal;

@@ -220,6 +220,65 @@ pub struct Release {
     pub includes: Vec<String>,
     /// It reached production without a valid decision.
     pub ungated: bool,
+    /// A person declared it an emergency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<Emergency>,
+}
+
+/// What makes a release an emergency (compliance §7.2): a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmergencyReason {
+    /// An incident goes on.
+    Incident,
+    /// A vulnerability is exploited.
+    ExploitedVulnerability,
+    /// Data may be lost.
+    DataLoss,
+    /// The law or a court orders it.
+    LegalOrder,
+}
+
+impl EmergencyReason {
+    /// Every one, in the order of the list.
+    pub const ALL: [Self; 4] = [Self::Incident, Self::ExploitedVulnerability, Self::DataLoss, Self::LegalOrder];
+
+    /// The name used in JSON and commands.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Incident => "incident",
+            Self::ExploitedVulnerability => "exploited-vulnerability",
+            Self::DataLoss => "data-loss",
+            Self::LegalOrder => "legal-order",
+        }
+    }
+
+    /// What it means, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Incident => "an incident that goes on",
+            Self::ExploitedVulnerability => "a vulnerability that is exploited",
+            Self::DataLoss => "a risk of losing data",
+            Self::LegalOrder => "an order of the law",
+        }
+    }
+}
+
+/// That a release is an emergency, as a person declared it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emergency {
+    /// What makes it one.
+    pub because: EmergencyReason,
+    /// What happened.
+    pub reason: String,
+    /// Who declared it.
+    pub declared_by: String,
+    /// When, by our clock.
+    pub declared_at: Time,
+    /// By when somebody has to look back at it.
+    pub review_due: Time,
 }
 
 impl Release {

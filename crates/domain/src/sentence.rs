@@ -170,6 +170,7 @@ mod tests {
             bases: Vec::new(),
             includes: Vec::new(),
             ungated: false,
+            emergency: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod clock_era;
 mod connectors;
 mod criteria_sets;
 mod decide_finding;
+mod declare_emergency;
 mod deliver_webhook;
 mod dossiers;
 mod doubts;
@@ -68,6 +69,7 @@ pub use decide_finding::{
     NewFindingDecision, NewTriage, Within, decide_finding_decisions, end_decisions, request_finding_decisions,
     triage_findings,
 };
+pub use declare_emergency::{NewEmergency, declare_emergency};
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
 pub use dossiers::{DossierCard, Face, FileCard, dossier_file, find_dossier, list_dossiers};
 pub use engine::{

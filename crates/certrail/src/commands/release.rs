@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use certrail_domain::{ReleaseType, Time};
+use certrail_domain::{EmergencyReason, ReleaseType, Time};
 use certrail_usecases::{FactInput, ManifestInput};
 use serde_json::{Value, json};
 
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Decide that a release meets its criteria.
     Certify(Certify),
+    /// Declare that a release is an emergency.
+    Emergency(Emergency),
     /// Write the dossier files.
     Export(Export),
 }
@@ -47,8 +49,8 @@ pub(crate) struct Cut {
     /// An artefact, sha256:…; may be repeated.
     #[arg(long)]
     digest: Vec<String>,
-    /// Its type.
-    #[arg(long = "type", default_value = "normal", value_parser = ["standard", "normal", "emergency"])]
+    /// Its type; only a person's own token says `standard`, and an emergency is declared (`certrail release emergency`).
+    #[arg(long = "type", default_value = "normal", value_parser = ["standard", "normal"])]
     release_type: String,
     /// When it is planned to ship, RFC 3339.
     #[arg(long)]
@@ -98,6 +100,19 @@ pub(crate) struct Certify {
     note: String,
 }
 
+/// Declare an emergency.
+#[derive(clap::Args)]
+pub(crate) struct Emergency {
+    #[command(flatten)]
+    one: One,
+    /// What makes it one.
+    #[arg(long, value_parser = EmergencyReason::ALL.map(EmergencyReason::name))]
+    because: String,
+    /// What happened, at least twenty characters.
+    #[arg(long)]
+    reason: String,
+}
+
 /// Write the dossier files.
 #[derive(clap::Args)]
 pub(crate) struct Export {
@@ -118,6 +133,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
         Command::Show(args) => show(global, &args),
         Command::Compare(args) => compare(global, &args),
         Command::Certify(args) => certify(global, &args),
+        Command::Emergency(args) => emergency(global, &args),
         Command::Export(args) => export(global, &args),
     }
 }
@@ -259,6 +275,21 @@ fn certify(global: &Global, args: &Certify) -> Result<u8, Failure> {
             answer["index"]
         );
         println!("{}", answer["fraction"].as_str().unwrap_or(""));
+    }
+    Ok(0)
+}
+
+fn emergency(global: &Global, args: &Emergency) -> Result<u8, Failure> {
+    let product = config::product(args.one.product.as_deref())?;
+    let client = Client::new(global)?;
+    let told = json!({ "because": args.because, "reason": args.reason });
+    let path = format!("{}/emergency", path(&product, &args.one.version));
+    let answer: Value = client.json(&reqwest::Method::POST, &path, &told)?;
+    if global.json() {
+        print_json(&answer);
+    } else {
+        let due = answer["emergency"]["review_due"].as_str().unwrap_or("?");
+        println!("{product} {} is an emergency. Somebody has to look back at it by {due}.", args.one.version);
     }
     Ok(0)
 }

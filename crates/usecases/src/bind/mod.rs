@@ -19,8 +19,8 @@ use std::{
 };
 
 use certrail_domain::{
-    Audience, BindRule, Extent, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState, ReleaseType,
-    Signal,
+    ActorKind, Audience, BindRule, Extent, Facts, Key, Link, Match, Product, Release, ReleaseId, ReleaseState,
+    ReleaseType, Signal,
     facts::{Commit, Push, ReleaseManifest, Tag},
     normal_version, version_of_tag,
 };
@@ -75,7 +75,7 @@ pub(crate) fn learn(batch: &mut Batch<'_>, signal: &Signal) -> Result<Effects, F
     match &signal.facts {
         Facts::Push(push) => learn_push(batch, push, signal.audience(), &mut effects)?,
         Facts::Tag(tag) => learn_tag(batch, tag, &signal.reach, &mut effects)?,
-        Facts::Manifest(manifest) => learn_manifest(batch, manifest, &mut effects)?,
+        Facts::Manifest(manifest) => learn_manifest(batch, manifest, is_persons(signal), &mut effects)?,
         Facts::Change(_) => effects.touched.look_again(context::closed(batch.tx, signal)?),
         _ => {}
     }
@@ -276,7 +276,7 @@ pub(crate) fn relearn(batch: &mut Batch<'_>, effects: &mut Effects) -> Result<()
         match &stored.signal.facts {
             Facts::Push(push) => learn_push(batch, push, stored.signal.audience(), effects)?,
             Facts::Tag(tag) => learn_tag(batch, tag, &stored.signal.reach, effects)?,
-            Facts::Manifest(manifest) => learn_manifest(batch, manifest, effects)?,
+            Facts::Manifest(manifest) => learn_manifest(batch, manifest, is_persons(&stored.signal), effects)?,
             _ => {}
         }
     }
@@ -403,7 +403,17 @@ fn learn_tag(batch: &mut Batch<'_>, tag: &Tag, reach: &Extent, effects: &mut Eff
     Ok(())
 }
 
-fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effects) -> Result<(), Fault> {
+/// Whether a person told something, and no pipeline.
+fn is_persons(signal: &Signal) -> bool {
+    signal.actor.as_ref().is_some_and(|who| who.kind == ActorKind::Human)
+}
+
+fn learn_manifest(
+    batch: &mut Batch<'_>,
+    m: &ReleaseManifest,
+    by_person: bool,
+    effects: &mut Effects,
+) -> Result<(), Fault> {
     let Some(product) = products::get(batch.tx, &m.product)? else { return Ok(()) };
     let mut waiting = BTreeSet::new();
     // What a checkout tells of commits is told to its own product: another one's history is none of its business.
@@ -421,7 +431,20 @@ fn learn_manifest(batch: &mut Batch<'_>, m: &ReleaseManifest, effects: &mut Effe
         repository: m.repository.clone(),
         observed: false,
         digests: m.digests.clone(),
-        release_type: Some(m.release_type),
+        // A pipeline says of no release that it is anything but ordinary, and nobody in passing that it is an emergency: of
+        // both the criteria may ask less.
+        release_type: match m.release_type {
+            ReleaseType::Normal => None,
+            ReleaseType::Standard if by_person => Some(ReleaseType::Standard),
+            told => {
+                let fix = match told {
+                    ReleaseType::Emergency => "a person declares that: `certrail release emergency VERSION`",
+                    _ => "a person says that who cuts it with a token of their own",
+                };
+                effects.warnings.push(format!("It is cut as a normal release, and not as {}; {fix}.", told.name()));
+                None
+            }
+        },
         previous: m.previous.as_deref().map(|v| normal_version(v).to_owned()),
         range: m.range.as_ref().map(|r| r.iter().map(|c| c.sha.clone()).collect()),
         planned_at: m.planned_at,
@@ -504,11 +527,16 @@ fn cut_release(batch: &mut Batch<'_>, product: &Product, cut: &Cut, effects: &mu
             effects.touched.look_again(signals::about(batch.tx, &key, 0, i64::MAX as u64)?);
         }
     }
-    release.commit = Some(cut.commit.clone());
-    // So does what it is, once somebody decided on it: what is asked of it may depend on that.
-    if matches!(release.state, ReleaseState::Open | ReleaseState::Cut) {
-        release.release_type = cut.release_type.unwrap_or(release.release_type);
+    // What it is, is fixed at the cut.
+    if let Some(told) = cut.release_type {
+        if release.commit.is_none() {
+            release.release_type = told;
+        } else if told != release.release_type {
+            let was = release.release_type.name();
+            effects.warnings.push(format!("It was cut as {was}; that it is {} changes nothing.", told.name()));
+        }
     }
+    release.commit = Some(cut.commit.clone());
     // What was told first stands: a later word must not take commits out of what somebody decided on.
     release.previous = release.previous.take().or_else(|| cut.previous.clone());
     release.planned_at = cut.planned_at.or(release.planned_at);
@@ -637,6 +665,7 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         bases: Vec::new(),
         includes: Vec::new(),
         ungated: false,
+        emergency: None,
     };
     let stored = releases::insert(batch.tx, &release, &label_key, batch.work_first)?;
     let mark = [label(&label_key, release.id.as_str())];

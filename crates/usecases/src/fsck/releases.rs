@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BaseKind, Release, ReleaseState, Time};
+use certrail_domain::{BaseKind, Release, ReleaseState, ReleaseType, Time};
 use certrail_ledger::{Hash, hex, leaf::label, sha256, unhex};
 use certrail_store::{
     StoreError,
@@ -72,6 +72,13 @@ impl Folded {
                 self.judged.extend(base.map(|base| (id.to_owned(), base)));
                 Some(())
             }),
+            crate::declare_emergency::DECLARED => {
+                doc["release"].as_str().and_then(|id| self.releases.get_mut(id)).and_then(|release| {
+                    release.emergency = Some(serde_json::from_value(doc["emergency"].clone()).ok()?);
+                    release.release_type = ReleaseType::Emergency;
+                    Some(())
+                })
+            }
             "release-cut" => whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release))),
             _ => doc["release"]
                 .as_str()

@@ -132,6 +132,16 @@ fn lines(
             s.met, s.excepted, s.failed, s.missing, s.indeterminate
         ),
     ];
+    if let Some(emergency) = &release.emergency {
+        out.push(format!(
+            "{} declared it an emergency on {} ({}): {} Somebody has to look back at it by {}.",
+            show(&emergency.declared_by),
+            emergency.declared_at.human(),
+            emergency.because.words(),
+            emergency.reason.trim_end_matches('.').to_owned() + ".",
+            emergency.review_due.date()
+        ));
+    }
     if product.sole_decider {
         out.push("One person makes and decides everything in this product, as its admin declared.".into());
     }

@@ -1,10 +1,10 @@
 //! Gates, certification, exceptions, binding by hand.
 
 use axum::{Json, extract::State};
-use certrail_domain::Exception;
+use certrail_domain::{Exception, Release};
 use certrail_usecases::{
-    CertifyReceipt, Gate, GateAnswer, NewException, ask_gate, bind_by_hand, certify as certify_release,
-    decide_exception, request_exception as ask_for,
+    CertifyReceipt, Gate, GateAnswer, NewEmergency, NewException, ask_gate, bind_by_hand, certify as certify_release,
+    decide_exception, declare_emergency, request_exception as ask_for,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,6 +40,15 @@ pub(crate) async fn certify(
         certify_release(&app.engine, &caller, &product, &version, body.value.note, app.settings.renderer.clone())
             .await?;
     Ok(Json(receipt))
+}
+
+pub(crate) async fn emergency(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+    body: Body<NewEmergency>,
+) -> Answer<Release> {
+    Ok(Json(declare_emergency(&app.engine, &caller, &product, &version, body.value).await?))
 }
 
 pub(crate) async fn request_exception(

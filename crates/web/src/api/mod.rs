@@ -74,6 +74,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             decide::certify,
         ),
         Operation::post(
+            "/api/v1/products/{product}/releases/{version}/emergency",
+            Needs(Certify, Product),
+            decide::emergency,
+        ),
+        Operation::post(
             "/api/v1/products/{product}/releases/{version}/gates/{gate}",
             Needs(AskGate, Product),
             decide::gate,

@@ -12,6 +12,7 @@ mod decided_on_pages;
 mod dossiers;
 mod edge;
 mod edge_limits;
+mod emergencies;
 mod findings;
 mod gates;
 mod handed_out;

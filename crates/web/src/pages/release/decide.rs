@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{Action, Problem, ProblemKind, ReleaseState};
+use certrail_domain::{Action, EmergencyReason, Problem, ProblemKind, ReleaseState};
 use certrail_usecases::{
-    Caller, FactInput, ReleaseView, Sending, certify as certify_release, dossier::Dossier, record_fact,
+    Caller, FactInput, NewEmergency, ReleaseView, Sending, certify as certify_release, declare_emergency,
+    dossier::Dossier, record_fact,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
                 label { "Note " input name="note" maxlength="500"; }
                 button type="submit" { "Certify " (r.version) }
             }
+            @if r.emergency.is_none() { (declare(here)) }
         } @else if cut { p.meta { "Release managers can certify it." } }
         @if matches!(r.state, ReleaseState::Cut | ReleaseState::Certified) {
             @if caller.may(Action::Approve) || caller.may(Action::Certify) {
@@ -45,6 +47,21 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
             } @else { p.meta { "Approvers can approve its deployment." } }
         }
         @if caller.may(Action::Approve) || caller.may(Action::Certify) { (authorise(d, here)) }
+    }
+}
+
+/// Declares an emergency: what makes it one, and what happened.
+fn declare(here: &str) -> Markup {
+    html! {
+        details {
+            summary { "Declare an emergency" }
+            p.meta { "The criteria may ask less of it. Who declared it, and why, stands on page 1, with when somebody has to look back at it." }
+            form.inline method="post" action=(format!("{here}/emergency")) {
+                label { "What makes it one " select name="because" { @for one in EmergencyReason::ALL { option value=(one.name()) { (one.words()) } } } }
+                label { "What happened (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="2000" size="40"; }
+                button type="submit" { "Declare it" }
+            }
+        }
     }
 }
 
@@ -111,6 +128,16 @@ pub(in crate::pages) async fn certify(
     Filled(form): Filled<CertifyForm>,
 ) -> Result<Redirect, PageRefusal> {
     certify_release(&app.engine, &caller, &product, &version, form.note, app.settings.renderer.clone()).await?;
+    Ok(back(&product, &version))
+}
+
+pub(in crate::pages) async fn emergency(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    PagePath((product, version)): PagePath<(String, String)>,
+    Filled(form): Filled<NewEmergency>,
+) -> Result<Redirect, PageRefusal> {
+    declare_emergency(&app.engine, &caller, &product, &version, form).await?;
     Ok(back(&product, &version))
 }
 
