@@ -20,6 +20,9 @@ pub struct Product {
     pub tag_pattern: String,
     /// Environments that count as production.
     pub production: Vec<String>,
+    /// Environments that it has besides: staging, say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
     /// The criteria set that judges it.
     pub criteria: String,
     /// Which of the things a report says about a finding decides how grave it is.
@@ -65,6 +68,7 @@ impl Product {
             branch: "main".to_owned(),
             tag_pattern: "v{version}".to_owned(),
             production: vec!["production".to_owned(), "prod".to_owned()],
+            environments: Vec::new(),
             criteria: "standard".to_owned(),
             severity: BandPolicy::default(),
             accepts_reported: Vec::new(),

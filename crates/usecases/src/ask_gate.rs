@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use certrail_criteria::{APPROVAL_DAYS, Rule};
-use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, sentence};
+use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, facts::same_environment, sentence};
 use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
 use serde::Serialize;
@@ -167,6 +167,7 @@ fn work_out(engine: &Engine, asked: &Asked, turn: OwnedMutexGuard<()>) -> Result
     let Asked { product, version, gate, account } = asked;
     let stored = crate::look::find_release(engine, product, version)?;
     let judged = judge(engine, &stored)?;
+    is_known(gate, &judged)?;
     let body = judged.body(&engine.blobs)?;
     drop(turn);
     let now = engine.now();
@@ -200,6 +201,46 @@ fn work_out(engine: &Engine, asked: &Asked, turn: OwnedMutexGuard<()>) -> Result
         evaluation: digest,
     };
     Ok(WorkedOut { answer, seq: stored.seq, mark, ask, body })
+}
+
+/// Whether the product has what somebody asks to deploy to: that a name was mistyped is neither yes nor no, and no question on
+/// record.
+fn is_known(gate: &Gate, judged: &Judged) -> Result<(), Problem> {
+    let Gate::Deploy(environment) = gate else { return Ok(()) };
+    let product = &judged.seen.product;
+    let by_criteria = judged.criteria.requirements.iter().filter_map(|r| r.check.environment());
+    let production = product.production.iter().map(String::as_str);
+    let deployed = judged.seen.evidence.iter().filter_map(|e| match &e.signal.facts {
+        Facts::Deployment(d) => Some(d.environment.as_str()),
+        _ => None,
+    });
+    // The criteria's word for production is one of them only where the product has one that is called so.
+    let others = product.environments.iter().map(String::as_str).chain(by_criteria.filter(|e| *e != Rule::PRODUCTION));
+    let mut known: Vec<&str> = Vec::new();
+    for name in production.chain(others).chain(deployed) {
+        if !known.iter().any(|k| same_environment(k, name)) {
+            known.push(name);
+        }
+    }
+    if known.iter().any(|name| same_environment(name, environment)) {
+        return Ok(());
+    }
+    let asked = crate::inputs::clip(environment);
+    let gates = ["evidence", "quality", "certification"];
+    let meant = gates.into_iter().chain(known.iter().copied());
+    let alike = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &asked.to_lowercase());
+    let meant = meant.max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|name| alike(name) > 0.8);
+    let guess = meant.map(|name| format!("Did you mean `{name}`? ")).unwrap_or_default();
+    Err(Problem::new(
+        ProblemKind::BadInput,
+        "no-such-gate",
+        "The gate was not asked.",
+        format!("`{asked}` is no gate, and no environment of {}: {}.", product.name, known.join(", ")),
+        format!(
+            "{guess}Name one of evidence, quality, certification, or deploy:ENVIRONMENT; an admin adds an environment with `certrail product add {} --environment NAME`.",
+            product.name
+        ),
+    ))
 }
 
 /// Nothing is judged by a clock that nobody believes.
@@ -247,8 +288,13 @@ fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
         // The approval of a deployment is given to what is certified; it is asked for at the deploy gate.
         Gate::Certification => open.filter(|r| !judged.checks(&r.id, Rule::is_approval)).map(of).collect(),
         Gate::Deploy(environment) => {
-            let mut all: Vec<Blocker> = open.map(of).collect();
+            let product = &judged.seen.product;
+            let asked = |rule: &Rule| rule.is_asked_for(product, environment);
+            let mut all: Vec<Blocker> = open.filter(|r| judged.checks(&r.id, asked)).map(of).collect();
             all.extend(not_approved(judged, environment, now));
+            if !product.calls_production(environment) {
+                return all;
+            }
             let seen = &judged.seen;
             if let Some(blocker) = not_certified(&seen.certifications, &seen.evidence, &seen.release) {
                 all.insert(0, blocker);
@@ -266,6 +312,10 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
     let asked: Vec<(&String, i64)> = (judged.criteria.requirements.iter())
         .filter_map(|r| r.check.approval_days(&seen.product, environment).map(|days| (&r.id, days)))
         .collect();
+    // Where the criteria ask for no approval, production needs one all the same.
+    if asked.is_empty() && !seen.product.calls_production(environment) {
+        return None;
+    }
     let verdict = |id: &str| judged.evaluation.requirements.iter().find(|r| r.id == id).map(|r| r.verdict);
     let excepted = |id: &str| {
         seen.exceptions.iter().any(|e| {

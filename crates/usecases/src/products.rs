@@ -42,7 +42,12 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     if !product.tag_pattern.contains("{version}") {
         return Err(refuse("Its tag pattern does not say where the version is.", "Write it like v{version}."));
     }
-    for (name, values) in [("repositories", &product.repositories), ("production", &product.production)] {
+    let lists = [
+        ("repositories", &product.repositories),
+        ("production", &product.production),
+        ("environments", &product.environments),
+    ];
+    for (name, values) in lists {
         values.iter().try_for_each(|value| inputs::required(value, name))?;
     }
     for (name, value) in [("branch", &product.branch), ("criteria", &product.criteria)] {
@@ -51,7 +56,8 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
     if let Some((why, fix)) = inputs::odd_repository(&product.repositories) {
         return Err(refuse(&why, fix));
     }
-    let named = product.repositories.iter().chain(&product.production).chain([&product.branch]);
+    let named = product.repositories.iter().chain(&product.production).chain(&product.environments);
+    let named = named.chain([&product.branch]);
     if named.flat_map(|name| name.chars()).any(is_invisible) {
         let why = "A name in it has characters that nobody sees.";
         return Err(refuse(why, "Type the names of repositories, branch and environments anew."));
@@ -61,7 +67,9 @@ pub async fn put_product(engine: &Arc<Engine>, caller: &Caller, mut product: Pro
         return Err(refuse("It names no environment that counts as production.", "Name one with --production."));
     }
     product.repositories = product.repositories.iter().map(|r| r.trim().to_ascii_lowercase()).collect();
-    product.production = product.production.iter().map(|e| e.trim().to_owned()).collect();
+    for environments in [&mut product.production, &mut product.environments] {
+        *environments = environments.iter().map(|e| e.trim().to_owned()).collect();
+    }
     product.repositories.sort();
     product.repositories.dedup();
     let caller = caller.clone();

@@ -28,6 +28,9 @@ pub(crate) enum Product {
         /// An environment that counts as production; may be repeated.
         #[arg(long)]
         production: Vec<String>,
+        /// Another environment that it has, staging say; may be repeated.
+        #[arg(long)]
+        environment: Vec<String>,
         /// The criteria set that judges it.
         #[arg(long)]
         criteria: Option<String>,
@@ -150,12 +153,24 @@ pub(super) fn say(global: &Global, answer: &Value, text: impl FnOnce(&Value)) {
 pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> {
     let client = Client::new(global)?;
     match command {
-        Product::Add { name, repository, branch, tag_pattern, production, criteria, severity, sole_decider } => {
+        Product::Add {
+            name,
+            repository,
+            branch,
+            tag_pattern,
+            production,
+            environment,
+            criteria,
+            severity,
+            sole_decider,
+        } => {
             let mut body = json!({
                 "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria, "severity": severity,
                 "sole_decider": sole_decider,
             });
-            for (member, values) in [("repositories", repository), ("production", production)] {
+            for (member, values) in
+                [("repositories", repository), ("production", production), ("environments", environment)]
+            {
                 if !values.is_empty() {
                     body[member] = json!(values);
                 }

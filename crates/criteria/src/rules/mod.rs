@@ -192,6 +192,32 @@ impl Rule {
         matches!(self, Self::Review { .. })
     }
 
+    /// The environment it speaks of, if it speaks of one.
+    #[must_use]
+    pub fn environment(&self) -> Option<&str> {
+        match self {
+            Self::Approval { environment, .. } | Self::Validation { environment, .. } => Some(environment),
+            Self::CertifiedFirst => Some(Self::PRODUCTION),
+            _ => None,
+        }
+    }
+
+    /// Whether it is asked before a product is deployed to an environment: of what speaks of another environment only a check
+    /// after its deployment is, since it tells whether this one may follow. To what is no production goes what is not signed yet
+    /// and needs no way back.
+    #[must_use]
+    pub fn is_asked_for(&self, product: &Product, environment: &str) -> bool {
+        let production = product.calls_production(environment) || same_environment(environment, Self::PRODUCTION);
+        let means_it =
+            |of: &str| same_environment(of, environment) || production && same_environment(of, Self::PRODUCTION);
+        match self {
+            Self::SignOff { .. } | Self::RollbackTarget | Self::CertifiedFirst => production,
+            Self::Approval { environment: of, .. } => means_it(of),
+            Self::Validation { environment: of, .. } => production && !means_it(of),
+            _ => true,
+        }
+    }
+
     /// For how many days it lets an approval for an environment of a product hold; none where it is not about that.
     #[must_use]
     pub fn approval_days(&self, product: &Product, environment: &str) -> Option<i64> {

@@ -2,12 +2,15 @@
 
 use certrail_domain::{Cause, Facts, Row, Subject, Time, Truth, Verdict, facts::same_environment};
 
-use super::{Found, Scope};
+use super::{Found, Rule, Scope};
 
 pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> Found {
     let within = within_hours * 3600 * Time::SECOND;
     let clock = &scope.world.clock;
-    let mut pending = true;
+    // What comes after production is awaited; what comes before it has to be there.
+    let production =
+        scope.input.product.calls_production(environment) || same_environment(environment, Rule::PRODUCTION);
+    let mut pending = production;
     let rows: Vec<Row> = super::approval::deployments_to(scope, environment)
         .filter_map(|d| d.succeeded.map(|end| (d, end)))
         .map(|(d, end)| {
@@ -59,7 +62,14 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
         .collect();
     Found {
         pending,
-        fallback: (Verdict::Missing, Cause::NotYet, format!("It is not deployed to {environment} yet.")),
+        fallback: match production {
+            true => (Verdict::Missing, Cause::NotYet, format!("It is not deployed to {environment} yet.")),
+            false => (
+                Verdict::Missing,
+                Cause::Absent,
+                format!("Nobody checked it on {environment}: it was not deployed there."),
+            ),
+        },
         ..Found::rows(rows)
     }
 }

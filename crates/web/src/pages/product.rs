@@ -30,6 +30,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
             dt { "Branch" } dd { code { (product.branch) } }
             dt { "A tag of a version" } dd { code { (product.tag_pattern) } }
             dt { "Production" } dd { @for e in &product.production { code { (e) } " " } }
+            @if !product.environments.is_empty() { dt { "Other environments" } dd { @for e in &product.environments { code { (e) } " " } } }
             dt { "Criteria" } dd { (product.criteria) }
         }
         (baselines::section(&view, &caller))

@@ -13,6 +13,7 @@ mod dossiers;
 mod edge;
 mod edge_limits;
 mod emergencies;
+mod environments;
 mod findings;
 mod gates;
 mod handed_out;
