@@ -340,6 +340,9 @@ pub struct DecisionRow {
     pub known: HowKnown,
     /// When.
     pub at: Time,
+    /// It had gone to production before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
     /// Whoever decided is one of the authors, in a product whose one person decides everything: when somebody else should
     /// have looked at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use certrail_criteria::Rule;
 use certrail_domain::{
     Action, DecisionId, EvidenceId, ExceptionId, Facts, HowKnown, Problem, ProblemKind, ReleaseState, Role, Snapshot,
     Summary, Time, sentence,
@@ -53,6 +52,9 @@ pub struct FrozenWorld {
     /// Whoever decided is one of its authors, and the product lets one person decide everything: nobody else did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
+    /// It had gone to production before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
     /// Exceptions in force.
     pub exceptions: Vec<ExceptionId>,
     /// Who held which role.
@@ -133,7 +135,6 @@ fn decide(
     bind::settle(batch, effects, "decision")?;
     let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq}")))?;
     match stored.release.state {
-        ReleaseState::Cut => {}
         ReleaseState::Open => {
             return Err(refuse(
                 "not-cut",
@@ -142,21 +143,26 @@ fn decide(
             )
             .into());
         }
+        // That it is out decides nothing: somebody may still say whether it should have been, and that they said so late stays.
+        ReleaseState::Cut | ReleaseState::Shipped | ReleaseState::RolledBack
+            if stored.release.certified_at.is_none() => {}
         state => {
+            let state = if stored.release.certified_at.is_some() { "certified" } else { state.name() };
             return Err(refuse(
                 "already-decided",
-                format!("It is {} already.", state.name().replace('_', " ")),
+                format!("It is {} already.", state.replace('_', " ")),
                 "Look at its page for the decision.",
             )
             .into());
         }
     }
+    let late = stored.release.shipped_at.is_some();
     let position = batch.next_index();
     let judged = judge_in(batch.tx, batch.criteria, &stored, position, batch.now)?;
     let evaluation = &judged.evaluation;
     let open: Vec<String> = sentence::open_items(evaluation)
         .into_iter()
-        .filter(|r| !r.pending && !judged.checks(&r.id, Rule::is_approval))
+        .filter(|r| !r.pending && !judged.checks(&r.id, |rule| rule.comes_with_production(&judged.seen.product)))
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))
         .collect();
     let evaluation_bytes = serde_json::to_vec(evaluation).map_err(|e| StoreError::Damaged(e.to_string()))?;
@@ -197,6 +203,7 @@ fn decide(
             _ => None,
         }),
         alone,
+        late,
         exceptions: evaluation.snapshot.exceptions.clone(),
         roles: people.iter().map(|p| (p.id.to_string(), p.role)).collect(),
         could_certify: able(Action::Certify),
@@ -249,7 +256,9 @@ fn decide(
         },
     )?;
     let old_version = stored.release.version.clone();
-    stored.release.state = ReleaseState::Certified;
+    if !late {
+        stored.release.state = ReleaseState::Certified;
+    }
     stored.release.certified_at = Some(batch.now);
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
     bind::refresh_base(batch, seq)?;
@@ -337,6 +346,7 @@ fn statements(
             "world": { "sha256": world_hex },
             "exceptions": world.exceptions,
             "separationOfDuties": !world.alone,
+            "late": world.late,
             "reviewDue": world.alone.then(|| separation::review_due(batch.now).to_string()),
         },
     });
@@ -349,6 +359,8 @@ pub(crate) struct HowDecided {
     pub(crate) by: String,
     /// How that is known.
     pub(crate) known: HowKnown,
+    /// It had gone to production before.
+    pub(crate) late: bool,
     /// Until when somebody else should have looked at it, where one of its authors decided alone.
     pub(crate) review_due: Option<Time>,
 }
@@ -371,6 +383,7 @@ pub(crate) fn how_decided(decision: &StoredDecision) -> Result<HowDecided, Store
             by: by["person"].as_str()?.to_owned(),
             known: HowKnown::from_name(by["known"].as_str()?)?,
             review_due: due,
+            late: s.pointer("/predicate/late").and_then(serde_json::Value::as_bool).unwrap_or(false),
         })
     };
     statements.filter_map(decided).next().ok_or_else(damaged)

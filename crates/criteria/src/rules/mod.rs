@@ -186,6 +186,18 @@ impl Rule {
         matches!(self, Self::Approval { .. })
     }
 
+    /// Whether it is about a deployment to production, and so about what comes with it or after it.
+    #[must_use]
+    pub fn comes_with_production(&self, product: &Product) -> bool {
+        match self {
+            Self::Approval { .. } | Self::CertifiedFirst => true,
+            Self::Validation { environment, .. } => {
+                product.calls_production(environment) || same_environment(environment, Self::PRODUCTION)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it checks that changes were reviewed.
     #[must_use]
     pub const fn is_review(&self) -> bool {

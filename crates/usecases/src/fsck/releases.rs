@@ -99,7 +99,9 @@ impl Folded {
     pub(super) fn certified(&mut self, act: &Act, labels: &[String]) {
         let Some(id) = labels.iter().find_map(|l| self.labels.get(l)).cloned() else { return };
         if let Some(release) = self.releases.get_mut(&id) {
-            release.state = ReleaseState::Certified;
+            if release.shipped_at.is_none() {
+                release.state = ReleaseState::Certified;
+            }
             release.certified_at = Some(Time::from_micros(act.received));
             self.remember(id, act.log_index);
         }

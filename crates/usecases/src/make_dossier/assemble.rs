@@ -145,6 +145,9 @@ fn lines(
     if product.sole_decider {
         out.push("One person makes and decides everything in this product, as its admin declared.".into());
     }
+    if let Some(late) = decisions.last().filter(|d| d.late) {
+        out.push(format!("It was certified on {}, after it had gone to production.", late.at.human()));
+    }
     if let Some(due) = decisions.last().and_then(|d| d.review_due) {
         out.push(format!(
             "It was decided by its author; no separation of duties. A review by somebody else is due by {}.",

@@ -123,7 +123,7 @@ pub(super) fn decision_rows(
     decisions::of_release(tx, stored.release.id.as_str())?
         .into_iter()
         .map(|d| {
-            let HowDecided { by, known, review_due } = how_decided(&d)?;
+            let HowDecided { by, known, review_due, late } = how_decided(&d)?;
             let at = decided_at(&d);
             let mut row = DecisionRow {
                 id: d.id,
@@ -132,6 +132,7 @@ pub(super) fn decision_rows(
                 by: show(&by),
                 known,
                 at,
+                late,
                 review_due,
                 world_digest: hex(&d.world),
                 world: String::new(),

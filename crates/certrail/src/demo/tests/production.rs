@@ -273,3 +273,38 @@ async fn a_run_that_deploys_twice_is_two_deployments() {
     assert!(first.starts_with("certified-first passed"), "{first}");
     stage.clean();
 }
+
+/// A deployment that somebody tells of decides nothing: the release can still be certified, which is marked as late, and that it
+/// went out without a decision stays.
+#[tokio::test]
+async fn what_is_certified_after_it_went_out_is_marked_late_and_stays_ungated() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    let call = async |minute: i64, who: &str, path: &str, body: Value| {
+        stage.sender.call(at(minute), who, "POST", path, &body).await.unwrap_or_else(|e| panic!("{e}"))
+    };
+    let (anna, priya) = (&stage.tokens["anna"], &stage.tokens["priya"]);
+    let ask = json!({ "product": "pay", "release": "2.4.1", "requirement": "rollback-target",
+        "reason": "First release: nothing to go back to.", "expires_at": at(60 * 24 * 20).to_string() });
+    let asked = call(2_000, anna, "/api/v1/exceptions", ask).await;
+    let id = asked["id"].as_str().expect("an id");
+    call(2_001, priya, &format!("/api/v1/exceptions/{id}/approve"), Value::Null).await;
+    let signed = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "qa", "verdict": "approved" });
+    call(2_002, priya, "/api/v1/facts", signed).await;
+    let told = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "environment": "production", "id": "1",
+        "state": "succeeded" });
+    call(2_010, &stage.ci, "/api/v1/facts", told).await;
+    let release = || find_release(&stage.engine, "pay", "2.4.1").expect("is there").release;
+    assert_eq!((release().state.name(), release().ungated), ("shipped", true));
+    call(2_020, anna, "/api/v1/products/pay/releases/2.4.1/certify", json!({})).await;
+    let now = release();
+    assert_eq!((now.state.name(), now.ungated, now.certified_at.is_some()), ("shipped", true, true));
+    let lines = release_view(&stage.engine, "pay", "2.4.1").expect("a page").dossier.lines.join("\n");
+    assert!(lines.contains("after it had gone to production") && lines.contains("without a valid decision"), "{lines}");
+    let again =
+        stage.sender.call(at(2_030), anna, "POST", "/api/v1/products/pay/releases/2.4.1/certify", &json!({})).await;
+    assert!(again.unwrap_err().to_string().contains("already-decided"));
+    stage.clean();
+}

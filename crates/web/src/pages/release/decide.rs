@@ -24,13 +24,15 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
     let reached = || view.production.iter().filter(|name| caller.scope.environments.has_in_any_case(name));
     let r = &d.release;
     let cut = r.state == ReleaseState::Cut;
+    let late = matches!(r.state, ReleaseState::Shipped | ReleaseState::RolledBack) && r.certified_at.is_none();
     html! {
-        @if cut && caller.may(Action::Certify) {
+        @if (cut || late) && caller.may(Action::Certify) {
+            @if late { p.meta { "It is in production without a decision, and stays on record as ungated. Certified now, it is marked as certified late." } }
             form.inline method="post" action=(format!("{here}/certify")) {
                 label { "Note " input name="note" maxlength="500"; }
                 button type="submit" { "Certify " (r.version) }
             }
-            @if r.emergency.is_none() { (declare(here)) }
+            @if cut && r.emergency.is_none() { (declare(here)) }
         } @else if cut { p.meta { "Release managers can certify it." } }
         @if matches!(r.state, ReleaseState::Cut | ReleaseState::Certified) {
             @if caller.may(Action::Approve) || caller.may(Action::Certify) {
