@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow},
+    bind,
     engine::{Engine, Fault},
 };
 
@@ -78,6 +79,8 @@ pub async fn bind_by_hand(
             bindings::moved(batch.tx, seq, at)?;
             bindings::clear_unbound(batch.tx, index)?;
             crate::track::bound_again(batch, index)?;
+            // A deployment ships what it is bound to, whoever bound it.
+            bind::refresh_shipping(batch, seq)?;
             Ok(())
         })
         .await?;

@@ -47,13 +47,14 @@ pub fn of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Binding>> {
     )
 }
 
-/// Rule and key of one of the bindings of a signal that hold now.
+/// Rule and key of one of the bindings of a signal to releases of the product of another one, that hold now.
 ///
 /// # Errors
 /// When the database fails.
-pub fn first_of_signal(tx: &Tx<'_>, log_index: u64) -> Result<Option<(BindRule, Key)>> {
-    let sql = "SELECT rule, key FROM binding WHERE log_index = ?1 AND to_index IS NULL LIMIT 1";
-    tx.first(sql, &[log_index.into()], |r| Ok((rule(r.int(0)?)?, Key::from_stored(r.text(1)?))))
+pub fn first_of_signal(tx: &Tx<'_>, log_index: u64, beside: i64) -> Result<Option<(BindRule, Key)>> {
+    let sql = "SELECT b.rule, b.key FROM binding b JOIN release r ON r.seq = b.release
+         WHERE b.log_index = ?1 AND b.to_index IS NULL AND r.product = (SELECT product FROM release WHERE seq = ?2) LIMIT 1";
+    tx.first(sql, &[log_index.into(), beside.into()], |r| Ok((rule(r.int(0)?)?, Key::from_stored(r.text(1)?))))
 }
 
 /// Whether a signal is bound to a release now.

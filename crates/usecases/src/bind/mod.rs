@@ -260,6 +260,11 @@ fn change_of_all(places: &mut Places<'_>, stored: &StoredSignal) -> Result<Optio
     Ok(Some(Change { ended, begun, context, waits: unbound.is_some() }))
 }
 
+/// Looks at the deployments of a release again.
+pub(crate) fn refresh_shipping(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
+    shipping::refresh(batch, seq)
+}
+
 /// Looks at the deployments of every release of a product again: what counts as production has changed.
 pub(crate) fn ship_again(batch: &mut Batch<'_>, product: &str) -> Result<(), Fault> {
     for stored in releases::of_product(batch.tx, product, None, i64::MAX as u64)? {

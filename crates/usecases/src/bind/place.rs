@@ -1,6 +1,10 @@
 //! Where a signal belongs: the releases that own one of its keys, the first rule deciding.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use certrail_domain::{BindRule, Facts, Key, Match, Product, Release, ReleaseId, Signal, decide};
 use certrail_store::{
@@ -78,22 +82,30 @@ impl<'a> Places<'a> {
         let mut matches: Vec<Match> = Vec::new();
         let mut found: HashMap<ReleaseId, Arc<StoredRelease>> = HashMap::new();
         let mut concerned = None;
-        let mut best = None;
+        // Each product for itself: that one owns what a signal names more exactly takes it away from no other.
+        let mut best: HashMap<String, i64> = HashMap::new();
         let of_change = matches!(signal.facts, Facts::Change(_) | Facts::Review(_));
         for key in signal.keys() {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
                 let rule = rule_of(rank)?;
+                let weight = rule.weight(of_change);
                 // A weaker rule decides nothing any more.
-                if best.is_some_and(|best| rule.weight(of_change) > best) {
+                let product = self.release(seq)?.map(|stored| stored.release.product.clone()).unwrap_or_default();
+                if best.get(&product).is_some_and(|best| weight > *best) {
                     continue;
                 }
                 let Some(stored) = self.may_have(signal, told, &key, seq, &mut concerned)? else { continue };
-                best = Some(rule.weight(of_change));
+                best.insert(product, weight);
                 matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
                 found.insert(stored.release.id.clone(), stored);
             }
         }
-        let mut deciding = decide(matches, of_change);
+        let mut of_products: BTreeMap<String, Vec<Match>> = BTreeMap::new();
+        for m in matches {
+            let product = found.get(&m.release).map(|stored| stored.release.product.clone()).unwrap_or_default();
+            of_products.entry(product).or_default().push(m);
+        }
+        let mut deciding: Vec<Match> = of_products.into_values().flat_map(|all| decide(all, of_change)).collect();
         let context = context::of(self.tx, signal, &deciding, &mut self.changes)?;
         if context.is_some() {
             // On its way it is no more; what else it belongs to it still does.
@@ -112,7 +124,8 @@ impl<'a> Places<'a> {
             return Ok(Alone::Unclear);
         }
         // One of those that decided; what is on its way may be so no longer.
-        let Some((rule, key)) = bindings::first_of_signal(self.tx, told)?.filter(|(_, key)| key.parts().0 != "target")
+        let Some((rule, key)) =
+            bindings::first_of_signal(self.tx, told, seq)?.filter(|(_, key)| key.parts().0 != "target")
         else {
             return Ok(Alone::Unclear);
         };

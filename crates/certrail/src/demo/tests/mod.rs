@@ -33,6 +33,7 @@ mod sessions;
 mod story;
 mod told_changes;
 mod trusted;
+mod two_products;
 
 use std::{collections::BTreeMap, sync::Arc};
 
