@@ -4,6 +4,7 @@
 //! the commit which holds the signal and the signed checkpoint.
 
 mod disk;
+mod evaluation;
 mod findings;
 mod load;
 mod product;
@@ -71,6 +72,7 @@ enum Figures {
     Ingest,
     Disk,
     Release,
+    Evaluation,
     Product,
     Findings,
     Report,
@@ -103,6 +105,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     if wanted(Figures::Release) {
         runtime.block_on(gates_and_dossier(args))?;
+    }
+    if wanted(Figures::Evaluation) {
+        evaluation::evaluation(args)?;
     }
     if wanted(Figures::Product) {
         runtime.block_on(product::product(args))?;

@@ -96,7 +96,7 @@ pub(super) struct Forge {
     pub(super) heads: BTreeMap<String, String>,
     pub(super) changes: Vec<Change>,
     pub(super) landed: BTreeMap<String, Landed>,
-    /// Somebody pushed to a branch before there was a change of it, and no commit names them: nobody tells the product.
+    /// Somebody pushed to a fork before there was a change of it, and no commit names them: nobody tells the product.
     pub(super) untold: bool,
     pub(super) root: String,
     pushers: BTreeMap<String, BTreeSet<Who>>,
@@ -401,7 +401,8 @@ impl Forge {
         let own = self.between(Some(&self.heads[&self.changes[n].target]), self.changes[n].head());
         let named: BTreeSet<Who> =
             own.iter().map(|id| &self.commits[id]).flat_map(|c| c.with.iter().copied().chain([c.author])).collect();
-        self.untold |= self.changes[n].pushers.iter().any(|who| *who != by && !named.contains(who));
+        self.untold |=
+            self.changes[n].fork && self.changes[n].pushers.iter().any(|who| *who != by && !named.contains(who));
         self.out.push(deliveries::change(self, n, "opened", by));
         Some(())
     }

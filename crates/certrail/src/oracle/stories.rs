@@ -119,6 +119,51 @@ fn what_a_fork_merged_has_its_own_author() {
     ]);
 }
 
+/// Somebody pushed to the branch before the change was opened, under another's name, and it was squashed: they are an author.
+#[test]
+fn whoever_pushed_before_there_was_a_change_wrote_some_of_it() {
+    agrees(&[
+        Move::Push { by: 0, branch: 1, commits: 1, author: Some(3), with: None },
+        push(2, 1),
+        open(2, 1),
+        yes(0, 1),
+        land(2, 1, How::Squash),
+    ]);
+    agrees(&[
+        Move::Push { by: 2, branch: 1, commits: 2, author: None, with: None },
+        push(2, 2),
+        push(1, 1),
+        open(1, 1),
+        open(2, 2),
+        yes(0, 2),
+        land(3, 2, How::Merge),
+        Move::Update { by: 3, branch: 1 },
+        yes(3, 1),
+        land(3, 1, How::Squash),
+    ]);
+}
+
+/// What somebody pushed was replaced by force twice before anybody reviewed it: they are an author.
+#[test]
+fn whoever_pushed_what_was_replaced_wrote_some_of_it() {
+    agrees(&[
+        push(2, 0),
+        Move::Amend { by: 1, branch: 0 },
+        open(2, 0),
+        Move::Amend { by: 2, branch: 0 },
+        yes(1, 0),
+        land(3, 0, How::Squash),
+    ]);
+    agrees(&[
+        push(2, 0),
+        Move::Amend { by: 1, branch: 0 },
+        Move::Amend { by: 2, branch: 0 },
+        open(2, 0),
+        yes(1, 0),
+        land(3, 0, How::Squash),
+    ]);
+}
+
 /// One commit on top of what was merged by moving main forward, which the forge may name as what merging made.
 #[test]
 fn a_commit_on_top_is_no_merge() {

@@ -168,7 +168,8 @@ fn one_change<'a>(
         authors.extend(pusher.map(|a| a.account.as_str()));
         tickets.extend(change.tickets.iter().map(String::as_str));
     }
-    let pushed = brought.own.iter().flat_map(|tip| history.ended_at(tip)).filter(|p| p.branch != newest.target_branch);
+    let heads = told.iter().map(|(_, change)| change.head.as_str()).chain(brought.own.iter().copied());
+    let pushed = history.led_to(heads, &newest.head_branch, target).into_iter();
     let pushed = pushed.filter(|push| !history.is_by_button(push, target));
     authors.extend(pushed.filter_map(|push| Some(push.pusher.as_ref()?.account.as_str())));
     let merge = newest.merge_commit.as_deref();

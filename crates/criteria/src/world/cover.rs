@@ -168,6 +168,24 @@ impl<'a> History<'a> {
             && !self.merges.contains_key(&(push.repository.as_str(), push.branch.as_str(), &last.sha))
     }
 
+    /// The pushes that led to the heads of a change, one behind the other on its branch, those that were replaced by force
+    /// included.
+    pub(super) fn led_to(&self, heads: impl Iterator<Item = &'a str>, branch: &str, target: &str) -> Vec<&'a Push> {
+        let (mut seen, mut led) = (HashSet::new(), Vec::new());
+        let mut queue: Vec<(&str, bool)> = heads.map(|head| (head, true)).collect();
+        while let Some((tip, is_head)) = queue.pop() {
+            if !seen.insert(tip) {
+                continue;
+            }
+            let of_branch = |p: &&Push| p.branch != target && (is_head || p.branch == branch);
+            for push in self.ended_at(tip).filter(of_branch) {
+                led.push(push);
+                queue.extend(push.before.as_deref().map(|before| (before, false)));
+            }
+        }
+        led
+    }
+
     /// Whether a commit was on a branch by a push that did not bring another one as well.
     fn was_on(&self, repository: &str, branch: &str, sha: &str, without: &str) -> bool {
         let by = |sha| self.reached.get(&(repository, branch, sha)).map_or(&[] as &[usize], Vec::as_slice);

@@ -259,6 +259,19 @@ pub fn about(tx: &Tx<'_>, key: &Key, from: u64, limit: u64) -> Result<Vec<u64>> 
     )
 }
 
+/// The pushes about a commit, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn pushes_about(tx: &Tx<'_>, commit: &Key) -> Result<Vec<u64>> {
+    tx.query(
+        "SELECT s.log_index FROM subject s JOIN signal g ON g.log_index = s.log_index
+         WHERE s.key = ?1 AND g.kind = 'code.push' ORDER BY s.log_index",
+        &[commit.as_str().into()],
+        |r| r.uint(0),
+    )
+}
+
 /// The entries from `from` on that are about any change of a repository, in order, each once.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use certrail_store::{
     tables::{bindings, products, releases::StoredRelease},
 };
 
-use super::{ownership, range};
+use super::{ownership, range, sources::Sources};
 
 /// What follows from the cut of a release, or from what an open one collected.
 pub(crate) struct Owned {
@@ -56,7 +56,12 @@ pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned,
         }
         None => open_base_again(tx, stored, &members)?,
     };
-    let reached = ownership::reach(tx, stored.seq, &base)?;
+    let product = products::get(tx, &stored.release.product)?.filter(|_| stored.release.commit.is_some());
+    let (reached, sources) = match &product {
+        Some(product) => ownership::reach_with_sources(tx, stored.seq, &base, product)?,
+        None => (ownership::reach(tx, stored.seq, &base)?, Sources::default()),
+    };
+    let dark = range::waits(dark, sources);
     let digests = (stored.release.state != ReleaseState::Open)
         .then(|| ownership::artefacts_among(reached.iter().map(|(key, rank)| (key, *rank))));
     let text = |(key, rank): (Key, i64)| (key.as_str().to_owned(), rank);

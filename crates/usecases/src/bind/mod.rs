@@ -12,6 +12,7 @@ mod ownership;
 mod place;
 mod range;
 mod shipping;
+mod sources;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -121,7 +122,10 @@ pub(crate) fn labels(outcome: &Outcome) -> Vec<[u8; 16]> {
 }
 
 /// Binds again what was touched, with one entry in the log that tells what moved; then looks at deployments.
-pub(crate) fn settle(batch: &mut Batch<'_>, effects: Effects, cause: &str) -> Result<Vec<String>, Fault> {
+pub(crate) fn settle(batch: &mut Batch<'_>, mut effects: Effects, cause: &str) -> Result<Vec<String>, Fault> {
+    // What led to a change that a release has now is part of it.
+    let heads = std::mem::take(&mut effects.touched.heads);
+    walk_again(batch, heads, &mut effects)?;
     let mut moved = Vec::new();
     let mut plans = Vec::new();
     let mut marks: BTreeSet<[u8; 16]> = BTreeSet::new();
@@ -318,6 +322,10 @@ fn learn_push(batch: &mut Batch<'_>, push: &Push, to: Audience<'_>, effects: &mu
         }
         for commit in &push.commits {
             waiting.extend(graph::waiting_for(batch.tx, &commit.sha, &product)?);
+        }
+        // What led to the head of a change is looked for among what is stored, this push included.
+        if let Some(after) = &push.after {
+            effects.touched.heads.extend(graph::waiting_for(batch.tx, after, &product)?);
         }
     }
     walk_again(batch, waiting, effects)

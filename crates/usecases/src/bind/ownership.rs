@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BindRule, Key, ReleaseState};
+use certrail_domain::{BindRule, Key, Product, ReleaseState};
 use certrail_store::{
     StoreError, Tx,
     tables::{bindings, releases, signals},
 };
+
+use super::sources::Sources;
 
 /// What a change of ownership may move.
 #[derive(Default)]
@@ -15,6 +17,8 @@ pub(crate) struct Touched {
     pub(crate) signals: BTreeMap<u64, Option<i64>>,
     /// Releases whose artefacts may have changed.
     pub(crate) artefacts: BTreeSet<i64>,
+    /// Releases that own a head of a change which they did not before: what led to it may be theirs.
+    pub(crate) heads: BTreeSet<i64>,
 }
 
 impl Touched {
@@ -90,6 +94,9 @@ fn spread(tx: &Tx<'_>, seq: i64, key: &Key, rank: i64, touched: &mut Touched) ->
             let base = known.is_some_and(|(_, base)| base);
             bindings::set_member(tx, seq, &target, reached, base)?;
             touch(tx, seq, &target, touched)?;
+            if is_head(&target, reached) {
+                touched.heads.insert(seq);
+            }
             queue.push((target, reached));
         }
     }
@@ -166,6 +173,41 @@ pub(super) fn release_all(tx: &Tx<'_>, seq: i64, touched: &mut Touched) -> Resul
     Ok(())
 }
 
+/// Whether a key is a head of a change, and no commit of a range.
+fn is_head(key: &Key, rank: i64) -> bool {
+    rank == BindRule::Change.rank() && key.parts().0 == "commit"
+}
+
+/// [`reach`] for a release that is cut, with what led to the heads of its changes.
+pub(super) fn reach_with_sources(
+    tx: &Tx<'_>,
+    seq: i64,
+    base: &BTreeMap<Key, i64>,
+    product: &Product,
+) -> Result<(BTreeMap<Key, i64>, Sources), StoreError> {
+    let mut wanted = reach(tx, seq, base)?;
+    let mut sources = Sources::default();
+    let mut followed: BTreeSet<Key> = BTreeSet::new();
+    loop {
+        let heads = wanted.iter().filter(|(key, rank)| is_head(key, **rank) && !base.contains_key(*key));
+        let heads: Vec<Key> = heads.map(|(key, _)| key.clone()).filter(|key| followed.insert(key.clone())).collect();
+        if heads.is_empty() {
+            break;
+        }
+        for head in heads {
+            sources.follow(tx, product, head.parts().1)?;
+        }
+        let change = BindRule::Change.rank();
+        let new = sources.tips.iter().map(|tip| Key::commit(tip)).filter(|key| !wanted.contains_key(key));
+        let new: BTreeMap<Key, i64> = new.map(|key| (key, change)).collect();
+        for (key, rank) in reach(tx, seq, &new)? {
+            let known = wanted.entry(key).or_insert(rank);
+            *known = rank.min(*known);
+        }
+    }
+    Ok((wanted, sources))
+}
+
 /// What owning `base` leads to for a release, each key by the strongest rule that reaches it.
 pub(super) fn reach(tx: &Tx<'_>, seq: i64, base: &BTreeMap<Key, i64>) -> Result<BTreeMap<Key, i64>, StoreError> {
     let mut wanted = base.clone();
@@ -193,12 +235,23 @@ pub(super) fn replace(
     touched: &mut Touched,
 ) -> Result<(), StoreError> {
     let wanted = reach(tx, seq, base)?;
+    own(tx, seq, base, &wanted, touched)
+}
+
+/// Makes a release own exactly what is wanted, and notes every signal this may move.
+pub(super) fn own(
+    tx: &Tx<'_>,
+    seq: i64,
+    base: &BTreeMap<Key, i64>,
+    wanted: &BTreeMap<Key, i64>,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
     let known: BTreeMap<Key, i64> = bindings::members(tx, seq)?.into_iter().map(|(k, r, _)| (k, r)).collect();
     for key in known.keys().filter(|k| !wanted.contains_key(*k)) {
         bindings::remove_member(tx, seq, key)?;
         touch(tx, seq, key, touched)?;
     }
-    for (key, rank) in &wanted {
+    for (key, rank) in wanted {
         bindings::set_member(tx, seq, key, *rank, base.contains_key(key))?;
         if known.get(key) != Some(rank) {
             touch(tx, seq, key, touched)?;

@@ -17,6 +17,7 @@ use super::{
     Effects,
     base::{self, Bases},
     open_release, ownership,
+    sources::Sources,
 };
 use crate::engine::{Batch, Fault};
 
@@ -62,8 +63,9 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         owned.insert(tag, BindRule::Explicit.rank());
     }
     let before = ownership::range_commits(batch.tx, seq)?;
-    ownership::replace(batch.tx, seq, &owned, &mut effects.touched)?;
-    graph::set_frontier(batch.tx, seq, &dark)?;
+    let (wanted, sources) = ownership::reach_with_sources(batch.tx, seq, &owned, &product)?;
+    ownership::own(batch.tx, seq, &owned, &wanted, &mut effects.touched)?;
+    graph::set_frontier(batch.tx, seq, &waits(dark, sources))?;
     let release = &stored.release;
     if (release.range_partial, &release.bases, &release.includes) != (partial, &bases, &includes) {
         let mark = [label(&stored.label_key, stored.release.id.as_str())];
@@ -83,6 +85,14 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
     }
     base::refresh_commits(batch, &stored, &reached)?;
     move_commits(batch, &product, &commits, &before, effects)
+}
+
+/// Everything of which a release waits to hear more: commits of its range, and heads of changes.
+pub(super) fn waits(mut dark: Vec<String>, sources: Sources) -> Vec<String> {
+    dark.extend(sources.unknown);
+    dark.sort();
+    dark.dedup();
+    dark
 }
 
 /// What a release owns because of where it is cut: its name, its cut and the commits that lead there.
