@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use certrail_domain::{
     Cause, Evaluation, EvidenceId, Exception, ExceptionId, Facts, Interval, RequirementResult, Row, RuleOutcome,
-    RuleResult, Snapshot, Subject, Time, Truth, Verdict,
+    RuleResult, Snapshot, Subject, Time, Truth, Verdict, facts::ReviewVerdict,
 };
 
 use crate::{
@@ -77,7 +77,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
         rules,
     };
     let approvals = approvals_for_production(&scope, &criteria.requirements.iter().map(|r| &r.check));
-    let authors = world.authors().into_iter().map(str::to_owned).collect();
+    let authors = world.authors.iter().map(|account| (*account).to_owned()).collect();
     Evaluated { evaluation, valid_until: world.valid_until(), approvals, authors }
 }
 
@@ -119,11 +119,13 @@ fn judge(requirement: &Requirement, found: Found, scope: &Scope<'_>, rules: &mut
             exception: None,
         });
     }
+    let own: Vec<&Exception> = in_force(scope).filter(|e| e.scope.requirement == requirement.id).collect();
+    let evidence = input.evidence.iter().chain(input.context).filter(|_| !own.is_empty());
+    let held: HashMap<&EvidenceId, &Evidence> = evidence.map(|e| (&e.id, e)).collect();
     for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
-        let covering = in_force(scope).find(|e| {
-            e.scope.requirement == requirement.id
-                && e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
-                && was_there(scope, row, e)
+        let covering = own.iter().copied().find(|e| {
+            e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
+                && was_there(requirement, input, row, e, &held)
         });
         if let Some(exception) = covering {
             excuse(row, exception, input.identities);
@@ -156,16 +158,32 @@ fn judge(requirement: &Requirement, found: Found, scope: &Scope<'_>, rules: &mut
 }
 
 /// Whether what a row speaks of was there when an exception was approved: what came later nobody looked at. A finding was there
-/// once it was detected, whichever scan saw it last.
-fn was_there(scope: &Scope<'_>, row: &Row, exception: &Exception) -> bool {
+/// once it was detected, whichever scan saw it last; that a deployment was not approved is excepted for those that follow; and
+/// of a change only another head, or another no, is something new.
+fn was_there(
+    requirement: &Requirement,
+    input: &Input<'_>,
+    row: &Row,
+    exception: &Exception,
+    held: &HashMap<&EvidenceId, &Evidence>,
+) -> bool {
     let Some(decided) = exception.decided_at else { return false };
-    let findings = scope.input.findings;
     if let Some(id) = row.subject.id.strip_prefix("finding:") {
-        return findings.known.values().any(|f| f.id.as_str() == id && f.detected <= decided);
+        return input.findings.known.values().any(|f| f.id.as_str() == id && f.detected <= decided);
     }
-    let evidence = scope.input.evidence.iter().chain(scope.input.context);
-    let received: HashMap<&EvidenceId, Time> = evidence.map(|e| (&e.id, e.received)).collect();
-    row.inputs.iter().all(|id| received.get(id).is_none_or(|at| *at <= decided))
+    let (before, later): (Vec<&Evidence>, Vec<&Evidence>) =
+        row.inputs.iter().filter_map(|id| held.get(id).copied()).partition(|e| e.received <= decided);
+    let head_of = |e: &Evidence| match &e.signal.facts {
+        Facts::Change(change) => Some(change.head.clone()),
+        _ => None,
+    };
+    let heads: BTreeSet<String> = before.iter().filter_map(|e| head_of(e)).collect();
+    later.into_iter().all(|e| match &e.signal.facts {
+        Facts::Change(change) => heads.contains(&change.head),
+        Facts::Review(review) => matches!(review.verdict, ReviewVerdict::Commented | ReviewVerdict::Approved),
+        Facts::Deployment(_) => requirement.check.is_approval(),
+        _ => false,
+    })
 }
 
 /// A pass that rests on a report which only this product accepts says so.

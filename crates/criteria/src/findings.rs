@@ -193,7 +193,11 @@ pub(crate) fn decision_on<'a>(
         .take_while(|(id, _)| id == finding)
         .map(|(_, decision)| decision)
         .filter(|d| {
-            clock.holds(d.edges(), |now| d.in_force(now)) && d.covers(level, exploited) && d.reaches(input.release)
+            let counts = !d.alone || input.product.sole_decider;
+            counts
+                && clock.holds(d.edges(), |now| d.in_force(now))
+                && d.covers(level, exploited)
+                && d.reaches(input.release)
         })
         .max_by_key(|d| d.expires_at)
 }

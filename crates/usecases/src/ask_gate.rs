@@ -243,6 +243,16 @@ fn is_known(gate: &Gate, judged: &Judged) -> Result<(), Problem> {
     ))
 }
 
+/// Whether an environment counts as production: the product says so, or a deployment of the release to it did.
+fn is_production(judged: &Judged, environment: &str) -> bool {
+    let product = &judged.seen.product;
+    product.calls_production(environment)
+        || judged.seen.evidence.iter().any(|e| match &e.signal.facts {
+            Facts::Deployment(d) => same_environment(&d.environment, environment) && product.is_production(d),
+            _ => false,
+        })
+}
+
 /// Nothing is judged by a clock that nobody believes.
 fn clock_uncertain(doubt: &ClockDoubt) -> Blocker {
     Blocker {
@@ -286,13 +296,20 @@ fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
             open.filter(|r| judged.checks(&r.id, Rule::is_about_quality)).map(of).collect()
         }
         // The approval of a deployment is given to what is certified; it is asked for at the deploy gate.
-        Gate::Certification => open.filter(|r| !judged.checks(&r.id, Rule::is_approval)).map(of).collect(),
+        Gate::Certification => {
+            let with_it = |rule: &Rule| rule.comes_with_production(&judged.seen.product);
+            open.filter(|r| !judged.checks(&r.id, with_it)).map(of).collect()
+        }
         Gate::Deploy(environment) => {
-            let product = &judged.seen.product;
-            let asked = |rule: &Rule| rule.is_asked_for(product, environment);
-            let mut all: Vec<Blocker> = open.filter(|r| judged.checks(&r.id, asked)).map(of).collect();
+            let production = is_production(judged, environment);
+            let asked = |rule: &Rule| rule.is_asked_for(environment, production);
+            // What comes after another environment is not awaited here: it has to be there.
+            let elsewhere = |rule: &Rule| matches!(rule, Rule::Validation { .. });
+            let items = sentence::open_items(&judged.evaluation).into_iter();
+            let items = items.filter(|r| !r.pending || judged.checks(&r.id, elsewhere));
+            let mut all: Vec<Blocker> = items.filter(|r| judged.checks(&r.id, asked)).map(of).collect();
             all.extend(not_approved(judged, environment, now));
-            if !product.calls_production(environment) {
+            if !production {
                 return all;
             }
             let seen = &judged.seen;
@@ -313,7 +330,7 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
         .filter_map(|r| r.check.approval_days(&seen.product, environment).map(|days| (&r.id, days)))
         .collect();
     // Where the criteria ask for no approval, production needs one all the same.
-    if asked.is_empty() && !seen.product.calls_production(environment) {
+    if asked.is_empty() && !is_production(judged, environment) {
         return None;
     }
     let verdict = |id: &str| judged.evaluation.requirements.iter().find(|r| r.id == id).map(|r| r.verdict);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use certrail_criteria::{Evidence, Input, evaluate};
 use certrail_domain::{
     Action, DecisionId, EvidenceId, ExceptionId, Facts, HowKnown, Problem, ProblemKind, ReleaseState, Role, Snapshot,
     Summary, Time, sentence,
@@ -160,7 +161,14 @@ fn decide(
     let position = batch.next_index();
     let judged = judge_in(batch.tx, batch.criteria, &stored, position, batch.now)?;
     let evaluation = &judged.evaluation;
-    let open: Vec<String> = sentence::open_items(evaluation)
+    // Late, it is judged as if it had not gone out: neither does a deployment hide what was learned since, nor does it make what
+    // is missing impossible to bring.
+    let now = late.then(|| {
+        let kept = |e: &&Evidence| !matches!(e.signal.facts, Facts::Deployment(_) | Facts::Validation(_));
+        let evidence: Vec<Evidence> = judged.seen.evidence.iter().filter(kept).cloned().collect();
+        evaluate(&judged.criteria, "", &Input { evidence: &evidence, ..judged.seen.input() }).evaluation
+    });
+    let open: Vec<String> = sentence::open_items(now.as_ref().unwrap_or(evaluation))
         .into_iter()
         .filter(|r| !r.pending && !judged.checks(&r.id, |rule| rule.comes_with_production(&judged.seen.product)))
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))

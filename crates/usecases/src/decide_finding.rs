@@ -478,20 +478,21 @@ fn end(
         return Err(Problem::new(ProblemKind::Conflict, "decision-state", what, why, fix).into());
     }
     let product = products::get(batch.tx, &decision.product)?;
-    let sole = product.as_ref().is_some_and(|p| p.sole_decider);
+    // One product's way is no other's.
+    let everywhere = matches!(decision.reach, Reach::Everywhere { .. });
+    let sole = !everywhere && product.as_ref().is_some_and(|p| p.sole_decider);
     if !undo && to == ExceptionState::Approved && (own && !sole || caller.person.is_none()) {
         let why = "Whoever asks for a decision cannot approve it.";
         return Err(refuse("own-decision", why, "Ask another approver.").into());
     }
     if to == ExceptionState::Approved {
-        let reached = !matches!(decision.reach, Reach::Everywhere { .. });
-        decides(caller, product.as_ref().filter(|_| reached))?;
+        decides(caller, product.as_ref().filter(|_| !everywhere))?;
         let mut alone = own;
         for stored in speaks_of(batch.tx, &decision)? {
             let judged = judge_in(batch.tx, batch.criteria, &stored, batch.next_index(), batch.now)?;
-            if let Some(product) = &product {
-                alone |= separation::decides_alone(caller, product, &judged, "Nothing was recorded.")?;
-            }
+            let of = &judged.seen.product;
+            let one = certrail_domain::Product { sole_decider: of.sole_decider && !everywhere, ..of.clone() };
+            alone |= separation::decides_alone(caller, &one, &judged, "Nothing was recorded.")?;
         }
         decision.alone = alone;
     }
@@ -526,12 +527,25 @@ fn end(
     Ok(decision)
 }
 
-/// The releases whose authors do not decide on a finding: the one that is named, else what is cut last and what is on its way.
+/// Releases that a decision reaches, newest first, of which somebody may still decide: so many are looked at.
+const LOOKED_AT: usize = 5;
+
+/// The releases whose authors do not decide on a finding: those that the decision reaches and that are not out yet.
 fn speaks_of(tx: &Tx<'_>, decision: &FindingDecision) -> Result<Vec<releases::StoredRelease>, StoreError> {
     if let Reach::Release { release } = &decision.reach {
         return Ok(releases::by_id(tx, release.as_str())?.into_iter().collect());
     }
-    releases::of_product(tx, &decision.product, None, 2)
+    let mut names = vec![decision.product.clone()];
+    if matches!(decision.reach, Reach::Everywhere { .. }) {
+        names = products::names(tx)?;
+    }
+    let mut all = Vec::new();
+    for name in names {
+        let newest = releases::of_product(tx, &name, None, 50)?.into_iter();
+        let concerned = newest.filter(|s| s.release.shipped_at.is_none() && decision.reaches(&s.release));
+        all.extend(concerned.take(LOOKED_AT));
+    }
+    Ok(all)
 }
 
 /// Ends what was asked for or decided later than now.

@@ -164,6 +164,22 @@ fn whoever_pushed_what_was_replaced_wrote_some_of_it() {
     ]);
 }
 
+/// All protection is switched on where it was on, and then off: no time is told but that of the last push.
+#[test]
+fn switched_off_is_off_however_it_is_dated() {
+    agrees(&[
+        push(2, 0),
+        Move::Switch { on: true },
+        Move::Switch { on: false },
+        open(0, 0),
+        yes(1, 0),
+        land(3, 0, How::Squash),
+    ]);
+    // What was merged before it was switched off was merged under it.
+    agrees(&[push(2, 0), open(0, 0), yes(1, 0), land(3, 0, How::Squash), Move::Switch { on: false }]);
+    agrees(&[push(2, 0), open(0, 0), yes(1, 0), land(3, 0, How::Squash), Move::Protect { reviews: None }]);
+}
+
 /// One commit on top of what was merged by moving main forward, which the forge may name as what merging made.
 #[test]
 fn a_commit_on_top_is_no_merge() {

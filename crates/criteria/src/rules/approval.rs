@@ -333,6 +333,6 @@ fn separate(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<
         return Truth::True;
     }
     let deployer = deployment.and_then(|d| d.newest.deployer.as_ref()).filter(|d| d.kind == ActorKind::Human);
-    let involved = scope.world.authors().into_iter().chain(deployer.map(|d| d.account.as_str()));
+    let involved = scope.world.authors.iter().copied().chain(deployer.map(|d| d.account.as_str()));
     !scope.input.identities.among(&approver.account, involved)
 }

@@ -95,20 +95,25 @@ enum InForce<'a> {
 /// What was in force for a branch at `at`: a rule for exactly it before any pattern, and of patterns the oldest, as the forge
 /// has it (GitHub, "Managing a branch protection rule").
 fn in_force<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> InForce<'a> {
-    let told = |e: &&'a Evidence| e.at() <= at;
     let rule = |e: &'a Evidence| Some((e, is_about(e, repository, branch)?));
-    let all: Vec<(&Evidence, &BranchRule)> = scope.input.context.iter().filter(told).filter_map(rule).collect();
+    // That protection is gone is dated by the last push before: what came with that push came before it.
+    let told = |(e, rule): &(&'a Evidence, &'a BranchRule)| e.at() < at || e.at() == at && !is_bad(rule);
+    let all: Vec<(&Evidence, &BranchRule)> = scope.input.context.iter().filter_map(rule).filter(told).collect();
     // That a rule is gone, or all are off, counts from whomever we hear it; that one holds, from the forge alone. Where the
     // forge says anything, nobody is believed beside it.
-    let is_bad = |rule: &BranchRule| rule.removed || rule.switched == Some(false);
     let heard = all.iter().any(|(e, _)| e.is_observed());
     let counts = |e: &Evidence, rule: &BranchRule| {
         is_bad(rule) || if heard { e.is_observed() } else { e.is_believed(scope.input.product) }
     };
     let mut newest: BTreeMap<&str, (&Evidence, &BranchRule)> = BTreeMap::new();
     for (e, rule) in all.into_iter().filter(|(e, rule)| counts(e, rule)) {
+        // Where all were switched off and on again tells the order in which we heard it: off is dated earlier than it was.
+        let order = |e: &Evidence, rule: &BranchRule| match rule.switched {
+            Some(_) => (e.received, is_bad(rule), e.log_index),
+            None => (e.at(), is_bad(rule), e.log_index),
+        };
         let known = newest.entry(&rule.pattern).or_insert((e, rule));
-        if (e.at(), e.log_index) >= (known.0.at(), known.0.log_index) {
+        if order(e, rule) >= order(known.0, known.1) {
             *known = (e, rule);
         }
     }
@@ -124,6 +129,11 @@ fn in_force<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> 
         (None, Some((e, _))) => InForce::Removed(e),
         (None, None) => InForce::Unknown,
     }
+}
+
+/// Whether something tells that protection is gone.
+fn is_bad(rule: &BranchRule) -> bool {
+    rule.removed || rule.switched == Some(false)
 }
 
 /// The rule in a piece of evidence, if it is one for that branch.

@@ -25,7 +25,8 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                 (Verdict::Indeterminate, Cause::IdentityUncertain, sentence)
             } else if stands && e.alone {
                 let until = e.expires_at.date();
-                let sentence = format!("It is in force until {until}, decided by its author; no separation of duties.");
+                let sentence =
+                    format!("It is in force until {until}, decided by its author or whoever asked; no separation of duties.");
                 (Verdict::Passed, Cause::Satisfied, sentence)
             } else if stands {
                 (Verdict::Passed, Cause::Satisfied, format!("It is in force until {}.", e.expires_at.date()))

@@ -214,12 +214,11 @@ impl Rule {
         }
     }
 
-    /// Whether it is asked before a product is deployed to an environment: of what speaks of another environment only a check
+    /// Whether it is asked before a product is deployed to an environment, which counts as production or not: of what speaks of another environment only a check
     /// after its deployment is, since it tells whether this one may follow. To what is no production goes what is not signed yet
     /// and needs no way back.
     #[must_use]
-    pub fn is_asked_for(&self, product: &Product, environment: &str) -> bool {
-        let production = product.calls_production(environment) || same_environment(environment, Self::PRODUCTION);
+    pub fn is_asked_for(&self, environment: &str, production: bool) -> bool {
         let means_it =
             |of: &str| same_environment(of, environment) || production && same_environment(of, Self::PRODUCTION);
         match self {
@@ -402,14 +401,17 @@ pub(crate) enum About {
 impl Scope<'_> {
     /// Whether somebody wrote any of the release, by any of their accounts.
     pub(crate) fn wrote(&self, account: &str) -> Truth {
-        self.input.identities.among(account, self.world.authors())
+        self.input.identities.among(account, self.world.authors.iter().copied())
     }
 
     /// Whether whoever approved an exception may decide on what it excuses: they wrote none of it, or the product has one person
     /// who decides everything, on record.
     pub(crate) fn may_decide(&self, exception: &Exception) -> Truth {
         let approver = exception.approver.as_deref();
-        if exception.alone { Truth::True } else { approver.map_or(Truth::False, |account| !self.wrote(account)) }
+        if exception.alone {
+            return self.input.product.sole_decider.into();
+        }
+        approver.map_or(Truth::False, |account| !self.wrote(account))
     }
 
     /// Whether evidence is about exactly what is released.

@@ -60,6 +60,8 @@ pub(super) struct History<'a> {
     merges: HashMap<Place<'a>, Merged<'a>>,
     /// Merged changes by the head they were merged with, by target.
     heads: HashMap<Place<'a>, Came<'a>>,
+    /// Heads with which changes were merged, to whatever branch.
+    merged_heads: HashSet<&'a str>,
     /// The branches on which commits were new.
     written_on: HashMap<&'a str, BTreeSet<&'a str>>,
 }
@@ -120,7 +122,7 @@ impl<'a> History<'a> {
                 }
             }
         }
-        let (mut merges, mut heads) = (HashMap::new(), HashMap::new());
+        let (mut merges, mut heads, mut merged_heads) = (HashMap::new(), HashMap::new(), HashSet::new());
         for change in merged.filter(|c| c.state == ChangeState::Merged) {
             let Change {
                 repository, target_branch, head_branch: branch, head, merge_commit, commit_count: count, ..
@@ -129,10 +131,11 @@ impl<'a> History<'a> {
             let merge = merge_commit.as_deref();
             let merged = Merged { number: change.number, head };
             merges.extend(merge.map(|sha| (place(sha), merged)));
+            merged_heads.insert(head.as_str());
             heads.insert(place(head), Came { branch, head, merge, count: *count });
         }
         let range = range.iter().map(|(_, c)| c.sha.as_str()).collect();
-        Self { pushes, by_tip, reached, parents, told, range, mainline, merges, heads, written_on }
+        Self { pushes, by_tip, reached, parents, told, range, mainline, merges, heads, merged_heads, written_on }
     }
 
     /// Who pushed a commit to the target of a change.
@@ -175,6 +178,10 @@ impl<'a> History<'a> {
         let mut queue: Vec<(&str, bool)> = heads.map(|head| (head, true)).collect();
         while let Some((tip, is_head)) = queue.pop() {
             if !seen.insert(tip) {
+                continue;
+            }
+            // What led to the head of another change that was merged is that one's.
+            if !is_head && self.merged_heads.contains(tip) {
                 continue;
             }
             let of_branch = |p: &&Push| p.branch != target && (is_head || p.branch == branch);

@@ -32,6 +32,8 @@ pub struct World<'a> {
     pub after: Vec<&'a Evidence>,
     /// Its changes, in order of merging.
     pub changes: Vec<ChangeView<'a>>,
+    /// Everybody who wrote any part of it.
+    pub authors: BTreeSet<&'a str>,
     /// The deployments of exactly it, in order.
     pub deployments: Vec<DeploymentView<'a>>,
     /// The moment that counts: when it began to go to production, else the clock of the decision.
@@ -73,19 +75,14 @@ impl<'a> World<'a> {
         for e in input.evidence.iter().chain(input.context) {
             clock.has_come(e.at());
         }
-        Self { usable, newest_first, future, after, changes, deployments, as_of, clock }
+        let authors = changes.iter().flat_map(|c| c.authors.iter().copied()).collect();
+        Self { usable, newest_first, future, after, changes, authors, deployments, as_of, clock }
     }
 
     /// The first instant at which the clock alone could change what was made of this.
     #[must_use]
     pub fn valid_until(&self) -> Option<Time> {
         self.as_of.turn().into_iter().chain(self.clock.turn()).min()
-    }
-
-    /// Everybody who wrote any part of the release.
-    #[must_use]
-    pub fn authors(&self) -> BTreeSet<&'a str> {
-        self.changes.iter().flat_map(|c| c.authors.iter().copied()).collect()
     }
 
     /// What reached the branch the release is cut from: its changes, and what came without one.

@@ -195,7 +195,7 @@ pub(super) fn reach_with_sources(
             break;
         }
         for head in heads {
-            sources.follow(tx, product, head.parts().1)?;
+            sources.follow(tx, product, seq, head.parts().1)?;
         }
         let change = BindRule::Change.rank();
         let new = sources.tips.iter().map(|tip| Key::commit(tip)).filter(|key| !wanted.contains_key(key));

@@ -19,10 +19,14 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Follows a head back, push by push, on the branch it was pushed to: to where that began, or is known.
-    pub(super) fn follow(&mut self, tx: &Tx<'_>, product: &Product, head: &str) -> Result<(), StoreError> {
+    pub(super) fn follow(&mut self, tx: &Tx<'_>, product: &Product, seq: i64, head: &str) -> Result<(), StoreError> {
         let (mut tip, mut branch) = (head.to_owned(), None);
         for _ in 0..MOST {
             if self.tips.contains(&tip) || self.unknown.contains(&tip) {
+                return Ok(());
+            }
+            // The head of another change that was merged: what led there is that one's.
+            if tip != head && is_merged_head(tx, &tip, seq)? {
                 return Ok(());
             }
             let ended = ended_at(tx, product, &tip, branch.as_deref())?;
@@ -37,6 +41,12 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// Whether a change was merged with a commit as its head.
+fn is_merged_head(tx: &Tx<'_>, commit: &str, seq: i64) -> Result<bool, StoreError> {
+    let links = signals::links_from(tx, &Key::commit(commit), seq)?;
+    Ok(links.iter().any(|(key, _)| key.parts().0 == "change"))
 }
 
 /// The first push that is known to have ended at a commit, on another branch than the one that releases are cut from.

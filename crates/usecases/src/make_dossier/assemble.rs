@@ -125,7 +125,7 @@ fn lines(
     let s = judged.evaluation.summary;
     let product = &judged.seen.product;
     let mut out = vec![
-        format!("{} changes by {} people.", world.changes.len(), world.authors().len()),
+        format!("{} changes by {} people.", world.changes.len(), world.authors.len()),
         format!("Change type: {}.", release.release_type.name()),
         format!(
             "{} requirements met, {} by exception, {} failed, {} without evidence, {} could not be told.",

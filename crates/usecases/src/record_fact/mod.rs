@@ -380,11 +380,18 @@ fn signal(caller: &Caller, product: &str, facts: Facts, occurred_at: Option<Time
     Signal {
         source: caller.source(product),
         name: facts.kind().to_owned(),
-        // Work items, changes and cuts are of the product they were told for; everything else may serve whatever its sender reaches.
+        // Work items, changes, cuts, and what is said of one release are of the product they were told for; everything else may
+        // serve whatever its sender reaches.
         reach: match facts {
-            Facts::Ticket(_) | Facts::Manifest(_) | Facts::Change(_) | Facts::Review(_) | Facts::BranchRule(_) => {
-                Extent::one(product)
-            }
+            Facts::Ticket(_)
+            | Facts::Manifest(_)
+            | Facts::Change(_)
+            | Facts::Review(_)
+            | Facts::BranchRule(_)
+            | Facts::Approval(_)
+            | Facts::Deployment(_)
+            | Facts::Validation(_)
+            | Facts::RollbackTarget(_) => Extent::one(product),
             _ => caller.scope.products.clone(),
         },
         repositories: caller.scope.repositories.clone(),

@@ -104,3 +104,16 @@ async fn a_check_on_staging_that_was_never_made_is_missing() {
     assert!(!blockers(&answer).contains(&"post-deployment"), "{answer:#}");
     stage.clean();
 }
+
+/// Where a deployment says that it went to production, that is one, whatever the product calls it.
+#[tokio::test]
+async fn what_the_forge_calls_production_is_asked_as_production() {
+    let stage = told().await;
+    let mut deployed = forge::deployment(REPO, at(2_000), 9, "live", &sha("merge"), &digest("pay 2.4.1"), None);
+    deployed["deployment"]["production_environment"] = json!(true);
+    stage.sender.github(at(2_000), "deployment", &deployed).await.expect("is kept");
+    let answer = ask(&stage, 2_001, "deploy:live").await.expect("is known");
+    let open = blockers(&answer);
+    assert!(answer["allow"] == false && open.contains(&"certification") && open.contains(&"approval"), "{answer:#}");
+    stage.clean();
+}

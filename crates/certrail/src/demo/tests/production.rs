@@ -298,7 +298,22 @@ async fn what_is_certified_after_it_went_out_is_marked_late_and_stays_ungated() 
     call(2_010, &stage.ci, "/api/v1/facts", told).await;
     let release = || find_release(&stage.engine, "pay", "2.4.1").expect("is there").release;
     assert_eq!((release().state.name(), release().ungated), ("shipped", true));
-    call(2_020, anna, "/api/v1/products/pay/releases/2.4.1/certify", json!({})).await;
+    // What is learned after a deployment that was told with an early time is not hidden by it.
+    let suite = async |minute: i64, failures: u64| {
+        let when = at(minute).to_string().replace(':', "%3A");
+        let query = format!("product=pay&occurred_at={when}&commit={}&name=late.xml&for=late", sha("merge"));
+        stage
+            .sender
+            .report(at(minute), &stage.ci, &query, reports::junit("late", 20, failures))
+            .await
+            .expect("is kept");
+    };
+    suite(2_015, 2).await;
+    let path = "/api/v1/products/pay/releases/2.4.1/certify";
+    let refused = stage.sender.call(at(2_016), anna, "POST", path, &json!({})).await.unwrap_err().to_string();
+    assert!(refused.contains("requirements-open"), "{refused}");
+    suite(2_017, 0).await;
+    call(2_020, anna, path, json!({})).await;
     let now = release();
     assert_eq!((now.state.name(), now.ungated, now.certified_at.is_some()), ("shipped", true, true));
     let lines = release_view(&stage.engine, "pay", "2.4.1").expect("a page").dossier.lines.join("\n");

@@ -33,6 +33,21 @@ async fn a_digest_that_one_product_owns_takes_no_evidence_from_another() {
     stage.clean();
 }
 
+/// What somebody says of a release of one product they say of no other, though both are cut at one commit.
+#[tokio::test]
+async fn a_signature_under_one_product_is_none_under_another() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    web(&stage).await;
+    let signed = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": "qa", "verdict": "approved" });
+    stage.sender.call(at(2_000), &stage.tokens["priya"], "POST", "/api/v1/facts", &signed).await.expect("is kept");
+    assert!(kinds(&stage, "pay", "2.4.1").contains(&"deployment.approval"));
+    assert!(!kinds(&stage, "web", "1.0.0").contains(&"deployment.approval"));
+    stage.clean();
+}
+
 #[tokio::test]
 async fn a_deployment_that_a_person_binds_ships() {
     let stage = stage().await;
