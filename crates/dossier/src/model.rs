@@ -29,6 +29,9 @@ pub struct Dossier {
     pub summary: Summary,
     /// At most ten lines that say what matters.
     pub lines: Vec<String>,
+    /// Those among them that tell what was decided otherwise than usual: an emergency, too late, or by one person alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// Section 2 and 3: what was asked for, who reviewed.
     pub changes: Vec<ChangeRow>,
     /// Section 4: how it was tested.

@@ -92,6 +92,7 @@ fn build(
         sentence: sentence::sentence(&release, &evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         summary: evaluation.summary,
+        notices: notices(&release, &decisions, &show),
         lines: lines(&release, &judged, &world, &findings, &decisions, &show),
         changes: sections::change_rows(&world, &judged, &show),
         tests: sections::test_rows(&world),
@@ -109,6 +110,35 @@ fn build(
         evaluation,
         release,
     })
+}
+
+/// What was decided otherwise than usual: an emergency, too late, or alone.
+fn notices(
+    release: &certrail_domain::Release,
+    decisions: &[DecisionRow],
+    show: &dyn Fn(&str) -> String,
+) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some(emergency) = &release.emergency {
+        out.push(format!(
+            "{} declared it an emergency on {} ({}): {} Somebody has to look back at it by {}.",
+            show(&emergency.declared_by),
+            emergency.declared_at.human(),
+            emergency.because.words(),
+            emergency.reason.trim_end_matches('.').to_owned() + ".",
+            emergency.review_due.date()
+        ));
+    }
+    if let Some(late) = decisions.last().filter(|d| d.late) {
+        out.push(format!("It was certified on {}, after it had gone to production.", late.at.human()));
+    }
+    if let Some(due) = decisions.last().and_then(|d| d.review_due) {
+        out.push(format!(
+            "It was decided by its author; no separation of duties. A review by somebody else is due by {}.",
+            due.date()
+        ));
+    }
+    out
 }
 
 /// Lines that say what matters.
@@ -132,28 +162,10 @@ fn lines(
             s.met, s.excepted, s.failed, s.missing, s.indeterminate
         ),
     ];
-    if let Some(emergency) = &release.emergency {
-        out.push(format!(
-            "{} declared it an emergency on {} ({}): {} Somebody has to look back at it by {}.",
-            show(&emergency.declared_by),
-            emergency.declared_at.human(),
-            emergency.because.words(),
-            emergency.reason.trim_end_matches('.').to_owned() + ".",
-            emergency.review_due.date()
-        ));
-    }
     if product.sole_decider {
         out.push("One person makes and decides everything in this product, as its admin declared.".into());
     }
-    if let Some(late) = decisions.last().filter(|d| d.late) {
-        out.push(format!("It was certified on {}, after it had gone to production.", late.at.human()));
-    }
-    if let Some(due) = decisions.last().and_then(|d| d.review_due) {
-        out.push(format!(
-            "It was decided by its author; no separation of duties. A review by somebody else is due by {}.",
-            due.date()
-        ));
-    }
+    out.extend(notices(release, decisions, show));
     let accepted: Vec<&str> =
         product.accepts_reported.iter().map(|a| a.kind.as_str()).filter(|kind| product.accepts(kind)).collect();
     if !accepted.is_empty() {

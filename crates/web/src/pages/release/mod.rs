@@ -53,6 +53,7 @@ fn draw(app: &App, caller: &Caller, view: &ReleaseView) -> Html<String> {
                     }
                 }
                 @if r.ungated { p.alarm role="alert" { "It reached production without a valid decision." } }
+                @for notice in &d.notices { p.note { (notice) } }
                 @if let Some(range) = sentence::range(r) {
                     @if r.range_partial { p.note { (range) " In a checkout, " code { "certrail release cut " (r.version) } " tells it exactly, and the " a href=(format!("/p/{}#baselines", layout::encode(&r.product))) { "page of the product" } " says from where on history is judged." } }
                     @else { p.meta { (range) } }
