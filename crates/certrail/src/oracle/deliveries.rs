@@ -100,10 +100,13 @@ pub(super) fn review(forge: &Forge, n: usize, said: &Said, aside: Option<Who>) -
     delivery(forge, "pull_request_review", aside.unwrap_or(said.by), told)
 }
 
+/// What tells that all protection was switched off, or on.
+pub(super) const SWITCHED: &str = "branch_protection_configuration";
+
 /// All protection was switched off, or on again: no time is told but that of the last push.
 pub(super) fn switched(forge: &Forge, on: bool) -> Delivery {
     let told = json!({ "action": if on { "enabled" } else { "disabled" } });
-    delivery(forge, "branch_protection_configuration", 0, told)
+    delivery(forge, SWITCHED, 0, told)
 }
 
 /// The protection of main.

@@ -2,10 +2,10 @@
 
 use certrail_domain::Time;
 use certrail_usecases::{find_release, judge};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    deliveries::{self, Delivery},
+    deliveries::{self, Delivery, SWITCHED},
     forge::{Forge, MAIN},
     moves::{Dice, Story},
     product::Product,
@@ -95,13 +95,21 @@ pub(super) async fn play(on: &mut Product, story: &Story) -> Played {
     played
 }
 
-/// The deliveries in the order in which they are received, with when: as they happened, or late and some of them twice.
+/// The deliveries in the order in which they are received, with when: as they happened, or late and some of them twice. Of
+/// what all protection was switched to with no push between nothing tells the order but this one: it is kept.
 fn in_turn<'a>(story: &Story, out: &'a [Delivery]) -> Vec<(Time, &'a Delivery)> {
     let mut dice = Dice::new(story.seed ^ 0x5eed);
     let mut all: Vec<(Time, usize, &Delivery)> = Vec::new();
+    let mut switched: Option<(&Value, i64)> = None;
     for (n, delivery) in out.iter().enumerate() {
         let late = |dice: &mut Dice| if story.shuffled { dice.below(3_600) as i64 } else { 1 };
-        all.push((delivery.at.plus(late(&mut dice) * Time::SECOND), n, delivery));
+        let mut by = late(&mut dice);
+        if delivery.event == SWITCHED {
+            let pushed = &delivery.payload["repository"]["pushed_at"];
+            by = switched.filter(|(before, _)| *before == pushed).map_or(by, |(_, by)| by);
+            switched = Some((pushed, by));
+        }
+        all.push((delivery.at.plus(by * Time::SECOND), n, delivery));
         if story.shuffled && dice.one_in(10) {
             all.push((delivery.at.plus(late(&mut dice) * Time::SECOND), n, delivery));
         }

@@ -196,3 +196,11 @@ fn a_commit_on_top_is_no_merge() {
         Move::LandByHand { by: 3, branch: 1, forward: true, beside: Beside::Nothing },
     ]);
 }
+
+/// A rule is removed in the instant of its last change, and heard of the other way round: it is gone.
+#[test]
+fn a_rule_that_is_gone_is_gone_in_whatever_order_it_is_heard() {
+    agrees(&[Move::Protect { reviews: None }, push(0, 0), open(0, 0), land(3, 0, How::Merge)]);
+    agrees(&[push(0, 0), Move::Protect { reviews: None }, open(0, 0), land(3, 0, How::Merge)]);
+    agrees(&[Move::Switch { on: true }, Move::Switch { on: false }, push(1, 0), fork(1, 0), land(2, 0, How::Squash)]);
+}

@@ -96,8 +96,9 @@ enum InForce<'a> {
 /// has it (GitHub, "Managing a branch protection rule").
 fn in_force<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> InForce<'a> {
     let rule = |e: &'a Evidence| Some((e, is_about(e, repository, branch)?));
-    // That protection is gone is dated by the last push before: what came with that push came before it.
-    let told = |(e, rule): &(&'a Evidence, &'a BranchRule)| e.at() < at || e.at() == at && !is_bad(rule);
+    // That a rule is gone, or all were switched, is dated by the last push before: what came with that push came before it.
+    let by_push = |rule: &BranchRule| rule.removed || rule.switched.is_some();
+    let told = |(e, rule): &(&'a Evidence, &'a BranchRule)| e.at() < at || e.at() == at && !by_push(rule);
     let all: Vec<(&Evidence, &BranchRule)> = scope.input.context.iter().filter_map(rule).filter(told).collect();
     // That a rule is gone, or all are off, counts from whomever we hear it; that one holds, from the forge alone. Where the
     // forge says anything, nobody is believed beside it.
@@ -107,10 +108,10 @@ fn in_force<'a>(scope: &Scope<'a>, repository: &str, branch: &str, at: Time) -> 
     };
     let mut newest: BTreeMap<&str, (&Evidence, &BranchRule)> = BTreeMap::new();
     for (e, rule) in all.into_iter().filter(|(e, rule)| counts(e, rule)) {
-        // Where all were switched off and on again tells the order in which we heard it: off is dated earlier than it was.
+        // Of what was switched with no push between, the order in which we heard it tells; else bad news is the later.
         let order = |e: &Evidence, rule: &BranchRule| match rule.switched {
-            Some(_) => (e.received, is_bad(rule), e.log_index),
-            None => (e.at(), is_bad(rule), e.log_index),
+            Some(_) => (e.at(), e.received, is_bad(rule), e.log_index),
+            None => (e.at(), Time::default(), is_bad(rule), e.log_index),
         };
         let known = newest.entry(&rule.pattern).or_insert((e, rule));
         if order(e, rule) >= order(known.0, known.1) {

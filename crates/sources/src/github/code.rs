@@ -216,9 +216,8 @@ pub(super) fn protection_switched(v: &Value, repository: &str) -> Mapped {
         enforce_admins: None,
         required_checks: vec![],
     };
-    // It carries no time. Off, from the last push on, as nothing was pushed since; on, from when we hear of it.
-    let at = if on { None } else { time(v, "/repository/pushed_at") };
-    Ok((Facts::BranchRule(rule), at))
+    // It carries no time but that of the last push, behind which it happened and before any other.
+    Ok((Facts::BranchRule(rule), time(v, "/repository/pushed_at")))
 }
 
 fn conclusion(status: Option<&str>, conclusion: Option<&str>) -> CheckConclusion {

@@ -66,7 +66,8 @@ pub struct Told {
     pub log_index: u64,
     /// It says that something is so, and not that it is over.
     pub stands: bool,
-    /// When the next thing was told of the same object, and the signal that did; `None` for the newest.
+    /// When the next thing was told of the same object that may end it ([`insert`]), and the signal that did; `None` for the
+    /// newest.
     pub until: Option<(Time, u64)>,
 }
 
@@ -87,7 +88,8 @@ fn told_row(r: &Row<'_>) -> Result<Told> {
 }
 
 /// Keeps what a signal told between what was told before and after of the same object, whatever came in first;
-/// `until` follows from what is there.
+/// `until` follows from what is there. Of two things that stand and were told of the same instant neither ends the other:
+/// their order is not known, and whoever reads them decides.
 ///
 /// # Errors
 /// When it is kept already.
@@ -97,21 +99,21 @@ pub fn insert(tx: &Tx<'_>, told: &Told) -> Result<()> {
         [told.repository.into(), (&told.kind).into(), (&told.object).into(), at.into(), index.into()];
     let next = tx.first(
         "SELECT at, log_index FROM context WHERE repository = ?1 AND kind = ?2 AND object = ?3
-         AND (at, log_index) > (?4, ?5) ORDER BY at, log_index LIMIT 1",
+         AND (at, log_index) > (?4, ?5) AND (at > ?4 OR stands = 0) ORDER BY at, log_index LIMIT 1",
         &of,
         |r| Ok((r.int(0)?, r.int(1)?)),
     )?;
-    let before = tx.first(
-        "SELECT at, log_index FROM context WHERE repository = ?1 AND kind = ?2 AND object = ?3
-         AND (at, log_index) < (?4, ?5) ORDER BY at DESC, log_index DESC LIMIT 1",
+    tx.exec(
+        "UPDATE context SET until_at = ?4, until_index = ?5 WHERE repository = ?1 AND kind = ?2 AND object = ?3
+         AND at = (SELECT MAX(at) FROM context WHERE repository = ?1 AND kind = ?2 AND object = ?3 AND at < ?4)
+         AND (until_at, until_index) > (?4, ?5)",
         &of,
-        |r| Ok((r.int(0)?, r.int(1)?)),
     )?;
-    if let Some((before_at, before_index)) = before {
+    if !told.stands {
         tx.exec(
             "UPDATE context SET until_at = ?4, until_index = ?5 WHERE repository = ?1 AND kind = ?2 AND object = ?3
-             AND at = ?6 AND log_index = ?7",
-            &[of[0], of[1], of[2], of[3], of[4], before_at.into(), before_index.into()],
+             AND at = ?4 AND log_index < ?5 AND (until_at, until_index) > (?4, ?5)",
+            &of,
         )?;
     }
     let (until_at, until_index) = next.unwrap_or(OPEN);

@@ -69,6 +69,7 @@ impl Repositories {
         let name = |seq: i64| kept.iter().find(|r| r.seq == seq).map(|r| r.name.clone());
         let mut rows = 0;
         let mut after: Option<Told> = None;
+        let mut open: Vec<Told> = Vec::new();
         loop {
             let some = context::all(check.tx, after.as_ref(), STEP)?;
             if some.is_empty() {
@@ -76,9 +77,8 @@ impl Repositories {
             }
             rows += some.len() as u64;
             for row in some {
-                if let Some(before) = after.replace(row.clone()) {
-                    ends(check, &before, Some(&row));
-                }
+                open = ends(check, open, Some(&row));
+                after = Some(row.clone());
                 let signal = signals::get(check.tx, row.log_index)?;
                 let again = signal.as_ref().and_then(|s| {
                     let told = bind::context::told(row.repository, &s.signal, s.received, row.log_index)?;
@@ -91,9 +91,7 @@ impl Repositories {
                 }
             }
         }
-        if let Some(last) = &after {
-            ends(check, last, None);
-        }
+        ends(check, open, None);
         if rows != self.told {
             check.report.fault(format!("{} signals tell of repositories, and {rows} are kept as such.", self.told));
         }
@@ -101,10 +99,18 @@ impl Repositories {
     }
 }
 
-/// What was told holds until what was told next of the same object.
-fn ends(check: &mut Check<'_>, row: &Told, next: Option<&Told>) {
-    let next = next.filter(|n| (n.repository, &n.kind, n.object) == (row.repository, &row.kind, row.object));
-    if row.until != next.map(|n| (n.at, n.log_index)) {
-        check.report.fault(format!("What entry {} tells of its repository ends at another time.", row.log_index));
+/// What was told holds until what was told next of the same object, of a later instant or that it is over. Returns what is
+/// open behind `next`.
+fn ends(check: &mut Check<'_>, open: Vec<Told>, next: Option<&Told>) -> Vec<Told> {
+    let mut still = Vec::new();
+    for row in open {
+        let follows = next.filter(|n| (n.repository, &n.kind, n.object) == (row.repository, &row.kind, row.object));
+        if follows.is_some_and(|n| n.at == row.at && n.stands) {
+            still.push(row);
+        } else if row.until != follows.map(|n| (n.at, n.log_index)) {
+            check.report.fault(format!("What entry {} tells of its repository ends at another time.", row.log_index));
+        }
     }
+    still.extend(next.cloned());
+    still
 }
