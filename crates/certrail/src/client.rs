@@ -122,8 +122,13 @@ impl Client {
         self.read(&self.ask(&Method::POST, path, query, body, Some(key))?)
     }
 
-    pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
-        self.read(&self.ask(&Method::PUT, path, &[], body, None)?)
+    pub(crate) fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<T, Failure> {
+        self.read(&self.ask(&Method::PUT, path, query, body, None)?)
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, method: &Method, path: &str, body: &Value) -> Result<T, Failure> {

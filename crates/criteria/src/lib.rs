@@ -14,6 +14,7 @@ mod input;
 mod predicate;
 mod rules;
 mod set;
+mod weaker;
 mod world;
 
 pub use clock::Clock;
@@ -26,4 +27,5 @@ pub use input::{Certification, Evidence, Identities, Input, Receipt};
 pub use predicate::PredicateError;
 pub use rules::{APPROVAL_DAYS, Approved, Rule, approval_for};
 pub use set::{Criteria, CriteriaError, Requirement, STANDARD};
+pub use weaker::weaker;
 pub use world::{ChangeView, World, spans};

@@ -27,6 +27,21 @@ pub enum Clock {
     Bod2604,
 }
 
+impl Clock {
+    /// The name used in criteria and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::PciDss => "pci-6.3.3",
+            Self::FedrampRev5 => "fedramp-rev5",
+            Self::FedrampClassC => "fedramp-class-c",
+            Self::FedrampClassD => "fedramp-class-d",
+            Self::Bod2604 => "bod-26-04",
+        }
+    }
+}
+
 /// What people know about a finding that no scanner tells. What nobody has said is taken to be bad.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -70,6 +70,7 @@ id!(/** Names a release for ever, whatever its version is called. */ ReleaseId, 
 id!(/** Names a piece of evidence: a signal as it counts for a release. */ EvidenceId, "ev_");
 id!(/** Names a signed decision. */ DecisionId, "dec_");
 id!(/** Names an exception. */ ExceptionId, "exc_");
+id!(/** Names a change of settings that somebody asked for. */ SettingsChangeId, "chg_");
 id!(/** Names a person. */ PersonId, "per_");
 id!(/** Names a token or session (never the secret itself). */ TokenId, "tok_");
 

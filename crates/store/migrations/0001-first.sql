@@ -352,6 +352,22 @@ CREATE TABLE exception (
 ) {keyed};
 CREATE INDEX exception_by_release ON exception (release);
 
+-- A change of criteria or of a product that somebody asked for, each state of it a row.
+CREATE TABLE settings_change (
+  id TEXT NOT NULL,
+  log_index BIGINT NOT NULL,
+  to_index BIGINT,
+  -- What changes: of one thing only one change waits at a time.
+  changes TEXT NOT NULL,
+  open BIGINT NOT NULL,
+  -- It is what releases are judged by from this state on.
+  applied BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (id, log_index)
+) {keyed};
+CREATE INDEX settings_change_of ON settings_change (changes, log_index);
+CREATE INDEX settings_change_open ON settings_change (id) WHERE open = 1;
+
 CREATE TABLE decision (
   id TEXT PRIMARY KEY,
   log_index BIGINT NOT NULL,

@@ -14,6 +14,7 @@ mod begin_epoch;
 mod bind;
 mod bind_by_hand;
 mod certify;
+mod change_settings;
 mod clock_era;
 mod connectors;
 mod criteria_sets;
@@ -60,6 +61,7 @@ pub use certify::{CertifyReceipt, FrozenWorld, certify};
 pub use certrail_dossier as dossier;
 pub use certrail_formats::{Trusted, TrustedKey, TrustedRoot};
 pub use certrail_sources::git::LONGEST_COMMIT;
+pub use change_settings::{SettingsRequest, apply_due_settings, decide_settings, settings_changes};
 pub use clock_era::{ClockEra, begin_clock_era};
 pub use connectors::{
     ConnectorInput, NewSecret, add_connector_secret, end_connector, first_connector, list_connectors, note_secrets,
@@ -94,7 +96,7 @@ pub use look_findings::{
 pub use make_dossier::{Renderer, make_dossier};
 pub use outgoing::OutgoingFile;
 pub use people::{NewPerson, end_person, list_people, names_of_people, put_person, scope_of_products};
-pub use products::{put_criteria, put_product};
+pub use products::{Put, bring_criteria, put_criteria, put_product};
 pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{
     ChangeInput, CommitInput, FactInput, ManifestInput, ProtectionInput, ReviewInput, Sending, Told, record_fact,

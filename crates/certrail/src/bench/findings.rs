@@ -136,7 +136,13 @@ fn ensure_all(good: bool, why: &str) -> anyhow::Result<()> {
 /// A store with many findings of many products: what they take, and how long a page of the list takes.
 async fn many(engine: &Arc<Engine>, data: &Path, args: &Args) -> Result<(), Failure> {
     for n in 0..PRODUCTS {
-        put_product(engine, &system(), Product::new(&format!("many-{n}"), None)).await?;
+        put_product(
+            engine,
+            &system(),
+            Product::new(&format!("many-{n}"), None),
+            certrail_usecases::SettingsRequest::default(),
+        )
+        .await?;
     }
     let (before, raw) = (database(data), bodies(data));
     let reports = args.findings / OF_A_REPORT;

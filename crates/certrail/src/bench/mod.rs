@@ -142,7 +142,8 @@ async fn open(folder: &Path) -> Result<Arc<Engine>, Failure> {
     .await
     .map_err(anyhow::Error::from)??;
     engine.keys.add_secret("github", "bench")?;
-    put_product(&engine, &system(), Product::new(PRODUCT, Some(REPO))).await?;
+    put_product(&engine, &system(), Product::new(PRODUCT, Some(REPO)), certrail_usecases::SettingsRequest::default())
+        .await?;
     Ok(engine)
 }
 

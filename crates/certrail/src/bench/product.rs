@@ -128,10 +128,10 @@ async fn none_certified(each: u64) -> Result<(), Failure> {
 /// A store in `data` with a product, and somebody who certifies its releases.
 async fn begin(data: &std::path::Path) -> Result<(Arc<Engine>, Caller), Failure> {
     let engine = open(&data.join("data")).await?;
-    put_criteria(&engine, &system(), CRITERIA.to_owned()).await?;
+    put_criteria(&engine, &system(), CRITERIA.to_owned(), certrail_usecases::SettingsRequest::default()).await?;
     let mut product = Product::new(PRODUCT, Some(REPO));
     product.criteria = "bench".to_owned();
-    put_product(&engine, &system(), product).await?;
+    put_product(&engine, &system(), product, certrail_usecases::SettingsRequest::default()).await?;
     let new =
         NewPerson { name: "mara".into(), accounts: vec!["mara".into()], role: Role::ReleaseManager, scope: Scope::ALL };
     let person = put_person(&engine, &system(), new).await?;

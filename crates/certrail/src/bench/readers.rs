@@ -111,7 +111,13 @@ pub(super) async fn readers(args: &Args) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let engine = open(&data).await?;
-    put_product(&engine, &system(), Product::new("other", Some(OTHER_REPO))).await?;
+    put_product(
+        &engine,
+        &system(),
+        Product::new("other", Some(OTHER_REPO)),
+        certrail_usecases::SettingsRequest::default(),
+    )
+    .await?;
     let new =
         NewPerson { name: "mara".into(), accounts: vec!["mara".into()], role: Role::ReleaseManager, scope: Scope::ALL };
     let person = put_person(&engine, &system(), new).await?;

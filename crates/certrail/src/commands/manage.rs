@@ -40,6 +40,8 @@ pub(crate) enum Product {
         /// What decides how grave a finding is: the tool's word first, the score first, or the gravest of all.
         #[arg(long, value_parser = ["tool-first", "score-first", "highest"])]
         severity: Option<String>,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Ask that facts of a kind count here though they were only reported, or end that; somebody else approves it in a browser.
     AcceptReported {
@@ -74,13 +76,69 @@ pub(crate) enum Product {
         #[arg(long, conflicts_with = "reason")]
         end: bool,
     },
-    /// Record a criteria set, byte for byte; the newest of its name is in force from then on.
+    /// Record a criteria set, byte for byte. The first of its name is in force at once; a later one waits for another admin.
     Criteria {
         /// The YAML file.
         file: std::path::PathBuf,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// List products.
     List,
+}
+
+/// What whoever decides about a change of settings reads.
+#[derive(clap::Args)]
+pub(crate) struct Asked {
+    /// Why, for whoever decides about what becomes weaker.
+    #[arg(long)]
+    reason: Option<String>,
+    /// From when on: 2026-12-01T00:00:00Z. If not told, at once when it is decided.
+    #[arg(long)]
+    from: Option<String>,
+}
+
+/// Says that a change of settings waits, what becomes weaker by it, and who decides.
+fn say_waiting(client: &Client, change: &Value) {
+    println!("It waits for another admin: {}.", change["id"].as_str().unwrap_or("?"));
+    for what in change["weaker"].as_array().into_iter().flatten() {
+        println!("  weaker: {}", what.as_str().unwrap_or("?"));
+    }
+    println!("They decide in a browser: {}", client.address("/settings"));
+}
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Settings {
+    /// List changes of settings that wait, and those that were decided.
+    List,
+    /// Reject one, or take back what you asked for yourself. Approving takes a person in a browser.
+    Reject {
+        /// Its id, chg_…
+        id: String,
+    },
+}
+
+pub(crate) fn settings(global: &Global, command: Settings) -> Result<u8, Failure> {
+    let client = Client::new(global)?;
+    match command {
+        Settings::List => {
+            let answer: Value = client.get("/api/v1/settings", &[])?;
+            say(global, &answer, |a| {
+                for change in ["waiting", "decided"].iter().flat_map(|of| a[of].as_array().into_iter().flatten()) {
+                    let text = |member: &str| change[member].as_str().unwrap_or("?");
+                    println!("{}  {:<9}  {}", text("id"), text("state"), text("title"));
+                    for what in change["weaker"].as_array().into_iter().flatten() {
+                        println!("    weaker: {}", what.as_str().unwrap_or("?"));
+                    }
+                }
+            });
+        }
+        Settings::Reject { id } => {
+            let answer: Value = client.post(&format!("/api/v1/settings/{}/reject", segment(&id)), &[], &[])?;
+            say(global, &answer, |a| println!("{} is rejected.", a["id"].as_str().unwrap_or("?")));
+        }
+    }
+    Ok(0)
 }
 
 #[derive(clap::Subcommand)]
@@ -163,8 +221,10 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
             criteria,
             severity,
             sole_decider,
+            asked,
         } => {
             let mut body = json!({
+                "reason": asked.reason, "from": asked.from,
                 "branch": branch, "tag_pattern": tag_pattern, "criteria": criteria, "severity": severity,
                 "sole_decider": sole_decider,
             });
@@ -177,7 +237,10 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
             }
             let answer: Value =
                 client.json(&reqwest::Method::PUT, &format!("/api/v1/products/{}", segment(&name)), &body)?;
-            say(global, &answer, |a| println!("Product {} is set.", a["name"].as_str().unwrap_or("?")));
+            say(global, &answer, |a| match &a["waiting"] {
+                Value::Null => println!("Product {} is set.", a["name"].as_str().unwrap_or("?")),
+                change => say_waiting(&client, change),
+            });
         }
         Product::AcceptReported { name, kind, reason, end } => {
             let own = format!("/api/v1/products/{}/accepts-reported", segment(&name));
@@ -222,13 +285,20 @@ pub(crate) fn product(global: &Global, command: Product) -> Result<u8, Failure> 
                 ),
             });
         }
-        Product::Criteria { file } => {
+        Product::Criteria { file, asked } => {
             let bytes = std::fs::read(&file).map_err(|e| {
                 let why = format!("{}: {e}.", file.display());
                 Failure::new(NOT_FOUND, "The criteria were not recorded.", why, "Check the path.")
             })?;
-            let answer: Value = client.put("/api/v1/criteria", &bytes)?;
-            say(global, &answer, |a| println!("Criteria {} are in force.", a["criteria"].as_str().unwrap_or("?")));
+            let query: Vec<(&str, &str)> = [("reason", asked.reason.as_deref()), ("from", asked.from.as_deref())]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            let answer: Value = client.put("/api/v1/criteria", &query, &bytes)?;
+            say(global, &answer, |a| match &a["waiting"] {
+                Value::Null => println!("Criteria {} are in force.", a["criteria"].as_str().unwrap_or("?")),
+                change => say_waiting(&client, change),
+            });
         }
         Product::List => {
             let answer: Value = client.get("/api/v1/products", &[])?;

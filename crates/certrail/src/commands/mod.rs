@@ -104,6 +104,9 @@ enum Command {
     /// Make products.
     #[command(subcommand)]
     Product(manage::Product),
+    /// Changes of criteria and products that wait for another admin.
+    #[command(subcommand)]
+    Settings(manage::Settings),
     /// Who is heard at /hooks/ID, and what each may speak for.
     #[command(subcommand)]
     Connector(connector::Command),
@@ -145,6 +148,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Exception(command) => exception::run(&global, command),
         Command::Finding(command) => finding::run(&global, command),
         Command::Product(command) => manage::product(&global, command),
+        Command::Settings(command) => manage::settings(&global, command),
         Command::Connector(command) => connector::run(&global, command),
         Command::Person(command) => manage::person(&global, command),
         Command::Token(command) => manage::token(&global, command),

@@ -12,8 +12,8 @@ use std::{
 use anyhow::Context;
 use certrail_domain::{Role, Time};
 use certrail_usecases::{
-    Caller, Clock, Engine, GuardFile, Loss, Renderer, do_jobs, end_decisions, first_connector, is_set_up,
-    judge_asked_last, keep_last_used, note_secrets, note_trust, put_criteria, setup_link, system_clock,
+    Clock, Engine, GuardFile, Loss, Put, Renderer, apply_due_settings, bring_criteria, do_jobs, end_decisions,
+    first_connector, is_set_up, judge_asked_last, keep_last_used, note_secrets, note_trust, setup_link, system_clock,
 };
 use certrail_web::{App, Proxies, Proxy, Room, Settings, Slots, router};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -145,6 +145,13 @@ async fn end_decisions_in_time(engine: Arc<Engine>) {
         if let Err(problem) = note_secrets(&engine).await {
             tracing::warn!(%problem, "secrets of connectors were not put on record; the next minute tries again");
         }
+        match apply_due_settings(&engine).await {
+            Ok(0) => {}
+            Ok(applied) => tracing::warn!(applied, "changes of settings are in effect from now on"),
+            Err(problem) => {
+                tracing::warn!(%problem, "changes of settings that are due did not take effect; the next minute tries again");
+            }
+        }
         match end_decisions(&engine).await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "decisions about findings have ended"),
@@ -163,12 +170,14 @@ pub(crate) fn open(data: &Path, origin: &str, clock: Clock) -> Result<Arc<Engine
 fn open_guarded(data: &Path, origin: &str, clock: Clock, guard: Option<GuardFile<'_>>) -> Result<Arc<Engine>, Failure> {
     let (engine, _) = Engine::open_guarded(data, origin, clock, guard, Loss::Refuse)?;
     let own = engine.clone();
-    let system = Caller::internal("certrail");
     let done = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime
             .block_on(async {
-                put_criteria(&own, &system, certrail_criteria::STANDARD.to_owned()).await?;
+                let put = bring_criteria(&own, certrail_criteria::STANDARD.to_owned()).await?;
+                if let Put::Waits(change) = put {
+                    tracing::warn!(id = %change.id, "this program brings another set of its criteria; it is proposed, and an admin decides on the page /settings");
+                }
                 first_connector(&own).await?;
                 note_secrets(&own).await
             })

@@ -23,6 +23,8 @@ pub enum Table {
     Criteria,
     /// Every state of every exception.
     Exception,
+    /// Every state of every change of settings.
+    SettingsChange,
     /// Every time a gate was asked.
     GateAsk,
     /// Decisions.
@@ -61,7 +63,7 @@ pub enum Table {
 
 impl Table {
     /// Every one of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Signal,
         Self::Delivery,
         Self::Content,
@@ -70,6 +72,7 @@ impl Table {
         Self::Person,
         Self::Criteria,
         Self::Exception,
+        Self::SettingsChange,
         Self::GateAsk,
         Self::Decision,
         Self::Dossier,
@@ -101,6 +104,7 @@ impl Table {
             Self::Person => "states of people",
             Self::Criteria => "criteria sets",
             Self::Exception => "states of exceptions",
+            Self::SettingsChange => "states of changes of settings",
             Self::GateAsk => "questions to gates",
             Self::Decision => "decisions",
             Self::Dossier => "dossiers",
@@ -136,6 +140,7 @@ pub fn rows(tx: &Tx<'_>, of: Table) -> Result<u64> {
         Table::Person => "SELECT COUNT(*) FROM person",
         Table::Criteria => "SELECT COUNT(*) FROM criteria",
         Table::Exception => "SELECT COUNT(*) FROM exception",
+        Table::SettingsChange => "SELECT COUNT(*) FROM settings_change",
         Table::GateAsk => "SELECT COUNT(*) FROM gate_ask",
         Table::Decision => "SELECT COUNT(*) FROM decision",
         Table::Dossier => "SELECT COUNT(*) FROM dossier",
@@ -179,6 +184,7 @@ pub fn state(tx: &Tx<'_>, of: Table, log_index: u64) -> Result<Option<State>> {
         Table::Product => "SELECT name, '', document, NULL FROM product_version WHERE from_index = ?1",
         Table::Person => "SELECT id, '', document, to_index FROM person WHERE log_index = ?1",
         Table::Exception => "SELECT id, release, document, to_index FROM exception WHERE log_index = ?1",
+        Table::SettingsChange => "SELECT id, changes, document, to_index FROM settings_change WHERE log_index = ?1",
         Table::FindingDecision => "SELECT id, product, document, to_index FROM finding_decision WHERE log_index = ?1",
         Table::FindingTriage => "SELECT '', product, document, NULL FROM finding_triage WHERE log_index = ?1",
         Table::Connector => "SELECT id, '', document, NULL FROM connector WHERE log_index = ?1",

@@ -19,6 +19,7 @@ pub mod products;
 pub mod range_bases;
 pub mod releases;
 pub mod scans;
+pub mod settings_changes;
 pub mod shipments;
 pub mod signals;
 

@@ -161,20 +161,23 @@ pub fn changed_at(tx: &Tx<'_>, seq: i64, position: u64) -> Result<Option<u64>> {
     Ok(tx.first(sql, &[seq.into(), position.into()], |r| r.opt_uint(0))?.flatten())
 }
 
-/// Whether any release of a product was ever decided on, or told to have been in production, whatever is said now.
+/// Whether any release of a product was ever decided on.
+///
+/// # Errors
+/// When the database fails.
+pub fn was_any_decided(tx: &Tx<'_>, product: &str) -> Result<bool> {
+    let decided = "SELECT 1 FROM decision d JOIN release r ON r.id = d.release WHERE r.product = ?1 LIMIT 1";
+    Ok(tx.first(decided, &[product.into()], |r| r.int(0))?.is_some())
+}
+
+/// [`was_any_decided`], or told to have been in production, whatever is said now.
 ///
 /// # Errors
 /// When the database fails.
 pub fn was_any_judged(tx: &Tx<'_>, product: &str) -> Result<bool> {
-    let decided = "SELECT 1 FROM decision d JOIN release r ON r.id = d.release WHERE r.product = ?1 LIMIT 1";
     let shipped = "SELECT 1 FROM release_version v JOIN release r ON r.seq = v.release
                    WHERE r.product = ?1 AND v.document NOT LIKE '%\"shipped_at\":null%' LIMIT 1";
-    for sql in [decided, shipped] {
-        if tx.first(sql, &[product.into()], |r| r.int(0))?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(was_any_decided(tx, product)? || tx.first(shipped, &[product.into()], |r| r.int(0))?.is_some())
 }
 
 /// A release in a list, which may be damaged.

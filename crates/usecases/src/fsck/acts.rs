@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use certrail_domain::{FindingDecision, FindingId, RepositoryName, Time};
+use certrail_domain::{FindingDecision, FindingId, RepositoryName, SettingsChange, Time};
 use certrail_ledger::{dsse::Envelope, hex, life::Life};
 use certrail_store::{
     StoreError,
@@ -185,6 +185,11 @@ impl Told {
             other if other.starts_with("exception-") => {
                 let scope = doc["scope"]["release"].as_str().unwrap_or_default();
                 self.state(check, Table::Exception, act, text("id"), scope)?;
+            }
+            other if other.starts_with(crate::change_settings::ACT) => {
+                let told: Option<SettingsChange> = serde_json::from_value(doc).ok();
+                let (id, of) = told.map(|c| (c.id.to_string(), c.settings.key())).unwrap_or_default();
+                self.state(check, Table::SettingsChange, act, id, &of)?;
             }
             other if other.starts_with("release-") => self.releases.told(check, act, &doc),
             crate::clock_era::DOUBTED => self.doubts.push((index, None)),

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::World;
-use certrail_domain::{BaseKind, Baseline, Problem, RangeBase, Time, sentence, shown_account};
+use certrail_domain::{BaseKind, Baseline, Problem, Product, RangeBase, Time, sentence, shown_account};
 use certrail_dossier::{DecisionRow, Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
     tables::{
         people::{self, Person},
         releases::StoredRelease,
+        settings_changes,
     },
 };
 
@@ -84,6 +85,8 @@ fn build(
         d.approver = d.approver.as_deref().map(&show);
     }
     let marks = marks(&judged);
+    let mut notices = notices(&release, &decisions, &show);
+    notices.extend(changed_alone(tx, &judged.seen.product, position, &show)?);
     Ok(Dossier {
         schema: Dossier::SCHEMA.into(),
         number,
@@ -92,8 +95,8 @@ fn build(
         sentence: sentence::sentence(&release, &evaluation),
         fraction: sentence::fraction(&evaluation.summary),
         summary: evaluation.summary,
-        notices: notices(&release, &decisions, &show),
-        lines: lines(&release, &judged, &world, &findings, &decisions, &show),
+        lines: lines(&release, &judged, &world, &findings, &notices, &show),
+        notices,
         changes: sections::change_rows(&world, &judged, &show),
         tests: sections::test_rows(&world),
         security: sections::security_rows(&world),
@@ -141,6 +144,35 @@ fn notices(
     out
 }
 
+/// Changes by one admin alone that are named, of criteria and of a product each: the newest.
+const MOST_ALONE: usize = 3;
+
+/// What an admin changed alone of what this release is judged by, as far as it is in effect.
+fn changed_alone(
+    tx: &Tx<'_>,
+    product: &Product,
+    position: u64,
+    show: &dyn Fn(&str) -> String,
+) -> Result<Vec<String>, StoreError> {
+    let keys = [format!("criteria:{}", product.criteria), format!("product:{}", product.name)];
+    let mut out = Vec::new();
+    for key in keys {
+        for change in settings_changes::applied(tx, &key, position)?.iter().filter(|c| c.alone).take(MOST_ALONE) {
+            let weaker = match change.weaker.as_slice() {
+                [] => String::new(),
+                weaker => format!(" Weaker since: {}", weaker.join(" ")),
+            };
+            out.push(format!(
+                "{} changed {} on {}; nobody else decided that, as there was no other admin.{weaker}",
+                show(&change.requester),
+                change.settings.title(),
+                change.decided_at.unwrap_or_default().human(),
+            ));
+        }
+    }
+    Ok(out)
+}
+
 /// Lines that say what matters.
 const MOST_LINES: usize = 10;
 
@@ -149,7 +181,7 @@ fn lines(
     judged: &Judged,
     world: &World<'_>,
     findings: &FindingsSection,
-    decisions: &[DecisionRow],
+    notices: &[String],
     show: &dyn Fn(&str) -> String,
 ) -> Vec<String> {
     let s = judged.evaluation.summary;
@@ -165,7 +197,7 @@ fn lines(
     if product.sole_decider {
         out.push("One person makes and decides everything in this product, as its admin declared.".into());
     }
-    out.extend(notices(release, decisions, show));
+    out.extend_from_slice(notices);
     let accepted: Vec<&str> =
         product.accepts_reported.iter().map(|a| a.kind.as_str()).filter(|kind| product.accepts(kind)).collect();
     if !accepted.is_empty() {

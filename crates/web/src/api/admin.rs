@@ -5,18 +5,19 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, Request, State},
+    http::StatusCode,
 };
-use certrail_domain::{Connector, Problem, ProblemKind, Product, facts::BandPolicy};
+use certrail_domain::{Connector, Problem, ProblemKind, Product, Time, facts::BandPolicy};
 use certrail_usecases::{
-    ConnectorInput, Listed, NewAcceptance, NewPerson, NewSecret, NewToken, Person, Session, TokenView,
-    add_connector_secret, create_token, decide_acceptance, known_product, list_connectors, list_people, list_tokens,
-    put_connector, put_criteria, put_person, put_product, request_acceptance, revoke_token,
+    ConnectorInput, Listed, NewAcceptance, NewPerson, NewSecret, NewToken, Person, Put, Session, SettingsRequest,
+    TokenView, add_connector_secret, create_token, decide_acceptance, known_product, list_connectors, list_people,
+    list_tokens, put_connector, put_criteria, put_person, put_product, request_acceptance, revoke_token,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Body, NoBody};
-use crate::{App, blocking::in_turn, caller::SignedIn, room::Sender};
+use super::{Answer, Body, NoBody, settings};
+use crate::{App, blocking::in_turn, caller::SignedIn, input::Params, refusal::Refusal, room::Sender};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +30,18 @@ pub(crate) struct ProductInput {
     criteria: Option<String>,
     severity: Option<BandPolicy>,
     sole_decider: Option<bool>,
+    /// Why, and from when on: for whoever decides about what becomes weaker.
+    reason: Option<String>,
+    from: Option<Time>,
+}
+
+/// A product as it is, and the change of it that waits for somebody.
+#[derive(Serialize)]
+pub(crate) struct ProductAnswer {
+    #[serde(flatten)]
+    product: Product,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<Value>,
 }
 
 /// Somebody asks that the product accepts reports of a kind.
@@ -66,12 +79,14 @@ pub(crate) async fn product(
     SignedIn(caller): SignedIn,
     Path(name): Path<String>,
     body: Body<ProductInput>,
-) -> Answer<Product> {
+) -> Result<(StatusCode, Json<ProductAnswer>), Refusal> {
     let (engine, wanted) = (app.engine.clone(), name.clone());
     let known = in_turn(app.engine.clone(), move || known_product(&engine, &wanted)).await?;
     // What is not named stays as it is.
     let usual = known.unwrap_or_else(|| Product::new(&name, None));
+    let as_it_is = usual.clone();
     let input = body.value;
+    let asked = SettingsRequest { reason: input.reason, from: input.from };
     let product = Product {
         name,
         repositories: input.repositories.unwrap_or(usual.repositories),
@@ -85,7 +100,12 @@ pub(crate) async fn product(
         sole_decider: input.sole_decider.unwrap_or(usual.sole_decider),
         baselines: usual.baselines,
     };
-    Ok(Json(put_product(&app.engine, &caller, product).await?))
+    Ok(match put_product(&app.engine, &caller, product, asked).await? {
+        Put::InEffect(product) => (StatusCode::OK, Json(ProductAnswer { product, waiting: None })),
+        Put::Waits(change) => {
+            (StatusCode::ACCEPTED, Json(ProductAnswer { product: as_it_is, waiting: Some(settings::card(&change)) }))
+        }
+    })
 }
 
 pub(crate) async fn connectors(State(app): State<App>) -> Answer<Vec<Listed<Arc<Connector>>>> {
@@ -121,7 +141,12 @@ pub(crate) async fn connector_secret(
     Ok(Json(add_connector_secret(&app.engine, &caller, &id).await?))
 }
 
-pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn, request: Request) -> Answer<Value> {
+pub(crate) async fn criteria(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Params(asked): Params<SettingsRequest>,
+    request: Request,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
     let received = app.room.receive(Sender::Proven(caller.account()), request.into_body(), 1024 * 1024).await?;
     let text = String::from_utf8(received.bytes).map_err(|_| {
         Problem::new(
@@ -132,8 +157,10 @@ pub(crate) async fn criteria(State(app): State<App>, SignedIn(caller): SignedIn,
             "Save it as UTF-8.",
         )
     })?;
-    let name = put_criteria(&app.engine, &caller, text).await?;
-    Ok(Json(json!({ "criteria": name })))
+    Ok(match put_criteria(&app.engine, &caller, text, asked).await? {
+        Put::InEffect(name) => (StatusCode::OK, Json(json!({ "criteria": name }))),
+        Put::Waits(change) => (StatusCode::ACCEPTED, Json(json!({ "waiting": settings::card(&change) }))),
+    })
 }
 
 pub(crate) async fn person(

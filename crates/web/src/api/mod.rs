@@ -6,6 +6,7 @@ mod decide;
 mod dossiers;
 mod findings;
 mod record;
+mod settings;
 mod show;
 
 pub(crate) use findings::state_of;
@@ -131,7 +132,9 @@ pub(crate) fn operations() -> Vec<Operation> {
             Needs(Administer, Everything),
             admin::connector_secret,
         ),
-        Operation::put("/api/v1/criteria", Needs(Administer, Everything), admin::criteria),
+        Operation::put("/api/v1/criteria", Needs(Administer, Everything), admin::criteria).with_query(),
+        Operation::get("/api/v1/settings", Needs(Read, List), settings::list),
+        Operation::post("/api/v1/settings/{id}/{verb}", Needs(Administer, Named), settings::decide),
         Operation::get("/api/v1/people", Needs(Read, Everything), admin::people),
         Operation::put("/api/v1/people", Needs(Administer, Everything), admin::person),
         Operation::delete("/api/v1/people/{person}", Needs(Administer, Everything), admin::end_person),

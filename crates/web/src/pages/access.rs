@@ -45,6 +45,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
             }
         }
         p { "You reach the products " strong { (caller.scope.products.shown()) } ", the environments " strong { (caller.scope.environments.shown()) } ", the repositories " strong { (caller.scope.repositories.shown()) } "." }
+        p { "What releases are judged by is changed by two people: " a href="/settings" { "changes of settings" } "." }
         h2 { "Who is heard" }
         p { "A connector hears one forge at an address of its own, with secrets of its own, and speaks for its repositories and products alone." }
         div.scroll tabindex="0" {

@@ -1,8 +1,8 @@
 //! Home: what needs me?
 
 use axum::extract::State;
-use certrail_domain::{ReleaseState, sentence};
-use certrail_usecases::{DamagedRow, Listed, list_releases, names_of_products, unbound_queue};
+use certrail_domain::{Action, ReleaseState, sentence};
+use certrail_usecases::{DamagedRow, Listed, list_releases, names_of_products, settings_changes, unbound_queue};
 use maud::html;
 
 use super::{Page, layout, show};
@@ -10,13 +10,14 @@ use crate::{App, blocking::in_turn, caller::Reader, svg};
 
 pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page {
     let (engine, own) = (app.engine.clone(), caller.clone());
-    let (rows, unbound) = in_turn(app.engine.clone(), move || {
+    let (rows, unbound, settings) = in_turn(app.engine.clone(), move || {
         let mut cards = Vec::new();
         for product in names_of_products(&engine, &own)? {
             cards.extend(list_releases(&engine, &product, None, 6)?);
         }
         let (_, unbound) = unbound_queue(&engine, &own, None, 1)?;
-        Ok((cards, unbound))
+        let settings = if own.may(Action::Administer) { settings_changes(&engine, &own)?.0 } else { Vec::new() };
+        Ok((cards, unbound, settings))
     })
     .await?;
     let damaged: Vec<&DamagedRow> = rows
@@ -36,8 +37,17 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
     let body = html! {
         h1 { "Waiting for you" }
         @for row in &damaged { p.alarm role="alert" { "Release " (row.name) ": " (row.damaged) } }
-        @if waiting.is_empty() && ungated.is_empty() && damaged.is_empty() { p { "Nothing is waiting for you." } }
+        @if waiting.is_empty() && ungated.is_empty() && damaged.is_empty() && settings.is_empty() { p { "Nothing is waiting for you." } }
         ul.cards {
+            @for change in &settings {
+                li {
+                    a.card href="/settings" {
+                        strong { "… " (change.settings.title()) }
+                        span { "A change waits for an admin." }
+                        @match change.weaker.len() { 0 => {}, 1 => { span.meta { "One thing becomes weaker." } } n => { span.meta { (n) " things become weaker." } } }
+                    }
+                }
+            }
             @for card in &waiting {
                 @let href = format!("/r/{}/{}", layout::encode(&card.release.product), layout::encode(&card.release.version));
                 li {

@@ -15,6 +15,7 @@ mod log;
 mod product;
 mod release;
 mod releases;
+mod settings;
 mod sign_in;
 mod unbound;
 
@@ -97,6 +98,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::post("/unbound/{id}/bind", Needs(Bind, Named), unbound::bind),
         Operation::get("/log", Needs(Read, Everything), log::page),
         Operation::get("/access", Needs(Read, List), access::page),
+        Operation::get("/settings", Needs(Read, List), settings::page),
+        Operation::post("/settings/{id}/{verb}", Needs(Administer, Named), settings::answer),
         Operation::get("/sign-in", Open, sign_in::form),
         Operation::post("/sign-in", Proves, sign_in::submit),
         Operation::get("/account", SignedIn, account::page),

@@ -31,7 +31,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader, PagePat
             dt { "A tag of a version" } dd { code { (product.tag_pattern) } }
             dt { "Production" } dd { @for e in &product.production { code { (e) } " " } }
             @if !product.environments.is_empty() { dt { "Other environments" } dd { @for e in &product.environments { code { (e) } " " } } }
-            dt { "Criteria" } dd { (product.criteria) }
+            dt { "Criteria" } dd { (product.criteria) " · " a href="/settings" { "changes of settings" } }
         }
         (baselines::section(&view, &caller))
         (accepted(&view, &caller))

@@ -39,9 +39,14 @@ async fn a_clock_that_ran_ahead_once_ends_nothing() {
         || crate::commands::open_engine(folder.path(), "test/log", hands.clock()).unwrap_or_else(|f| panic!("{f:?}"));
     let system = Caller::internal("test");
     let engine = open();
-    certrail_usecases::put_product(&engine, &system, certrail_domain::Product::new("pay", Some(REPO)))
-        .await
-        .expect("a product");
+    certrail_usecases::put_product(
+        &engine,
+        &system,
+        certrail_domain::Product::new("pay", Some(REPO)),
+        certrail_usecases::SettingsRequest::default(),
+    )
+    .await
+    .expect("a product");
     let ci = create_token(&engine, &system, NewToken::pipeline("ci", &["pay"])).await.expect("a token").secret;
     let router = |engine: &Arc<Engine>| {
         certrail_web::router(crate::commands::web_app(engine.clone(), None).unwrap_or_else(|f| panic!("{f:?}")))

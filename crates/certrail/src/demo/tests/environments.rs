@@ -82,7 +82,9 @@ async fn a_check_on_staging_that_was_never_made_is_missing() {
         "check: { kind: validation, environment: staging, within_hours: 24 }",
     );
     let system = Caller::internal("test");
-    certrail_usecases::put_criteria(&stage.engine, &system, own).await.expect("admitted");
+    certrail_usecases::put_criteria(&stage.engine, &system, own, certrail_usecases::SettingsRequest::default())
+        .await
+        .expect("admitted");
     product(&stage, 1_991, json!({ "criteria": "staged" })).await;
     let answer = ask(&stage, 2_000, "certification").await.expect("answers");
     assert!(blockers(&answer).contains(&"post-deployment"), "{answer:#}");

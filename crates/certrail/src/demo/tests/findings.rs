@@ -164,7 +164,14 @@ impl Story {
         self.minute += 1;
         self.stage.clock.set(at(self.minute));
         let system = Caller::internal("test");
-        certrail_usecases::put_criteria(&self.stage.engine, &system, text.to_owned()).await.expect("admitted");
+        certrail_usecases::put_criteria(
+            &self.stage.engine,
+            &system,
+            text.to_owned(),
+            certrail_usecases::SettingsRequest::default(),
+        )
+        .await
+        .expect("admitted");
         let path = "/api/v1/products/pay";
         self.stage
             .sender

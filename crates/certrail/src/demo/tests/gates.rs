@@ -41,7 +41,14 @@ async fn asked(stage: &Stage, gate: Gate) -> GateAnswer {
 
 async fn judged_by(stage: &Stage, minute: i64, text: &str, name: &str) {
     let system = Caller::internal("test");
-    certrail_usecases::put_criteria(&stage.engine, &system, text.to_owned()).await.unwrap_or_else(|e| panic!("{e}"));
+    certrail_usecases::put_criteria(
+        &stage.engine,
+        &system,
+        text.to_owned(),
+        certrail_usecases::SettingsRequest::default(),
+    )
+    .await
+    .unwrap_or_else(|e| panic!("{e}"));
     let product = json!({ "criteria": name });
     stage.sender.call(at(minute), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &product).await.expect("set");
 }

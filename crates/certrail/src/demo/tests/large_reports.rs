@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use certrail_usecases::{FsckReport, Gate, Pieces, ask_gate, do_jobs, judge_at};
+use certrail_usecases::{FsckReport, Gate, Pieces, SettingsRequest, ask_gate, do_jobs, judge_at};
 
 use super::*;
 
@@ -326,18 +326,37 @@ async fn a_vex_document_waits_for_the_scans_before_it() {
     clean(&stage.engine);
 }
 
+const OWN: &str = "name: own
+version: '1'
+about: To know.
+requirements:
+  - id: findings
+    title: Findings
+    why: To know.
+    fix: Fix it.
+    check: { kind: findings, critical_days: 7, high_days: 30, medium_days: 90, low_days: 180 }
+";
+
+async fn criteria(stage: &Stage, text: &str) {
+    let (system, asked) = (Caller::internal("test"), SettingsRequest::default());
+    certrail_usecases::put_criteria(&stage.engine, &system, text.to_owned(), asked).await.expect("admitted");
+}
+
 /// New criteria are followed later; until then nothing is called damaged.
 #[tokio::test(flavor = "multi_thread")]
 async fn due_dates_that_are_being_worked_out_are_no_damage() {
     let stage = begin().await;
+    criteria(&stage, OWN).await;
+    let product = json!({ "criteria": "own" });
+    let set = stage.sender.call(at(2), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &product).await;
+    set.unwrap_or_else(|e| panic!("{e}"));
     send_scan(&stage, 2, 0..3).await;
     let (stage, _) = stopped(stage).await;
-    let text = certrail_criteria::STANDARD
-        .replace("medium_days: 60", "medium_days: 7")
-        .replace("medium_days: 90", "medium_days: 7");
-    assert_ne!(text, certrail_criteria::STANDARD);
-    certrail_usecases::put_criteria(&stage.engine, &Caller::internal("test"), text).await.expect("admitted");
-    assert_eq!(clean(&stage.engine).notes.len(), 2, "{:#?}", clean(&stage.engine).notes);
+    criteria(&stage, &OWN.replace("name: own", "name: strict").replace("medium_days: 90", "medium_days: 7")).await;
+    let product = json!({ "criteria": "strict" });
+    let set = stage.sender.call(at(3), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &product).await;
+    set.unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(clean(&stage.engine).notes.len(), 3, "{:#?}", clean(&stage.engine).notes);
     do_jobs(&stage.engine).expect("starts");
     until(|| jobs_left(&stage.engine) == 0).await;
     assert_eq!(clean(&stage.engine).notes, Vec::<String>::new());

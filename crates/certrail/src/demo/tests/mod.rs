@@ -30,6 +30,7 @@ mod repeats;
 mod report_files;
 mod separation;
 mod sessions;
+mod settings;
 mod shared_bugs;
 mod story;
 mod told_changes;
