@@ -91,7 +91,7 @@ impl Evidence {
     }
 }
 
-/// A certification in force.
+/// A decision on a release: that it is certified, or that it is not, or not any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certification {
     /// Its entry in the log.
@@ -102,6 +102,23 @@ pub struct Certification {
     pub passed: bool,
     /// The artefacts it speaks of.
     pub digests: Vec<String>,
+}
+
+/// Whether a certification of artefacts stood at a moment: one was given before, of all of them, and none was withdrawn between.
+/// `before` tells of a time whether it is before that moment.
+pub fn certified_before<'a>(
+    decisions: &[Certification],
+    before: impl Fn(Time) -> Truth,
+    digests: impl IntoIterator<Item = &'a String> + Clone,
+) -> Truth {
+    let stood = |yes: &Certification| {
+        let ended = decisions.iter().filter(|no| !no.passed && no.log_index > yes.log_index).map(|no| before(no.at));
+        // Both hold unless one does not.
+        !Truth::any([!before(yes.at), Truth::any(ended)])
+    };
+    // A build that was not there when somebody decided was not decided on.
+    let speaks = |yes: &&Certification| yes.passed && digests.clone().into_iter().all(|d| yes.digests.contains(d));
+    Truth::any(decisions.iter().filter(speaks).map(stood))
 }
 
 /// Which accounts belong to one person.

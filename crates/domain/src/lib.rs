@@ -65,7 +65,9 @@ pub use part::{EvidencePart, FactId};
 pub use people::Mentioned;
 pub use problem::{Problem, ProblemKind};
 pub use range_base::{BaseKind, Baseline, RangeBase};
-pub use release::{AcceptedReport, Emergency, EmergencyReason, Product, Release, ReleaseState, ReleaseType};
+pub use release::{
+    AcceptedReport, DecidedAgainst, Emergency, EmergencyReason, Product, Release, ReleaseState, ReleaseType,
+};
 pub use role::{Action, Role};
 pub use scope::{Audience, Extent, Scope};
 pub use settings_change::{ChangedSettings, SettingsChange, SettingsState};

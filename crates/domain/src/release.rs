@@ -227,6 +227,48 @@ pub struct Release {
     /// A person declared it an emergency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emergency: Option<Emergency>,
+    /// The newest decision is against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_against: Option<DecidedAgainst>,
+}
+
+/// That a release is not to go out, as a person decided it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedAgainst {
+    /// Who decided.
+    pub by: String,
+    /// When, by our clock.
+    pub at: Time,
+    /// Why.
+    pub reason: String,
+    /// It had been certified, and that was withdrawn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrew: bool,
+    /// The version that takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<String>,
+}
+
+impl DecidedAgainst {
+    /// The kind of the decision: `withdrawal` of a certification, or `rejection`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        if self.withdrew { "withdrawal" } else { "rejection" }
+    }
+
+    /// The state of a release that is not in production.
+    #[must_use]
+    pub const fn state(&self) -> ReleaseState {
+        if self.superseded_by.is_some() { ReleaseState::Superseded } else { ReleaseState::Rejected }
+    }
+
+    /// What was decided, behind a name: `withdrew its certification on … in favour of 2.4.2: …`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let did = if self.withdrew { "withdrew its certification" } else { "rejected it" };
+        let instead = self.superseded_by.as_ref().map(|v| format!(" in favour of {v}")).unwrap_or_default();
+        format!("{did} on {}{instead}: {}", self.at.human(), self.reason)
+    }
 }
 
 /// What makes a release an emergency (compliance §7.2): a closed list.
@@ -297,6 +339,16 @@ impl Release {
         bound_by == BindRule::Explicit
             || deployment.digests.iter().any(|d| self.digests.contains(d))
             || deployment.commit.is_some() && deployment.commit == self.commit
+    }
+
+    /// What it is where it is not in production.
+    #[must_use]
+    pub fn state_before_production(&self) -> ReleaseState {
+        match (&self.decided_against, self.certified_at) {
+            (Some(against), _) => against.state(),
+            (None, Some(_)) => ReleaseState::Certified,
+            (None, None) => ReleaseState::Cut,
+        }
     }
 
     /// `payments-api 2.4.1`.

@@ -33,12 +33,19 @@ pub fn sentence(release: &Release, evaluation: &Evaluation) -> String {
             0 => String::new(),
             _ => format!(" before deployment; {} comes after it", names(&open)),
         };
-        let ready = if release.certified_at.is_some() { "certified" } else { "ready to certify" };
+        let ready = match (&release.decided_against, release.certified_at) {
+            (Some(_), _) => "not certified",
+            (None, Some(_)) => "certified",
+            (None, None) => "ready to certify",
+        };
         format!("{version} is {ready} — {} of {} requirements met{exceptions}{waiting}.", s.met, s.counted)
     } else {
         let owned: Vec<&RequirementResult> = blocking.iter().map(|r| **r).collect();
         format!("{version} is {}% certified — {}.", s.percent, names(&owned))
     };
+    if let Some(against) = &release.decided_against {
+        text.push_str(if against.withdrew { " Its certification was withdrawn." } else { " It was rejected." });
+    }
     if release.ungated {
         text.push_str(" It reached production without a valid decision.");
     }
@@ -139,7 +146,7 @@ pub const fn standing(release: &Release, conditions: bool) -> &'static str {
                 "Certified"
             }
         }
-        ReleaseState::Rejected => "Rejected",
+        _ if release.decided_against.is_some() => "Rejected",
         _ => "Not certified",
     }
 }
@@ -171,6 +178,7 @@ mod tests {
             includes: Vec::new(),
             ungated: false,
             emergency: None,
+            decided_against: None,
         }
     }
 

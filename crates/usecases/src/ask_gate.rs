@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use certrail_criteria::{APPROVAL_DAYS, Rule};
-use certrail_domain::{Action, Facts, Problem, ProblemKind, Time, Verdict, facts::same_environment, sentence};
+use certrail_domain::{Action, Facts, Problem, ProblemKind, Release, Time, Verdict, facts::same_environment, sentence};
 use certrail_ledger::{Hash, leaf::label};
 use certrail_store::tables::decisions::{self, GateAsk};
 use serde::Serialize;
@@ -298,7 +298,8 @@ fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
         // The approval of a deployment is given to what is certified; it is asked for at the deploy gate.
         Gate::Certification => {
             let with_it = |rule: &Rule| rule.comes_with_production(&judged.seen.product);
-            open.filter(|r| !judged.checks(&r.id, with_it)).map(of).collect()
+            let open = open.filter(|r| !judged.checks(&r.id, with_it)).map(of);
+            decided_against(judged).into_iter().chain(open).collect()
         }
         Gate::Deploy(environment) => {
             let production = is_production(judged, environment);
@@ -313,9 +314,9 @@ fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
                 return all;
             }
             let seen = &judged.seen;
-            if let Some(blocker) = not_certified(&seen.certifications, &seen.evidence, &seen.release) {
-                all.insert(0, blocker);
-            }
+            let decided = decided_against(judged);
+            let decided = decided.or_else(|| not_certified(&seen.certifications, &seen.evidence, &seen.release));
+            all.splice(0..0, decided);
             all
         }
     }
@@ -361,6 +362,20 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
             "Ask an approver to approve the deployment to {environment} on the page of {}.",
             judged.seen.release.version
         ),
+    })
+}
+
+/// Somebody decided that it is not to go out, and nobody the other way since.
+fn decided_against(judged: &Judged) -> Option<Blocker> {
+    let Release { version, decided_against, .. } = &judged.seen.release;
+    let against = decided_against.as_ref()?;
+    let who = judged.seen.identities.name(&against.by);
+    Some(Blocker {
+        requirement: "certification".into(),
+        title: "Certification".into(),
+        verdict: Verdict::Failed,
+        sentence: format!("{who} {}", against.words()),
+        fix: format!("Cut another version, or, where that was mistaken, certify {version} on its page."),
     })
 }
 

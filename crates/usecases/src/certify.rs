@@ -3,18 +3,11 @@
 use std::sync::Arc;
 
 use certrail_criteria::{Evidence, Input, evaluate};
-use certrail_domain::{
-    Action, DecisionId, EvidenceId, ExceptionId, Facts, HowKnown, Problem, ProblemKind, ReleaseState, Role, Snapshot,
-    Summary, Time, sentence,
-};
-use certrail_ledger::{dsse::Envelope, leaf::label, sha256};
+use certrail_domain::{Action, DecisionId, Facts, Problem, ProblemKind, ReleaseState, sentence};
+use certrail_ledger::{leaf::label, sha256};
 use certrail_store::{
     StoreError,
-    tables::{
-        decisions::{self, StoredDecision},
-        log, people,
-        releases::{self, StoredRelease},
-    },
+    tables::releases::{self, StoredRelease},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,7 +16,8 @@ use crate::{
     Caller,
     access::{On, allow, decides},
     bind,
-    engine::{Batch, Engine, Fault, Kept, LogHead, random},
+    decision::{How, Meaning, freeze, sign},
+    engine::{Batch, Engine, Fault, Kept, LogHead},
     jobs,
     judge::judge_in,
     make_dossier::{Renderer, with_decision},
@@ -32,39 +26,6 @@ use crate::{
 
 /// The act of trying to certify in vain.
 pub(crate) const REFUSED: &str = "certification-refused";
-
-/// The state of the world at a decision (law 8): content-addressed, named by the decision.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FrozenWorld {
-    /// `certrail.world/1`.
-    pub schema: String,
-    /// What the evaluation was a function of.
-    pub snapshot: Snapshot,
-    /// SHA-256 of the evaluation's bytes.
-    pub evaluation: String,
-    /// The fraction.
-    pub summary: Summary,
-    /// Every piece of evidence it saw.
-    pub evidence: Vec<EvidenceId>,
-    /// Findings open at that moment, decided ones too: id and level.
-    pub open_findings: Vec<(String, String)>,
-    /// Covered lines in hundredths of a percent.
-    pub coverage: Option<u64>,
-    /// Whoever decided is one of its authors, and the product lets one person decide everything: nobody else did.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub alone: bool,
-    /// It had gone to production before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub late: bool,
-    /// Exceptions in force.
-    pub exceptions: Vec<ExceptionId>,
-    /// Who held which role.
-    pub roles: Vec<(String, Role)>,
-    /// Who could have decided.
-    pub could_certify: Vec<String>,
-    /// Who could have approved the deployment.
-    pub could_approve: Vec<String>,
-}
 
 /// What whoever decided gets back.
 #[derive(Clone, Debug, Serialize)]
@@ -83,6 +44,17 @@ pub struct CertifyReceipt {
     pub dossier: Option<u64>,
 }
 
+/// How somebody certifies.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCertification {
+    /// What they say beside their signature.
+    #[serde(default)]
+    pub note: String,
+    /// The position of the log at which they looked: what joined the release later was not decided on.
+    pub seen: Option<u64>,
+}
+
 /// Certifies a release, and makes a dossier of it as it stands then.
 ///
 /// # Errors
@@ -92,7 +64,7 @@ pub async fn certify(
     caller: &Caller,
     product: &str,
     version: &str,
-    note: String,
+    new: NewCertification,
     renderer: Renderer,
 ) -> Result<(CertifyReceipt, Arc<LogHead>), Problem> {
     allow(caller, Action::Certify, On::Product(product))?;
@@ -108,10 +80,10 @@ pub async fn certify(
         let fix = "Ask whoever runs the server to correct its clock.";
         return Err(refuse("clock-uncertain", doubt.sentence(), fix));
     }
-    let note = crate::inputs::words("note", &note, 0)?;
+    let note = crate::inputs::words("note", &new.note, 0)?;
     let stored = crate::look::find_release(engine, product, version)?;
     let decider = caller.clone();
-    let (decided, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note)).await?;
+    let (decided, head) = engine.write(move |batch| decide(batch, &decider, stored.seq, &note, new.seen)).await?;
     let mut receipt = decided?;
     // Releases that contain it are judged without what it brought.
     jobs::follow(engine, vec![product.to_owned()]).await?;
@@ -129,6 +101,7 @@ fn decide(
     caller: &Caller,
     seq: i64,
     note: &str,
+    seen: Option<u64>,
 ) -> Result<Result<CertifyReceipt, Problem>, Fault> {
     // What it contains may have changed, and a job that follows is on its way: nobody decides on less.
     let mut effects = bind::Effects::default();
@@ -145,7 +118,11 @@ fn decide(
             .into());
         }
         // That it is out decides nothing: somebody may still say whether it should have been, and that they said so late stays.
-        ReleaseState::Cut | ReleaseState::Shipped | ReleaseState::RolledBack
+        ReleaseState::Cut
+        | ReleaseState::Shipped
+        | ReleaseState::RolledBack
+        | ReleaseState::Rejected
+        | ReleaseState::Superseded
             if stored.release.certified_at.is_none() => {}
         state => {
             let state = if stored.release.certified_at.is_some() { "certified" } else { state.name() };
@@ -153,6 +130,19 @@ fn decide(
                 "already-decided",
                 format!("It is {} already.", state.replace('_', " ")),
                 "Look at its page for the decision.",
+            )
+            .into());
+        }
+    }
+    if let Some(seen) = seen {
+        let then = releases::at(batch.tx, seq, seen.min(i64::MAX as u64))?;
+        if then.is_none_or(|then| {
+            (then.commit, then.digests) != (stored.release.commit.clone(), stored.release.digests.clone())
+        }) {
+            return Err(refuse(
+                "another-build",
+                "It has another artefact than when you looked.",
+                "Look at its page again, and decide on what is there now.",
             )
             .into());
         }
@@ -197,85 +187,22 @@ fn decide(
         let problem = refuse("requirements-open", why, "Meet them, or ask for an exception.");
         return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err);
     }
-    let people = people::all_at(batch.tx, position)?;
-    let able = |action: Action| people.iter().filter(|p| p.role.may(action)).map(|p| p.id.to_string()).collect();
-    let world = FrozenWorld {
-        schema: "certrail.world/1".into(),
-        snapshot: evaluation.snapshot.clone(),
-        evaluation: certrail_ledger::hex(&sha256(&evaluation_bytes)),
-        summary: evaluation.summary,
-        evidence: judged.seen.evidence.iter().map(|e| e.id.clone()).collect(),
-        open_findings: open_findings(&judged.seen.input()),
-        coverage: judged.seen.evidence.iter().rev().find_map(|e| match &e.signal.facts {
-            Facts::Coverage(c) => c.line_basis_points(),
-            _ => None,
-        }),
-        alone,
-        late,
-        exceptions: evaluation.snapshot.exceptions.clone(),
-        roles: people.iter().map(|p| (p.id.to_string(), p.role)).collect(),
-        could_certify: able(Action::Certify),
-        could_approve: able(Action::Approve),
-    };
-    let world_bytes = serde_json::to_vec(&world).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    let world_digest = sha256(&world_bytes);
-    let id = DecisionId::new(batch.now, random()?);
-    let statements = statements(batch, caller, &stored.release, &world, &world_digest, &id, note);
-    let mark = label(&stored.label_key, stored.release.id.as_str());
-    let mut index = 0;
-    let mut envelopes = Vec::new();
-    for statement in statements {
-        let bytes = serde_json::to_vec(&statement).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        let envelope = Envelope::sign(&bytes, &batch.keys.certifier).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        index = batch.append_decision(&envelope)?;
-        let document = serde_json::to_string(&envelope).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        log::insert_act(
-            batch.tx,
-            &log::Act {
-                log_index: index,
-                act: "decision".into(),
-                actor: caller.account(),
-                received: batch.now.as_micros(),
-                salt: None,
-                document,
-            },
-        )?;
-        envelopes.push((index, envelope));
-    }
-    // A hashedrekord leaf has no room for a label; this entry says which release it belongs to.
-    batch.control("certified", &caller.account(), &[mark], &json!({ "decision": id, "entries": envelopes.iter().map(|(i, _)| i).collect::<Vec<_>>(), "world": certrail_ledger::hex(&world_digest) }))?;
-    for bytes in [&world_bytes, &evaluation_bytes] {
-        let digest = sha256(bytes);
-        let kept = Kept::prepare(batch.blobs, &digest, bytes)?;
-        batch.keep_body(&digest, &kept, index)?;
-    }
-    decisions::insert(
-        batch.tx,
-        &StoredDecision {
-            id: id.to_string(),
-            log_index: index,
-            release: stored.release.id.to_string(),
-            kind: "certification".into(),
-            result: "PASSED".into(),
-            actor: caller.account(),
-            decided: batch.now.as_micros(),
-            envelope: serde_json::to_string(&envelopes).map_err(|e| StoreError::Damaged(e.to_string()))?,
-            world: world_digest,
-        },
-    )?;
+    let world = freeze(batch, &judged, &evaluation_bytes, How { alone, late })?;
+    let signed = sign(batch, caller, &stored, (&world, &evaluation_bytes), &Meaning::Certification { note })?;
     let old_version = stored.release.version.clone();
     if !late {
         stored.release.state = ReleaseState::Certified;
     }
     stored.release.certified_at = Some(batch.now);
+    stored.release.decided_against = None;
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
     bind::refresh_base(batch, seq)?;
     Ok(Ok(CertifyReceipt {
-        id,
-        index,
+        id: signed.id,
+        index: signed.index,
         sentence: sentence::sentence(&stored.release, evaluation),
         fraction: sentence::fraction(&evaluation.summary),
-        world: certrail_ledger::hex(&world_digest),
+        world: certrail_ledger::hex(&signed.world),
         dossier: None,
     }))
 }
@@ -296,109 +223,4 @@ fn refused(
     let kept = Kept::prepare(batch.blobs, &digest, evaluation)?;
     batch.keep_body(&digest, &kept, index)?;
     Ok(problem)
-}
-
-fn open_findings(input: &certrail_criteria::Input<'_>) -> Vec<(String, String)> {
-    certrail_criteria::open_findings(input).open.into_iter().map(|(id, f)| (id, f.level.name().to_owned())).collect()
-}
-
-/// Two in-toto statements: a SLSA verification summary that others' tools read, and ours with everything.
-fn statements(
-    batch: &Batch<'_>,
-    caller: &Caller,
-    release: &certrail_domain::Release,
-    world: &FrozenWorld,
-    world_digest: &[u8; 32],
-    id: &DecisionId,
-    note: &str,
-) -> [serde_json::Value; 2] {
-    let mut subjects: Vec<serde_json::Value> = release
-        .digests
-        .iter()
-        .map(|d| json!({ "name": release.title(), "digest": { "sha256": d.trim_start_matches("sha256:") } }))
-        .collect();
-    if let Some(commit) = release.commit.as_ref().filter(|_| subjects.is_empty()) {
-        subjects.push(json!({ "name": release.title(), "digest": { "gitCommit": commit } }));
-    }
-    let known = if caller.is_interactive() { HowKnown::Observed } else { HowKnown::Reported };
-    let at = batch.now.to_string();
-    let world_hex = certrail_ledger::hex(world_digest);
-    let vsa = json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": subjects,
-        "predicateType": "https://slsa.dev/verification_summary/v1",
-        "predicate": {
-            "verifier": { "id": format!("https://{}", batch.keys.origin()), "version": { "certrail": env!("CARGO_PKG_VERSION") } },
-            "timeVerified": at,
-            "resourceUri": format!("pkg:generic/{}@{}", release.product, release.version),
-            "policy": { "uri": format!("certrail:criteria/{}@{}", world.snapshot.criteria, world.snapshot.criteria_version), "digest": { "sha256": world.snapshot.criteria_digest } },
-            "inputAttestations": [{ "uri": format!("certrail:world/{world_hex}"), "digest": { "sha256": world_hex } }],
-            "verificationResult": "PASSED",
-            "verifiedLevels": ["CERTRAIL_RELEASE_CERTIFIED"],
-            "slsaVersion": "1.2",
-        },
-    });
-    let own = json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": subjects,
-        "predicateType": "https://certrail.dev/attestation/certification/v1",
-        "predicate": {
-            "decision": id,
-            "release": { "id": release.id, "product": release.product, "version": release.version, "type": release.release_type.name() },
-            "decidedBy": { "person": caller.account(), "name": caller.name, "role": caller.role.name(), "known": known.name() },
-            "decidedAt": at,
-            "meaning": "certification",
-            "note": note,
-            "logPosition": world.snapshot.log_position,
-            "evaluation": { "sha256": world.evaluation },
-            "world": { "sha256": world_hex },
-            "exceptions": world.exceptions,
-            "separationOfDuties": !world.alone,
-            "late": world.late,
-            "reviewDue": world.alone.then(|| separation::review_due(batch.now).to_string()),
-        },
-    });
-    [vsa, own]
-}
-
-/// How a decision was made, as its signed statement says.
-pub(crate) struct HowDecided {
-    /// Who made it.
-    pub(crate) by: String,
-    /// How that is known.
-    pub(crate) known: HowKnown,
-    /// It had gone to production before.
-    pub(crate) late: bool,
-    /// Until when somebody else should have looked at it, where one of its authors decided alone.
-    pub(crate) review_due: Option<Time>,
-}
-
-/// Who made a decision, and how that is known, as its signed statement says.
-///
-/// # Errors
-/// When its envelopes cannot be read, or none of them says so.
-pub(crate) fn how_decided(decision: &StoredDecision) -> Result<HowDecided, StoreError> {
-    let damaged = || StoreError::Damaged(format!("decision {} does not say who made it, and how", decision.id));
-    let entries: Vec<(u64, serde_json::Value)> = serde_json::from_str(&decision.envelope).map_err(|_| damaged())?;
-    let statements = entries.iter().filter_map(|(_, envelope)| {
-        let payload = data_encoding::BASE64.decode(envelope["payload"].as_str()?.as_bytes()).ok()?;
-        serde_json::from_slice::<serde_json::Value>(&payload).ok()
-    });
-    let decided = |s: serde_json::Value| {
-        let by = s.pointer("/predicate/decidedBy")?;
-        let due = s.pointer("/predicate/reviewDue").and_then(|due| Time::parse(due.as_str()?).ok());
-        Some(HowDecided {
-            by: by["person"].as_str()?.to_owned(),
-            known: HowKnown::from_name(by["known"].as_str()?)?,
-            review_due: due,
-            late: s.pointer("/predicate/late").and_then(serde_json::Value::as_bool).unwrap_or(false),
-        })
-    };
-    statements.filter_map(decided).next().ok_or_else(damaged)
-}
-
-/// When a decision was made, for people.
-#[must_use]
-pub(crate) fn decided_at(decision: &StoredDecision) -> Time {
-    Time::from_micros(decision.decided)
 }

@@ -279,18 +279,7 @@ fn see(
     let context = context(tx, &product, since(&release, &evidence, at), position)?;
     let context: Vec<Evidence> =
         context.iter().map(|signal| as_evidence(signal, BindRule::OpenRelease, &doubts)).collect();
-    let certifications = decisions::of_release(tx, release.id.as_str())?
-        .into_iter()
-        .filter(|d| d.log_index < position && d.kind == "certification")
-        .map(|d| {
-            Ok(Certification {
-                log_index: d.log_index,
-                at: Time::from_micros(d.decided),
-                passed: d.result == "PASSED",
-                digests: signed_digests(tx, stored.seq, d.log_index)?,
-            })
-        })
-        .collect::<Result<Vec<_>, StoreError>>()?;
+    let certifications = certifications(tx, stored, position)?;
     let mut people = Vec::new();
     let mut unread = false;
     for (id, person) in people::listed_at(tx, position)? {
@@ -500,6 +489,26 @@ fn decisions(tx: &Tx<'_>, product: &str, tracked: &Tracked, position: u64) -> Re
     Ok(all)
 }
 
+/// The decisions on a release below a position, oldest first.
+pub(crate) fn certifications(
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    position: u64,
+) -> Result<Vec<Certification>, StoreError> {
+    let decided = decisions::of_release(tx, stored.release.id.as_str())?.into_iter();
+    decided
+        .filter(|d| d.log_index < position)
+        .map(|d| {
+            Ok(Certification {
+                log_index: d.log_index,
+                at: Time::from_micros(d.decided),
+                passed: d.is_yes(),
+                digests: signed_digests(tx, stored.seq, d.log_index)?,
+            })
+        })
+        .collect()
+}
+
 /// The artefacts a decision spoke of: those the release had when it was made. What came later is not covered.
 pub(crate) fn signed_digests(tx: &Tx<'_>, seq: i64, log_index: u64) -> Result<Vec<String>, StoreError> {
     let then = releases::at(tx, seq, log_index)?;
@@ -539,10 +548,8 @@ fn known_versions(
     let mut known = Vec::new();
     for version in named {
         let Some(other) = releases::by_version(tx, &release.product, version)? else { continue };
-        let good = decisions::of_release(tx, other.release.id.as_str())?
-            .iter()
-            .any(|d| d.log_index < position && d.kind == "certification" && d.result == "PASSED");
-        if good {
+        // One whose certification was withdrawn is no refuge.
+        if certifications(tx, &other, position)?.last().is_some_and(|newest| newest.passed) {
             known.push(version.to_owned());
         }
     }

@@ -19,6 +19,7 @@ mod clock_era;
 mod connectors;
 mod criteria_sets;
 mod decide_finding;
+mod decision;
 mod declare_emergency;
 mod deliver_webhook;
 mod dossiers;
@@ -40,6 +41,7 @@ mod people;
 mod products;
 mod prove;
 mod record_fact;
+mod reject;
 mod release_findings;
 mod separation;
 mod sign_in;
@@ -57,7 +59,7 @@ pub use ask_gate::{Gate, GateAnswer, ask_gate};
 pub use asked_last::judge_asked_last;
 pub use begin_epoch::{EpochBegan, begin_epoch};
 pub use bind_by_hand::bind_by_hand;
-pub use certify::{CertifyReceipt, FrozenWorld, certify};
+pub use certify::{CertifyReceipt, NewCertification, certify};
 pub use certrail_dossier as dossier;
 pub use certrail_formats::{Trusted, TrustedKey, TrustedRoot};
 pub use certrail_sources::git::LONGEST_COMMIT;
@@ -71,6 +73,7 @@ pub use decide_finding::{
     NewFindingDecision, NewTriage, Within, decide_finding_decisions, end_decisions, request_finding_decisions,
     triage_findings,
 };
+pub use decision::FrozenWorld;
 pub use declare_emergency::{NewEmergency, declare_emergency};
 pub use deliver_webhook::{Delivery, deliver_webhook, expect_webhook, is_heard};
 pub use dossiers::{DossierCard, Face, FileCard, dossier_file, find_dossier, list_dossiers};
@@ -101,6 +104,7 @@ pub use prove::{consistency, receipt, tile_bytes};
 pub use record_fact::{
     ChangeInput, CommitInput, FactInput, ManifestInput, ProtectionInput, ReviewInput, Sending, Told, record_fact,
 };
+pub use reject::{NewRejection, reject};
 pub use release_findings::release_findings;
 pub use sign_in::{
     Arrived, invite, is_set_up, keep_last_used, open_session, recover, redeem_link, redeem_setup, session_for,

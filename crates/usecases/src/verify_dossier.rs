@@ -339,7 +339,7 @@ fn decisions(d: &Dossier, head: &Checkpoint) -> Result<String, String> {
         if certrail_ledger::hex(&sha256(decision.world.as_bytes())) != decision.world_digest {
             return Err(fail("the frozen state of the world was changed"));
         }
-        let world: crate::certify::FrozenWorld =
+        let world: crate::decision::FrozenWorld =
             serde_json::from_str(&decision.world).map_err(|e| fail(&e.to_string()))?;
         if certrail_ledger::hex(&sha256(decision.evaluation.as_bytes())) != world.evaluation {
             return Err(fail("the evaluation it rests on was changed"));

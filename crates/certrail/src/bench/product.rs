@@ -181,7 +181,15 @@ async fn release(engine: &Arc<Engine>, decider: Option<&Caller>, number: u64, si
     load::one(engine, "push", tag).await?;
     let cut = begun.elapsed();
     if let Some(decider) = decider {
-        certify(engine, decider, PRODUCT, &version, String::new(), certrail_usecases::Renderer::None).await?;
+        certify(
+            engine,
+            decider,
+            PRODUCT,
+            &version,
+            certrail_usecases::NewCertification::default(),
+            certrail_usecases::Renderer::None,
+        )
+        .await?;
     }
     let mut gates = Vec::new();
     for _ in 0..ASKS {

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Decide that a release meets its criteria.
     Certify(Certify),
+    /// Decide against a release: reject it, or withdraw its certification.
+    Reject(Reject),
     /// Declare that a release is an emergency.
     Emergency(Emergency),
     /// Write the dossier files.
@@ -100,6 +102,19 @@ pub(crate) struct Certify {
     note: String,
 }
 
+/// Decide against one.
+#[derive(clap::Args)]
+pub(crate) struct Reject {
+    #[command(flatten)]
+    one: One,
+    /// Why, at least twenty characters.
+    #[arg(long)]
+    reason: String,
+    /// The version that takes its place.
+    #[arg(long)]
+    superseded_by: Option<String>,
+}
+
 /// Declare an emergency.
 #[derive(clap::Args)]
 pub(crate) struct Emergency {
@@ -133,6 +148,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<u8, Failure> {
         Command::Show(args) => show(global, &args),
         Command::Compare(args) => compare(global, &args),
         Command::Certify(args) => certify(global, &args),
+        Command::Reject(args) => reject(global, &args),
         Command::Emergency(args) => emergency(global, &args),
         Command::Export(args) => export(global, &args),
     }
@@ -275,6 +291,23 @@ fn certify(global: &Global, args: &Certify) -> Result<u8, Failure> {
             answer["index"]
         );
         println!("{}", answer["fraction"].as_str().unwrap_or(""));
+    }
+    Ok(0)
+}
+
+fn reject(global: &Global, args: &Reject) -> Result<u8, Failure> {
+    let product = config::product(args.one.product.as_deref())?;
+    let client = Client::new(global)?;
+    let told = json!({ "reason": args.reason, "superseded_by": args.superseded_by });
+    let path = format!("{}/reject", path(&product, &args.one.version));
+    let answer: Value = client.json(&reqwest::Method::POST, &path, &told)?;
+    if global.json() {
+        print_json(&answer);
+    } else {
+        let withdrew = answer["decided_against"]["withdrew"] == true;
+        let what = if withdrew { "The certification of" } else { "The release" };
+        let did = if withdrew { "withdrawn" } else { "rejected" };
+        println!("{what} {product} {} is {did}. Gates say no from now on.", args.one.version);
     }
     Ok(0)
 }

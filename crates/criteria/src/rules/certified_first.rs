@@ -3,6 +3,7 @@
 use certrail_domain::{Cause, Interval, Row, Subject, Truth, Verdict};
 
 use super::{Found, Scope, rule};
+use crate::certified_before;
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     let mut rules = Vec::new();
@@ -11,16 +12,7 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         .production()
         .map(|d| {
             let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
-            let decided = scope
-                .input
-                .certifications
-                .iter()
-                .filter(|c| {
-                    // A build that was not there when somebody decided was not decided on.
-                    c.passed && d.digests.iter().all(|x| c.digests.contains(x))
-                })
-                .map(|c| before(c.at));
-            let truth = Truth::any(decided);
+            let truth = certified_before(scope.input.certifications, before, &d.digests);
             let (verdict, cause, sentence) = match truth {
                 Truth::True => {
                     (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned())

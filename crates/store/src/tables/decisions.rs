@@ -11,7 +11,7 @@ pub struct StoredDecision {
     pub log_index: u64,
     /// The release.
     pub release: String,
-    /// `certification` or `rejection`.
+    /// `certification`, `rejection` or `withdrawal`.
     pub kind: String,
     /// `PASSED` or `FAILED`, in the words of the SLSA VSA.
     pub result: String,
@@ -23,6 +23,14 @@ pub struct StoredDecision {
     pub envelope: String,
     /// Digest of the frozen state of the world.
     pub world: [u8; 32],
+}
+
+impl StoredDecision {
+    /// Whether it certifies.
+    #[must_use]
+    pub fn is_yes(&self) -> bool {
+        self.kind == "certification" && self.result == "PASSED"
+    }
 }
 
 fn map(r: &Row<'_>) -> Result<StoredDecision> {
@@ -75,13 +83,12 @@ pub fn of_release(tx: &Tx<'_>, release: &str) -> Result<Vec<StoredDecision>> {
     )
 }
 
-/// The entry of the first certification of a release.
+/// Whether the newest decision on a release certifies it.
 ///
 /// # Errors
 /// When the database fails.
-pub fn first_certified(tx: &Tx<'_>, release: &str) -> Result<Option<u64>> {
-    let sql = "SELECT MIN(log_index) FROM decision WHERE release = ?1 AND kind = 'certification' AND result = 'PASSED'";
-    Ok(tx.first(sql, &[release.into()], |r| r.opt_uint(0))?.flatten())
+pub fn is_certified(tx: &Tx<'_>, release: &str) -> Result<bool> {
+    Ok(of_release(tx, release)?.last().is_some_and(StoredDecision::is_yes))
 }
 
 /// The entry of the first evaluation of a release that is on record: of a question to a gate, or of a decision.

@@ -49,7 +49,7 @@ impl Contained {
 /// Whether a release ends the range of others, worked out from decisions, deployments and questions to gates.
 pub(crate) fn worked_out(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<BaseKind>, StoreError> {
     let id = stored.release.id.as_str();
-    if decisions::first_certified(tx, id)?.is_some() {
+    if decisions::is_certified(tx, id)? {
         return Ok(Some(BaseKind::Certified));
     }
     let seen = seen_in_production(tx, stored)? && decisions::first_evaluated(tx, id)?.is_some();

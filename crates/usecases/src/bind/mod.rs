@@ -679,6 +679,7 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         includes: Vec::new(),
         ungated: false,
         emergency: None,
+        decided_against: None,
     };
     let stored = releases::insert(batch.tx, &release, &label_key, batch.work_first)?;
     let mark = [label(&label_key, release.id.as_str())];

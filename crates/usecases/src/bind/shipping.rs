@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use certrail_criteria::certified_before;
 use certrail_domain::{
     Course, Facts, Interval, Product, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState},
@@ -10,7 +11,7 @@ use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, decisions, products,
+        bindings, products,
         releases::{self, StoredRelease},
         shipments::{self, Shipments},
         signals::StoredSignal,
@@ -101,19 +102,10 @@ fn decided<'a>(
     stored: &StoredRelease,
     mut deployments: impl Iterator<Item = &'a (Time, BTreeSet<String>)>,
 ) -> Result<bool, StoreError> {
-    let mut certifications = Vec::new();
-    for d in decisions::of_release(tx, stored.release.id.as_str())? {
-        if d.kind == "certification" && d.result == "PASSED" {
-            let then = crate::judge::signed_digests(tx, stored.seq, d.log_index)?;
-            certifications.push((Interval::new(Time::from_micros(d.decided), 0), then));
-        }
-    }
+    let certifications = crate::judge::certifications(tx, stored, u64::MAX)?;
     Ok(deployments.all(|(start, digests)| {
-        certifications.iter().any(|(at, then)| {
-            // What was not there when somebody decided was not decided on.
-            at.before(Interval::new(*start, Interval::SERVER)) != Truth::False
-                && digests.iter().all(|digest| then.contains(digest))
-        })
+        let began = Interval::new(*start, Interval::SERVER);
+        certified_before(&certifications, |at| Interval::new(at, 0).before(began), digests) != Truth::False
     }))
 }
 
@@ -160,10 +152,7 @@ fn restate(
         (_, Some(_)) if is_rolled_back(batch.tx, &stored)? => ReleaseState::RolledBack,
         (_, Some(_)) => ReleaseState::Shipped,
         // What is production was set anew, and this never went there.
-        (ReleaseState::Shipped | ReleaseState::RolledBack, None) if stored.release.certified_at.is_some() => {
-            ReleaseState::Certified
-        }
-        (ReleaseState::Shipped | ReleaseState::RolledBack, None) => ReleaseState::Cut,
+        (ReleaseState::Shipped | ReleaseState::RolledBack, None) => stored.release.state_before_production(),
         (state, None) => state,
     };
     let release = &mut stored.release;

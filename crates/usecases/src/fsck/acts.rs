@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use certrail_domain::{FindingDecision, FindingId, RepositoryName, SettingsChange, Time};
+use certrail_domain::{DecidedAgainst, FindingDecision, FindingId, RepositoryName, SettingsChange, Time};
 use certrail_ledger::{dsse::Envelope, hex, life::Life};
 use certrail_store::{
     StoreError,
@@ -22,7 +22,7 @@ use super::{
     Check, FsckStage, bindings::Bound, context::Repositories, evaluations::Evaluated, findings::Findings,
     history::History, links::Links, records, releases::Folded, surplus,
 };
-use crate::EpochBegan;
+use crate::{EpochBegan, decision};
 
 /// Everything the log told on the way from its first entry to its last.
 #[derive(Default)]
@@ -151,7 +151,18 @@ impl Told {
                 self.evaluated.push(Evaluated { entry: index, digest: text("evaluation") });
             }
             crate::certify::REFUSED => self.evaluated.push(Evaluated { entry: index, digest: text("evaluation") }),
-            "certified" => self.certified(check, act, &doc, labels)?,
+            decision::CERTIFIED => {
+                self.releases.certified(act, labels);
+                self.decided(check, act, &doc, labels, (decision::CERTIFICATION, "PASSED"))?;
+            }
+            decision::AGAINST => match serde_json::from_value::<DecidedAgainst>(doc["against"].clone()) {
+                Ok(against) => {
+                    let kind = against.kind();
+                    self.releases.rejected(act, labels, against);
+                    self.decided(check, act, &doc, labels, (kind, "FAILED"))?;
+                }
+                Err(_) => check.report.fault(format!("The document of entry {index} ({}) cannot be read.", act.act)),
+            },
             "dossier-made" => {
                 self.count(Table::Dossier, 1);
                 let number = doc["number"].as_u64().unwrap_or(0);
@@ -267,15 +278,16 @@ impl Told {
         Ok(())
     }
 
-    fn certified(
+    /// A decision is kept as its entries tell.
+    fn decided(
         &mut self,
         check: &mut Check<'_>,
         act: &Act,
         doc: &Value,
         labels: &[String],
+        (kind, result): (&str, &str),
     ) -> Result<(), StoreError> {
         self.count(Table::Decision, 1);
-        self.releases.certified(act, labels);
         let row = decisions::by_id(check.tx, doc["decision"].as_str().unwrap_or_default())?;
         let entries: Vec<u64> = doc["entries"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
         let signed: Option<Vec<(u64, Envelope)>> = entries
@@ -287,7 +299,7 @@ impl Told {
             Some(&d.log_index) == entries.last()
                 && Some(&d.envelope) == envelope.as_ref()
                 && hex(&d.world) == doc["world"]
-                && (d.kind.as_str(), d.result.as_str()) == ("certification", "PASSED")
+                && (d.kind.as_str(), d.result.as_str()) == (kind, result)
                 && d.actor == act.actor
                 && d.decided == act.received
                 && self.releases.is_about(&d.release, labels)

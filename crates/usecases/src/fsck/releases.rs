@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{BaseKind, Release, ReleaseState, ReleaseType, Time};
+use certrail_domain::{BaseKind, DecidedAgainst, Release, ReleaseState, ReleaseType, Time};
 use certrail_ledger::{Hash, hex, leaf::label, sha256, unhex};
 use certrail_store::{
     StoreError,
@@ -103,6 +103,20 @@ impl Folded {
                 release.state = ReleaseState::Certified;
             }
             release.certified_at = Some(Time::from_micros(act.received));
+            release.decided_against = None;
+            self.remember(id, act.log_index);
+        }
+    }
+
+    /// Somebody decided against the release with one of these labels.
+    pub(super) fn rejected(&mut self, act: &Act, labels: &[String], against: DecidedAgainst) {
+        let Some(id) = labels.iter().find_map(|l| self.labels.get(l)).cloned() else { return };
+        if let Some(release) = self.releases.get_mut(&id) {
+            release.certified_at = None;
+            if release.shipped_at.is_none() {
+                release.state = against.state();
+            }
+            release.decided_against = Some(against);
             self.remember(id, act.log_index);
         }
     }

@@ -132,6 +132,9 @@ fn notices(
             emergency.review_due.date()
         ));
     }
+    if let Some(against) = &release.decided_against {
+        out.push(format!("{} {}", show(&against.by), against.words()));
+    }
     if let Some(late) = decisions.last().filter(|d| d.late) {
         out.push(format!("It was certified on {}, after it had gone to production.", late.at.human()));
     }

@@ -16,7 +16,7 @@ use certrail_store::{
 };
 
 use crate::{
-    certify::{HowDecided, decided_at, how_decided},
+    decision::{HowDecided, decided_at, how_decided},
     engine::{Engine, LogHead},
     judge::Judged,
 };
@@ -141,7 +141,7 @@ pub(super) fn decision_rows(
             };
             if proofs {
                 row.world = text_of(engine, tx, d.log_index, &d.world)?;
-                let frozen: crate::certify::FrozenWorld = serde_json::from_str(&row.world).map_err(damaged)?;
+                let frozen: crate::decision::FrozenWorld = serde_json::from_str(&row.world).map_err(damaged)?;
                 let digest = certrail_ledger::unhex(&frozen.evaluation)
                     .ok_or_else(|| StoreError::Damaged(format!("decision {} names no evaluation", row.id)))?;
                 row.evaluation = text_of(engine, tx, d.log_index, &digest)?;

@@ -264,6 +264,9 @@ pub struct ApprovalInput {
     /// What they wrote beside it.
     #[serde(default)]
     pub comment: String,
+    /// The position of the log at which they looked; where it is not told, they sign what is there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u64>,
 }
 
 /// A deployment of a release.

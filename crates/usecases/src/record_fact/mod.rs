@@ -317,12 +317,15 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                     "Sign in as a person, or use a token that a person made for themselves.",
                 ));
             }
-            let release = release_of(engine, &a.product, &a.release)?;
+            let mut release = release_of(engine, &a.product, &a.release)?;
+            if let Some(seen) = a.seen {
+                release.digests = digests_at(engine, &a.product, &a.release, seen)?;
+            }
             let approval = Approval {
                 environment: a.environment,
                 approver: Some(caller.actor()),
                 verdict: a.verdict,
-                // The exact build, as it stands now. If it changes, this goes stale.
+                // The exact build, as it was when they looked. If it changes, this goes stale.
                 digests: release.digests.clone(),
                 commit: release.commit.clone(),
                 meaning: a.meaning,
@@ -373,6 +376,16 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
     };
     let known = how_known(engine, caller, &facts)?;
     Ok(Signal { known, named, ..signal(caller, &product, facts, occurred_at) })
+}
+
+/// The artefacts of a release at the position of the log at which somebody looked.
+fn digests_at(engine: &Engine, product: &str, version: &str, seen: u64) -> Result<Vec<String>, Problem> {
+    let stored = crate::look::find_release(engine, product, version)?;
+    let then = engine.read(|tx| releases::at(tx, stored.seq, seen.min(i64::MAX as u64)))?;
+    then.map(|release| release.digests).ok_or_else(|| {
+        let why = format!("{} was not there at position {seen} of the log.", stored.release.title());
+        refuse("no-such-position", why, "Look at its page again, and sign what is there now.")
+    })
 }
 
 /// What is told of a product.

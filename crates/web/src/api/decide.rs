@@ -3,8 +3,9 @@
 use axum::{Json, extract::State};
 use certrail_domain::{Exception, Release};
 use certrail_usecases::{
-    CertifyReceipt, Gate, GateAnswer, NewEmergency, NewException, ask_gate, bind_by_hand, certify as certify_release,
-    decide_exception, declare_emergency, request_exception as ask_for,
+    CertifyReceipt, Gate, GateAnswer, NewCertification, NewEmergency, NewException, NewRejection, ask_gate,
+    bind_by_hand, certify as certify_release, decide_exception, declare_emergency, reject as reject_release,
+    request_exception as ask_for,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,23 +24,24 @@ pub(crate) async fn gate(
     Ok(Json(answer))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Note {
-    #[serde(default)]
-    note: String,
-}
-
 pub(crate) async fn certify(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     Path((product, version)): Path<(String, String)>,
-    body: Body<Note>,
+    body: Body<NewCertification>,
 ) -> Answer<CertifyReceipt> {
-    let (receipt, _) =
-        certify_release(&app.engine, &caller, &product, &version, body.value.note, app.settings.renderer.clone())
-            .await?;
+    let renderer = app.settings.renderer.clone();
+    let (receipt, _) = certify_release(&app.engine, &caller, &product, &version, body.value, renderer).await?;
     Ok(Json(receipt))
+}
+
+pub(crate) async fn reject(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+    body: Body<NewRejection>,
+) -> Answer<Release> {
+    Ok(Json(reject_release(&app.engine, &caller, &product, &version, body.value).await?))
 }
 
 pub(crate) async fn emergency(

@@ -75,6 +75,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             decide::certify,
         ),
         Operation::post(
+            "/api/v1/products/{product}/releases/{version}/reject",
+            Needs(Certify, Product),
+            decide::reject,
+        ),
+        Operation::post(
             "/api/v1/products/{product}/releases/{version}/emergency",
             Needs(Certify, Product),
             decide::emergency,

@@ -84,7 +84,7 @@ async fn a_clock_that_ran_ahead_once_ends_nothing() {
         },
         "pay",
         "1.0.0",
-        String::new(),
+        certrail_usecases::NewCertification::default(),
         certrail_usecases::Renderer::None,
     )
     .await;

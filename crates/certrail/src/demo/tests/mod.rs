@@ -26,6 +26,7 @@ mod one_bad_row;
 mod production;
 mod range_bases;
 mod ranges;
+mod rejections;
 mod repeats;
 mod report_files;
 mod separation;
@@ -204,30 +205,36 @@ async fn send(stage: &Stage, received: Time, step: &Step) {
 }
 
 /// What people decide, after everything else arrived.
-async fn decide(stage: &Stage) {
-    let fact = |value: Value| {
-        let mut value = value;
-        value["product"] = json!("pay");
-        value["release"] = json!("2.4.1");
-        value
-    };
-    let post = async |minute: i64, who: &str, path: &str, value: Value| {
-        stage.sender.call(at(minute), &stage.tokens[who], "POST", path, &value).await.unwrap_or_else(|e| panic!("{e}"))
-    };
+/// Says something of 2.4.1, or decides about it.
+async fn post(stage: &Stage, minute: i64, who: &str, path: &str, value: Value) -> Value {
+    stage.sender.call(at(minute), &stage.tokens[who], "POST", path, &value).await.unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// What priya says of 2.4.1.
+fn of_release(meaning: &str, environment: Option<&str>) -> Value {
+    let mut said = json!({ "kind": "deployment.approval", "product": "pay", "release": "2.4.1", "meaning": meaning,
+        "verdict": "approved" });
+    if let Some(environment) = environment {
+        said["environment"] = json!(environment);
+    }
+    said
+}
+
+/// Excuses what the story does not meet, signs 2.4.1 off, and certifies it.
+async fn certified(stage: &Stage) {
     let ask = json!({ "product": "pay", "release": "2.4.1", "requirement": "rollback-target", "reason": "First release: nothing to go back to.", "expires_at": at(60 * 24 * 20).to_string() });
-    let asked = post(2_000, "anna", "/api/v1/exceptions", ask).await;
-    post(2_001, "priya", &format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().expect("an id")), Value::Null)
-        .await;
-    post(
-        2_002,
-        "priya",
-        "/api/v1/facts",
-        fact(json!({ "kind": "deployment.approval", "meaning": "qa", "verdict": "approved" })),
-    )
-    .await;
-    post(2_010, "anna", "/api/v1/products/pay/releases/2.4.1/certify", json!({})).await;
-    post(2_020, "priya", "/api/v1/facts", fact(json!({ "kind": "deployment.approval", "meaning": "approval", "environment": "production", "verdict": "approved" }))).await;
-    let answer = post(2_030, "anna", "/api/v1/products/pay/releases/2.4.1/gates/deploy:production", Value::Null).await;
+    let asked = post(stage, 2_000, "anna", "/api/v1/exceptions", ask).await;
+    let approve = format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().expect("an id"));
+    post(stage, 2_001, "priya", &approve, Value::Null).await;
+    post(stage, 2_002, "priya", "/api/v1/facts", of_release("qa", None)).await;
+    post(stage, 2_010, "anna", "/api/v1/products/pay/releases/2.4.1/certify", json!({})).await;
+}
+
+async fn decide(stage: &Stage) {
+    certified(stage).await;
+    post(stage, 2_020, "priya", "/api/v1/facts", of_release("approval", Some("production"))).await;
+    let answer =
+        post(stage, 2_030, "anna", "/api/v1/products/pay/releases/2.4.1/gates/deploy:production", Value::Null).await;
     assert_eq!(answer["allow"], true, "{answer:#}");
     let (merge, image) = (sha("merge"), digest("pay 2.4.1"));
     for (minute, state) in [(2_040, None), (2_041, Some("in_progress")), (2_045, Some("success"))] {
@@ -238,8 +245,8 @@ async fn decide(stage: &Stage) {
             .await
             .unwrap_or_else(|e| panic!("{e}"));
     }
-    let check =
-        fact(json!({ "kind": "deployment.validation", "environment": "production", "name": "smoke", "passed": true }));
+    let check = json!({ "kind": "deployment.validation", "product": "pay", "release": "2.4.1",
+        "environment": "production", "name": "smoke", "passed": true });
     stage.sender.call(at(2_060), &stage.ci, "POST", "/api/v1/facts", &check).await.unwrap_or_else(|e| panic!("{e}"));
 }
 

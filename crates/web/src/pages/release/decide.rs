@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{Action, EmergencyReason, Problem, ProblemKind, ReleaseState};
+use certrail_domain::{Action, EmergencyReason, Problem, ProblemKind, ReleaseState, is_blank};
 use certrail_usecases::{
-    Caller, FactInput, NewEmergency, ReleaseView, Sending, certify as certify_release, declare_emergency,
-    dossier::Dossier, record_fact,
+    Caller, FactInput, NewCertification, NewEmergency, NewRejection, ReleaseView, Sending, certify as certify_release,
+    declare_emergency, dossier::Dossier, record_fact, reject as reject_release,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -25,10 +25,12 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
     let r = &d.release;
     let cut = r.state == ReleaseState::Cut;
     let late = matches!(r.state, ReleaseState::Shipped | ReleaseState::RolledBack) && r.certified_at.is_none();
+    let again = matches!(r.state, ReleaseState::Rejected | ReleaseState::Superseded);
     html! {
-        @if (cut || late) && caller.may(Action::Certify) {
+        @if (cut || late || again) && caller.may(Action::Certify) {
             @if late { p.meta { "It is in production without a decision, and stays on record as ungated. Certified now, it is marked as certified late." } }
             form.inline method="post" action=(format!("{here}/certify")) {
+                (seen(d))
                 label { "Note " input name="note" maxlength="500"; }
                 button type="submit" { "Certify " (r.version) }
             }
@@ -39,16 +41,40 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
                 p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
                 @if caller.may(Action::Approve) && reached().next().is_some() {
                     form.inline method="post" action=(format!("{here}/approve")) {
+                        (seen(d))
                         label { "Environment " select name="approval" { @for name in reached() { option { (name) } } } }
                         button type="submit" { "Approve deployment" }
                     }
                 }
                 form.inline method="post" action=(format!("{here}/approve")) {
+                    (seen(d))
                     button name="sign_off" value="qa" type="submit" { "Give QA sign-off" }
                 }
             } @else { p.meta { "Approvers can approve its deployment." } }
         }
+        @if caller.may(Action::Certify) && r.commit.is_some() && r.decided_against.is_none() { (reject_form(here, r.certified_at.is_some())) }
         @if caller.may(Action::Approve) || caller.may(Action::Certify) { (authorise(d, here)) }
+    }
+}
+
+/// At which position of the log the page was made: nobody decides on what came later.
+fn seen(d: &Dossier) -> Markup {
+    html! { input type="hidden" name="seen" value=(d.evaluation.snapshot.log_position); }
+}
+
+/// Rejects it, or withdraws its certification.
+fn reject_form(here: &str, certified: bool) -> Markup {
+    let word = if certified { "Withdraw the certification" } else { "Reject it" };
+    html! {
+        details {
+            summary { (word) }
+            p.meta { "Gates say no from then on, with your name and reason. What was deployed before stays as it was." }
+            form.inline method="post" action=(format!("{here}/reject")) {
+                label { "Why (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="2000" size="40"; }
+                label { "The version that takes its place, if there is one " input name="superseded_by" maxlength="100" size="12"; }
+                button type="submit" { (word) }
+            }
+        }
     }
 }
 
@@ -118,18 +144,32 @@ fn bad() -> Problem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::pages) struct CertifyForm {
+pub(in crate::pages) struct RejectForm {
+    reason: String,
     #[serde(default)]
-    note: String,
+    superseded_by: String,
+}
+
+pub(in crate::pages) async fn reject(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    PagePath((product, version)): PagePath<(String, String)>,
+    Filled(form): Filled<RejectForm>,
+) -> Result<Redirect, PageRefusal> {
+    // A browser sends the input that nobody filled in, too.
+    let superseded_by = Some(form.superseded_by).filter(|version| !is_blank(version));
+    let new = NewRejection { reason: form.reason, superseded_by };
+    reject_release(&app.engine, &caller, &product, &version, new).await?;
+    Ok(back(&product, &version))
 }
 
 pub(in crate::pages) async fn certify(
     State(app): State<App>,
     Reader(caller): Reader,
     PagePath((product, version)): PagePath<(String, String)>,
-    Filled(form): Filled<CertifyForm>,
+    Filled(form): Filled<NewCertification>,
 ) -> Result<Redirect, PageRefusal> {
-    certify_release(&app.engine, &caller, &product, &version, form.note, app.settings.renderer.clone()).await?;
+    certify_release(&app.engine, &caller, &product, &version, form, app.settings.renderer.clone()).await?;
     Ok(back(&product, &version))
 }
 
@@ -150,6 +190,8 @@ pub(in crate::pages) struct ApproveForm {
     approval: Option<String>,
     /// What is signed off.
     sign_off: Option<SignOff>,
+    /// The position of the log at which the page was made.
+    seen: Option<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -169,7 +211,7 @@ pub(in crate::pages) async fn approve(
         (None, Some(SignOff::Qa)) => ("qa", String::new()),
         _ => return Err(bad().into()),
     };
-    let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": meaning, "verdict": "approved" });
+    let body = serde_json::json!({ "kind": "deployment.approval", "product": product, "release": version, "environment": environment, "meaning": meaning, "verdict": "approved", "seen": form.seen });
     record(&app, &caller, body).await?;
     Ok(back(&product, &version))
 }
