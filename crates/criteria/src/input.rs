@@ -106,18 +106,17 @@ pub struct Certification {
 
 /// Whether a certification of artefacts stood at a moment: one was given before, of all of them, and none was withdrawn between.
 /// `before` tells of a time whether it is before that moment.
-pub fn certified_before<'a>(
-    decisions: &[Certification],
-    before: impl Fn(Time) -> Truth,
-    digests: impl IntoIterator<Item = &'a String> + Clone,
-) -> Truth {
+pub fn certified_before<'a, D>(decisions: &[Certification], before: impl Fn(Time) -> Truth, digests: &'a D) -> Truth
+where
+    &'a D: IntoIterator<Item = &'a String>,
+{
     let stood = |yes: &Certification| {
         let ended = decisions.iter().filter(|no| !no.passed && no.log_index > yes.log_index).map(|no| before(no.at));
         // Both hold unless one does not.
         !Truth::any([!before(yes.at), Truth::any(ended)])
     };
     // A build that was not there when somebody decided was not decided on.
-    let speaks = |yes: &&Certification| yes.passed && digests.clone().into_iter().all(|d| yes.digests.contains(d));
+    let speaks = |yes: &&Certification| yes.passed && digests.into_iter().all(|d| yes.digests.contains(d));
     Truth::any(decisions.iter().filter(speaks).map(stood))
 }
 
