@@ -1,5 +1,7 @@
 //! Judging: every requirement over its subjects, then exceptions, then the sum.
 
+mod later;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use certrail_domain::{
@@ -37,26 +39,21 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
     let scope = Scope { input, world: &world };
     let release = serde_json::to_value(input.release).map_err(|e| e.to_string());
     let mut rules = Vec::new();
-    let requirements: Vec<RequirementResult> = criteria
-        .requirements
-        .iter()
-        .map(|requirement| {
-            let found = match applies(requirement, &release) {
-                Ok(true) => requirement.check.run(&scope),
-                Ok(false) => Found::nothing(
-                    Verdict::NotApplicable,
-                    Cause::NoSubjects,
-                    "It does not apply to this type of release.",
-                ),
-                Err(why) => Found::nothing(
-                    Verdict::Indeterminate,
-                    Cause::Error,
-                    &format!("Whether it applies could not be computed: {why}."),
-                ),
-            };
-            judge(requirement, found, &scope, &mut rules)
-        })
-        .collect();
+    let run = |requirement: &Requirement, scope: &Scope<'_>| match applies(requirement, &release) {
+        Ok(true) => requirement.check.run(scope),
+        Ok(false) => {
+            Found::nothing(Verdict::NotApplicable, Cause::NoSubjects, "It does not apply to this type of release.")
+        }
+        Err(why) => Found::nothing(
+            Verdict::Indeterminate,
+            Cause::Error,
+            &format!("Whether it applies could not be computed: {why}."),
+        ),
+    };
+    let mut judged: Vec<Judged<'_>> =
+        criteria.requirements.iter().map(|r| judge(r, run(r, &scope), &scope, &mut rules)).collect();
+    later::look_again(&world, input, &mut judged, &run);
+    let requirements: Vec<RequirementResult> = judged.into_iter().map(Judged::sum).collect();
     rules.extend(time_rules(&world, input));
     rules.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
     let evaluation = Evaluation {
@@ -71,6 +68,7 @@ pub fn evaluate(criteria: &Criteria, criteria_digest: &str, input: &Input<'_>) -
             evaluator: EVALUATOR.to_owned(),
             exceptions: relied_on(&scope, &requirements),
             evidence_count: input.evidence.len() as u64,
+            next: input.next,
         },
         summary: Evaluation::summarise(&requirements),
         requirements,
@@ -105,7 +103,40 @@ fn applies(requirement: &Requirement, release: &Result<serde_json::Value, String
     predicate.holds(&serde_json::Value::Null).map_err(|e| e.to_string())
 }
 
-fn judge(requirement: &Requirement, found: Found, scope: &Scope<'_>, rules: &mut Vec<RuleResult>) -> RequirementResult {
+/// A requirement with what was found for it.
+struct Judged<'a> {
+    requirement: &'a Requirement,
+    rows: Vec<Row>,
+    pending: bool,
+}
+
+impl Judged<'_> {
+    /// The worst row is what counts.
+    fn sum(self) -> RequirementResult {
+        let Self { requirement, rows, pending } = self;
+        let worst = rows.iter().max_by_key(|r| r.verdict).expect("there is at least one row");
+        let same = rows.iter().filter(|r| r.verdict == worst.verdict).count();
+        let sentence = match (rows.len(), same) {
+            (1, _) | (_, 1) => worst.sentence.clone(),
+            (all, n) if worst.verdict.opens_gate() => format!("{n} of {all}. {}", worst.sentence),
+            (all, n) => format!("{n} of {all} do not meet it. {}", worst.sentence),
+        };
+        RequirementResult {
+            id: requirement.id.clone(),
+            title: requirement.title.clone(),
+            verdict: worst.verdict,
+            cause: worst.cause,
+            sentence,
+            fix: if worst.verdict.opens_gate() { String::new() } else { requirement.fix.clone() },
+            blocking: requirement.blocking,
+            pending: pending && !worst.verdict.opens_gate(),
+            rows,
+        }
+    }
+}
+
+/// The rows of a requirement, with the exceptions that cover them.
+fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rules: &mut Vec<RuleResult>) -> Judged<'a> {
     let input = scope.input;
     let Found { mut rows, rules: mut outcomes, fallback, pending } = found;
     if rows.is_empty() {
@@ -137,24 +168,7 @@ fn judge(requirement: &Requirement, found: Found, scope: &Scope<'_>, rules: &mut
     }
     say_what_was_reported(&mut rows, input);
     rules.append(&mut outcomes);
-    let worst = rows.iter().max_by_key(|r| r.verdict).expect("there is at least one row");
-    let same = rows.iter().filter(|r| r.verdict == worst.verdict).count();
-    let sentence = match (rows.len(), same) {
-        (1, _) | (_, 1) => worst.sentence.clone(),
-        (all, n) if worst.verdict.opens_gate() => format!("{n} of {all}. {}", worst.sentence),
-        (all, n) => format!("{n} of {all} do not meet it. {}", worst.sentence),
-    };
-    RequirementResult {
-        id: requirement.id.clone(),
-        title: requirement.title.clone(),
-        verdict: worst.verdict,
-        cause: worst.cause,
-        sentence,
-        fix: if worst.verdict.opens_gate() { String::new() } else { requirement.fix.clone() },
-        blocking: requirement.blocking,
-        pending: pending && !worst.verdict.opens_gate(),
-        rows,
-    }
+    Judged { requirement, rows, pending }
 }
 
 /// Whether what a row speaks of was there when an exception was approved: what came later nobody looked at. A finding was there

@@ -259,6 +259,8 @@ pub struct Input<'a> {
     pub log_position: u64,
     /// The clock of the decision.
     pub decision_time: Time,
+    /// It is judged for the next deployment to production: what went out earlier stops no clock, and is not looked at.
+    pub next: bool,
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub struct Snapshot {
     pub exceptions: Vec<ExceptionId>,
     /// Evidence bound to the release at that position.
     pub evidence_count: u64,
+    /// It was judged for its next deployment to production, as of the clock, and not for those that had been.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub next: bool,
 }
 
 /// The outcome of one temporal rule on one subject (compliance §3).

@@ -209,6 +209,7 @@ mod tests {
                 evaluator: String::new(),
                 exceptions: Vec::<ExceptionId>::new(),
                 evidence_count: 0,
+                next: false,
             },
             summary: Evaluation::summarise(&requirements),
             requirements,

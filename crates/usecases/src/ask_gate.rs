@@ -14,7 +14,7 @@ use crate::{
     access::{On, allow},
     bind,
     engine::{ClockDoubt, Engine, Kept},
-    judge::{Judged, judge},
+    judge::{Judged, judge_next},
 };
 
 /// A named checkpoint.
@@ -166,7 +166,7 @@ struct WorkedOut {
 fn work_out(engine: &Engine, asked: &Asked, turn: OwnedMutexGuard<()>) -> Result<WorkedOut, Problem> {
     let Asked { product, version, gate, account } = asked;
     let stored = crate::look::find_release(engine, product, version)?;
-    let judged = judge(engine, &stored)?;
+    let judged = judge_next(engine, &stored)?;
     is_known(gate, &judged)?;
     let body = judged.body(&engine.blobs)?;
     drop(turn);

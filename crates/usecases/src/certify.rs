@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use certrail_criteria::{Evidence, Input, evaluate};
-use certrail_domain::{Action, DecisionId, Facts, Problem, ProblemKind, ReleaseState, sentence};
+use certrail_domain::{Action, DecisionId, Problem, ProblemKind, ReleaseState, sentence};
 use certrail_ledger::{leaf::label, sha256};
 use certrail_store::{
     StoreError,
@@ -19,7 +18,7 @@ use crate::{
     decision::{How, Meaning, freeze, sign},
     engine::{Batch, Engine, Fault, Kept, LogHead},
     jobs,
-    judge::judge_in,
+    judge::judge_to_decide,
     make_dossier::{Renderer, with_decision},
     separation,
 };
@@ -149,16 +148,11 @@ fn decide(
     }
     let late = stored.release.shipped_at.is_some();
     let position = batch.next_index();
-    let judged = judge_in(batch.tx, batch.criteria, &stored, position, batch.now)?;
-    let evaluation = &judged.evaluation;
     // Late, it is judged as if it had not gone out: neither does a deployment hide what was learned since, nor does it make what
     // is missing impossible to bring.
-    let now = late.then(|| {
-        let kept = |e: &&Evidence| !matches!(e.signal.facts, Facts::Deployment(_) | Facts::Validation(_));
-        let evidence: Vec<Evidence> = judged.seen.evidence.iter().filter(kept).cloned().collect();
-        evaluate(&judged.criteria, "", &Input { evidence: &evidence, ..judged.seen.input() }).evaluation
-    });
-    let open: Vec<String> = sentence::open_items(now.as_ref().unwrap_or(evaluation))
+    let judged = judge_to_decide(batch.tx, batch.criteria, &stored, position, batch.now)?;
+    let evaluation = &judged.evaluation;
+    let open: Vec<String> = sentence::open_items(evaluation)
         .into_iter()
         .filter(|r| !r.pending && !judged.checks(&r.id, |rule| rule.comes_with_production(&judged.seen.product)))
         .map(|r| format!("{} ({}): {}", r.title, r.verdict.word().to_lowercase(), r.sentence))

@@ -11,7 +11,7 @@ use certrail_criteria::{
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
-    Row, Time, Truth,
+    Row, Snapshot, Time, Truth,
 };
 use certrail_ledger::{Hash, sha256};
 use certrail_store::{
@@ -58,6 +58,8 @@ pub struct Seen {
     pub log_position: u64,
     /// The clock of the decision.
     pub decision_time: Time,
+    /// It was judged for its next deployment to production.
+    pub next: bool,
 }
 
 impl Seen {
@@ -76,6 +78,7 @@ impl Seen {
             identities: &self.identities,
             log_position: self.log_position,
             decision_time: self.decision_time,
+            next: self.next,
         }
     }
 }
@@ -163,7 +166,7 @@ pub(crate) fn judge_now(
     let beside = included(tx, &stored.release)?;
     let judged = engine.kept.get_or_make(tx, (stored, &beside), position, now, |before: Option<Arc<Judged>>| {
         let before = before.as_ref().map(|judged| &judged.seen);
-        let judged = judge_with(tx, &engine.criteria, stored, (position, now), before)?;
+        let judged = judge_with(tx, &engine.criteria, stored, Moment { position, at: now, next: false }, before)?;
         let (valid_until, weight) = (judged.valid_until, weight(&judged));
         Ok(Made { value: Arc::new(judged), at: now, valid_until, weight, acts: 0 })
     })?;
@@ -242,7 +245,65 @@ pub(crate) fn judge_in(
     position: u64,
     at: Time,
 ) -> Result<Judged, StoreError> {
-    judge_with(tx, sets, stored, (position, at), None)
+    judge_with(tx, sets, stored, Moment { position, at, next: false }, None)
+}
+
+/// [`judge_in`] as its evaluation says that it was judged.
+pub(crate) fn judge_again(
+    tx: &Tx<'_>,
+    sets: &CriteriaSets,
+    stored: &StoredRelease,
+    snapshot: &Snapshot,
+) -> Result<Judged, StoreError> {
+    let Snapshot { log_position: position, decision_time: at, next, .. } = *snapshot;
+    judge_with(tx, sets, stored, Moment { position, at, next }, None)
+}
+
+/// Judges a release inside a transaction for whoever decides about it now: for its next deployment to production, where it had
+/// one before.
+pub(crate) fn judge_to_decide(
+    tx: &Tx<'_>,
+    sets: &CriteriaSets,
+    stored: &StoredRelease,
+    position: u64,
+    at: Time,
+) -> Result<Judged, StoreError> {
+    judge_with(tx, sets, stored, Moment { position, at, next: stored.release.shipped_at.is_some() }, None)
+}
+
+/// [`judge`] for a gate, which asks about the next deployment: what went out earlier is neither an excuse nor in the way.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn judge_next(engine: &Engine, stored: &StoredRelease) -> Result<Arc<Judged>, Problem> {
+    /// It is kept beside what pages are told.
+    struct Next(Arc<Judged>);
+    if stored.release.shipped_at.is_none() {
+        return judge(engine, stored);
+    }
+    let (position, now) = (engine.head().size(), engine.now());
+    let next = engine.read(|tx| {
+        let beside = included(tx, &stored.release)?;
+        engine.kept.get_or_make(tx, (stored, &beside), position, now, |before: Option<Arc<Next>>| {
+            let before = before.as_ref().map(|next| &next.0.seen);
+            let moment = Moment { position, at: now, next: true };
+            let judged = judge_with(tx, &engine.criteria, stored, moment, before)?;
+            let (valid_until, weight) = (judged.valid_until, weight(&judged));
+            Ok(Made { value: Arc::new(Next(Arc::new(judged))), at: now, valid_until, weight, acts: 0 })
+        })
+    })?;
+    Ok(next.0.clone())
+}
+
+/// As of when a release is judged, and for what.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// All entries below this are seen.
+    position: u64,
+    /// By which clock.
+    at: Time,
+    /// For its next deployment to production.
+    next: bool,
 }
 
 /// [`judge_in`] for whoever saw the release before, at any position: what an entry says never changes, so that it is not
@@ -251,12 +312,12 @@ fn judge_with(
     tx: &Tx<'_>,
     sets: &CriteriaSets,
     stored: &StoredRelease,
-    (position, at): (u64, Time),
+    moment: Moment,
     before: Option<&Seen>,
 ) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
-    let seen = see(tx, stored, (position, at), before)?;
-    let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, position)?;
+    let seen = see(tx, stored, moment, before)?;
+    let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, moment.position)?;
     let Evaluated { evaluation, valid_until, approvals, authors } = evaluate(&criteria, &digest, &seen.input());
     Ok(Judged { evaluation, seen, criteria, valid_until, authors, body: OnceLock::new(), approvals: approvals.into() })
 }
@@ -265,7 +326,7 @@ fn judge_with(
 fn see(
     tx: &Tx<'_>,
     stored: &StoredRelease,
-    (position, at): (u64, Time),
+    Moment { position, at, next }: Moment,
     before: Option<&Seen>,
 ) -> Result<Seen, StoreError> {
     let release = releases::at(tx, stored.seq, position)?.ok_or_else(|| {
@@ -314,6 +375,7 @@ fn see(
         context,
         log_position: position,
         decision_time: at,
+        next,
     })
 }
 

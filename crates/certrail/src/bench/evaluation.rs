@@ -40,6 +40,7 @@ pub(super) fn evaluation(args: &Args) -> anyhow::Result<()> {
         known_versions: &[],
         identities: &identities,
         log_position: SIGNALS as u64,
+        next: false,
         decision_time: now,
     };
     let mut took: Vec<f64> = (0..RUNS.max(args.runs))

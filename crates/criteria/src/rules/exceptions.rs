@@ -1,6 +1,6 @@
 //! T26, T27: every exception that was approved is still in force, and by somebody else than who asked.
 
-use certrail_domain::{Cause, ExceptionState, Row, Subject, Truth, Verdict};
+use certrail_domain::{Cause, Exception, ExceptionState, Row, Subject, Time, Truth, Verdict};
 
 use super::{Found, Scope};
 
@@ -31,7 +31,17 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
             } else if stands {
                 (Verdict::Passed, Cause::Satisfied, format!("It is in force until {}.", e.expires_at.date()))
             } else if clock.has_come(e.expires_at) {
-                (Verdict::Failed, Cause::Expired, format!("It ended on {}.", e.expires_at.date()))
+                let ended = e.expires_at.date();
+                match renewed(scope, e) {
+                    Some(until) => {
+                        let until = until.date();
+                        (Verdict::Passed, Cause::Satisfied, format!("It ended on {ended}; another is in force until {until}."))
+                    }
+                    None => {
+                        let sentence = format!("It ended on {ended}. Renew it, or revoke it where nothing rests on it any more.");
+                        (Verdict::Failed, Cause::Expired, sentence)
+                    }
+                }
             } else {
                 (
                     Verdict::Failed,
@@ -53,4 +63,14 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         fallback: (Verdict::NotApplicable, Cause::NoSubjects, "No exception was granted.".into()),
         ..Found::rows(rows)
     }
+}
+
+/// Until when another exception, in force, covers what an ended one did.
+fn renewed(scope: &Scope<'_>, ended: &Exception) -> Option<Time> {
+    let (clock, of) = (&scope.world.as_of, &ended.scope);
+    let covers = |e: &&Exception| {
+        e.scope.requirement == of.requirement && (e.scope.subject.is_none() || e.scope.subject == of.subject)
+    };
+    let in_force = |e: &&Exception| clock.holds(e.edges(), |now| e.in_force(now)) && scope.may_decide(e) == Truth::True;
+    scope.input.exceptions.iter().filter(covers).filter(in_force).map(|e| e.expires_at).max()
 }

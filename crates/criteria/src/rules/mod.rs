@@ -198,6 +198,18 @@ impl Rule {
         }
     }
 
+    /// Whether it looks at each deployment for itself, or at what was settled before any.
+    pub(crate) const fn looks_at_each_deployment(&self) -> bool {
+        matches!(
+            self,
+            Self::Approval { .. }
+                | Self::CertifiedFirst
+                | Self::Validation { .. }
+                | Self::Review { .. }
+                | Self::BranchProtection { .. }
+        )
+    }
+
     /// Whether it checks that changes were reviewed.
     #[must_use]
     pub const fn is_review(&self) -> bool {

@@ -11,7 +11,7 @@ use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
 };
 
-use certrail_domain::{FactId, Facts, Time, Truth};
+use certrail_domain::{FactId, Facts, Interval, Time, Truth};
 
 use crate::{Clock, Evidence, Input};
 
@@ -36,9 +36,11 @@ pub struct World<'a> {
     pub authors: BTreeSet<&'a str>,
     /// The deployments of exactly it, in order.
     pub deployments: Vec<DeploymentView<'a>>,
-    /// The moment that counts: when it began to go to production, else the clock of the decision.
+    /// The moment that counts: when it first began to go to production, else the clock of the decision.
     /// What expires later does not undo what shipped under it.
     pub as_of: Clock,
+    /// It went to production, so that the moment that counts stays what it is.
+    went_out: bool,
     /// The clock of the decision.
     pub clock: Clock,
 }
@@ -49,13 +51,25 @@ fn follows_deployment(facts: &Facts) -> bool {
 }
 
 impl<'a> World<'a> {
-    /// Puts the release together.
+    /// Puts the release together: as of when it first went to production, or now.
     #[must_use]
     pub fn new(input: &Input<'a>) -> Self {
+        Self::put_together(input, None)
+    }
+
+    /// The same as of the beginning of a later deployment: what came before that counts, and what ended before does not.
+    pub(crate) fn as_of_deployment(input: &Input<'a>, began: Interval) -> Self {
+        Self::put_together(input, Some(began))
+    }
+
+    fn put_together(input: &Input<'a>, later: Option<Interval>) -> Self {
         let (future, present): (Vec<&Evidence>, Vec<&Evidence>) = once(input.evidence).partition(|e| claims_future(e));
-        let deployments = deployments::deployments(input, &present, &future);
-        let begun =
-            deployments.iter().filter(|d| d.production && d.succeeded.is_some()).map(|d| d.start).min_by_key(|i| i.at);
+        let mut deployments = deployments::deployments(input, &present, &future);
+        if input.next {
+            deployments.retain(|d| !d.production);
+        }
+        let went_out = deployments.iter().filter(|d| d.production && d.succeeded.is_some()).map(|d| d.start);
+        let begun = later.or_else(|| went_out.min_by_key(|i| i.at));
         let too_late = |e: &&Evidence| {
             begun.is_some_and(|start| !follows_deployment(&e.signal.facts) && start.before(e.interval()) == Truth::True)
         };
@@ -67,22 +81,22 @@ impl<'a> World<'a> {
         let cut = input.release.cut_at.unwrap_or(input.release.created_at);
         let clock = Clock::running(input.decision_time);
         let begun = begun.map(|b| b.at.max(cut));
-        let as_of = match begun {
-            Some(at) if clock.has_come(at) => Clock::stopped(at),
-            _ => Clock::running(input.decision_time),
-        };
+        let out = begun.filter(|at| later.is_some() || clock.has_come(*at));
+        // Of one that went out it says until when a later deployment would be judged alike.
+        let as_of = Clock::running(out.unwrap_or(input.decision_time));
         // What claims a time that has not come is looked at again when it has.
         for e in input.evidence.iter().chain(input.context) {
             clock.has_come(e.at());
         }
         let authors = changes.iter().flat_map(|c| c.authors.iter().copied()).collect();
-        Self { usable, newest_first, future, after, changes, authors, deployments, as_of, clock }
+        let went_out = out.is_some();
+        Self { usable, newest_first, future, after, changes, authors, deployments, as_of, went_out, clock }
     }
 
     /// The first instant at which the clock alone could change what was made of this.
     #[must_use]
     pub fn valid_until(&self) -> Option<Time> {
-        self.as_of.turn().into_iter().chain(self.clock.turn()).min()
+        self.as_of.turn().filter(|_| !self.went_out).into_iter().chain(self.clock.turn()).min()
     }
 
     /// What reached the branch the release is cut from: its changes, and what came without one.

@@ -149,6 +149,7 @@ impl Case {
                 known_versions: &self.known,
                 identities: &identities,
                 log_position: 1000,
+                next: false,
                 decision_time: now,
             },
         )

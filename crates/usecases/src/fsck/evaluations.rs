@@ -35,8 +35,7 @@ impl Evaluated {
             return Ok(true);
         };
         check.report.evaluations += 1;
-        let judged =
-            crate::judge::judge_in(check.tx, &check.criteria, &stored, snapshot.log_position, snapshot.decision_time);
+        let judged = crate::judge::judge_again(check.tx, &check.criteria, &stored, &snapshot);
         match judged.map(|judged| serde_json::to_vec(&judged.evaluation)) {
             Ok(Ok(again)) if again == bytes => {}
             Ok(_) => check.report.fault(format!(

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod again_out;
 mod attempts;
 mod clock;
 mod connectors;
