@@ -10,7 +10,8 @@ use certrail_domain::{
 };
 
 use crate::{
-    Criteria, Evidence, Identities, Input, Requirement, World,
+    Criteria, Evidence, Identities, Input, Requirement, Rule, World,
+    findings::RiskTaken,
     predicate::Predicate,
     rules::{Approved, Found, Scope, approvals_for_production},
 };
@@ -153,12 +154,20 @@ fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rule
     let own: Vec<&Exception> = in_force(scope).filter(|e| e.scope.requirement == requirement.id).collect();
     let evidence = input.evidence.iter().chain(input.context).filter(|_| !own.is_empty());
     let held: HashMap<&EvidenceId, &Evidence> = evidence.map(|e| (&e.id, e)).collect();
+    let of_findings = matches!(requirement.check, Rule::Findings { .. });
+    let taken: Vec<Option<RiskTaken<'_>>> =
+        own.iter().map(|e| e.decided_at.filter(|_| of_findings).map(|at| RiskTaken::at(input, at))).collect();
     for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
-        let covering = own.iter().copied().find(|e| {
+        let covering = own.iter().copied().zip(&taken).find(|(e, taken)| {
+            let finding = row.subject.id.strip_prefix("finding:").zip(taken.as_ref());
             e.scope.subject.as_ref().is_none_or(|s| *s == row.subject.id)
-                && was_there(requirement, input, row, e, &held)
+                && match finding {
+                    // A risk that was taken is not taken any longer once it is greater, nor for longer than one may be.
+                    Some((id, taken)) => taken.holds(id, &scope.world.as_of),
+                    None => was_there(requirement, row, e, &held),
+                }
         });
-        if let Some(exception) = covering {
+        if let Some((exception, _)) = covering {
             excuse(row, exception, input.identities);
             for outcome in outcomes.iter_mut().filter(|o| o.subject == row.subject.id && o.outcome == RuleOutcome::Fail)
             {
@@ -171,20 +180,15 @@ fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rule
     Judged { requirement, rows, pending }
 }
 
-/// Whether what a row speaks of was there when an exception was approved: what came later nobody looked at. A finding was there
-/// once it was detected, whichever scan saw it last; that a deployment was not approved is excepted for those that follow; and
+/// Whether what a row speaks of was there when an exception was approved: what came later nobody looked at. That a deployment was not approved is excepted for those that follow; and
 /// of a change only another head, or another no, is something new.
 fn was_there(
     requirement: &Requirement,
-    input: &Input<'_>,
     row: &Row,
     exception: &Exception,
     held: &HashMap<&EvidenceId, &Evidence>,
 ) -> bool {
     let Some(decided) = exception.decided_at else { return false };
-    if let Some(id) = row.subject.id.strip_prefix("finding:") {
-        return input.findings.known.values().any(|f| f.id.as_str() == id && f.detected <= decided);
-    }
     let (before, later): (Vec<&Evidence>, Vec<&Evidence>) =
         row.inputs.iter().filter_map(|id| held.get(id).copied()).partition(|e| e.received <= decided);
     let head_of = |e: &Evidence| match &e.signal.facts {

@@ -1,10 +1,10 @@
 //! What is open in a release: the newest complete scan of each scope tells, and every later one that is not complete adds
 //! what it saw. Alerts of the forge tell by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use certrail_domain::{
-    Assessment, EvidenceId, Facts, FindingDecision, FindingId, Graded, Key, Release, Time,
+    Assessment, Claim, EvidenceId, Facts, FindingDecision, FindingId, Graded, Key, Release, Time,
     facts::{Alert, Level, Scan},
 };
 
@@ -200,6 +200,63 @@ pub(crate) fn decision_on<'a>(
                 && d.reaches(input.release)
         })
         .max_by_key(|d| d.expires_at)
+}
+
+/// How grave findings were when somebody excused them, and how grave they became.
+pub(crate) struct RiskTaken<'a> {
+    at: Time,
+    found: HashMap<&'a str, Grades>,
+}
+
+/// A level, and whether it is exploited: the gravest that anything says.
+type Grade = (Level, bool);
+
+#[derive(Default)]
+struct Grades {
+    /// As known when it was decided; nothing where nobody had seen it.
+    then: Option<Grade>,
+    ever: Option<Grade>,
+}
+
+impl<'a> RiskTaken<'a> {
+    /// What was known of findings at a moment, and since.
+    pub(crate) fn at(input: &Input<'a>, at: Time) -> Self {
+        let mut found: HashMap<&str, Grades> = HashMap::new();
+        // The forge tells of an alert again and again, and its newest word stands: it was there when it was detected.
+        let mut say = |e: Option<&Evidence>, row: i64, grade: Grade| {
+            let Some(known) = input.findings.known.get(&row) else { return };
+            let grades = found.entry(known.id.as_str()).or_default();
+            let graver = |known: &mut Option<Grade>| {
+                let (level, exploited) = known.unwrap_or(grade);
+                *known = Some((level.max(grade.0), exploited | grade.1));
+            };
+            if e.is_none_or(|e| e.received <= at) && known.detected <= at {
+                graver(&mut grades.then);
+            }
+            graver(&mut grades.ever);
+        };
+        for e in input.evidence.iter().chain(input.context) {
+            for seen in input.findings.scans.get(&e.log_index).into_iter().flatten() {
+                say(Some(e), seen.finding, (seen.level, seen.exploited));
+            }
+            if let Facts::Alert(alert) = &e.signal.facts
+                && let Some(row) = input.findings.alerts.get(&alert.fingerprint())
+            {
+                say(None, *row, (alert.level.unwrap_or(Level::High), false));
+            }
+        }
+        Self { at, found }
+    }
+
+    /// Whether the risk of a finding was taken then, and still is: it was seen, is no graver by anything, and no risk of its level
+    /// is taken for longer (compliance §7.1).
+    pub(crate) fn holds(&self, id: &str, clock: &Clock) -> bool {
+        let Some(Grades { then: Some((level, exploited)), ever: Some(ever) }) = self.found.get(id) else {
+            return false;
+        };
+        let most = Claim::Accept.most_days(*level) * Time::DAY;
+        ever.0 <= *level && (!ever.1 || *exploited) && !clock.is_longer_ago(self.at, most)
+    }
 }
 
 /// The scans of a release that speak, and whether there is a complete one among them.

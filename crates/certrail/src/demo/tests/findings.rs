@@ -499,6 +499,36 @@ async fn a_finding_that_grows_is_no_longer_accepted() {
     assert_eq!(s.faults(), Vec::<String>::new());
 }
 
+/// An exception to the limits is no way around what one may accept: it covers what was seen, as grave as it was, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_to_the_limits_accepts_no_more_than_one_may() {
+    let mut s = Story::strict().await;
+    let report = |found: &[(&str, &str)], run: i64| trivy("acme/api:1", found, run);
+    s.send("release=1.0.0&name=trivy.json", report(&[("CVE-2099-1", "HIGH")], 1)).await;
+    let ask = json!({ "product": "pay", "release": "1.0.0", "requirement": "findings",
+        "reason": "Nothing of it is reachable from outside.", "expires_at": at(s.minute).plus(100 * Time::DAY).to_string() });
+    assert!(!s.gate("1.0.0").await.0);
+    let asked = s.post("anna", "/api/v1/exceptions", ask).await.unwrap();
+    s.minute += 1;
+    let approve = format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().unwrap());
+    s.post("priya", &approve, Value::Null).await.unwrap();
+    s.minute += 1;
+    assert!(s.gate("1.0.0").await.0, "what was seen is excused");
+    // What comes later is not, nor what becomes graver; what is fixed again leaves the rest as it was.
+    s.send("release=1.0.0&name=trivy.json", report(&[("CVE-2099-1", "HIGH"), ("CVE-2099-2", "LOW")], 2)).await;
+    assert!(!s.gate("1.0.0").await.0, "another finding");
+    s.send("release=1.0.0&name=trivy.json", report(&[("CVE-2099-1", "HIGH")], 3)).await;
+    assert!(s.gate("1.0.0").await.0);
+    let excused = s.minute;
+    // A risk that is high is taken for 30 days, whatever the exception says.
+    s.minute = excused + 31 * DAY;
+    assert!(!s.gate("1.0.0").await.0, "too long");
+    s.minute = excused + 32 * DAY;
+    s.send("release=1.0.0&name=trivy.json", report(&[("CVE-2099-1", "CRITICAL")], 4)).await;
+    assert!(!s.gate("1.0.0").await.0, "graver");
+    assert_eq!(s.faults(), Vec::<String>::new());
+}
+
 /// One person alone moves no limit that has passed.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_person_says_moves_no_limit_that_has_passed() {
