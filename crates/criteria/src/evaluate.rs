@@ -5,7 +5,7 @@ mod later;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use certrail_domain::{
-    Cause, Evaluation, EvidenceId, Exception, ExceptionId, Facts, Interval, RequirementResult, Row, RuleOutcome,
+    Cause, Evaluation, EvidenceId, Exception, ExceptionId, Facts, Interval, Key, RequirementResult, Row, RuleOutcome,
     RuleResult, Snapshot, Subject, Time, Truth, Verdict, facts::ReviewVerdict,
 };
 
@@ -155,8 +155,8 @@ fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rule
     let evidence = input.evidence.iter().chain(input.context).filter(|_| !own.is_empty());
     let held: HashMap<&EvidenceId, &Evidence> = evidence.map(|e| (&e.id, e)).collect();
     let of_findings = matches!(requirement.check, Rule::Findings { .. });
-    let taken: Vec<Option<RiskTaken<'_>>> =
-        own.iter().map(|e| e.decided_at.filter(|_| of_findings).map(|at| RiskTaken::at(input, at))).collect();
+    let taken: Vec<Option<RiskTaken>> =
+        own.iter().map(|e| e.decided_at.filter(|_| of_findings).map(|at| RiskTaken::at(scope, at))).collect();
     for row in rows.iter_mut().filter(|r| !r.verdict.opens_gate()) {
         let covering = own.iter().copied().zip(&taken).find(|(e, taken)| {
             let finding = row.subject.id.strip_prefix("finding:").zip(taken.as_ref());
@@ -164,7 +164,7 @@ fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rule
                 && match finding {
                     // A risk that was taken is not taken any longer once it is greater, nor for longer than one may be.
                     Some((id, taken)) => taken.holds(id, &scope.world.as_of),
-                    None => was_there(requirement, row, e, &held),
+                    None => was_part(requirement, input, row, e) && was_there(requirement, row, e, &held),
                 }
         });
         if let Some((exception, _)) = covering {
@@ -178,6 +178,18 @@ fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rule
     say_what_was_reported(&mut rows, input);
     rules.append(&mut outcomes);
     Judged { requirement, rows, pending }
+}
+
+/// Whether the artefacts that a row speaks of were part of the release when an exception was approved.
+fn was_part(requirement: &Requirement, input: &Input<'_>, row: &Row, exception: &Exception) -> bool {
+    let was = |digest: &String| exception.digests.contains(digest);
+    match &requirement.check {
+        Rule::SignOff { .. } => input.release.digests.iter().all(was),
+        _ => {
+            let key = row.subject.id.strip_prefix("digest:").map(|_| &row.subject.id);
+            key.is_none_or(|key| exception.digests.iter().any(|digest| Key::digest(digest).as_str() == key))
+        }
+    }
 }
 
 /// Whether what a row speaks of was there when an exception was approved: what came later nobody looked at. That a deployment was not approved is excepted for those that follow; and

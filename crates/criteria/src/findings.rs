@@ -10,7 +10,7 @@ use certrail_domain::{
 
 use crate::{
     Clock, Evidence, Input, World,
-    rules::{About, about},
+    rules::{About, Scope, about},
 };
 
 /// What is known of findings, as far as the release's evidence tells of them.
@@ -202,60 +202,51 @@ pub(crate) fn decision_on<'a>(
         .max_by_key(|d| d.expires_at)
 }
 
-/// How grave findings were when somebody excused them, and how grave they became.
-pub(crate) struct RiskTaken<'a> {
+/// How grave findings were when somebody excused them, and how grave they are.
+pub(crate) struct RiskTaken {
     at: Time,
-    found: HashMap<&'a str, Grades>,
+    /// As the scans of the release said that were received by then.
+    then: HashMap<String, Grade>,
+    now: HashMap<String, Grade>,
 }
 
 /// A level, and whether it is exploited: the gravest that anything says.
 type Grade = (Level, bool);
 
-#[derive(Default)]
-struct Grades {
-    /// As known when it was decided; nothing where nobody had seen it.
-    then: Option<Grade>,
-    ever: Option<Grade>,
-}
-
-impl<'a> RiskTaken<'a> {
-    /// What was known of findings at a moment, and since.
-    pub(crate) fn at(input: &Input<'a>, at: Time) -> Self {
-        let mut found: HashMap<&str, Grades> = HashMap::new();
-        // The forge tells of an alert again and again, and its newest word stands: it was there when it was detected.
-        let mut say = |e: Option<&Evidence>, row: i64, grade: Grade| {
-            let Some(known) = input.findings.known.get(&row) else { return };
-            let grades = found.entry(known.id.as_str()).or_default();
-            let graver = |known: &mut Option<Grade>| {
-                let (level, exploited) = known.unwrap_or(grade);
-                *known = Some((level.max(grade.0), exploited | grade.1));
-            };
-            if e.is_none_or(|e| e.received <= at) && known.detected <= at {
-                graver(&mut grades.then);
-            }
-            graver(&mut grades.ever);
+impl RiskTaken {
+    /// What was known of findings at a moment, and what is open.
+    pub(crate) fn at(scope: &Scope<'_>, at: Time) -> Self {
+        let Scope { input, world } = scope;
+        let mut then: HashMap<String, Grade> = HashMap::new();
+        let mut say = |row: i64, grade: Grade| {
+            let Some(known) = input.findings.known.get(&row).filter(|known| known.detected <= at) else { return };
+            let (level, exploited) = then.entry(known.id.to_string()).or_insert(grade);
+            (*level, *exploited) = ((*level).max(grade.0), *exploited | grade.1);
         };
-        for e in input.evidence.iter().chain(input.context) {
-            for seen in input.findings.scans.get(&e.log_index).into_iter().flatten() {
-                say(Some(e), seen.finding, (seen.level, seen.exploited));
-            }
-            if let Facts::Alert(alert) = &e.signal.facts
-                && let Some(row) = input.findings.alerts.get(&alert.fingerprint())
+        for e in world.usable.iter().filter(|e| e.received <= at) {
+            let Facts::Scan(scan) = &e.signal.facts else { continue };
+            for seen in
+                input.findings.scans.get(&e.log_index).into_iter().flatten().filter(|_| is_for(scan, input.release))
             {
-                say(None, *row, (alert.level.unwrap_or(Level::High), false));
+                say(seen.finding, (seen.level, seen.exploited));
             }
         }
-        Self { at, found }
+        // The forge tells of an alert again and again, and its newest word stands: it was there when it was detected.
+        for (_, alert) in alerts(input, world) {
+            if let Some(row) = input.findings.alerts.get(&alert.fingerprint()) {
+                say(*row, (alert.level.unwrap_or(Level::High), false));
+            }
+        }
+        let open = collect(input, world).open.into_values();
+        Self { at, then, now: open.map(|f| (f.id, (f.level, f.exploited))).collect() }
     }
 
-    /// Whether the risk of a finding was taken then, and still is: it was seen, is no graver by anything, and no risk of its level
-    /// is taken for longer (compliance §7.1).
+    /// Whether the risk of a finding was taken then, and still is: it was seen, is no graver, and no risk of its level is taken for
+    /// longer (compliance §7.1).
     pub(crate) fn holds(&self, id: &str, clock: &Clock) -> bool {
-        let Some(Grades { then: Some((level, exploited)), ever: Some(ever) }) = self.found.get(id) else {
-            return false;
-        };
+        let Some(((level, exploited), now)) = self.then.get(id).zip(self.now.get(id)) else { return false };
         let most = Claim::Accept.most_days(*level) * Time::DAY;
-        ever.0 <= *level && (!ever.1 || *exploited) && !clock.is_longer_ago(self.at, most)
+        now.0 <= *level && (!now.1 || *exploited) && !clock.is_longer_ago(self.at, most)
     }
 }
 

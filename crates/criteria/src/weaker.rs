@@ -2,7 +2,7 @@
 
 use certrail_domain::facts::ScanKind;
 
-use crate::{Criteria, Requirement, Rule};
+use crate::{APPROVAL_DAYS, Criteria, Requirement, Rule};
 
 /// What `after` asks for less than `before`, a sentence each, in the order of `before`. What cannot be compared, since something
 /// else is checked, counts as weaker: nobody but a person can tell.
@@ -15,7 +15,27 @@ pub fn weaker(before: &Criteria, after: &Criteria) -> Vec<String> {
             Some(is) => out.extend(of_requirement(was, is).into_iter().map(|what| format!("`{}` {what}", was.id))),
         }
     }
+    let new = after.requirements.iter().filter(|is| before.requirements.iter().all(|was| was.id != is.id));
+    out.extend(new.filter_map(|is| asks_less(before, is)));
     out
+}
+
+/// What a requirement that is new lets through that the gate itself asks where the criteria say nothing.
+fn asks_less(before: &Criteria, is: &Requirement) -> Option<String> {
+    let none = |what: fn(&Rule) -> bool| before.requirements.iter().all(|was| !what(&was.check));
+    let Requirement { id, check, applies, .. } = is;
+    match check {
+        Rule::Approval { validity_days, .. } if none(Rule::is_approval) => {
+            let longer = *validity_days > APPROVAL_DAYS || applies.is_some();
+            longer.then(|| {
+                format!("`{id}` is asked for in place of an approval of {APPROVAL_DAYS} days for every release.")
+            })
+        }
+        check if check.is_about_quality() && none(Rule::is_about_quality) => {
+            Some(format!("With `{id}` the gate `quality`, which was closed as nothing was asked, may open."))
+        }
+        _ => None,
+    }
 }
 
 fn of_requirement(was: &Requirement, is: &Requirement) -> Vec<String> {
@@ -55,6 +75,9 @@ fn of_check(was: &Rule, is: &Rule) -> Vec<String> {
             for suite in was.iter().filter(|suite| !is.contains(suite)) {
                 said.other(format!("asks for the suite {suite} no more."));
             }
+            if was.is_empty() && !is.is_empty() {
+                said.other(format!("looks at {} alone; every suite that ran had to pass.", is.join(", ")));
+            }
         }
         (Rule::Coverage { lines_percent: was }, Rule::Coverage { lines_percent: is }) => {
             said.at_least("lines covered in a hundred", *was, *is);
@@ -70,7 +93,8 @@ fn of_check(was: &Rule, is: &Rule) -> Vec<String> {
             Rule::Scan { of, target, max_age_days, max_database_age_days, max_findings },
         ) => {
             let names = |kinds: &[ScanKind]| kinds.iter().map(|k| k.name()).collect::<Vec<_>>().join(", ");
-            if of.iter().any(|kind| !was_of.contains(kind)) {
+            // One kind more is another way to meet it; one less hides what that kind found.
+            if of.iter().any(|kind| !was_of.contains(kind)) || was_of.iter().any(|kind| !of.contains(kind)) {
                 said.other(format!("is met by {}, and was met by {}.", names(of), names(was_of)));
             }
             if target != was_target {
@@ -185,6 +209,8 @@ mod tests {
             ("high_days: 30", "high_days: 60", "allows more days for high findings: 60 instead of 30."),
             ("lines_percent: 80", "lines_percent: 60", "asks for fewer lines covered in a hundred: 60 instead of 80."),
             ("kind: sbom", "kind: exceptions", "checks something else."),
+            ("suites: []", "suites: [smoke]", "looks at smoke alone; every suite that ran had to pass."),
+            ("of: [sca, container]", "of: [sca]", "is met by sca, and was met by sca, container."),
         ] {
             let said = becomes(&[(was, is)]);
             assert!(said.len() == 1 && said[0].contains(says), "{was}: {said:?}");

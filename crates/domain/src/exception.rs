@@ -81,6 +81,9 @@ pub struct Exception {
     /// Whoever approved it asked for it, or is an author of what it excuses, in a product whose one person decides everything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
+    /// The artefacts that its release had when it was approved: what joins later nobody excused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
 }
 
 impl Exception {
@@ -126,6 +129,7 @@ mod tests {
             expires_at: at(20),
             told_by_token: false,
             alone: false,
+            digests: Vec::new(),
         };
         assert!(good.in_force(at(10)));
         assert!(!good.in_force(at(9)), "backdated");

@@ -101,6 +101,10 @@ pub struct GateAnswer {
     pub decided_at: Time,
     /// SHA-256 of the evaluation it rests on.
     pub evaluation: String,
+    /// The clock of that evaluation, by which it may be run again.
+    pub evaluated_at: Time,
+    /// It was judged for the next deployment of a release that had been in production.
+    pub next: bool,
     /// The entry that records this question.
     pub index: u64,
 }
@@ -188,6 +192,8 @@ fn work_out(engine: &Engine, asked: &Asked, turn: OwnedMutexGuard<()>) -> Result
         log_position: evaluation.snapshot.log_position,
         decided_at: now,
         evaluation: certrail_ledger::hex(&digest),
+        evaluated_at: evaluation.snapshot.decision_time,
+        next: evaluation.snapshot.next,
         index: 0,
     };
     let mark = label(&stored.label_key, stored.release.id.as_str());

@@ -146,7 +146,9 @@ fn decide(
             .into());
         }
     }
-    let late = stored.release.shipped_at.is_some();
+    let out = stored.release.shipped_at.is_some();
+    // Certified anew behind a withdrawal it is not late for what went out before.
+    let late = stored.release.ungated;
     let position = batch.next_index();
     // Late, it is judged as if it had not gone out: neither does a deployment hide what was learned since, nor does it make what
     // is missing impossible to bring.
@@ -184,7 +186,7 @@ fn decide(
     let world = freeze(batch, &judged, &evaluation_bytes, How { alone, late })?;
     let signed = sign(batch, caller, &stored, (&world, &evaluation_bytes), &Meaning::Certification { note })?;
     let old_version = stored.release.version.clone();
-    if !late {
+    if !out {
         stored.release.state = ReleaseState::Certified;
     }
     stored.release.certified_at = Some(batch.now);

@@ -268,7 +268,7 @@ fn statements(
     let own = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects,
-        "predicateType": "https://certrail.dev/attestation/certification/v1",
+        "predicateType": if passed { "https://certrail.dev/attestation/certification/v1" } else { "https://certrail.dev/attestation/rejection/v1" },
         "predicate": {
             "decision": id,
             "release": { "id": release.id, "product": release.product, "version": release.version, "type": release.release_type.name() },
@@ -280,7 +280,7 @@ fn statements(
             "evaluation": { "sha256": world.evaluation },
             "world": { "sha256": world_hex },
             "exceptions": world.exceptions,
-            "separationOfDuties": !world.alone,
+            "separationOfDuties": passed.then_some(!world.alone),
             "late": world.late,
             "supersededBy": meaning.instead(),
             "reviewDue": world.alone.then(|| separation::review_due(batch.now).to_string()),

@@ -57,6 +57,8 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
     allow(caller, Action::RequestException, On::Product(&new.product))?;
     let stored = crate::look::find_release(engine, &new.product, &new.release)?;
     let judged = crate::judge::judge(engine, &stored)?;
+    // What keeps the gate of the next deployment closed may be excepted, too.
+    let next = crate::judge::judge_next(engine, &stored)?;
     let known = judged.evaluation.requirements.iter().find(|r| r.id == new.requirement);
     let Some(requirement) = known else {
         let names: Vec<&str> = judged.evaluation.requirements.iter().map(|r| r.id.as_str()).collect();
@@ -66,8 +68,9 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
             &format!("Known are: {}.", names.join(", ")),
         ));
     };
+    let of_next = next.evaluation.requirements.iter().filter(|r| r.id == new.requirement).flat_map(|r| &r.rows);
     if let Some(subject) = &new.subject
-        && !requirement.rows.iter().any(|r| r.subject.id == *subject)
+        && !requirement.rows.iter().chain(of_next).any(|r| r.subject.id == *subject)
     {
         return Err(refuse(
             "no-such-subject",
@@ -105,6 +108,7 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
                 expires_at: new.expires_at,
                 told_by_token: false,
                 alone: false,
+                digests: Vec::new(),
             };
             let mark = label(&stored.label_key, stored.release.id.as_str());
             let index = batch.control("exception-requested", &caller.account(), &[mark], &exception)?;
@@ -173,6 +177,7 @@ pub async fn decide_exception(
                 let judged = judge_in(batch.tx, batch.criteria, &stored, batch.next_index(), batch.now)?;
                 let wrote = separation::decides_alone(&caller, &product, &judged, "The exception was not recorded.")?;
                 exception.alone = own || wrote;
+                exception.digests.clone_from(&stored.release.digests);
             }
             if to == ExceptionState::Approved && exception.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());

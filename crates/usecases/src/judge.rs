@@ -11,7 +11,7 @@ use certrail_criteria::{
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
-    Row, Snapshot, Time, Truth,
+    ReleaseState, Row, Snapshot, Time, Truth,
 };
 use certrail_ledger::{Hash, sha256};
 use certrail_store::{
@@ -317,9 +317,27 @@ fn judge_with(
 ) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
     let seen = see(tx, stored, moment, before)?;
-    let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, moment.position)?;
+    let settled = settled_at(tx, stored, &seen.release, moment)?;
+    let then = products::at(tx, &seen.release.product, settled)?;
+    let name = then.map_or_else(|| seen.product.criteria.clone(), |product| product.criteria);
+    let (criteria, digest) = sets.in_force(tx, &name, settled)?;
     let Evaluated { evaluation, valid_until, approvals, authors } = evaluate(&criteria, &digest, &seen.input());
     Ok(Judged { evaluation, seen, criteria, valid_until, authors, body: OnceLock::new(), approvals: approvals.into() })
+}
+
+/// The position of the log whose settings a release is judged by. What went out is judged by those of the decision on it, or of
+/// when it was heard to be out; later ones neither heal nor hurt it.
+fn settled_at(tx: &Tx<'_>, stored: &StoredRelease, release: &Release, moment: Moment) -> Result<u64, StoreError> {
+    if moment.next || release.shipped_at.is_none() {
+        return Ok(moment.position);
+    }
+    let decided = certifications(tx, stored, moment.position)?.into_iter().rev().find(|d| d.passed);
+    if let Some(decided) = decided {
+        return Ok(decided.log_index);
+    }
+    let states = releases::states(tx, stored.seq)?;
+    let out = states.into_iter().find(|(_, state)| state.as_ref().is_ok_and(|r| r.shipped_at.is_some()));
+    Ok(out.map_or(moment.position, |(from, _)| from.min(moment.position)))
 }
 
 /// Gathers what was known at a position: what was learned later must not change a past evaluation.
@@ -364,7 +382,12 @@ fn see(
     let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
-        known_versions: known_versions(tx, &release, &evidence, position)?,
+        known_versions: known_versions(
+            tx,
+            &release,
+            &evidence,
+            settled_at(tx, stored, &release, Moment { position, at, next })?,
+        )?,
         findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
         release,
         product,
@@ -610,8 +633,11 @@ fn known_versions(
     let mut known = Vec::new();
     for version in named {
         let Some(other) = releases::by_version(tx, &release.product, version)? else { continue };
-        // One whose certification was withdrawn is no refuge.
-        if certifications(tx, &other, position)?.last().is_some_and(|newest| newest.passed) {
+        // One whose certification was withdrawn, or that was taken back, is no refuge; and the same thing is no other.
+        let then = releases::at(tx, other.seq, position)?;
+        let differs = |then: &Release| then.state != ReleaseState::RolledBack && then.commit != release.commit;
+        let certified = certifications(tx, &other, position)?.last().is_some_and(|newest| newest.passed);
+        if certified && then.as_ref().is_some_and(differs) {
             known.push(version.to_owned());
         }
     }
@@ -627,6 +653,7 @@ pub fn evaluation_at(
     stored: &StoredRelease,
     position: u64,
     at: Time,
+    next: bool,
 ) -> Result<Vec<u8>, Problem> {
     let known = engine.read(|tx| releases::at(tx, stored.seq, position.min(i64::MAX as u64)))?.is_some();
     let size = engine.head().size();
@@ -643,6 +670,8 @@ pub fn evaluation_at(
             "Take the position from a decision, a gate's answer or the dossier.",
         ));
     }
-    let judged = judge_at(engine, stored, position, at)?;
+    let moment = Moment { position, at, next };
+    let judged = engine.store.read(|tx| judge_with(tx, &engine.criteria, stored, moment, None));
+    let judged = judged.map_err(|e| internal(&e))?;
     serde_json::to_vec(&judged.evaluation).map_err(|e| internal(&e))
 }

@@ -261,7 +261,7 @@ pub async fn put_criteria(
 /// A set that is not admitted, a failed commit.
 pub async fn bring_criteria(engine: &Arc<Engine>, text: String) -> Result<Put<String>, Problem> {
     let set = Criteria::parse(&text).map_err(|e| internal(&e))?;
-    let caller = Caller::internal("certrail");
+    let caller = Caller::internal(change_settings::PROGRAM);
     let (put, _) = engine
         .write(move |batch| {
             let in_effect = Put::InEffect(set.name.clone());
@@ -274,7 +274,9 @@ pub async fn bring_criteria(engine: &Arc<Engine>, text: String) -> Result<Put<St
                 Some(_) => {}
             }
             let settings = changed(&set, &text);
-            let refused = |c: &SettingsChange| c.settings == settings && c.state == SettingsState::Rejected;
+            let by_people = |c: &SettingsChange| c.decided_by.as_deref() != Some(change_settings::PROGRAM);
+            let refused =
+                |c: &SettingsChange| c.settings == settings && c.state == SettingsState::Rejected && by_people(c);
             if settings_changes::of(batch.tx, &settings.key())?.iter().any(refused) {
                 return Ok(in_effect);
             }

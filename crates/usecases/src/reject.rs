@@ -1,4 +1,4 @@
-//! Somebody entitled decides against a release: it is rejected, or its certification is withdrawn. Gates say no from then on;
+//! Somebody entitled decides against a release: it is rejected, or its certification is withdrawn. The gates of certification and production say no from then on;
 //! what was deployed before stays as it was.
 
 use std::sync::Arc;

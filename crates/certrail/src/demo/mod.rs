@@ -5,7 +5,7 @@
 
 mod company;
 pub(crate) mod forge;
-mod reports;
+pub(crate) mod reports;
 #[cfg(test)]
 mod tests;
 pub(crate) mod world;

@@ -6,6 +6,7 @@
 
 mod deliveries;
 mod forge;
+mod gates;
 mod moves;
 mod play;
 mod product;

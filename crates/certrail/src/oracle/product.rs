@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use certrail_domain::{Role, Scope, Time};
 use certrail_usecases::{
-    Caller, Engine, NewPerson, NewToken, create_token, fsck, put_person, session_for, wait_for_ranges,
+    Caller, Engine, NewPerson, NewToken, Person, SettingsRequest, create_token, fsck, put_criteria, put_person,
+    session_for, wait_for_ranges,
 };
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::demo::world::{Sender, StoryClock};
 pub(super) struct Product {
     pub(super) engine: Arc<Engine>,
     pub(super) sender: Sender,
+    olaf: Person,
     pub(super) admin: String,
     pub(super) pipeline: String,
     /// From when on the next story is told.
@@ -36,15 +38,35 @@ impl Product {
         let olaf =
             NewPerson { name: "olaf".into(), accounts: vec!["olaf".into()], role: Role::Admin, scope: Scope::ALL };
         let olaf = put_person(&engine, &system, olaf).await.expect("a person");
-        let admin = session_for(&engine, &olaf).await.expect("a session").secret;
-        let pipeline = create_token(&engine, &system, NewToken::pipeline("ci", &["*"])).await.expect("a token").secret;
-        Self { engine, sender, admin, pipeline, now, _folder: folder }
+        let mut product =
+            Self { engine, sender, olaf, admin: String::new(), pipeline: String::new(), now, _folder: folder };
+        product.renew().await;
+        product
+    }
+
+    /// Sessions and tokens end; a story that is told much later has its own.
+    pub(super) async fn renew(&mut self) {
+        let system = Caller::internal("oracle");
+        self.admin = session_for(&self.engine, &self.olaf).await.expect("a session").secret;
+        let token = create_token(&self.engine, &system, NewToken::pipeline("ci", &["*"])).await;
+        self.pipeline = token.expect("a token").secret;
+    }
+
+    /// A set of criteria that products may name.
+    pub(super) async fn judges_by(&self, text: &str) {
+        let (system, asked) = (Caller::internal("oracle"), SettingsRequest::default());
+        put_criteria(&self.engine, &system, text.to_owned(), asked).await.expect("admitted");
     }
 
     /// A product with one repository, whose history is judged from a commit on.
     pub(super) async fn begin(&self, name: &str, repository: &str, root: &str) {
+        self.begin_with(name, repository, root, "standard").await;
+    }
+
+    /// [`Product::begin`], judged by a set of criteria.
+    pub(super) async fn begin_with(&self, name: &str, repository: &str, root: &str, criteria: &str) {
         let path = format!("/api/v1/products/{name}");
-        let made = json!({ "repositories": [repository] });
+        let made = json!({ "repositories": [repository], "criteria": criteria });
         self.sender.call(self.now, &self.admin, "PUT", &path, &made).await.expect("a product");
         let stated = json!({ "commit": root, "version": "0.9.0", "reason": "It was there before." });
         let path = format!("/api/v1/products/{name}/baselines");

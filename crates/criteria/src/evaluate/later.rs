@@ -32,7 +32,8 @@ pub(super) fn look_again(
         }
         looked += 1;
         if looked > MOST {
-            for one in judged.iter_mut().filter(|one| !one.requirement.check.looks_at_each_deployment()) {
+            let mut of_evidence = judged.iter_mut().filter(|one| !one.requirement.check.looks_at_each_deployment());
+            if let Some(one) = of_evidence.next() {
                 one.rows.push(too_many(deployment));
             }
             return;

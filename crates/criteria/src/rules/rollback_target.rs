@@ -29,7 +29,7 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                 scope,
                 Verdict::Passed,
                 Cause::Satisfied,
-                format!("It can go back to {}, which was good for production before.", target.version),
+                format!("It can go back to {}, which is certified.", target.version),
                 inputs,
             )
         } else {
@@ -37,7 +37,7 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                 scope,
                 Verdict::Indeterminate,
                 Cause::Error,
-                format!("We do not know that {} was ever good for production.", target.version),
+                format!("{} is not another version that is certified and was not taken back.", target.version),
                 inputs,
             )
         };

@@ -32,7 +32,8 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
             continue;
         }
         let inputs = vec![e.id.clone()];
-        if !same_object(scope, a, None) {
+        // A no is taken back by whoever said it, and by no artefact that joins.
+        if a.verdict != ApprovalVerdict::Rejected && !same_object(scope, a, None) {
             stale = stale.or(Some((who, inputs)));
             continue;
         }

@@ -83,12 +83,12 @@ pub fn of_release(tx: &Tx<'_>, release: &str) -> Result<Vec<StoredDecision>> {
     )
 }
 
-/// Whether the newest decision on a release certifies it.
+/// The newest decision on a release.
 ///
 /// # Errors
 /// When the database fails.
-pub fn is_certified(tx: &Tx<'_>, release: &str) -> Result<bool> {
-    Ok(of_release(tx, release)?.last().is_some_and(StoredDecision::is_yes))
+pub fn newest(tx: &Tx<'_>, release: &str) -> Result<Option<StoredDecision>> {
+    Ok(of_release(tx, release)?.pop())
 }
 
 /// The entry of the first evaluation of a release that is on record: of a question to a gate, or of a decision.

@@ -323,3 +323,12 @@ pub fn revoke(tx: &Tx<'_>, id: &str, at: Time) -> Result<bool> {
 pub fn set_last_used(tx: &Tx<'_>, id: &str, at: Time) -> Result<()> {
     tx.exec("UPDATE token SET last_used = ?2 WHERE id = ?1", &[id.into(), at.as_micros().into()]).map(drop)
 }
+
+/// The entries, from one on, that made or changed somebody's record.
+///
+/// # Errors
+/// When the database fails.
+pub fn changes(tx: &Tx<'_>, from: u64) -> Result<Vec<u64>> {
+    let sql = "SELECT DISTINCT log_index FROM person WHERE log_index >= ?1 ORDER BY log_index";
+    tx.query(sql, &[from.into()], |r| r.uint(0))
+}

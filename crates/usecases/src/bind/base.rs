@@ -49,8 +49,11 @@ impl Contained {
 /// Whether a release ends the range of others, worked out from decisions, deployments and questions to gates.
 pub(crate) fn worked_out(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<BaseKind>, StoreError> {
     let id = stored.release.id.as_str();
-    if decisions::is_certified(tx, id)? {
-        return Ok(Some(BaseKind::Certified));
+    match decisions::newest(tx, id)? {
+        Some(yes) if yes.is_yes() => return Ok(Some(BaseKind::Certified)),
+        // What somebody decided against is judged with whatever comes next.
+        Some(_) => return Ok(None),
+        None => {}
     }
     let seen = seen_in_production(tx, stored)? && decisions::first_evaluated(tx, id)?.is_some();
     Ok(seen.then_some(BaseKind::InProduction))

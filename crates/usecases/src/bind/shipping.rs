@@ -74,11 +74,11 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
     for (attempt, told) in words {
         let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
         let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
-        let reached = || told.iter().filter(|(_, d)| product.is_production(d) && d.state == DeploymentState::Succeeded);
-        if reached().next().is_none() {
+        // That it was production is said by any word about it, as the judgement has it.
+        if !told.iter().any(|(_, d)| product.is_production(d)) {
             continue;
         }
-        for (_, d) in reached() {
+        for (_, d) in told.iter().filter(|(_, d)| d.state == DeploymentState::Succeeded) {
             let place = (d.environment.to_ascii_lowercase(), succeeded.at.as_micros());
             *out.went_out.entry(place).or_default() |= d.rollback;
         }

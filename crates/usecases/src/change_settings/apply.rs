@@ -5,7 +5,7 @@ use std::sync::Arc;
 use certrail_domain::{ChangedSettings, Problem, SettingsChange, SettingsState};
 use certrail_store::{
     StoreError,
-    tables::{products, settings_changes},
+    tables::{people, products, settings_changes},
 };
 
 use super::{admins, person_behind, record, weaker};
@@ -59,8 +59,10 @@ pub async fn apply_due_settings(engine: &Arc<Engine>) -> Result<u64, Problem> {
                 };
                 if weaker::of(batch, &change.settings)? != change.weaker {
                     // It is not what somebody read any more.
-                    (change.state, change.decided_at) = (SettingsState::Rejected, Some(batch.now));
-                    record(batch, &change, &by)?;
+                    let own = super::PROGRAM;
+                    (change.state, change.decided_by, change.decided_at) =
+                        (SettingsState::Rejected, Some(own.to_owned()), Some(batch.now));
+                    record(batch, &change, own)?;
                     continue;
                 }
                 applied += 1;
@@ -90,10 +92,12 @@ fn is_due(batch: &Batch<'_>, change: &SettingsChange) -> Result<Due, Fault> {
     if batch.now < change.alone_from() {
         return Ok(Due::No);
     }
+    // Whoever sends the other admin away for the moments that are looked at is not alone.
     let then = settings_changes::asked_in(batch.tx, change.id.as_str())?;
-    let mut alone = true;
-    for position in [then, i64::MAX as u64] {
-        alone &= admins(batch.tx, &change.settings, position)?.is_some_and(|all| all == [own.clone()]);
+    for position in people::changes(batch.tx, then)?.into_iter().map(|index| index + 1).chain([then]) {
+        if admins(batch.tx, &change.settings, position)?.is_none_or(|all| all != [own.clone()]) {
+            return Ok(Due::No);
+        }
     }
-    Ok(if alone { Due::Alone } else { Due::No })
+    Ok(Due::Alone)
 }

@@ -7,7 +7,6 @@ use certrail_store::{
     tables::{criteria, products},
 };
 
-use super::has_several;
 use crate::engine::{Batch, Fault};
 
 /// What a change weakens of what is in force now.
@@ -49,8 +48,7 @@ pub(crate) fn of_product(batch: &Batch<'_>, before: &Product, after: &Product) -
         let (was, is) = (before.severity.name(), after.severity.name());
         out.push(format!("How grave a finding is follows `{is}` instead of `{was}`."));
     }
-    let of = ChangedSettings::Product { before: before.clone().into(), after: after.clone().into() };
-    if after.sole_decider && !before.sole_decider && has_several(batch.tx, &of)? {
+    if after.sole_decider && !before.sole_decider {
         out.push("One person may make and decide everything.".to_owned());
     }
     if before.criteria != after.criteria {

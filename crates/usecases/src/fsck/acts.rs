@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use certrail_domain::{DecidedAgainst, FindingDecision, FindingId, RepositoryName, SettingsChange, Time};
+use certrail_domain::{
+    DecidedAgainst, FindingDecision, FindingId, RepositoryName, SettingsChange, SettingsState, Time,
+};
 use certrail_ledger::{dsse::Envelope, hex, life::Life};
 use certrail_store::{
     StoreError,
@@ -32,6 +34,9 @@ pub(super) struct Told {
     /// The newest state of each person and exception, by the entry that told it.
     newest: BTreeMap<(Table, String), u64>,
     products: BTreeMap<String, String>,
+    /// The criteria that were in force, and the newest change of settings that took effect.
+    sets: BTreeSet<String>,
+    applied: Option<(u64, String)>,
     /// The lives that entries began.
     lives: Vec<Life>,
     /// Signed statements, by entry.
@@ -121,6 +126,13 @@ impl Told {
             "person" => self.state(check, Table::Person, act, text("id"), "")?,
             "criteria" => {
                 self.count(Table::Criteria, 1);
+                let key = format!("criteria:{}", text("name"));
+                if !self.sets.insert(key.clone()) && self.applied != Some((index.saturating_sub(1), key)) {
+                    check.report.fault(format!(
+                        "Entry {index} changed the criteria {}, and nobody decided that.",
+                        text("name")
+                    ));
+                }
                 let same = criteria::brought_by(check.tx, index)?.is_some_and(|c| {
                     hex(&c.digest) == doc["sha256"]
                         && c.text == doc["text"]
@@ -199,6 +211,9 @@ impl Told {
             }
             other if other.starts_with(crate::change_settings::ACT) => {
                 let told: Option<SettingsChange> = serde_json::from_value(doc).ok();
+                if let Some(change) = told.as_ref().filter(|c| c.state == SettingsState::Applied) {
+                    self.applied = Some((index, change.settings.key()));
+                }
                 let (id, of) = told.map(|c| (c.id.to_string(), c.settings.key())).unwrap_or_default();
                 self.state(check, Table::SettingsChange, act, id, &of)?;
             }

@@ -74,6 +74,9 @@ pub(crate) async fn release(State(app): State<App>, Path((product, version)): Pa
 pub(crate) struct AsOf {
     position: u64,
     at: Time,
+    /// As a gate asked about the next deployment of what had been in production.
+    #[serde(default)]
+    next: bool,
 }
 
 /// An old evaluation, run again: byte for byte what it was.
@@ -84,7 +87,7 @@ pub(crate) async fn evaluation(
 ) -> Result<Response, Refusal> {
     let bytes = in_turn(app.engine.clone(), move || {
         let stored = find_release(&app.engine, &product, &version)?;
-        evaluation_at(&app.engine, &stored, as_of.position, as_of.at)
+        evaluation_at(&app.engine, &stored, as_of.position, as_of.at, as_of.next)
     })
     .await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())

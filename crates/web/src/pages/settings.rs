@@ -1,7 +1,9 @@
 //! Changes of what releases are judged by: those that wait, with what becomes weaker, and those that were decided.
 
+use std::collections::BTreeSet;
+
 use axum::{extract::State, response::Redirect};
-use certrail_domain::{Action, ChangedSettings, SettingsChange, SettingsState};
+use certrail_domain::{Action, ChangedSettings, Product, SettingsChange, SettingsState};
 use certrail_usecases::{Caller, decide_settings, names_of_people, settings_changes};
 use maud::{Markup, html};
 
@@ -27,7 +29,7 @@ pub(super) async fn page(State(app): State<App>, Reader(caller): Reader) -> Page
     let name = |account: &str| names.get(account).cloned().unwrap_or_else(|| account.to_owned());
     let body = html! {
         h1 { "Changes of settings" }
-        p { "Criteria, and what of a product decides how they apply, are changed by two people: one asks, another admin approves. The first set of a name, and a product of which no release was decided on yet, need nobody else. Where there is one admin alone, a change takes effect a day after it was asked for, and pages and dossiers say so. Nothing that was judged before becomes another." }
+        p { "Criteria, and what of a product decides how they apply, are changed by two people: one asks, another admin approves. The first set of a name, and a product of which no release was decided on yet, need nobody else. Where there is one admin alone, a change takes effect a day after it was asked for, and pages and dossiers say so. Evaluations on record stay as they are." }
         h2 { "Waiting" }
         @if open.is_empty() { p.meta { "No change waits." } }
         @for change in &open { (waiting(change, &caller, &name)) }
@@ -60,14 +62,28 @@ fn waiting(change: &SettingsChange, caller: &Caller, name: &dyn Fn(&str) -> Stri
                 @if change.state == SettingsState::Approved { " " strong { "Approved by " (name(change.decided_by.as_deref().unwrap_or_default())) "." } }
             }
             (weakens(&change.weaker))
-            @if let ChangedSettings::Criteria { text, .. } = &change.settings {
-                details { summary { "The whole set" } pre { (text) } }
+            @match &change.settings {
+                ChangedSettings::Criteria { text, .. } => { details { summary { "The whole set" } pre { (text) } } }
+                ChangedSettings::Product { before, after } => { (members(before, after)) }
             }
             @if may && !own && change.state == SettingsState::Requested { (button(&one, change.requested_at, "approve", "Approve")) " " }
             @if may { (button(&one, change.requested_at, "end", if own { "Take it back" } else { "Reject" })) }
-            @if own { p.meta { "Another admin decides. Where there is none, it takes effect on " (layout::time(change.alone_from())) "." } }
+            @if own { p.meta { "Another admin decides. Where you are the only one, and were since you asked, it takes effect on " (layout::time(change.alone_from())) "." } }
             @else if !may { p.meta { "An admin decides." } }
         }
+    }
+}
+
+/// Every member of a product that becomes another.
+fn members(before: &Product, after: &Product) -> Markup {
+    let all = |product: &Product| serde_json::to_value(product).unwrap_or_default();
+    let (was, is) = (all(before), all(after));
+    let names: BTreeSet<&String> =
+        [&was, &is].into_iter().filter_map(|v| v.as_object()).flat_map(|o| o.keys()).collect();
+    let said = |value: &serde_json::Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    html! {
+        p { "Becomes another:" }
+        ul { @for name in names { @if was[name] != is[name] { li { code { (name) } ": " (said(&was[name])) " → " (said(&is[name])) } } } }
     }
 }
 

@@ -310,12 +310,16 @@ async fn a_baseline_of_a_sole_decider_counts_as_long_as_there_is_one() {
         stage.sender.call(at(minute), olaf, "PUT", "/api/v1/products/pay", &body).await.expect("set");
     };
     alone(2_110, true).await;
-    stage.baseline(at(2_111), &sha("merge"), None).await;
-    next(&stage, 2_112, "evil", "final", "v2.4.3").await;
+    // There is no other admin: a day later it is so.
+    let day = 24 * 60;
+    stage.clock.set(at(2_110 + day));
+    assert_eq!(certrail_usecases::apply_due_settings(&stage.engine).await, Ok(1));
+    stage.baseline(at(2_111 + day), &sha("merge"), None).await;
+    next(&stage, 2_112 + day, "evil", "final", "v2.4.3").await;
     let reason = json!({ "commit": sha("evil"), "reason": "Nobody but me is here any more." });
-    stage.sender.call(at(2_113), olaf, "POST", "/api/v1/products/pay/baselines", &reason).await.expect("stated");
+    stage.sender.call(at(2_113 + day), olaf, "POST", "/api/v1/products/pay/baselines", &reason).await.expect("stated");
     assert_eq!(range(&stage, "2.4.3").0, ["final"]);
-    alone(2_120, false).await;
+    alone(2_120 + day, false).await;
     assert_eq!(range(&stage, "2.4.3").0, ["evil", "final"]);
     stage.clean();
 }

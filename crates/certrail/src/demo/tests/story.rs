@@ -83,13 +83,13 @@ async fn an_old_evaluation_gives_the_same_bytes_again() {
     }
     let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
     let (position, time) = (stage.engine.head().size(), at(500));
-    let before = certrail_usecases::evaluation_at(&stage.engine, &stored, position, time).expect("judged");
+    let before = certrail_usecases::evaluation_at(&stage.engine, &stored, position, time, false).expect("judged");
     for (_, step) in late {
         send(&stage, at(600), step).await;
     }
     decide(&stage).await;
     let stored = find_release(&stage.engine, "pay", "2.4.1").expect("cut");
-    let after = certrail_usecases::evaluation_at(&stage.engine, &stored, position, time).expect("judged");
+    let after = certrail_usecases::evaluation_at(&stage.engine, &stored, position, time, false).expect("judged");
     assert_eq!(String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
 }
 

@@ -28,7 +28,7 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
     let again = matches!(r.state, ReleaseState::Rejected | ReleaseState::Superseded);
     html! {
         @if (cut || late || again) && caller.may(Action::Certify) {
-            @if late { p.meta { "It is in production without a decision, and stays on record as ungated. Certified now, it is marked as certified late." } }
+            @if late && r.ungated { p.meta { "It is in production without a decision, and stays on record as ungated. Certified now, it is marked as certified late." } }
             form.inline method="post" action=(format!("{here}/certify")) {
                 (seen(d))
                 label { "Note " input name="note" maxlength="500"; }
@@ -36,7 +36,8 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
             }
             @if cut && r.emergency.is_none() { (declare(here)) }
         } @else if cut { p.meta { "Release managers can certify it." } }
-        @if matches!(r.state, ReleaseState::Cut | ReleaseState::Certified) {
+        // What went out may go out again, and what was rejected be mended.
+        @if r.commit.is_some() {
             @if caller.may(Action::Approve) || caller.may(Action::Certify) {
                 p { "You are signing " @if let Some(digest) = r.digests.first() { "build " (layout::short(digest)) } @else if let Some(c) = &r.commit { "commit " (layout::short(c)) } ". If it changes, this signature goes stale." }
                 @if caller.may(Action::Approve) && reached().next().is_some() {
@@ -68,7 +69,7 @@ fn reject_form(here: &str, certified: bool) -> Markup {
     html! {
         details {
             summary { (word) }
-            p.meta { "Gates say no from then on, with your name and reason. What was deployed before stays as it was." }
+            p.meta { "The gates of certification and of production say no from then on, with your name and reason. What was deployed before stays as it was." }
             form.inline method="post" action=(format!("{here}/reject")) {
                 label { "Why (20 characters or more; an auditor reads it) " input name="reason" required minlength="20" maxlength="2000" size="40"; }
                 label { "The version that takes its place, if there is one " input name="superseded_by" maxlength="100" size="12"; }

@@ -1,0 +1,256 @@
+//! What is true of a release on its way out, by rules as simple as the sentences of the criteria, written down without looking
+//! at how the product works it out. In words for everybody: `docs/explanation/oracle.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_domain::Time;
+
+use super::moves::{ANNA, Artefact, BEN, DANA, Hat, Of, PRIYA, Say, Who};
+
+/// What somebody said last of a build, and how.
+struct Word {
+    say: Say,
+    build: BTreeSet<Artefact>,
+    at: Time,
+}
+
+/// A scan, by when it was made.
+#[derive(Clone, Copy)]
+struct Scan {
+    made: Time,
+    whole: bool,
+}
+
+/// An exception that was asked for.
+struct Exception {
+    of: Of,
+    by: Who,
+    ends: Time,
+    /// When it was granted, and what the release was made of then.
+    granted: Option<(Time, BTreeSet<Artefact>)>,
+}
+
+/// The release, its evidence, and what people said of it.
+pub(super) struct World {
+    pub(super) now: Time,
+    pub(super) hats: [Hat; 4],
+    pub(super) build: BTreeSet<Artefact>,
+    /// Whether the newest run of the suite on this commit passed, and when it was heard.
+    test: Option<(bool, Time)>,
+    coverage: Option<(bool, Time)>,
+    /// The newest search of the source, and when it was heard.
+    sast: Option<(Scan, Time)>,
+    sca: BTreeMap<Artefact, Scan>,
+    /// Whether the newest list of an artefact's parts names any, and when it was heard.
+    sbom: BTreeMap<Artefact, (bool, Time)>,
+    signed: BTreeMap<Who, Word>,
+    approved: BTreeMap<Who, Word>,
+    /// A no that was told with somebody's token stands until they say otherwise.
+    told_no: BTreeMap<(Who, bool), Time>,
+    exceptions: Vec<Exception>,
+    /// What was decided: whether it is certified, and what it was made of.
+    decided: Vec<(bool, BTreeSet<Artefact>)>,
+    pub(super) ungated: bool,
+}
+
+impl World {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            now,
+            hats: [Hat::Manager, Hat::Manager, Hat::Approver, Hat::Approver],
+            build: BTreeSet::from([0]),
+            test: None,
+            coverage: None,
+            sast: None,
+            sca: BTreeMap::new(),
+            sbom: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            approved: BTreeMap::new(),
+            told_no: BTreeMap::new(),
+            exceptions: Vec::new(),
+            decided: Vec::new(),
+            ungated: false,
+        }
+    }
+
+    pub(super) fn tested(&mut self, ok: bool) {
+        self.test = Some((ok, self.now));
+    }
+
+    pub(super) fn covered(&mut self, enough: bool) {
+        self.coverage = Some((enough, self.now));
+    }
+
+    pub(super) fn searched(&mut self, days: i64, whole: bool) {
+        let scan = Scan { made: self.now.plus(-days * Time::DAY), whole };
+        if self.sast.is_none_or(|(known, _)| known.made <= scan.made) {
+            self.sast = Some((scan, self.now));
+        }
+    }
+
+    pub(super) fn scanned(&mut self, of: Artefact, days: i64, whole: bool) {
+        let scan = Scan { made: self.now.plus(-days * Time::DAY), whole };
+        let newest = self.sca.entry(of).or_insert(scan);
+        if scan.made >= newest.made {
+            *newest = scan;
+        }
+    }
+
+    pub(super) fn listed(&mut self, of: Artefact, empty: bool) {
+        self.sbom.insert(of, (!empty, self.now));
+    }
+
+    /// Somebody signed it off, or said no, in a session of their own or told with a token of theirs.
+    pub(super) fn signs(&mut self, by: Who, say: Say, told: bool) {
+        self.says(by, say, told, false);
+    }
+
+    /// Somebody said whether it may go to production.
+    pub(super) fn approves(&mut self, by: Who, say: Say, told: bool) {
+        self.says(by, say, told, true);
+    }
+
+    fn says(&mut self, by: Who, say: Say, told: bool, to_production: bool) {
+        // Whatever somebody says of themselves later ends what was told before; a yes that was told is none.
+        match (told, say) {
+            (true, Say::No) => drop(self.told_no.insert((by, to_production), self.now)),
+            _ => drop(self.told_no.remove(&(by, to_production))),
+        }
+        let word = Word { say, build: self.build.clone(), at: self.now };
+        let words = if to_production { &mut self.approved } else { &mut self.signed };
+        if !told {
+            words.insert(by, word);
+        }
+    }
+
+    pub(super) fn may_sign(&self, by: Who) -> bool {
+        self.hats[by] != Hat::Viewer
+    }
+
+    pub(super) fn may_approve(&self, by: Who) -> bool {
+        self.hats[by] == Hat::Approver
+    }
+
+    pub(super) fn asks(&mut self, by: Who, of: Of) {
+        self.exceptions.push(Exception { of, by, ends: self.now.plus(10 * Time::DAY), granted: None });
+    }
+
+    /// Whether somebody may grant the newest exception: another than who asked, and no author.
+    pub(super) fn may_grant(&self, by: Who) -> bool {
+        self.exceptions.last().is_some_and(|e| {
+            e.granted.is_none() && e.by != by && by != DANA && self.hats[by] == Hat::Approver && self.now < e.ends
+        })
+    }
+
+    pub(super) fn grants(&mut self) {
+        let (now, build) = (self.now, self.build.clone());
+        if let Some(newest) = self.exceptions.last_mut() {
+            newest.granted = Some((now, build));
+        }
+    }
+
+    /// Whether somebody may certify it now.
+    pub(super) fn may_certify(&self, by: Who) -> bool {
+        let again = self.decided.last().is_none_or(|(yes, _)| !yes);
+        self.hats[by] == Hat::Manager && by != DANA && again && self.is_good()
+    }
+
+    pub(super) fn may_reject(&self, by: Who) -> bool {
+        self.hats[by] == Hat::Manager && self.decided.last().is_none_or(|(yes, _)| *yes)
+    }
+
+    pub(super) fn decides(&mut self, yes: bool) {
+        self.decided.push((yes, self.build.clone()));
+    }
+
+    /// An artefact of it is in production from now on.
+    pub(super) fn deployed(&mut self, of: Artefact) {
+        let certified = self.decided.last().is_some_and(|(yes, build)| *yes && build.contains(&of));
+        self.ungated |= !certified;
+    }
+
+    /// Whether it may go to production: everything holds, it is certified as it is, and somebody allowed it.
+    pub(super) fn may_go_out(&self) -> bool {
+        let certified = self.decided.last().is_some_and(|(yes, build)| *yes && self.build.is_subset(build));
+        self.is_good() && certified && self.is_allowed()
+    }
+
+    /// An approver who wrote none of it allowed exactly this within a week, and nobody's no stands.
+    fn is_allowed(&self) -> bool {
+        let no = self.approved.values().any(|word| word.say == Say::No);
+        let told_no = self.told_no.keys().any(|(_, to_production)| *to_production);
+        let yes = [ANNA, PRIYA, BEN].iter().filter_map(|who| self.approved.get(who)).any(|word| {
+            word.say == Say::Yes && self.build.is_subset(&word.build) && self.now.since(word.at) <= 7 * Time::DAY
+        });
+        yes && !no && !told_no
+    }
+
+    /// Everything that is asked of it before somebody certifies it.
+    fn is_good(&self) -> bool {
+        self.is_tested()
+            && self.is_covered()
+            && self.is_searched()
+            && self.is_scanned()
+            && self.is_listed()
+            && self.is_signed()
+            && self.exceptions_are_in_order()
+    }
+
+    fn is_tested(&self) -> bool {
+        self.test.is_some_and(|(ok, _)| ok) || self.is_excused(Of::Tests, self.test.map(|(_, heard)| heard))
+    }
+
+    fn is_covered(&self) -> bool {
+        self.coverage.is_some_and(|(enough, _)| enough)
+            || self.is_excused(Of::Coverage, self.coverage.map(|(_, heard)| heard))
+    }
+
+    fn is_searched(&self) -> bool {
+        let fresh = |scan: &Scan| scan.whole && self.now.since(scan.made) <= 30 * Time::DAY;
+        self.sast.is_some_and(|(scan, _)| fresh(&scan)) || self.is_excused(Of::Sast, self.sast.map(|(_, heard)| heard))
+    }
+
+    fn is_scanned(&self) -> bool {
+        let fresh = |scan: &Scan| scan.whole && self.now.since(scan.made) <= 3 * Time::DAY;
+        self.build.iter().all(|artefact| self.sca.get(artefact).is_some_and(fresh))
+    }
+
+    fn is_listed(&self) -> bool {
+        self.build.iter().all(|artefact| {
+            let known = self.sbom.get(artefact);
+            known.is_some_and(|(any, _)| *any)
+                || self.is_excused_for(Of::Sbom, known.map(|(_, heard)| *heard), &BTreeSet::from([*artefact]))
+        })
+    }
+
+    /// Somebody who wrote none of it signed exactly this, and nobody's no stands.
+    fn is_signed(&self) -> bool {
+        let said = self.signed.values().filter(|word| word.say == Say::No).map(|word| word.at);
+        let told = self.told_no.iter().filter(|((_, to_production), _)| !to_production).map(|(_, at)| *at);
+        let no = said.chain(told).max();
+        let mut yes = [ANNA, PRIYA, BEN].iter().filter_map(|who| self.signed.get(who));
+        let yes = yes.any(|word| word.say == Say::Yes && self.build.is_subset(&word.build));
+        yes && no.is_none() || self.is_excused_for(Of::SignOff, no, &self.build)
+    }
+
+    fn is_excused(&self, of: Of, heard: Option<Time>) -> bool {
+        self.is_excused_for(of, heard, &BTreeSet::new())
+    }
+
+    /// Whether an exception covers what does not hold: it stands, nothing of it was heard since it was granted, and what it is
+    /// about was part of the release then.
+    fn is_excused_for(&self, of: Of, heard: Option<Time>, about: &BTreeSet<Artefact>) -> bool {
+        self.exceptions.iter().filter(|e| e.of == of && self.now < e.ends).any(|e| {
+            e.granted
+                .as_ref()
+                .is_some_and(|(at, build)| heard.is_none_or(|heard| heard <= *at) && about.is_subset(build))
+        })
+    }
+
+    /// Every exception that was granted stands, or another one does in its place.
+    fn exceptions_are_in_order(&self) -> bool {
+        let stands = |e: &Exception| e.granted.is_some() && self.now < e.ends;
+        let granted = self.exceptions.iter().filter(|e| e.granted.is_some());
+        granted.clone().all(|e| stands(e) || granted.clone().any(|other| other.of == e.of && stands(other)))
+    }
+}
