@@ -48,7 +48,7 @@ pub use account::{
 };
 pub use actor::{Actor, ActorKind};
 pub use binding::{BindRule, Match, decide};
-pub use blank::{is_blank, is_invisible};
+pub use blank::{is_blank, is_invisible, plain};
 pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};
 pub use connector::{Connector, RepositoryName};
 pub use course::{Course, Word};

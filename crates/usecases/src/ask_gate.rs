@@ -249,10 +249,15 @@ fn is_known(gate: &Gate, judged: &Judged) -> Result<(), Problem> {
     ))
 }
 
-/// Whether an environment counts as production: the product says so, or a deployment of the release to it did.
+/// Whether an environment counts as production: the product says so, or a deployment of the release to it did, or nobody who may
+/// say what it is has named it.
 fn is_production(judged: &Judged, environment: &str) -> bool {
     let product = &judged.seen.product;
+    let by_criteria = || judged.criteria.requirements.iter().filter_map(|r| r.check.environment());
+    let by_product = product.environments.iter().map(String::as_str);
+    let named = by_product.chain(by_criteria()).any(|name| same_environment(name, environment));
     product.calls_production(environment)
+        || !named
         || judged.seen.evidence.iter().any(|e| match &e.signal.facts {
             Facts::Deployment(d) => same_environment(&d.environment, environment) && product.is_production(d),
             _ => false,
@@ -385,6 +390,18 @@ fn decided_against(judged: &Judged) -> Option<Blocker> {
     })
 }
 
+/// The commit that the tag of a release names now, in the repository it is cut from, where that is another one.
+pub(crate) fn tag_elsewhere<'a>(evidence: &'a [certrail_criteria::Evidence], release: &Release) -> Option<&'a str> {
+    let told = evidence.iter().filter_map(|e| match &e.signal.facts {
+        Facts::Tag(tag) if release.repository.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(&tag.repository)) => {
+            Some((e.at(), e.log_index, tag.commit.as_deref()?))
+        }
+        _ => None,
+    });
+    let (.., commit) = told.max_by_key(|(at, index, _)| (*at, *index))?;
+    (Some(commit) != release.commit.as_deref()).then_some(commit)
+}
+
 /// T23 and T24 at the gate: a yes is on record, and nothing that counts changed the build since.
 fn not_certified(
     certifications: &[certrail_criteria::Certification],
@@ -404,9 +421,11 @@ fn not_certified(
     if release.digests.iter().any(|d| !newest.digests.contains(d)) {
         return Some(blocker("It has an artefact that was not there when it was certified.".into()));
     }
-    let moved = evidence.iter().any(|e| {
-        e.log_index > newest.log_index
-            && matches!(&e.signal.facts, Facts::Tag(t) if t.commit.is_some() && t.commit != release.commit)
-    });
-    moved.then(|| blocker("Its tag was moved after the certification.".into()))
+    tag_elsewhere(evidence, release).map(|commit| {
+        let short: String = commit.chars().take(7).collect();
+        Blocker {
+            fix: format!("Put the tag of {} back, or cut another version.", release.version),
+            ..blocker(format!("Its tag names another commit now, {short}."))
+        }
+    })
 }

@@ -14,11 +14,12 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow, decides},
+    ask_gate::tag_elsewhere,
     bind,
     decision::{How, Meaning, freeze, sign},
     engine::{Batch, Engine, Fault, Kept, LogHead},
     jobs,
-    judge::judge_to_decide,
+    judge::{certifications, judge_to_decide},
     make_dossier::{Renderer, with_decision},
     separation,
 };
@@ -117,12 +118,14 @@ fn decide(
             .into());
         }
         // That it is out decides nothing: somebody may still say whether it should have been, and that they said so late stays.
+        // What joined since somebody certified it was not decided on: it is certified anew.
         ReleaseState::Cut
+        | ReleaseState::Certified
         | ReleaseState::Shipped
         | ReleaseState::RolledBack
         | ReleaseState::Rejected
         | ReleaseState::Superseded
-            if stored.release.certified_at.is_none() => {}
+            if stored.release.certified_at.is_none() || has_grown(batch, &stored)? => {}
         state => {
             let state = if stored.release.certified_at.is_some() { "certified" } else { state.name() };
             return Err(refuse(
@@ -165,6 +168,11 @@ fn decide(
         Ok(alone) => alone,
         Err(problem) => return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err),
     };
+    if let Some(commit) = tag_elsewhere(&judged.seen.evidence, &stored.release) {
+        let why = format!("Its tag names another commit now, {}.", &commit.chars().take(7).collect::<String>());
+        let problem = refuse("tag-moved", why, "Put the tag back, or cut another version.");
+        return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err);
+    }
     if evaluation.summary.counted == 0 {
         let problem = refuse(
             "nothing-counts",
@@ -201,6 +209,12 @@ fn decide(
         world: certrail_ledger::hex(&signed.world),
         dossier: None,
     }))
+}
+
+/// Whether a release has an artefact that nobody certified it with.
+fn has_grown(batch: &Batch<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
+    let newest = certifications(batch.tx, stored, batch.next_index())?.pop().filter(|newest| newest.passed);
+    Ok(newest.is_some_and(|newest| stored.release.digests.iter().any(|digest| !newest.digests.contains(digest))))
 }
 
 /// That a release was not certified, with who tried, why not, and the evaluation that was looked at.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use certrail_domain::{
     ActorKind, Cause, EvidenceId, Facts, Interval, Row, RuleResult, Subject, Time, Truth, Verdict,
-    facts::{Approval, ApprovalVerdict, same_environment},
+    facts::{Approval, ApprovalVerdict, plain_environment, same_environment},
 };
 
 use super::{Found, Rule, Scope, rule};
@@ -69,9 +69,9 @@ fn approvals<'a>(
     // What came after the first production deployment counts for the next one.
     for e in scope.world.usable.iter().chain(&scope.world.after) {
         let Facts::Approval(a) = &e.signal.facts else { continue };
-        if a.meaning != "approval" || !environments.iter().any(|name| same_environment(name, &a.environment)) {
+        let Some(named) = environments.iter().find(|name| a.is_for(name)).filter(|_| a.meaning == "approval") else {
             continue;
-        }
+        };
         // A yes has to be observed; a no, or a yes taken back, counts from whomever we hear it.
         if a.verdict == ApprovalVerdict::Approved && !e.is_believed(scope.input.product) || taken_back.contains(&e.id) {
             continue;
@@ -81,7 +81,7 @@ fn approvals<'a>(
             continue;
         }
         let who = a.approver.as_ref().map_or(e.id.as_str(), |p| scope.input.identities.person(&p.account));
-        let known = latest.entry((who.to_owned(), a.environment.to_ascii_lowercase())).or_insert((late, e, a));
+        let known = latest.entry((who.to_owned(), plain_environment(named))).or_insert((late, e, a));
         let rank = |late: bool, e: &Evidence| (!late, e.at(), e.log_index);
         if rank(late, e) >= rank(known.0, known.1) {
             *known = (late, e, a);
@@ -103,7 +103,7 @@ pub(super) fn told_back<'a>(scope: &Scope<'a>, meaning: &str) -> HashSet<&'a Evi
     for (e, a) in told {
         let Some(who) = &a.approver else { continue };
         let noes = standing
-            .entry((scope.input.identities.person(&who.account), a.environment.to_ascii_lowercase()))
+            .entry((scope.input.identities.person(&who.account), plain_environment(&a.environment)))
             .or_default();
         match a.verdict {
             ApprovalVerdict::Rejected => noes.push(&e.id),
@@ -297,7 +297,7 @@ fn told_yes<'a>(scope: &Scope<'a>, environment: &str) -> Option<(&'a Evidence, &
     scope.world.usable.iter().find_map(|e| match &e.signal.facts {
         Facts::Approval(a)
             if a.meaning == "approval"
-                && same_environment(&a.environment, environment)
+                && a.is_for(environment)
                 && a.verdict == ApprovalVerdict::Approved
                 && !e.is_believed(scope.input.product) =>
         {
@@ -314,9 +314,17 @@ pub(super) fn same_object(scope: &Scope<'_>, a: &Approval, deployment: Option<&D
         .map(|d| d.digests.iter().collect())
         .filter(|d: &Vec<_>| !d.is_empty())
         .unwrap_or_else(|| release.digests.iter().collect());
+    // What was signed here before there was an artefact is no signature on one; a forge knows of none.
+    if a.digests.is_empty() && a.repository.is_none() && !deployed.is_empty() {
+        return false;
+    }
     if a.digests.is_empty() || deployed.is_empty() {
-        let commit = deployment.and_then(|d| d.newest.commit.as_ref()).or(release.commit.as_ref());
-        return a.commit.is_some() && a.commit.as_ref() == commit;
+        let commits = deployment.map(|d| &d.commits).filter(|commits| !commits.is_empty());
+        return match (&a.commit, commits) {
+            (Some(commit), Some(deployed)) => deployed.iter().all(|d| d == commit),
+            (Some(commit), None) => release.commit.as_ref() == Some(commit),
+            (None, _) => false,
+        };
     }
     deployed.iter().all(|d| a.digests.contains(d))
 }
@@ -332,7 +340,8 @@ fn separate(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<
     if scope.input.product.sole_decider {
         return Truth::True;
     }
-    let deployer = deployment.and_then(|d| d.newest.deployer.as_ref()).filter(|d| d.kind == ActorKind::Human);
-    let involved = scope.world.authors.iter().copied().chain(deployer.map(|d| d.account.as_str()));
+    // Whoever any word about it names deployed it.
+    let deployers = deployment.iter().flat_map(|d| &d.deployers).map(String::as_str);
+    let involved = scope.world.authors.iter().copied().chain(deployers);
     !scope.input.identities.among(&approver.account, involved)
 }

@@ -12,18 +12,27 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
         .production()
         .map(|d| {
             let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
-            let truth = certified_before(scope.input.certifications, before, &d.digests);
-            let (verdict, cause, sentence) = match truth {
-                Truth::True => {
+            let elsewhere = d.commits.iter().find(|commit| Some(*commit) != scope.input.release.commit.as_ref());
+            let truth = match elsewhere {
+                None => certified_before(scope.input.certifications, before, &d.digests),
+                Some(_) => Truth::False,
+            };
+            let (verdict, cause, sentence) = match (truth, elsewhere) {
+                (_, Some(commit)) => {
+                    let short: String = commit.chars().take(7).collect();
+                    let sentence = format!("What went to {} is of another commit, {short}.", d.newest.environment);
+                    (Verdict::Failed, Cause::WrongSubject, sentence)
+                }
+                (Truth::True, None) => {
                     (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned())
                 }
-                Truth::Unknown => (
+                (Truth::Unknown, None) => (
                     Verdict::Indeterminate,
                     Cause::ClockUncertain,
                     "It was certified so close to the deployment that the clocks cannot tell which was first."
                         .to_owned(),
                 ),
-                Truth::False => (
+                (Truth::False, None) => (
                     Verdict::Failed,
                     Cause::Absent,
                     format!("It went to {} without a valid decision.", d.newest.environment),

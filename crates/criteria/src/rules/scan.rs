@@ -48,6 +48,17 @@ pub(super) fn check(scope: &Scope<'_>, on: Object, limits: &Limits<'_>) -> Found
     Found { rules, ..Found::rows(rows) }
 }
 
+/// What a report itself says that it looked at, where that is another commit or artefact than it was sent for.
+fn contradicts(scan: &Scan, subject: &str) -> Option<String> {
+    if subject.starts_with("digest:") {
+        let own = || scan.digests.iter().map(|d| Key::digest(d));
+        let other = scan.digests.first().filter(|_| own().all(|key| key.as_str() != subject))?;
+        return Some(format!("artefact {}", short_digest(other)));
+    }
+    let commit = scan.commit.as_ref().filter(|c| Key::commit(c).as_str() != subject)?;
+    Some(format!("commit {}", short(commit)))
+}
+
 /// What a scan is held to.
 pub(super) struct Limits<'a> {
     /// The kinds that count.
@@ -101,6 +112,12 @@ fn one(
         );
         return (row(Verdict::Missing, cause, sentence, vec![]), vec![t14]);
     };
+    if let Some(named) = contradicts(scan, &subject.id) {
+        let sentence = format!("The report of {} names {named}, and its sender {}.", scan.tool, subject.name);
+        let inputs = vec![e.id.clone()];
+        let t14 = rule("T14", &format!("{kinds}:{}", subject.id), Truth::Unknown, sentence.clone(), inputs.clone());
+        return (row(Verdict::Indeterminate, Cause::WrongSubject, sentence, inputs), vec![t14]);
+    }
     let inputs = vec![e.id.clone()];
     let tool = match &scan.tool_version {
         Some(version) => format!("{} {version}", scan.tool),

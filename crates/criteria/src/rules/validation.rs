@@ -11,8 +11,11 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
     let production =
         scope.input.product.calls_production(environment) || same_environment(environment, Rule::PRODUCTION);
     let mut pending = production;
-    let rows: Vec<Row> = super::approval::deployments_to(scope, environment)
-        .filter_map(|d| d.succeeded.map(|end| (d, end)))
+    let all = || super::approval::deployments_to(scope, environment).filter_map(|d| d.succeeded.map(|end| (d, end)));
+    // What comes before production is asked of what runs there now: an earlier try is behind it.
+    let newest = all().map(|(d, _)| d.start.at).max();
+    let rows: Vec<Row> = all()
+        .filter(|(d, _)| production || Some(d.start.at) == newest)
         .map(|(d, end)| {
             let checks: Vec<_> = scope
                 .world
@@ -22,11 +25,15 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
                     Facts::Validation(v) if same_environment(&v.environment, &d.newest.environment) => Some((*e, v)),
                     _ => None,
                 })
-                .filter(|(e, _)| end.before(e.interval()) != Truth::False && e.at().since(end.at) <= within)
+                // By clocks that may differ; what says itself that it was earlier was.
+                .filter(|(e, _)| end.before(e.interval()) != Truth::False && e.at() >= end.at)
                 .collect();
-            let failed = checks.iter().find(|(_, v)| !v.passed);
+            // The newest word counts: a check that is repeated heals, and one that fails later is bad news whenever it comes.
+            let last = checks.iter().max_by_key(|(e, _)| (e.at(), e.log_index));
+            let failed = last.filter(|(_, v)| !v.passed);
+            let in_time = checks.iter().find(|(e, v)| v.passed && e.at().since(end.at) <= within);
             let overdue = clock.is_longer_ago(end.at, within);
-            let (verdict, cause, sentence) = match (checks.first(), failed) {
+            let (verdict, cause, sentence) = match (in_time, failed) {
                 (_, Some((_, v))) => {
                     (Verdict::Failed, Cause::Negative, format!("{} did not hold after the deployment.", v.name))
                 }

@@ -2,14 +2,81 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{ActorKind, Cause, Facts, Row, Subject, Truth, Verdict, facts::Ticket};
+use certrail_domain::{ActorKind, Cause, Facts, Row, Subject, Truth, Verdict, facts::Ticket, plain};
 
 use super::{Found, Scope};
 use crate::{Evidence, world::ChangeView};
 
-/// States in which a tracker says that the work is not wanted.
-const REFUSED: [&str; 9] =
-    ["rejected", "declined", "cancelled", "canceled", "abandoned", "invalid", "duplicate", "won't do", "won't fix"];
+/// States in which a tracker says that the work is not wanted, as letters alone.
+const REFUSED: [&str; 19] = [
+    "rejected",
+    "declined",
+    "denied",
+    "refused",
+    "notapproved",
+    "notplanned",
+    "cancelled",
+    "canceled",
+    "abandoned",
+    "withdrawn",
+    "invalid",
+    "duplicate",
+    "wontdo",
+    "wontfix",
+    "willnotdo",
+    "willnotfix",
+    "cannotreproduce",
+    "obsolete",
+    "deferred",
+];
+
+/// States of work that is wanted, from its authorisation to its end, as letters alone. Any other may mean anything.
+const WANTED: [&str; 44] = [
+    "authorised",
+    "authorized",
+    "approved",
+    "accepted",
+    "agreed",
+    "open",
+    "new",
+    "todo",
+    "ready",
+    "readyfordevelopment",
+    "readyfordev",
+    "readyfortest",
+    "readyforrelease",
+    "readytorelease",
+    "selected",
+    "selectedfordevelopment",
+    "scheduled",
+    "planned",
+    "assigned",
+    "active",
+    "doing",
+    "started",
+    "inprogress",
+    "indevelopment",
+    "development",
+    "implementing",
+    "implement",
+    "inreview",
+    "review",
+    "codereview",
+    "intest",
+    "intesting",
+    "testing",
+    "inqa",
+    "qa",
+    "verified",
+    "fixed",
+    "merged",
+    "resolved",
+    "done",
+    "complete",
+    "completed",
+    "closed",
+    "released",
+];
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     let mut held: BTreeMap<&str, (&Evidence, &Ticket)> = BTreeMap::new();
@@ -46,8 +113,19 @@ fn row(scope: &Scope<'_>, change: &ChangeView<'_>, held: &BTreeMap<&str, (&Evide
     Row { subject, verdict, cause, sentence, inputs, exception: None }
 }
 
+/// A state as letters alone: trackers write `Won't do`, `wont-do`, and look-alikes of it.
+fn letters(status: &str) -> String {
+    plain(status).chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// It says no, in whatever words behind it: `Rejected by CAB`.
 fn is_refused(ticket: &Ticket) -> bool {
-    REFUSED.contains(&ticket.status.trim().to_lowercase().as_str())
+    let said = letters(&ticket.status);
+    REFUSED.iter().any(|no| said.starts_with(no))
+}
+
+fn is_wanted(ticket: &Ticket) -> bool {
+    WANTED.contains(&letters(&ticket.status).as_str())
 }
 
 /// Passing wins; among the others the worse.
@@ -66,6 +144,13 @@ fn standing(
     let wrote = |account: &str| identities.among(account, change.authors.iter().copied());
     if is_refused(ticket) {
         return (Verdict::Failed, Cause::Negative, format!("{name} names {key}, which is {}.", ticket.status));
+    }
+    if !is_wanted(ticket) {
+        let sentence = format!(
+            "{name} names {key}, whose state `{}` may mean anything; send it with one such as approved, in progress or done.",
+            ticket.status
+        );
+        return (Verdict::Indeterminate, Cause::Error, sentence);
     }
     let Some(authoriser) = &ticket.authorised_by else {
         let sentence = format!("{name} names {key}; nobody is on record as having authorised it.");

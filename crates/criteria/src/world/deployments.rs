@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{Course, EvidenceId, Facts, Interval, Word, facts::Deployment};
+use certrail_domain::{ActorKind, Course, EvidenceId, Facts, Interval, Word, facts::Deployment};
 
 use super::claims_future;
 use crate::{Evidence, Input};
@@ -22,6 +22,10 @@ pub struct DeploymentView<'a> {
     pub succeeded: Option<Interval>,
     /// The artefacts it deployed, from all its events.
     pub digests: BTreeSet<String>,
+    /// The commits it deployed, from all its events.
+    pub commits: BTreeSet<String>,
+    /// The people who deployed it, by any of its events.
+    pub deployers: BTreeSet<String>,
     /// The evidence that tells of it.
     pub evidence: Vec<EvidenceId>,
 }
@@ -59,6 +63,12 @@ pub(super) fn deployments<'a>(
                 start,
                 succeeded,
                 digests: events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect(),
+                commits: events.iter().filter_map(|(_, d)| d.commit.clone()).collect(),
+                deployers: events
+                    .iter()
+                    .filter_map(|(_, d)| d.deployer.as_ref().filter(|who| who.kind == ActorKind::Human))
+                    .map(|who| who.account.clone())
+                    .collect(),
                 evidence: events.iter().map(|(e, _)| e.id.clone()).collect(),
             })
         })

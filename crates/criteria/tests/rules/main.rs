@@ -461,8 +461,8 @@ fn a_deployment_of_something_in_the_history_is_not_the_releases_own() {
     older["digests"] = json!([]);
     let ask = "certified-first";
     change(Case::new()).with(-300, older.clone()).gives(ask, Verdict::Missing, Cause::NotYet);
-    // Named outright, it is.
-    change(Case::new()).told(60, older, BindRule::Explicit, None).gives(ask, Verdict::Failed, Cause::Absent);
+    // Named outright, it is, and of another commit than the one somebody may have certified.
+    change(Case::new()).told(60, older, BindRule::Explicit, None).gives(ask, Verdict::Failed, Cause::WrongSubject);
     // Another build of the same commit is not what was certified, and does not go unseen.
     let mut rebuilt = deployed("production", "1", "succeeded", true);
     rebuilt["digests"] = json!([format!("sha256:{}", "b".repeat(64))]);

@@ -42,9 +42,23 @@ pub struct Approval {
     /// The pipeline run that was waiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
+    /// Other environments of which the same was said at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 impl Approval {
+    /// Every environment that it speaks of.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.environment.as_str()).chain(self.also.iter().map(String::as_str))
+    }
+
+    /// Whether it speaks of an environment.
+    #[must_use]
+    pub fn is_for(&self, environment: &str) -> bool {
+        self.environments().any(|own| same_environment(own, environment))
+    }
+
     pub(super) fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.digests.iter().map(|d| Key::digest(d)).collect();
         keys.extend(self.commit.iter().map(|c| Key::commit(c)));
@@ -72,10 +86,18 @@ pub enum DeploymentState {
 }
 
 /// Whether two names are of one environment. Case tells none apart, as at GitHub (*Managing environments for deployment*:
-/// names are not case sensitive): a no for `Production` is one for `production`.
+/// names are not case sensitive): a no for `Production` is one for `production`. Neither does what nobody sees, or what
+/// looks the same.
 #[must_use]
-pub const fn same_environment(one: &str, other: &str) -> bool {
+pub fn same_environment(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
+        || !(one.is_ascii() && other.is_ascii()) && plain_environment(one) == plain_environment(other)
+}
+
+/// The name of an environment as it is compared: in small letters, without what nobody sees.
+#[must_use]
+pub fn plain_environment(name: &str) -> String {
+    crate::blank::plain(name)
 }
 
 /// A deployment at one event.
@@ -124,7 +146,7 @@ impl Deployment {
     pub fn attempt(&self) -> String {
         // A slash in a name ends no part.
         let part = |name: &str| name.replace('%', "%25").replace('/', "%2F");
-        format!("{}/{}/{}", self.system, part(&self.id), part(&self.environment.to_ascii_lowercase()))
+        format!("{}/{}/{}", self.system, part(&self.id), part(&plain_environment(&self.environment)))
     }
 
     pub(super) fn keys(&self) -> Vec<Key> {

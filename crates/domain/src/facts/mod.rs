@@ -16,7 +16,8 @@ mod test;
 pub use code::{BranchRule, Change, ChangeState, Commit, Push, Review, ReviewVerdict, Tag};
 pub use decision::{BuildRun, ReleaseManifest};
 pub use deployment::{
-    Approval, ApprovalVerdict, Deployment, DeploymentState, RollbackTarget, Validation, same_environment,
+    Approval, ApprovalVerdict, Deployment, DeploymentState, RollbackTarget, Validation, plain_environment,
+    same_environment,
 };
 pub use finding::{BandPolicy, Component, Epss, FindingSeen, Score, ScoreSystem, Severity};
 pub use requirement::Ticket;

@@ -2,7 +2,8 @@
 
 use certrail_domain::{
     Facts,
-    facts::{Approval, ApprovalVerdict, Deployment, DeploymentState},
+    facts::{Approval, ApprovalVerdict, Deployment, DeploymentState, same_environment},
+    is_invisible,
 };
 use serde_json::Value;
 
@@ -22,13 +23,19 @@ fn digests(deployment: &Value) -> Vec<String> {
     found
 }
 
+/// The name of an environment, without blanks around it and without what nobody sees.
+fn environment(name: Option<&str>) -> Option<String> {
+    let seen: String = name?.chars().filter(|c| !is_invisible(*c)).collect();
+    Some(seen.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 fn base(v: &Value, repository: &str, state: DeploymentState) -> Result<Deployment, String> {
     let d = v.get("deployment").ok_or_else(|| lacks("deployment"))?;
-    let environment = text(d, "/environment").ok_or_else(|| lacks("deployment.environment"))?;
+    let environment = environment(text(d, "/environment")).ok_or_else(|| lacks("deployment.environment"))?;
     Ok(Deployment {
         system: format!("github:{repository}"),
         id: number(d, "/id").ok_or_else(|| lacks("deployment.id"))?.to_string(),
-        environment: environment.into(),
+        environment,
         // Whether an environment of that name is production is for the product to say.
         production: d["production_environment"].as_bool().unwrap_or(false),
         state,
@@ -69,14 +76,23 @@ pub(super) fn deployment_review(v: &Value, repository: &str) -> Mapped {
         Some("rejected") => ApprovalVerdict::Rejected,
         _ => return Err("It asks for a review and does not answer one.".to_owned()),
     };
-    let environment = text(v, "/workflow_job_runs/0/environment")
-        .or_else(|| text(v, "/workflow_job_run/environment"))
-        .or_else(|| text(v, "/environment"))
-        .ok_or_else(|| lacks("the environment"))?;
+    // One decision speaks of every job that waited for it.
+    let jobs = v["workflow_job_runs"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_jobs = jobs.iter().filter_map(|job| environment(text(job, "/environment")));
+    let single = [text(v, "/workflow_job_run/environment"), text(v, "/environment")];
+    let mut all: Vec<String> = Vec::new();
+    for name in of_jobs.chain(single.into_iter().filter_map(environment)) {
+        if !all.iter().any(|known| same_environment(known, &name)) {
+            all.push(name);
+        }
+    }
+    let mut all = all.into_iter();
+    let environment = all.next().ok_or_else(|| lacks("the environment"))?;
     let approver = account(v, "/approver").or_else(|| account(v, "/sender"));
     Ok((
         Facts::Approval(Approval {
-            environment: environment.into(),
+            environment,
+            also: all.collect(),
             approver,
             verdict,
             digests: vec![],

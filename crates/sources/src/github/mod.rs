@@ -188,6 +188,8 @@ fn fact_id(host: &str, event: &str, v: &Value) -> Option<FactId> {
                     "/environment",
                     "/workflow_job_run/environment",
                     "/workflow_job_runs/0/environment",
+                    "/workflow_job_runs/1/environment",
+                    "/workflow_job_runs/2/environment",
                     "/workflow_run/run_attempt",
                 ],
             )

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use certrail_criteria::certified_before;
 use certrail_domain::{
     Course, Facts, Interval, Product, ReleaseState, Time, Truth, Word,
-    facts::{Deployment, DeploymentState},
+    facts::{Deployment, DeploymentState, plain_environment},
 };
 use certrail_ledger::leaf::label;
 use certrail_store::{
@@ -55,8 +55,9 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
 struct Out {
     /// When it went into production.
     went_out: Shipments,
-    /// Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23).
-    deployments: BTreeMap<String, (Time, BTreeSet<String>)>,
+    /// Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23). No beginning
+    /// where what was deployed is of another commit than the release.
+    deployments: BTreeMap<String, (Option<Time>, BTreeSet<String>)>,
 }
 
 /// Reads the deployments bound to a release.
@@ -79,13 +80,15 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
             continue;
         }
         for (_, d) in told.iter().filter(|(_, d)| d.state == DeploymentState::Succeeded) {
-            let place = (d.environment.to_ascii_lowercase(), succeeded.at.as_micros());
+            let place = (plain_environment(&d.environment), succeeded.at.as_micros());
             *out.went_out.entry(place).or_default() |= d.rollback;
         }
         // What any word about it names was deployed, as far as anybody knows.
-        let named = told.iter().filter(|(signal, _)| !signal.signal.claims_future(receipt(signal)));
-        let digests = named.flat_map(|(_, d)| d.digests.iter().cloned()).collect();
-        out.deployments.insert(attempt, (began.at, digests));
+        let named = || told.iter().filter(|(signal, _)| !signal.signal.claims_future(receipt(signal)));
+        let digests = named().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
+        let mut commits = named().filter_map(|(_, d)| d.commit.as_ref());
+        let is_it = commits.all(|commit| Some(commit) == stored.release.commit.as_ref());
+        out.deployments.insert(attempt, (is_it.then_some(began.at), digests));
     }
     Ok(out)
 }
@@ -100,12 +103,15 @@ pub(crate) fn went_out_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Opti
 fn decided<'a>(
     tx: &Tx<'_>,
     stored: &StoredRelease,
-    mut deployments: impl Iterator<Item = &'a (Time, BTreeSet<String>)>,
+    mut deployments: impl Iterator<Item = &'a (Option<Time>, BTreeSet<String>)>,
 ) -> Result<bool, StoreError> {
     let certifications = crate::judge::certifications(tx, stored, u64::MAX)?;
     Ok(deployments.all(|(start, digests)| {
-        let began = Interval::new(*start, Interval::SERVER);
-        certified_before(&certifications, |at| Interval::new(at, 0).before(began), digests) != Truth::False
+        start.is_some_and(|start| {
+            let began = Interval::new(start, Interval::SERVER);
+            let before = |at| Interval::new(at, Interval::SERVER).before(began);
+            certified_before(&certifications, before, digests) != Truth::False
+        })
     }))
 }
 

@@ -1,10 +1,13 @@
 //! What may be told: the shapes of facts as they are sent.
 
 use certrail_domain::{
-    Actor, ReleaseType, Time,
+    Actor, Problem, ReleaseType, Time,
     facts::{ApprovalVerdict, ChangeState, DeploymentState, ReviewVerdict},
+    is_blank, is_invisible,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::inputs;
 
 /// A fact as it is sent. The sender's role decides which kinds it may tell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,15 +37,23 @@ pub enum FactInput {
 }
 
 impl FactInput {
-    /// Blanks around the name of an environment are nobody's environment.
-    pub(super) fn trim_environment(&mut self) {
+    /// Blanks around the name of an environment are nobody's environment, and what nobody sees in it is refused.
+    ///
+    /// # Errors
+    /// A name that holds what nobody sees.
+    pub(super) fn trim_environment(&mut self) -> Result<(), Problem> {
         let environment = match self {
             Self::Approval(a) => &mut a.environment,
             Self::Deployment(d) => &mut d.environment,
             Self::Validation(v) => &mut v.environment,
-            Self::Manifest(_) | Self::Change(_) | Self::Ticket(_) | Self::RollbackTarget(_) => return,
+            Self::Manifest(_) | Self::Change(_) | Self::Ticket(_) | Self::RollbackTarget(_) => return Ok(()),
         };
         *environment = environment.trim().to_owned();
+        if environment.chars().any(is_invisible) && !is_blank(environment) {
+            let why = "The name of the environment has characters that nobody sees.";
+            return Err(inputs::refuse("unseen-character", why, "Type it anew."));
+        }
+        Ok(())
     }
 
     /// What does not say when it happened had happened when it was first tried.

@@ -58,7 +58,7 @@ pub async fn record_fact(
     sending: Sending,
 ) -> Result<(Told, Arc<LogHead>), Problem> {
     input.tried_at(sending.tried_at);
-    input.trim_environment();
+    input.trim_environment()?;
     let (action, product) = match &input {
         FactInput::Manifest(m) => (Action::Cut, &m.product),
         FactInput::Change(c) => (Action::Record, &c.product),
@@ -332,6 +332,7 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
                 comment: inputs::words("comment", &a.comment, 0)?,
                 repository: None,
                 run: None,
+                also: Vec::new(),
             };
             (Facts::Approval(approval), vec![Key::release(&a.product, &release.version)], None, a.product)
         }

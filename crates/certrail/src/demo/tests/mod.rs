@@ -38,6 +38,7 @@ mod story;
 mod told_changes;
 mod trusted;
 mod two_products;
+mod words;
 
 use std::{collections::BTreeMap, sync::Arc};
 

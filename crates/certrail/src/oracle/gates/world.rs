@@ -151,7 +151,8 @@ impl World {
 
     /// Whether somebody may certify it now.
     pub(super) fn may_certify(&self, by: Who) -> bool {
-        let again = self.decided.last().is_none_or(|(yes, _)| !yes);
+        // What joined it since it was certified is certified anew.
+        let again = self.decided.last().is_none_or(|(yes, build)| !yes || !self.build.is_subset(build));
         self.hats[by] == Hat::Manager && by != DANA && again && self.is_good()
     }
 

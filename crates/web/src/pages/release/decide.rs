@@ -36,6 +36,13 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
             }
             @if cut && r.emergency.is_none() { (declare(here)) }
         } @else if cut { p.meta { "Release managers can certify it." } }
+        @if r.certified_at.is_some() && caller.may(Action::Certify) {
+            details {
+                summary { "Certify it anew" }
+                p.meta { "Where an artefact joined it since it was certified, which nobody decided on." }
+                form.inline method="post" action=(format!("{here}/certify")) { (seen(d)) button type="submit" { "Certify " (r.version) " anew" } }
+            }
+        }
         // What went out may go out again, and what was rejected be mended.
         @if r.commit.is_some() {
             @if caller.may(Action::Approve) || caller.may(Action::Certify) {
