@@ -54,6 +54,33 @@ impl Course {
     }
 }
 
+/// The tries of one deployment: pipelines retry a run under its number. A try ends when it failed, succeeded or was replaced, and the
+/// next one begins with whatever is said to be under way after that; what claims a time that had not come was when we heard of it.
+/// Each try is a list of the places of its words, in order of time.
+#[must_use]
+pub fn tries(words: &[Word]) -> Vec<Vec<usize>> {
+    use DeploymentState::{Failed, Inactive, Started, Succeeded};
+    let when = |word: &Word| if word.future { word.received } else { word.at.at };
+    let mut places: Vec<usize> = (0..words.len()).collect();
+    places.sort_by_key(|place| (when(&words[*place]), words[*place].log_index));
+    let mut tries: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut ended: Option<Time> = None;
+    for place in places {
+        let word = &words[place];
+        if word.state == Started && ended.is_some_and(|ended| ended < when(word)) {
+            tries.push(Vec::new());
+            ended = None;
+        }
+        if matches!(word.state, Failed | Inactive | Succeeded) {
+            ended = ended.or(Some(when(word)));
+        }
+        if let Some(newest) = tries.last_mut() {
+            newest.push(place);
+        }
+    }
+    tries
+}
+
 /// When a state was reached. What a system observed happened when it first says so. Of what was told the last word counts, so
 /// that a wrong time can be put right; but what we had been told of had happened by then.
 fn reached(words: &[Word], is: impl Fn(DeploymentState) -> bool) -> Option<Interval> {
@@ -116,6 +143,22 @@ mod tests {
             assert_eq!(times(&told(&words)), (began, succeeded), "{words:?}");
         }
         assert_eq!(Course::of(&[]), None);
+    }
+
+    #[test]
+    fn a_run_that_is_retried_is_another_try() {
+        use DeploymentState::{Failed, Requested, Started, Succeeded};
+        for (words, each) in [
+            (vec![(Requested, 1, 1), (Started, 2, 2), (Succeeded, 3, 3)], vec![vec![0, 1, 2]]),
+            (vec![(Started, 1, 1), (Failed, 2, 2), (Started, 9, 9), (Succeeded, 10, 10)], vec![vec![0, 1], vec![2, 3]]),
+            (vec![(Started, 1, 1), (Succeeded, 2, 2), (Succeeded, 3, 9)], vec![vec![0, 1, 2]]),
+            (vec![(Succeeded, 2, 2), (Started, 2, 3)], vec![vec![0, 1]]),
+            (vec![(Succeeded, 2, 2), (Started, 7, 7), (Succeeded, 8, 8)], vec![vec![0], vec![1, 2]]),
+            // What claims to begin after it succeeded had begun when we heard of it.
+            (vec![(Started, 90, 50), (Succeeded, 70, 70)], vec![vec![0, 1]]),
+        ] {
+            assert_eq!(tries(&told(&words)), each, "{words:?}");
+        }
     }
 
     #[test]

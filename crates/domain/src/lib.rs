@@ -51,7 +51,7 @@ pub use binding::{BindRule, Match, decide};
 pub use blank::{is_blank, is_invisible, plain};
 pub use clock::{Assessment, Clock, Deadline, Graded, Limits, OwnDays};
 pub use connector::{Connector, RepositoryName};
-pub use course::{Course, Word};
+pub use course::{Course, Word, tries};
 pub use evaluation::{Evaluation, RequirementResult, Row, RuleOutcome, RuleResult, Snapshot, Subject, Summary};
 pub use exception::{Exception, ExceptionScope, ExceptionState};
 pub use facts::Facts;

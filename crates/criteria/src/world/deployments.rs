@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{ActorKind, Course, EvidenceId, Facts, Interval, Word, facts::Deployment};
+use certrail_domain::{ActorKind, Course, EvidenceId, Facts, Interval, Word, facts::Deployment, tries};
 
 use super::claims_future;
 use crate::{Evidence, Input};
@@ -47,11 +47,9 @@ pub(super) fn deployments<'a>(
     }
     let mut views: Vec<DeploymentView<'a>> = by_id
         .into_iter()
+        .flat_map(|(id, events)| tries_of(&id, &events))
         .filter_map(|(id, mut events)| {
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
-            let word = |e: &Evidence, d: &Deployment| {
-                Word::of(&e.signal, d.state, e.received, e.receipt_interval(), e.log_index)
-            };
             let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
             let Course { began: start, succeeded } = Course::of(&words)?;
             events.retain(|(e, _)| !claims_future(e));
@@ -75,4 +73,19 @@ pub(super) fn deployments<'a>(
         .collect();
     views.sort_by(|a, b| (a.start.at, &a.id).cmp(&(b.start.at, &b.id)));
     views
+}
+
+/// Words about one deployment.
+type Events<'a> = Vec<(&'a Evidence, &'a Deployment)>;
+
+/// Each try of a run for itself; the first has the name of the run.
+fn tries_of<'a>(id: &str, events: &[(&'a Evidence, &'a Deployment)]) -> Vec<(String, Events<'a>)> {
+    let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
+    let named = |n: usize| if n == 0 { id.to_owned() } else { format!("{id}#{}", n + 1) };
+    let of = |places: Vec<usize>| places.into_iter().map(|place| events[place]).collect();
+    tries(&words).into_iter().enumerate().map(|(n, places)| (named(n), of(places))).collect()
+}
+
+fn word(e: &Evidence, d: &Deployment) -> Word {
+    Word::of(&e.signal, d.state, e.received, e.receipt_interval(), e.log_index)
 }

@@ -6,6 +6,7 @@ use certrail_criteria::certified_before;
 use certrail_domain::{
     Course, Facts, Interval, Product, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState, plain_environment},
+    tries,
 };
 use certrail_ledger::leaf::label;
 use certrail_store::{
@@ -72,7 +73,13 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
         }
     }
     let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
-    for (attempt, told) in words {
+    let each = words.into_iter().flat_map(|(attempt, told)| {
+        let all: Vec<Word> = told.iter().map(|(signal, d)| word(signal, d)).collect();
+        let of = |places: Vec<usize>| places.into_iter().map(|place| told[place]).collect::<Vec<_>>();
+        let named = |(n, places)| (format!("{attempt}#{n}"), of(places));
+        tries(&all).into_iter().enumerate().map(named).collect::<Vec<_>>()
+    });
+    for (attempt, told) in each {
         let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
         let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
         // That it was production is said by any word about it, as the judgement has it.

@@ -85,6 +85,8 @@ pub(super) enum Move {
     Deploy { of: Artefact, told: bool, ok: bool },
     /// The gate of production is asked.
     Gate,
+    /// The tag of the release is put at its commit, or at another one.
+    Tag { here: bool },
     /// Time passes.
     Wait { days: i64 },
     /// An admin gives somebody another role.
@@ -144,6 +146,9 @@ fn honest_release(dice: &mut Dice) -> Vec<Move> {
     if dice.one_in(4) {
         evidence.insert(0, Move::Test { ok: dice.one_in(2), empty: false, here: false });
     }
+    if dice.one_in(3) {
+        evidence.push(Move::Tag { here: true });
+    }
     moves.append(&mut evidence);
     if let Some(of) = excused {
         moves.push(Move::Ask { by: ANNA, of });
@@ -189,7 +194,7 @@ fn spoil(dice: &mut Dice, moves: &mut Vec<Move>) {
     let say = [Say::Yes, Say::No, Say::Back][dice.below(3)];
     let artefact = [0, 1, 2, 7][dice.below(4)];
     let here = !dice.one_in(3);
-    let some = match dice.below(19) {
+    let some = match dice.below(20) {
         0 if !moves.is_empty() => {
             moves.remove(at);
             return;
@@ -219,6 +224,7 @@ fn spoil(dice: &mut Dice, moves: &mut Vec<Move>) {
         14 => Move::Against { by: who },
         15 => Move::Deploy { of: artefact, told: dice.one_in(2), ok: !dice.one_in(3) },
         16 => Move::Gate,
+        18 => Move::Tag { here: dice.one_in(3) },
         17 => Move::Wait { days: [1, 3, 6, 9, 15, 40][dice.below(6)] },
         _ => Move::Wear { who, hat: [Hat::Viewer, Hat::Manager, Hat::Approver][dice.below(3)] },
     };

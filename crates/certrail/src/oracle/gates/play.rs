@@ -265,6 +265,11 @@ impl Telling<'_> {
                     format!("gate: {}", said.join(" "))
                 });
             }
+            Move::Tag { here } => {
+                let event = forge::tag(&self.repository, self.world.now, "v1.0.0", &self.here(here), "dana");
+                self.on.sender.github(self.world.now, "push", &event).await.expect("kept");
+                self.world.tag_moved = !here;
+            }
             Move::Wait { days } => self.world.now = self.world.now.plus(days * Time::DAY),
             Move::Wear { who, hat } => {
                 self.world.hats[who] = hat;

@@ -50,6 +50,8 @@ pub(super) struct World {
     exceptions: Vec<Exception>,
     /// What was decided: whether it is certified, and what it was made of.
     decided: Vec<(bool, BTreeSet<Artefact>)>,
+    /// The tag names another commit now.
+    pub(super) tag_moved: bool,
     pub(super) ungated: bool,
 }
 
@@ -69,6 +71,7 @@ impl World {
             told_no: BTreeMap::new(),
             exceptions: Vec::new(),
             decided: Vec::new(),
+            tag_moved: false,
             ungated: false,
         }
     }
@@ -118,7 +121,8 @@ impl World {
         }
         let word = Word { say, build: self.build.clone(), at: self.now };
         let words = if to_production { &mut self.approved } else { &mut self.signed };
-        if !told {
+        // Taking back what one said oneself is bad news, and counts however it is told.
+        if !told || say == Say::Back {
             words.insert(by, word);
         }
     }
@@ -188,7 +192,8 @@ impl World {
 
     /// Everything that is asked of it before somebody certifies it.
     fn is_good(&self) -> bool {
-        self.is_tested()
+        !self.tag_moved
+            && self.is_tested()
             && self.is_covered()
             && self.is_searched()
             && self.is_scanned()
