@@ -253,6 +253,8 @@ pub struct Input<'a> {
     pub product: &'a Product,
     /// Versions of the product, among those named as rollback targets, that were certified.
     pub known_versions: &'a [String],
+    /// An earlier release, a candidate say, is cut at the same commit: what was deployed before this one was cut is that one's.
+    pub elder: bool,
     /// Who is who.
     pub identities: &'a Identities,
     /// The log position: all entries below it were seen.

@@ -25,6 +25,7 @@ use certrail_store::{
 };
 
 use crate::{
+    bind,
     criteria_sets::CriteriaSets,
     doubts::Doubts,
     engine::{Engine, Kept, Made, internal},
@@ -54,6 +55,8 @@ pub struct Seen {
     pub context: Vec<Evidence>,
     /// Versions named as rollback targets that were good before.
     pub known_versions: Vec<String>,
+    /// An earlier release is cut at the same commit.
+    pub elder: bool,
     /// All entries below this were seen.
     pub log_position: u64,
     /// The clock of the decision.
@@ -75,6 +78,7 @@ impl Seen {
             findings: &self.findings,
             certifications: &self.certifications,
             known_versions: &self.known_versions,
+            elder: self.elder,
             identities: &self.identities,
             log_position: self.log_position,
             decision_time: self.decision_time,
@@ -382,6 +386,7 @@ fn see(
     let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
+        elder: bind::has_elder(tx, stored.seq, &release, position)?,
         known_versions: known_versions(
             tx,
             &release,

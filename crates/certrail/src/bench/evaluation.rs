@@ -38,6 +38,7 @@ pub(super) fn evaluation(args: &Args) -> anyhow::Result<()> {
         certifications: &[],
         product: &product,
         known_versions: &[],
+        elder: false,
         identities: &identities,
         log_position: SIGNALS as u64,
         next: false,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{ActorKind, Course, EvidenceId, Facts, Interval, Word, facts::Deployment, tries};
+use certrail_domain::{ActorKind, BindRule, Course, EvidenceId, Facts, Interval, Word, facts::Deployment, tries};
 
 use super::claims_future;
 use crate::{Evidence, Input};
@@ -52,6 +52,10 @@ pub(super) fn deployments<'a>(
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
             let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
             let Course { began: start, succeeded } = Course::of(&words)?;
+            let named = events.iter().any(|(e, _)| e.rule == BindRule::Explicit);
+            if !named && input.elder && input.release.cut_at.is_some_and(|cut| start.at < cut) {
+                return None;
+            }
             events.retain(|(e, _)| !claims_future(e));
             let (_, newest) = *events.last()?;
             Some(DeploymentView {

@@ -147,6 +147,7 @@ impl Case {
                 findings: &self.tracked(),
                 certifications: &self.certifications,
                 known_versions: &self.known,
+                elder: false,
                 identities: &identities,
                 log_position: 1000,
                 next: false,

@@ -43,7 +43,7 @@ pub(crate) use again::owned_again;
 pub(crate) use base::{Contained, refresh as refresh_base, worked_out as base_again};
 pub(crate) use ownership::Touched;
 pub(crate) use place::{Outcome, place, reason};
-pub(crate) use shipping::went_out_again;
+pub(crate) use shipping::{has_elder, went_out_again};
 
 use crate::engine::{Batch, Fault, Job, random};
 use place::{Alone, Places};

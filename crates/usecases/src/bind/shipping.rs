@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::certified_before;
 use certrail_domain::{
-    Course, Facts, Interval, Product, ReleaseState, Time, Truth, Word,
+    BindRule, Course, Facts, Interval, Product, Release, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState, plain_environment},
     tries,
 };
@@ -12,7 +12,7 @@ use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        bindings, products,
+        bindings, graph, products,
         releases::{self, StoredRelease},
         shipments::{self, Shipments},
         signals::StoredSignal,
@@ -64,12 +64,17 @@ struct Out {
 /// Reads the deployments bound to a release.
 fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
     let evidence = bindings::deployments(tx, stored.seq)?;
+    let elder = has_elder(tx, stored.seq, &stored.release, u64::MAX >> 1)?;
+    let mut named: BTreeSet<String> = BTreeSet::new();
     let mut words: BTreeMap<String, Vec<(&StoredSignal, &Deployment)>> = BTreeMap::new();
     for (signal, rule) in &evidence {
         if let Facts::Deployment(d) = &signal.signal.facts
             && stored.release.is_deployed_by(d, *rule)
         {
             words.entry(d.attempt()).or_default().push((signal.as_ref(), d));
+            if *rule == BindRule::Explicit {
+                named.insert(d.attempt());
+            }
         }
     }
     let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
@@ -82,6 +87,10 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
     for (attempt, told) in each {
         let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
         let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
+        let of_elder = elder && stored.release.cut_at.is_some_and(|cut| began.at < cut);
+        if of_elder && !told.iter().any(|(_, d)| named.contains(&d.attempt())) {
+            continue;
+        }
         // That it was production is said by any word about it, as the judgement has it.
         if !told.iter().any(|(_, d)| product.is_production(d)) {
             continue;
@@ -98,6 +107,18 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
         out.deployments.insert(attempt, (is_it.then_some(began.at), digests));
     }
     Ok(out)
+}
+
+/// Whether an earlier release of its product, a candidate say, was cut at the commit of a release, as known at a position.
+pub(crate) fn has_elder(tx: &Tx<'_>, own: i64, release: &Release, position: u64) -> Result<bool, StoreError> {
+    let Some(commit) = &release.commit else { return Ok(false) };
+    for seq in graph::cut_at(tx, commit)?.into_iter().filter(|seq| *seq != own) {
+        let other = releases::at(tx, seq, position)?;
+        if other.is_some_and(|o| o.product == release.product && o.cut_at.is_some() && o.cut_at < release.cut_at) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// When a release went into production, by its deployments, worked out again; `None` for one that is not cut.

@@ -157,3 +157,23 @@ async fn what_joins_after_somebody_looked_is_not_decided_on() {
     assert!(!after.contains("Approval for production"), "{after}");
     stage.clean();
 }
+
+/// A final version that is cut at the commit of a candidate which ran before is not what ran then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_candidate_was_deployed_as_is_not_the_final_versions_own() {
+    let stage = stage().await;
+    for (minute, step) in steps() {
+        send(&stage, at(minute), &step).await;
+    }
+    decide(&stage).await;
+    let (merge, image) = (sha("merge"), digest("pay 2.4.1"));
+    let told = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.1-final", "repository": REPO,
+        "commit": merge, "digests": [image] });
+    stage.sender.call(at(3_000), &stage.ci, "POST", "/api/v1/facts", &told).await.expect("is kept");
+    let later = || find_release(&stage.engine, "pay", "2.4.1-final").expect("cut").release;
+    assert_eq!((later().state, later().ungated), (ReleaseState::Cut, false));
+    // What goes out from then on is its own, too, and nobody decided on it.
+    deployed(&stage, 3_010, 77).await;
+    assert_eq!((later().state, later().ungated), (ReleaseState::Shipped, true));
+    stage.clean();
+}
