@@ -230,6 +230,20 @@ pub struct Release {
     /// The newest decision is against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_against: Option<DecidedAgainst>,
+    /// Somebody looked back at it, where that was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_back: Option<LookedBack>,
+}
+
+/// That somebody looked back at a release, as an emergency and a decision of one person alone leave due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedBack {
+    /// Who.
+    pub by: String,
+    /// When, by our clock.
+    pub at: Time,
+    /// What came of it.
+    pub note: String,
 }
 
 /// That a release is not to go out, as a person decided it.

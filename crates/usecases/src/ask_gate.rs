@@ -392,7 +392,9 @@ fn decided_against(judged: &Judged) -> Option<Blocker> {
 
 /// The commit that the tag of a release names now, in the repository it is cut from, where that is another one.
 pub(crate) fn tag_elsewhere<'a>(evidence: &'a [certrail_criteria::Evidence], release: &Release) -> Option<&'a str> {
-    let told = evidence.iter().filter_map(|e| match &e.signal.facts {
+    // A release page names the commit at which its tag was to be made, and says nothing of one that was there.
+    let of_tags = evidence.iter().filter(|e| e.signal.name != "release");
+    let told = of_tags.filter_map(|e| match &e.signal.facts {
         Facts::Tag(tag) if release.repository.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(&tag.repository)) => {
             Some((e.at(), e.log_index, tag.commit.as_deref()?))
         }

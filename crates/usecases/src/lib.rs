@@ -34,6 +34,7 @@ mod jobs;
 mod judge;
 mod listed;
 mod look;
+mod look_back;
 mod look_findings;
 mod make_dossier;
 mod outgoing;
@@ -92,6 +93,7 @@ pub use look::{
     find_release, known_product, list_products, list_releases, log_entries, names_of_products, product_view,
     recent_release_view, release_view, unbound_queue,
 };
+pub use look_back::{NewLookBack, look_back};
 pub use look_findings::{
     FindingCard, FindingCounts, FindingStep, FindingView, FindingsWanted, SeenBy, count_findings, finding_view,
     list_findings, shelves, unknown as unknown_finding,

@@ -324,6 +324,15 @@ pub fn set_last_used(tx: &Tx<'_>, id: &str, at: Time) -> Result<()> {
     tx.exec("UPDATE token SET last_used = ?2 WHERE id = ?1", &[id.into(), at.as_micros().into()]).map(drop)
 }
 
+/// Every state of somebody's record, with the entry that made it, oldest first.
+///
+/// # Errors
+/// When the database fails, or one of them is damaged.
+pub fn versions(tx: &Tx<'_>, id: &str) -> Result<Vec<(u64, Person)>> {
+    let sql = "SELECT log_index, document FROM person WHERE id = ?1 ORDER BY log_index";
+    tx.query(sql, &[id.into()], |r| Ok((r.uint(0)?, r.json(1)?)))
+}
+
 /// The entries, from one on, that made or changed somebody's record.
 ///
 /// # Errors

@@ -13,7 +13,11 @@ use certrail_domain::{
 };
 use certrail_store::{
     StoreError, Tx,
-    tables::{log, people, settings_changes},
+    tables::{
+        log,
+        people::{self, Person},
+        settings_changes,
+    },
 };
 use serde::Deserialize;
 
@@ -197,9 +201,8 @@ fn may_approve(batch: &Batch<'_>, caller: &Caller, change: &SettingsChange) -> R
 fn administers_since(tx: &Tx<'_>, caller: &Caller, of: &ChangedSettings) -> Result<Option<Time>, StoreError> {
     let Some(own) = &caller.person else { return Ok(None) };
     let mut since = None;
-    for index in people::changes(tx, 0)? {
-        let able = admins(tx, of, index + 1)?.is_some_and(|all| all.contains(own));
-        since = if able { since.or(Some(index)) } else { None };
+    for (index, person) in people::versions(tx, own.as_str())? {
+        since = if is_admin(&person, of) { since.or(Some(index)) } else { None };
     }
     let entry = since.map(|index| log::acts(tx, index, index + 1)).transpose()?;
     Ok(entry.and_then(|acts| acts.first().map(|act| Time::from_micros(act.received))))
@@ -219,12 +222,17 @@ fn admins(tx: &Tx<'_>, of: &ChangedSettings, position: u64) -> Result<Option<Vec
     let mut found = Vec::new();
     for (_, person) in people::listed_at(tx, position)? {
         let Ok(person) = person else { return Ok(None) };
-        let caller = Caller::person(&person, "internal", "");
-        if person.ended_at.is_none() && allow(&caller, Action::Administer, on(of)).is_ok() {
+        if is_admin(&person, of) {
             found.push(person.id);
         }
     }
     Ok(Some(found))
+}
+
+/// Whether somebody is here and may administer something.
+fn is_admin(person: &Person, of: &ChangedSettings) -> bool {
+    let caller = Caller::person(person, "internal", "");
+    person.ended_at.is_none() && allow(&caller, Action::Administer, on(of)).is_ok()
 }
 
 /// The person whose account it is, or whose token.

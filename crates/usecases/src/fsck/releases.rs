@@ -79,6 +79,12 @@ impl Folded {
                     Some(())
                 })
             }
+            crate::look_back::LOOKED_BACK => {
+                doc["release"].as_str().and_then(|id| self.releases.get_mut(id)).and_then(|release| {
+                    release.looked_back = Some(serde_json::from_value(doc["looked_back"].clone()).ok()?);
+                    Some(())
+                })
+            }
             "release-cut" => whole(doc).map(|release| drop(self.releases.insert(release.id.to_string(), release))),
             _ => doc["release"]
                 .as_str()

@@ -122,14 +122,15 @@ fn notices(
     show: &dyn Fn(&str) -> String,
 ) -> Vec<String> {
     let mut out = Vec::new();
+    let due = |what: &str| if release.looked_back.is_some() { String::new() } else { what.to_owned() };
     if let Some(emergency) = &release.emergency {
         out.push(format!(
-            "{} declared it an emergency on {} ({}): {} Somebody has to look back at it by {}.",
+            "{} declared it an emergency on {} ({}): {}{}",
             show(&emergency.declared_by),
             emergency.declared_at.human(),
             emergency.because.words(),
             emergency.reason.trim_end_matches('.').to_owned() + ".",
-            emergency.review_due.date()
+            due(&format!(" Somebody has to look back at it by {}.", emergency.review_due.date()))
         ));
     }
     if let Some(against) = &release.decided_against {
@@ -138,11 +139,14 @@ fn notices(
     if let Some(late) = decisions.last().filter(|d| d.late) {
         out.push(format!("It was certified on {}, after it had gone to production.", late.at.human()));
     }
-    if let Some(due) = decisions.last().and_then(|d| d.review_due) {
+    if let Some(by) = decisions.last().and_then(|d| d.review_due) {
         out.push(format!(
-            "It was decided by its author; no separation of duties. A review by somebody else is due by {}.",
-            due.date()
+            "It was decided by its author; no separation of duties.{}",
+            due(&format!(" A review by somebody else is due by {}.", by.date()))
         ));
+    }
+    if let Some(back) = &release.looked_back {
+        out.push(format!("{} looked back at it on {}: {}", show(&back.by), back.at.human(), back.note));
     }
     out
 }

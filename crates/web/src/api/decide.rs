@@ -3,9 +3,9 @@
 use axum::{Json, extract::State};
 use certrail_domain::{Exception, Release};
 use certrail_usecases::{
-    CertifyReceipt, Gate, GateAnswer, NewCertification, NewEmergency, NewException, NewRejection, ask_gate,
-    bind_by_hand, certify as certify_release, decide_exception, declare_emergency, reject as reject_release,
-    request_exception as ask_for,
+    CertifyReceipt, Gate, GateAnswer, NewCertification, NewEmergency, NewException, NewLookBack, NewRejection,
+    ask_gate, bind_by_hand, certify as certify_release, decide_exception, declare_emergency, look_back as look_back_at,
+    reject as reject_release, request_exception as ask_for,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,6 +33,15 @@ pub(crate) async fn certify(
     let renderer = app.settings.renderer.clone();
     let (receipt, _) = certify_release(&app.engine, &caller, &product, &version, body.value, renderer).await?;
     Ok(Json(receipt))
+}
+
+pub(crate) async fn look_back(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((product, version)): Path<(String, String)>,
+    body: Body<NewLookBack>,
+) -> Answer<Release> {
+    Ok(Json(look_back_at(&app.engine, &caller, &product, &version, body.value).await?))
 }
 
 pub(crate) async fn reject(

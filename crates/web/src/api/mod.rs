@@ -75,6 +75,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             decide::certify,
         ),
         Operation::post(
+            "/api/v1/products/{product}/releases/{version}/look-back",
+            NeedsOne(&[Approve, Certify], Product),
+            decide::look_back,
+        ),
+        Operation::post(
             "/api/v1/products/{product}/releases/{version}/reject",
             Needs(Certify, Product),
             decide::reject,

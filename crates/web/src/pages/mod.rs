@@ -50,6 +50,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::get("/r/{product}/{version}/dossiers/{number}/dossier.json", Needs(Read, Product), dossiers::json),
         Operation::get("/r/{product}/{version}/dossiers/{number}/dossier.pdf", Needs(Read, Product), dossiers::pdf),
         Operation::post("/r/{product}/{version}/certify", Needs(Certify, Product), release::certify),
+        Operation::post("/r/{product}/{version}/look-back", NeedsOne(&[Approve, Certify], Product), release::look_back),
         Operation::post("/r/{product}/{version}/reject", Needs(Certify, Product), release::reject),
         Operation::post("/r/{product}/{version}/emergency", Needs(Certify, Product), release::emergency),
         Operation::post("/r/{product}/{version}/approve", NeedsOne(&[Approve, Certify], Product), release::approve),

@@ -63,8 +63,22 @@ async fn a_person_declares_an_emergency_with_a_reason() {
         lines.contains("anna declared it an emergency") && lines.contains("look back at it by 16 Mar 2026"),
         "{lines}"
     );
+    // Somebody else looks back at it, once.
+    let back = "/api/v1/products/pay/releases/2.4.1/look-back";
+    let note = json!({ "note": "The cause was a certificate that had ended; it renews itself now." });
+    let look = async |minute: i64, who: &str, note: &Value| {
+        let who = &stage.tokens[who];
+        stage.sender.call(at(minute), who, "POST", back, note).await.map_err(|e| e.to_string())
+    };
+    assert!(look(2_006, "anna", &note).await.unwrap_err().contains("own-decision"));
+    assert!(look(2_007, "vera", &note).await.is_err());
+    assert!(look(2_008, "priya", &json!({ "note": "Fine." })).await.is_err());
+    look(2_009, "priya", &note).await.expect("is recorded");
+    assert!(look(2_010, "priya", &note).await.unwrap_err().contains("looked-back"));
+    let notices = release_view(&stage.engine, "pay", "2.4.1").expect("a page").dossier.notices.join("\n");
+    assert!(notices.contains("priya looked back at it on") && !notices.contains("look back at it by"), "{notices}");
     // A later word of a pipeline does not undo it either.
-    stage.sender.call(at(2_005), &stage.ci, "POST", "/api/v1/facts", &manifest("normal")).await.expect("is kept");
+    stage.sender.call(at(2_011), &stage.ci, "POST", "/api/v1/facts", &manifest("normal")).await.expect("is kept");
     assert_eq!(kind(&stage), "emergency");
     stage.clean();
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use axum::{extract::State, response::Redirect};
 use certrail_domain::{Action, EmergencyReason, Problem, ProblemKind, ReleaseState, is_blank};
 use certrail_usecases::{
-    Caller, FactInput, NewCertification, NewEmergency, NewRejection, ReleaseView, Sending, certify as certify_release,
-    declare_emergency, dossier::Dossier, record_fact, reject as reject_release,
+    Caller, FactInput, NewCertification, NewEmergency, NewLookBack, NewRejection, ReleaseView, Sending,
+    certify as certify_release, declare_emergency, dossier::Dossier, look_back as look_back_at, record_fact,
+    reject as reject_release,
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -61,6 +62,7 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
             } @else { p.meta { "Approvers can approve its deployment." } }
         }
         @if caller.may(Action::Certify) && r.commit.is_some() && r.decided_against.is_none() { (reject_form(here, r.certified_at.is_some())) }
+        @if (caller.may(Action::Approve) || caller.may(Action::Certify)) && is_due(d) { (look_back_form(here)) }
         @if caller.may(Action::Approve) || caller.may(Action::Certify) { (authorise(d, here)) }
     }
 }
@@ -68,6 +70,22 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
 /// At which position of the log the page was made: nobody decides on what came later.
 fn seen(d: &Dossier) -> Markup {
     html! { input type="hidden" name="seen" value=(d.evaluation.snapshot.log_position); }
+}
+
+/// Whether somebody has to look back at it.
+fn is_due(d: &Dossier) -> bool {
+    let alone = d.decisions.last().is_some_and(|decision| decision.review_due.is_some());
+    d.release.looked_back.is_none() && (d.release.emergency.is_some() || alone)
+}
+
+/// Puts on record that somebody looked back at it.
+fn look_back_form(here: &str) -> Markup {
+    html! {
+        form.inline method="post" action=(format!("{here}/look-back")) {
+            label { "What you found, looking back at it (20 characters or more; an auditor reads it) " input name="note" required minlength="20" maxlength="2000" size="40"; }
+            button type="submit" { "Record the review" }
+        }
+    }
 }
 
 /// Rejects it, or withdraws its certification.
@@ -178,6 +196,16 @@ pub(in crate::pages) async fn certify(
     Filled(form): Filled<NewCertification>,
 ) -> Result<Redirect, PageRefusal> {
     certify_release(&app.engine, &caller, &product, &version, form, app.settings.renderer.clone()).await?;
+    Ok(back(&product, &version))
+}
+
+pub(in crate::pages) async fn look_back(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    PagePath((product, version)): PagePath<(String, String)>,
+    Filled(form): Filled<NewLookBack>,
+) -> Result<Redirect, PageRefusal> {
+    look_back_at(&app.engine, &caller, &product, &version, form).await?;
     Ok(back(&product, &version))
 }
 

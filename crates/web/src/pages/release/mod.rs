@@ -4,7 +4,7 @@ mod decide;
 mod exceptions;
 mod lists;
 
-pub(super) use decide::{approve, authorise_work_item, certify, emergency, reject};
+pub(super) use decide::{approve, authorise_work_item, certify, emergency, look_back, reject};
 pub(super) use exceptions::{answer as answer_exception, request as request_exception};
 pub(super) use lists::{all_changes, all_evidence, all_rows};
 
