@@ -63,6 +63,8 @@ pub struct Seen {
     pub decision_time: Time,
     /// It was judged for its next deployment to production.
     pub next: bool,
+    /// The position of the log whose settings it was judged by.
+    settled: u64,
 }
 
 impl Seen {
@@ -321,25 +323,28 @@ fn judge_with(
 ) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
     let seen = see(tx, stored, moment, before)?;
-    let settled = settled_at(tx, stored, &seen.release, moment)?;
-    let then = products::at(tx, &seen.release.product, settled)?;
+    let then = products::at(tx, &seen.release.product, seen.settled)?;
     let name = then.map_or_else(|| seen.product.criteria.clone(), |product| product.criteria);
-    let (criteria, digest) = sets.in_force(tx, &name, settled)?;
+    let (criteria, digest) = sets.in_force(tx, &name, seen.settled)?;
     let Evaluated { evaluation, valid_until, approvals, authors } = evaluate(&criteria, &digest, &seen.input());
     Ok(Judged { evaluation, seen, criteria, valid_until, authors, body: OnceLock::new(), approvals: approvals.into() })
 }
 
 /// The position of the log whose settings a release is judged by. What went out is judged by those of the decision on it, or of
 /// when it was heard to be out; later ones neither heal nor hurt it.
-fn settled_at(tx: &Tx<'_>, stored: &StoredRelease, release: &Release, moment: Moment) -> Result<u64, StoreError> {
+fn settled_at(
+    tx: &Tx<'_>,
+    (seq, release): (i64, &Release),
+    certifications: &[Certification],
+    moment: Moment,
+) -> Result<u64, StoreError> {
     if moment.next || release.shipped_at.is_none() {
         return Ok(moment.position);
     }
-    let decided = certifications(tx, stored, moment.position)?.into_iter().rev().find(|d| d.passed);
-    if let Some(decided) = decided {
+    if let Some(decided) = certifications.iter().rev().find(|d| d.passed) {
         return Ok(decided.log_index);
     }
-    let states = releases::states(tx, stored.seq)?;
+    let states = releases::states(tx, seq)?;
     let out = states.into_iter().find(|(_, state)| state.as_ref().is_ok_and(|r| r.shipped_at.is_some()));
     Ok(out.map_or(moment.position, |(from, _)| from.min(moment.position)))
 }
@@ -384,15 +389,12 @@ fn see(
         accounts.into_iter().map(move |a| (a, id.clone()))
     });
     let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
+    let settled = settled_at(tx, (stored.seq, &release), &certifications, Moment { position, at, next })?;
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         elder: bind::has_elder(tx, stored.seq, &release, position)?,
-        known_versions: known_versions(
-            tx,
-            &release,
-            &evidence,
-            settled_at(tx, stored, &release, Moment { position, at, next })?,
-        )?,
+        known_versions: known_versions(tx, &release, &evidence, settled)?,
+        settled,
         findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
         release,
         product,

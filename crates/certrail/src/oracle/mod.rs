@@ -53,9 +53,14 @@ impl Tally {
     }
 }
 
-/// Plays stories on two products beside each other, until the seeds are used up.
-fn play_all(seeds: impl Iterator<Item = u64> + Send) -> Tally {
-    let (seeds, tally) = (Mutex::new(seeds), Mutex::new(Tally::default()));
+/// Plays stories on two products beside each other, until the seeds are used up: `make` makes a product, `tell` plays the story of
+/// a seed on it. Every so often a product is looked over and gives way to a new one.
+fn play_all(
+    seeds: impl Iterator<Item = u64> + Send,
+    make: impl AsyncFn() -> Product + Sync,
+    tell: impl AsyncFn(u64, &mut Product) + Sync,
+) {
+    let seeds = Mutex::new(seeds);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -63,23 +68,19 @@ fn play_all(seeds: impl Iterator<Item = u64> + Send) -> Tally {
                 let mut product: Option<Product> = None;
                 let mut told = 0_u64;
                 while let Some(seed) = { seeds.lock().expect("not poisoned").next() } {
-                    let story = moves::story(seed);
                     // A log of thousands of stories is not what any of them is about.
                     if told.is_multiple_of(50) {
                         if let Some(full) = &product {
                             full.is_sound();
                         }
-                        product = Some(runtime.block_on(Product::new()));
+                        product = Some(runtime.block_on(make()));
                     }
                     told += 1;
-                    let on = product.as_mut().expect("made above");
-                    let played = runtime.block_on(play::play(on, &story));
-                    tally.lock().expect("not poisoned").add(&story, &played);
+                    runtime.block_on(tell(seed, product.as_mut().expect("made above")));
                 }
             });
         }
     });
-    tally.into_inner().expect("not poisoned")
 }
 
 /// How many stories, and from which seed on: fixed here, told by `scripts/oracle`.
@@ -91,7 +92,13 @@ fn asked(usual: u64) -> (u64, u64) {
 #[test]
 fn no_story_talks_a_gate_open() {
     let (from, stories) = asked(1_000);
-    let tally = play_all(from..from + stories);
+    let tally = Mutex::new(Tally::default());
+    play_all(from..from + stories, Product::new, async |seed, on| {
+        let story = moves::story(seed);
+        let played = play::play(on, &story).await;
+        tally.lock().expect("not poisoned").add(&story, &played);
+    });
+    let tally = tally.into_inner().expect("not poisoned");
     report(&tally);
     for (story, difference) in &tally.false_passes {
         eprintln!("false pass  seed {}: {}", story.seed, difference.cause());

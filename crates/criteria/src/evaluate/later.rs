@@ -23,11 +23,10 @@ pub(super) fn look_again(
 ) {
     let mut out: Vec<&DeploymentView<'_>> = first.production().filter(|d| d.start.at > first.as_of.now()).collect();
     out.sort_by_key(|d| d.start.at);
-    let mut before: Option<(Time, Option<Time>)> = None;
+    let mut before = (first.as_of.now(), first.as_of.turn());
     let mut looked = 0;
     for deployment in out {
-        let (since, turn) = before.unwrap_or((first.as_of.now(), first.as_of.turn()));
-        if !may_differ(input, (since, turn), deployment.start) {
+        if !may_differ(input, before, deployment.start) {
             continue;
         }
         looked += 1;
@@ -47,7 +46,7 @@ pub(super) fn look_again(
             let new: Vec<Row> = new.map(|row| of_deployment(row, deployment)).collect();
             one.rows.extend(new);
         }
-        before = Some((deployment.start.at, world.as_of.turn()));
+        before = (deployment.start.at, world.as_of.turn());
     }
 }
 

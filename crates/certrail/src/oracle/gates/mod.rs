@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 use moves::Story;
 use play::{Difference, Played};
 
-use super::{asked, product::Product};
+use super::{asked, play_all, product::Product};
 
 /// A product with the criteria of these stories.
 async fn product() -> Product {
@@ -57,32 +57,6 @@ fn cause(difference: &Difference) -> String {
     words.join(" ").chars().take(300).collect()
 }
 
-fn play_all(seeds: impl Iterator<Item = u64> + Send) -> Tally {
-    let (seeds, tally) = (Mutex::new(seeds), Mutex::new(Tally::default()));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                let mut on: Option<Product> = None;
-                let mut told = 0_u64;
-                while let Some(seed) = { seeds.lock().expect("not poisoned").next() } {
-                    let story = moves::story(seed);
-                    if told.is_multiple_of(50) {
-                        if let Some(full) = &on {
-                            full.is_sound();
-                        }
-                        on = Some(runtime.block_on(product()));
-                    }
-                    told += 1;
-                    let played = runtime.block_on(play::play(on.as_mut().expect("made above"), &story));
-                    tally.lock().expect("not poisoned").add(&story, &played);
-                }
-            });
-        }
-    });
-    tally.into_inner().expect("not poisoned")
-}
-
 /// Leaves out moves as long as what is left still differs as `wanted`.
 fn shortest(story: &Story, wanted: impl Fn(&Difference) -> bool) -> Story {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -109,7 +83,13 @@ fn as_code(story: &Story) -> String {
 #[test]
 fn no_story_of_a_way_out_talks_a_gate_open() {
     let (from, stories) = asked(600);
-    let tally = play_all(from..from + stories);
+    let tally = Mutex::new(Tally::default());
+    play_all(from..from + stories, product, async |seed, on| {
+        let story = moves::story(seed);
+        let played = play::play(on, &story).await;
+        tally.lock().expect("not poisoned").add(&story, &played);
+    });
+    let tally = tally.into_inner().expect("not poisoned");
     let counted = tally.alarms.iter().filter(|(cause, _)| !cause.starts_with('('));
     let alarms: u64 = counted.map(|(_, (n, _))| n).sum();
     eprintln!(
