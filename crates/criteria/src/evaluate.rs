@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The version of the rules. It changes whenever the same inputs could give another output.
-pub const EVALUATOR: &str = "certrail-rules/11";
+pub const EVALUATOR: &str = "certrail-rules/12";
 
 /// An evaluation, and for how long it stays what it is.
 #[derive(Clone, Debug)]

@@ -1,6 +1,9 @@
 //! What an evaluation may look at.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use certrail_domain::{
     Actor, BindRule, EvidenceId, Exception, Home, HowKnown, Interval, PersonId, Product, Release, Signal, Time, Truth,
@@ -102,6 +105,45 @@ pub struct Certification {
     pub passed: bool,
     /// The artefacts it speaks of.
     pub digests: Vec<String>,
+}
+
+/// Another release of the product that is cut at the same commit: a candidate, say, and the final version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// When it was cut.
+    pub cut_at: Time,
+    /// Its artefacts.
+    pub digests: Vec<String>,
+    /// The decisions on it.
+    pub certifications: Vec<Certification>,
+}
+
+impl Twin {
+    /// How much speaks for it where a deployment says of no release that it is the one: that it was there, has what was deployed and
+    /// stood certified; then the newest that was there, or the oldest where none was.
+    fn rank(&self, start: Interval, digests: &BTreeSet<String>) -> (bool, bool, bool, i64) {
+        let there = self.cut_at <= start.at;
+        let before = |at| Interval::new(at, Interval::SERVER).before(start);
+        let certified = certified_before(&self.certifications, before, digests) != Truth::False;
+        let age = if there { self.cut_at.as_micros() } else { -self.cut_at.as_micros() };
+        (there, digests.iter().all(|d| self.digests.contains(d)), certified, age)
+    }
+
+    /// Whether a deployment of its commit that names no release is of this one, and of none of the others.
+    #[must_use]
+    pub fn is_deployed(&self, others: &[Self], start: Interval, digests: &BTreeSet<String>) -> bool {
+        let own = self.rank(start, digests);
+        others.iter().all(|other| other.rank(start, digests) <= own)
+    }
+}
+
+/// A gate's no to a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where it was to go.
+    pub environment: String,
+    /// When, by our clock.
+    pub at: Time,
 }
 
 /// Whether a certification of artefacts stood at a moment: one was given before, of all of them, and none was withdrawn between.
@@ -249,12 +291,14 @@ pub struct Input<'a> {
     pub findings: &'a Tracked,
     /// Its certifications, oldest first.
     pub certifications: &'a [Certification],
+    /// What its gates refused while a deployment was under way that did not succeed.
+    pub refusals: &'a [Refusal],
     /// The product, as it was known.
     pub product: &'a Product,
     /// Versions of the product, among those named as rollback targets, that were certified.
     pub known_versions: &'a [String],
-    /// An earlier release, a candidate say, is cut at the same commit: what was deployed before this one was cut is that one's.
-    pub elder: bool,
+    /// Other releases of the product that are cut at the same commit.
+    pub twins: &'a [Twin],
     /// Who is who.
     pub identities: &'a Identities,
     /// The log position: all entries below it were seen.

@@ -37,6 +37,18 @@ pub struct Product {
     /// From which commits on its history is judged, the older ones too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<Baseline>,
+    /// What counted as production before, oldest first: a deployment is judged by what did when it was heard of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub production_before: Vec<FormerProduction>,
+}
+
+/// Environments that counted as production until an entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerProduction {
+    /// The entry from which on others do.
+    pub until: u64,
+    /// Their names.
+    pub environments: Vec<String>,
 }
 
 /// A kind of facts that counts for a product though it was only reported: asked for by one, approved by another.
@@ -74,6 +86,7 @@ impl Product {
             accepts_reported: Vec::new(),
             sole_decider: false,
             baselines: Vec::new(),
+            production_before: Vec::new(),
         }
     }
 
@@ -98,10 +111,23 @@ impl Product {
         self.production.iter().any(|name| same_environment(name, environment))
     }
 
-    /// Whether a deployment went to production: this product says so of the environment, or the sender does.
+    /// Whether a deployment that an entry of the log tells of went to production: this product said so of the environment when it
+    /// was heard, or the sender does. Later edits neither heal nor hurt it.
     #[must_use]
-    pub fn is_production(&self, deployment: &Deployment) -> bool {
-        deployment.production || self.calls_production(&deployment.environment)
+    pub fn is_production(&self, deployment: &Deployment, heard: u64) -> bool {
+        let then = self.production_before.iter().find(|former| heard < former.until);
+        let names = then.map_or(&self.production, |former| &former.environments);
+        deployment.production || names.iter().any(|name| same_environment(name, &deployment.environment))
+    }
+
+    /// This product as it comes after another state of it, by an entry of the log: what counted as production until then is kept.
+    #[must_use]
+    pub fn following(mut self, before: Option<&Self>, entry: u64) -> Self {
+        self.production_before = before.map(|known| known.production_before.clone()).unwrap_or_default();
+        if let Some(known) = before.filter(|known| known.production != self.production) {
+            self.production_before.push(FormerProduction { until: entry, environments: known.production.clone() });
+        }
+        self
     }
 }
 

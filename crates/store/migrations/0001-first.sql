@@ -196,7 +196,6 @@ CREATE TABLE shipment (
   environment TEXT NOT NULL,
   at BIGINT NOT NULL,
   release BIGINT NOT NULL,
-  rollback BIGINT NOT NULL,
   PRIMARY KEY (product, environment, at, release)
 ) {keyed};
 CREATE INDEX shipment_by_release ON shipment (release);

@@ -259,7 +259,9 @@ fn is_production(judged: &Judged, environment: &str) -> bool {
     product.calls_production(environment)
         || !named
         || judged.seen.evidence.iter().any(|e| match &e.signal.facts {
-            Facts::Deployment(d) => same_environment(&d.environment, environment) && product.is_production(d),
+            Facts::Deployment(d) => {
+                same_environment(&d.environment, environment) && product.is_production(d, e.log_index)
+            }
             _ => false,
         })
 }

@@ -213,7 +213,9 @@ fn decide(
 
 /// Whether a release has an artefact that nobody certified it with.
 fn has_grown(batch: &Batch<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
-    let newest = certifications(batch.tx, stored, batch.next_index())?.pop().filter(|newest| newest.passed);
+    let newest = certifications(batch.tx, (stored.seq, &stored.release), batch.next_index())?
+        .pop()
+        .filter(|newest| newest.passed);
     Ok(newest.is_some_and(|newest| stored.release.digests.iter().any(|digest| !newest.digests.contains(digest))))
 }
 

@@ -6,12 +6,12 @@ use std::{
 };
 
 use certrail_criteria::{
-    Approved, Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Rule, Tracked,
-    TrackedFinding, approval_for, evaluate,
+    Approved, Certification, Criteria, Evaluated, Evidence, Identities, InScan, Incomplete, Input, Refusal, Rule,
+    Tracked, TrackedFinding, Twin, approval_for, evaluate,
 };
 use certrail_domain::{
     BindRule, Evaluation, Exception, Facts, FindingDecision, FindingId, Problem, ProblemKind, Product, Reach, Release,
-    ReleaseState, Row, Snapshot, Time, Truth,
+    ReleaseState, Row, Snapshot, Time, Truth, facts::DeploymentState,
 };
 use certrail_ledger::{Hash, sha256};
 use certrail_store::{
@@ -49,14 +49,16 @@ pub struct Seen {
     pub findings: Tracked,
     /// The certifications.
     pub certifications: Vec<Certification>,
+    /// What its gates refused while a deployment was under way that did not succeed; not looked for where there is none.
+    pub refusals: Option<Vec<Refusal>>,
     /// Who is who.
     pub identities: Identities,
     /// Branch rules and the like.
     pub context: Vec<Evidence>,
     /// Versions named as rollback targets that were good before.
     pub known_versions: Vec<String>,
-    /// An earlier release is cut at the same commit.
-    pub elder: bool,
+    /// Other releases of the product that are cut at the same commit.
+    pub twins: Vec<Twin>,
     /// All entries below this were seen.
     pub log_position: u64,
     /// The clock of the decision.
@@ -79,8 +81,9 @@ impl Seen {
             exceptions: &self.exceptions,
             findings: &self.findings,
             certifications: &self.certifications,
+            refusals: self.refusals.as_deref().unwrap_or_default(),
             known_versions: &self.known_versions,
-            elder: self.elder,
+            twins: &self.twins,
             identities: &self.identities,
             log_position: self.log_position,
             decision_time: self.decision_time,
@@ -169,7 +172,7 @@ pub(crate) fn judge_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Judged>, StoreError> {
-    let beside = included(tx, &stored.release)?;
+    let beside = beside(tx, stored)?;
     let judged = engine.kept.get_or_make(tx, (stored, &beside), position, now, |before: Option<Arc<Judged>>| {
         let before = before.as_ref().map(|judged| &judged.seen);
         let judged = judge_with(tx, &engine.criteria, stored, Moment { position, at: now, next: false }, before)?;
@@ -215,7 +218,7 @@ pub(crate) fn evaluation_now(
     position: u64,
     now: Time,
 ) -> Result<Arc<Evaluation>, StoreError> {
-    let beside = included(tx, &stored.release)?;
+    let beside = beside(tx, stored)?;
     engine.kept.get_or_make(tx, (stored, &beside), position, now, |_| {
         let judged = judge_in(tx, &engine.criteria, stored, position, now)?;
         let weight = rows(&judged.evaluation) * 500;
@@ -289,7 +292,7 @@ pub(crate) fn judge_next(engine: &Engine, stored: &StoredRelease) -> Result<Arc<
     }
     let (position, now) = (engine.head().size(), engine.now());
     let next = engine.read(|tx| {
-        let beside = included(tx, &stored.release)?;
+        let beside = beside(tx, stored)?;
         engine.kept.get_or_make(tx, (stored, &beside), position, now, |before: Option<Arc<Next>>| {
             let before = before.as_ref().map(|next| &next.0.seen);
             let moment = Moment { position, at: now, next: true };
@@ -323,10 +326,10 @@ fn judge_with(
 ) -> Result<Judged, StoreError> {
     // As known at that position: what was learned later must not change a past evaluation.
     let seen = see(tx, stored, moment, before)?;
-    let then = products::at(tx, &seen.release.product, seen.settled)?;
-    let name = then.map_or_else(|| seen.product.criteria.clone(), |product| product.criteria);
-    let (criteria, digest) = sets.in_force(tx, &name, seen.settled)?;
+    let (criteria, digest) = sets.in_force(tx, &seen.product.criteria, seen.settled)?;
     let Evaluated { evaluation, valid_until, approvals, authors } = evaluate(&criteria, &digest, &seen.input());
+    // That somebody asks a gate changes nothing that is judged, but for these.
+    let valid_until = if seen.refusals.is_some() { Some(moment.at) } else { valid_until };
     Ok(Judged { evaluation, seen, criteria, valid_until, authors, body: OnceLock::new(), approvals: approvals.into() })
 }
 
@@ -349,6 +352,19 @@ fn settled_at(
     Ok(out.map_or(moment.position, |(from, _)| from.min(moment.position)))
 }
 
+/// A product as its settings were where a release is settled. What counts as production is judged deployment by deployment, and
+/// so known up to the position.
+fn product_of(tx: &Tx<'_>, name: &str, (settled, position): (u64, u64)) -> Result<Product, StoreError> {
+    let missing = || StoreError::Damaged(format!("product {name} is not there"));
+    let now = products::at(tx, name, position)?.ok_or_else(missing)?;
+    if settled == position {
+        return Ok(now);
+    }
+    let then = products::at(tx, name, settled)?.unwrap_or_else(|| now.clone());
+    let Product { production, production_before, environments, .. } = now;
+    Ok(Product { production, production_before, environments, ..then })
+}
+
 /// Gathers what was known at a position: what was learned later must not change a past evaluation.
 fn see(
     tx: &Tx<'_>,
@@ -360,14 +376,14 @@ fn see(
         StoreError::Damaged(format!("release {} was not known at position {position}", stored.release.id))
     })?;
     let doubts = Doubts::at(tx, position)?;
-    let bound = bound(tx, stored.seq, &release, position)?;
+    let certifications = certifications(tx, (stored.seq, &release), position)?;
+    let settled = settled_at(tx, (stored.seq, &release), &certifications, Moment { position, at, next })?;
+    let product = product_of(tx, &release.product, (settled, position))?;
+    let bound = bound(tx, stored.seq, (&release, &product), position)?;
     let (evidence, signals) = evidence(tx, bound, &doubts, before)?;
-    let product = products::at(tx, &release.product, position)?
-        .ok_or_else(|| StoreError::Damaged(format!("product {} is not there", release.product)))?;
     let context = context(tx, &product, since(&release, &evidence, at), position)?;
     let context: Vec<Evidence> =
         context.iter().map(|signal| as_evidence(signal, BindRule::OpenRelease, &doubts)).collect();
-    let certifications = certifications(tx, stored, position)?;
     let mut people = Vec::new();
     let mut unread = false;
     for (id, person) in people::listed_at(tx, position)? {
@@ -389,11 +405,11 @@ fn see(
         accounts.into_iter().map(move |a| (a, id.clone()))
     });
     let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
-    let settled = settled_at(tx, (stored.seq, &release), &certifications, Moment { position, at, next })?;
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
-        elder: bind::has_elder(tx, stored.seq, &release, position)?,
+        twins: bind::twins(tx, stored.seq, &release, position)?,
         known_versions: known_versions(tx, &release, &evidence, settled)?,
+        refusals: refusals(tx, &release, &evidence, position)?,
         settled,
         findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
         release,
@@ -409,9 +425,22 @@ fn see(
     })
 }
 
-/// What was bound to a release, and what checkouts told of those that it includes: their commits are judged with it.
-fn bound(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec<(u64, BindRule)>, StoreError> {
+/// What was bound to a release, and what checkouts told of those that it includes: their commits are judged with it. What a
+/// candidate was tried and signed as before it became this release was this release.
+fn bound(
+    tx: &Tx<'_>,
+    seq: i64,
+    (release, product): (&Release, &Product),
+    position: u64,
+) -> Result<Vec<(u64, BindRule)>, StoreError> {
     let mut bound = bindings::bound_at(tx, seq, position)?;
+    for (elder, _) in elders(tx, seq, release, position)? {
+        for (index, _) in bindings::bound_at(tx, elder, position)? {
+            if is_of_same_build(bindings::bound(tx, index)?.as_ref(), product) {
+                bound.push((index, BindRule::Commit));
+            }
+        }
+    }
     for included in included(tx, release)? {
         let told = bindings::manifests_at(tx, included.seq, position)?;
         bound.extend(told.into_iter().map(|index| (index, BindRule::Commit)));
@@ -420,6 +449,35 @@ fn bound(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec<
     bound.sort_by_key(|(index, _)| *index);
     bound.dedup_by_key(|(index, _)| *index);
     Ok(bound)
+}
+
+/// The earlier releases at the commit of a release that have the same artefacts: candidates that became it, and no rebuilds.
+fn elders(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec<(i64, Release)>, StoreError> {
+    let same = |digests: &[String]| {
+        digests.iter().all(|d| release.digests.contains(d)) && release.digests.iter().all(|d| digests.contains(d))
+    };
+    let mut elders = bind::twins_of(tx, seq, release, position)?;
+    elders.retain(|(_, other)| other.cut_at < release.cut_at && same(&other.digests));
+    Ok(elders)
+}
+
+/// Whether what was told of a candidate speaks of what was built, and of no deployment to production.
+fn is_of_same_build(signal: &StoredSignal, product: &Product) -> bool {
+    match &signal.signal.facts {
+        Facts::Validation(v) => !product.calls_production(&v.environment),
+        Facts::Deployment(d) => !product.is_production(d, signal.log_index),
+        Facts::Approval(a) => a.meaning != "approval",
+        _ => false,
+    }
+}
+
+/// The releases that another rests on besides itself: those it includes, and others at its commit.
+fn beside(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Vec<StoredRelease>, StoreError> {
+    let mut beside = included(tx, &stored.release)?;
+    for (seq, _) in bind::twins_of(tx, stored.seq, &stored.release, u64::MAX >> 1)? {
+        beside.extend(releases::by_seq(tx, seq)?);
+    }
+    Ok(beside)
 }
 
 /// The releases that another includes.
@@ -584,10 +642,10 @@ fn decisions(tx: &Tx<'_>, product: &str, tracked: &Tracked, position: u64) -> Re
 /// The decisions on a release below a position, oldest first.
 pub(crate) fn certifications(
     tx: &Tx<'_>,
-    stored: &StoredRelease,
+    (seq, release): (i64, &Release),
     position: u64,
 ) -> Result<Vec<Certification>, StoreError> {
-    let decided = decisions::of_release(tx, stored.release.id.as_str())?.into_iter();
+    let decided = decisions::of_release(tx, release.id.as_str())?.into_iter();
     decided
         .filter(|d| d.log_index < position)
         .map(|d| {
@@ -595,7 +653,7 @@ pub(crate) fn certifications(
                 log_index: d.log_index,
                 at: Time::from_micros(d.decided),
                 passed: d.is_yes(),
-                digests: signed_digests(tx, stored.seq, d.log_index)?,
+                digests: signed_digests(tx, seq, d.log_index)?,
             })
         })
         .collect()
@@ -623,6 +681,35 @@ pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts
     }
 }
 
+/// Refusals that are looked at: pipelines ask again and again.
+const REFUSALS: u64 = 1_000;
+
+/// What the gates of a release refused from its first deployment on that was under way and ended otherwise than it should. `None`
+/// where there is no such deployment.
+fn refusals(
+    tx: &Tx<'_>,
+    release: &Release,
+    evidence: &[Evidence],
+    position: u64,
+) -> Result<Option<Vec<Refusal>>, StoreError> {
+    let over = |e: &&Evidence| match &e.signal.facts {
+        Facts::Deployment(d) => matches!(d.state, DeploymentState::Failed | DeploymentState::Inactive),
+        _ => false,
+    };
+    if !evidence.iter().any(|e| over(&e)) {
+        return Ok(None);
+    }
+    let deployments = evidence.iter().filter(|e| matches!(e.signal.facts, Facts::Deployment(_)));
+    let first = deployments.map(|e| e.at().min(e.received)).min().unwrap_or(release.created_at);
+    let from = first.plus(-Time::DAY).as_micros();
+    let said = decisions::refusals(tx, release.id.as_str(), (from, position), REFUSALS)?;
+    let refusal = |(gate, at): (String, i64)| {
+        let environment = gate.strip_prefix("deploy:")?.to_owned();
+        Some(Refusal { environment, at: Time::from_micros(at) })
+    };
+    Ok(Some(said.into_iter().filter_map(refusal).collect()))
+}
+
 /// The versions named as rollback targets that a decision before `position` certified.
 fn known_versions(
     tx: &Tx<'_>,
@@ -643,7 +730,8 @@ fn known_versions(
         // One whose certification was withdrawn, or that was taken back, is no refuge; and the same thing is no other.
         let then = releases::at(tx, other.seq, position)?;
         let differs = |then: &Release| then.state != ReleaseState::RolledBack && then.commit != release.commit;
-        let certified = certifications(tx, &other, position)?.last().is_some_and(|newest| newest.passed);
+        let certified =
+            certifications(tx, (other.seq, &other.release), position)?.last().is_some_and(|newest| newest.passed);
         if certified && then.as_ref().is_some_and(differs) {
             known.push(version.to_owned());
         }

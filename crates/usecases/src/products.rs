@@ -130,8 +130,7 @@ pub async fn put_product(
             {
                 return Ok(Put::Waits(waits.into()));
             }
-            keep_product(batch, &product, before.as_ref(), &caller.account())?;
-            Ok(Put::InEffect(product.clone()))
+            Ok(Put::InEffect(keep_product(batch, &product, before.as_ref(), &caller.account())?))
         })
         .await?;
     if let Put::InEffect(product) = &put {
@@ -157,22 +156,20 @@ fn asks_somebody_else(
     change_settings::request(batch, caller, settings, weaker, asked.clone()).map(Some)
 }
 
-/// Records a product's new state; what belongs to its releases follows.
+/// Records a product's new state, and returns it as it is kept; what belongs to its releases follows.
 pub(crate) fn keep_product(
     batch: &mut Batch<'_>,
     product: &Product,
     before: Option<&Product>,
     by: &str,
-) -> Result<(), Fault> {
-    let index = batch.control("product", by, &[], product)?;
-    products::put(batch.tx, product, index)?;
-    if before.is_some_and(|known| known.production != product.production) {
-        bind::ship_again(batch, &product.name)?;
-    }
-    bind::open_release(batch, product)?;
+) -> Result<Product, Fault> {
+    let product = product.clone().following(before, batch.next_index());
+    let index = batch.control("product", by, &[], &product)?;
+    products::put(batch.tx, &product, index)?;
+    bind::open_release(batch, &product)?;
     let moved = |known: &Product| (&known.repositories, &known.branch) != (&product.repositories, &product.branch);
     if before.is_some_and(moved) {
-        let effects = bind::follow_product(batch, product)?;
+        let effects = bind::follow_product(batch, &product)?;
         bind::settle(batch, effects, "product")?;
     }
     let mut left = before.map(|known| known.repositories.clone()).unwrap_or_default();
@@ -182,7 +179,7 @@ pub(crate) fn keep_product(
     if before.is_some_and(|known| known.criteria != product.criteria) {
         batch.leave(&product.name, &Job::DueAgain)?;
     }
-    Ok(())
+    Ok(product)
 }
 
 /// Who claims a repository sees what its forge tells. One that other products have is claimed by whoever reaches those.

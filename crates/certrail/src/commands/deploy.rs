@@ -35,7 +35,7 @@ pub(crate) struct Record {
     /// The artefact deployed, sha256:…; those of the release if absent.
     #[arg(long)]
     digest: Vec<String>,
-    /// It goes back to this version.
+    /// The sender calls it going back; whether it was is told by what ran before.
     #[arg(long)]
     rollback: bool,
     /// When, RFC 3339; now if absent. Recorded again with the same --id and --result, this puts a wrong time right.

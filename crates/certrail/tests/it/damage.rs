@@ -62,7 +62,7 @@ const DAMAGE: [(&str, &str); 142] = [
     ("UPDATE link SET product = 'web-checkout' WHERE source LIKE 'change:%'", "no signal says so"),
     ("UPDATE binding SET rule = 7 WHERE rule = 3 AND to_index IS NULL", "bound by other rules"),
     ("UPDATE binding SET key = 'commit:0' WHERE log_index = 53", "bound by other rules"),
-    ("UPDATE shipment SET rollback = 1", "kept otherwise than its deployments tell"),
+    ("UPDATE shipment SET at = at + 1", "kept otherwise than its deployments tell"),
     ("DELETE FROM cut", "is not kept"),
     ("INSERT INTO release_alias SELECT product, '9.9.9', seq FROM release LIMIT 1", "former names of releases"),
     ("UPDATE exception SET release = 'rel_other'", "(states of exceptions) is not what it tells"),
@@ -138,10 +138,7 @@ const DAMAGE: [(&str, &str); 142] = [
         "heads of logs are kept",
     ),
     ("INSERT INTO unbound VALUES (1000000)", "unbound signals are kept"),
-    (
-        "INSERT INTO shipment SELECT product, environment, at, 9999, rollback FROM shipment LIMIT 1",
-        "deployments are kept",
-    ),
+    ("INSERT INTO shipment SELECT product, environment, at, 9999 FROM shipment LIMIT 1", "deployments are kept"),
     ("INSERT INTO member VALUES ('tag:acme/pay@1', 9999, 1, 1)", "members of releases are kept"),
     (
         "DELETE FROM range_base_commit WHERE commit_id = (SELECT MIN(commit_id) FROM range_base_commit)",

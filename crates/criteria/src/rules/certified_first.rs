@@ -1,22 +1,17 @@
 //! T23: production got only what was certified before.
 
-use certrail_domain::{Cause, Interval, Row, Subject, Truth, Verdict};
+use certrail_domain::{Cause, Interval, Row, Subject, Time, Truth, Verdict, facts::same_environment};
 
 use super::{Found, Scope, rule};
-use crate::certified_before;
+use crate::{certified_before, world::DeploymentView};
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     let mut rules = Vec::new();
-    let rows: Vec<Row> = scope
+    let mut rows: Vec<Row> = scope
         .world
         .production()
         .map(|d| {
-            let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
-            let elsewhere = d.commits.iter().find(|commit| Some(*commit) != scope.input.release.commit.as_ref());
-            let truth = match elsewhere {
-                None => certified_before(scope.input.certifications, before, &d.digests),
-                Some(_) => Truth::False,
-            };
+            let (truth, elsewhere) = certified(scope, d);
             let (verdict, cause, sentence) = match (truth, elsewhere) {
                 (_, Some(commit)) => {
                     let short: String = commit.chars().take(7).collect();
@@ -38,17 +33,68 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                     format!("It went to {} without a valid decision.", d.newest.environment),
                 ),
             };
-            let id = format!("deployment:{}", d.id);
-            rules.push(rule("T23", &id, truth, sentence.clone(), d.evidence.clone()));
-            let name = format!("deployment to {} on {}", d.newest.environment, d.start.at.human());
-            Row { subject: Subject { id, name }, verdict, cause, sentence, inputs: d.evidence.clone(), exception: None }
+            let row = row(d, (verdict, cause), sentence);
+            rules.push(rule("T23", &row.subject.id, truth, row.sentence.clone(), d.evidence.clone()));
+            row
         })
         .collect();
-    let pending = rows.is_empty();
+    let attempts: Vec<Row> = scope.world.attempts().filter_map(|d| begun(scope, d)).collect();
+    let failed = attempts.iter().filter(|row| row.verdict == Verdict::Failed);
+    rules
+        .extend(failed.map(|row| rule("T23", &row.subject.id, Truth::False, row.sentence.clone(), row.inputs.clone())));
+    let pending = rows.is_empty() && attempts.iter().all(|row| row.cause == Cause::NotYet);
+    rows.extend(attempts);
     Found {
         rules,
         pending,
         fallback: (Verdict::Missing, Cause::NotYet, "It has not gone to production yet.".into()),
         ..Found::rows(rows)
     }
+}
+
+/// For so long nobody has to say how a deployment ended.
+const UNDER_WAY: i64 = 3600 * Time::SECOND;
+
+/// What is to be said of a deployment that began and is not known to have succeeded. One that was certified has still to end; where
+/// a gate said no while it was under way and it ended, the gate stopped it.
+fn begun(scope: &Scope<'_>, d: &DeploymentView<'_>) -> Option<Row> {
+    if certified(scope, d).0 != Truth::False {
+        return None;
+    }
+    let refused = |at: Interval| {
+        scope.input.refusals.iter().any(|no| {
+            let said = Interval::new(no.at, Interval::SERVER);
+            same_environment(&no.environment, &d.newest.environment)
+                && said.before(d.start) != Truth::True
+                && at.before(said) != Truth::True
+        })
+    };
+    let (environment, at) = (&d.newest.environment, d.start.at.human());
+    let begun = format!("A deployment to {environment} began on {at} without a valid decision");
+    let outcome = match d.ended {
+        Some(ended) if refused(ended) => return None,
+        Some(_) => {
+            (Verdict::Failed, Cause::Absent, format!("{begun} and failed; how much of it ran there is not known."))
+        }
+        None if scope.world.clock.is_longer_ago(d.start.at, UNDER_WAY) => {
+            (Verdict::Failed, Cause::Absent, format!("{begun}, and nobody has said how it ended."))
+        }
+        None => (Verdict::Missing, Cause::NotYet, format!("{begun}, and is under way.")),
+    };
+    Some(row(d, (outcome.0, outcome.1), outcome.2))
+}
+
+/// Whether what was deployed was certified before; and the commit, where it is another one than the release's.
+fn certified<'d>(scope: &Scope<'_>, d: &'d DeploymentView<'_>) -> (Truth, Option<&'d String>) {
+    let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
+    match d.commits.iter().find(|commit| Some(*commit) != scope.input.release.commit.as_ref()) {
+        None => (certified_before(scope.input.certifications, before, &d.digests), None),
+        elsewhere => (Truth::False, elsewhere),
+    }
+}
+
+fn row(d: &DeploymentView<'_>, (verdict, cause): (Verdict, Cause), sentence: String) -> Row {
+    let id = format!("deployment:{}", d.id);
+    let name = format!("deployment to {} on {}", d.newest.environment, d.start.at.human());
+    Row { subject: Subject { id, name }, verdict, cause, sentence, inputs: d.evidence.clone(), exception: None }
 }

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_domain::{ActorKind, BindRule, Course, EvidenceId, Facts, Interval, Word, facts::Deployment, tries};
+use certrail_domain::{
+    ActorKind, BindRule, Course, EvidenceId, Facts, Interval, Word,
+    facts::{Deployment, DeploymentState},
+    tries,
+};
 
 use super::claims_future;
-use crate::{Evidence, Input};
+use crate::{Evidence, Input, Twin};
 
 /// A deployment, put together from its events.
 #[derive(Clone, Debug)]
@@ -18,8 +22,12 @@ pub struct DeploymentView<'a> {
     pub production: bool,
     /// When it began, as [`Course`] has it.
     pub start: Interval,
+    /// It was under way, by any word about it that is more than a request.
+    pub under_way: bool,
     /// When it succeeded.
     pub succeeded: Option<Interval>,
+    /// When it failed or was replaced, by the last word that says so.
+    pub ended: Option<Interval>,
     /// The artefacts it deployed, from all its events.
     pub digests: BTreeSet<String>,
     /// The commits it deployed, from all its events.
@@ -45,6 +53,11 @@ pub(super) fn deployments<'a>(
             by_id.entry(d.attempt()).or_default().push((e, d));
         }
     }
+    let own = input.release.cut_at.map(|cut_at| Twin {
+        cut_at,
+        digests: input.release.digests.clone(),
+        certifications: input.certifications.to_vec(),
+    });
     let mut views: Vec<DeploymentView<'a>> = by_id
         .into_iter()
         .flat_map(|(id, events)| tries_of(&id, &events))
@@ -52,8 +65,13 @@ pub(super) fn deployments<'a>(
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
             let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
             let Course { began: start, succeeded } = Course::of(&words)?;
+            let production = events.iter().any(|(e, d)| input.product.is_production(d, e.log_index));
             let named = events.iter().any(|(e, _)| e.rule == BindRule::Explicit);
-            if !named && input.elder && input.release.cut_at.is_some_and(|cut| start.at < cut) {
+            let digests: BTreeSet<String> = events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
+            let commits = events.iter().filter_map(|(_, d)| d.commit.clone()).collect();
+            // A candidate that becomes the final version is the same thing, and was tried as it; to production it went as one of them.
+            let is_own = || own.as_ref().is_none_or(|own| own.is_deployed(input.twins, start, &digests));
+            if production && !named && !input.twins.is_empty() && !is_own() {
                 return None;
             }
             events.retain(|(e, _)| !claims_future(e));
@@ -61,11 +79,13 @@ pub(super) fn deployments<'a>(
             Some(DeploymentView {
                 id,
                 newest,
-                production: events.iter().any(|(_, d)| input.product.is_production(d)),
+                production,
                 start,
+                under_way: events.iter().any(|(_, d)| d.state != DeploymentState::Requested),
                 succeeded,
-                digests: events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect(),
-                commits: events.iter().filter_map(|(_, d)| d.commit.clone()).collect(),
+                ended: words.iter().filter(|w| is_over(w.state) && !w.future).map(|w| w.at).max_by_key(|at| at.at),
+                digests,
+                commits,
                 deployers: events
                     .iter()
                     .filter_map(|(_, d)| d.deployer.as_ref().filter(|who| who.kind == ActorKind::Human))
@@ -88,6 +108,10 @@ fn tries_of<'a>(id: &str, events: &[(&'a Evidence, &'a Deployment)]) -> Vec<(Str
     let named = |n: usize| if n == 0 { id.to_owned() } else { format!("{id}#{}", n + 1) };
     let of = |places: Vec<usize>| places.into_iter().map(|place| events[place]).collect();
     tries(&words).into_iter().enumerate().map(|(n, places)| (named(n), of(places))).collect()
+}
+
+const fn is_over(state: DeploymentState) -> bool {
+    matches!(state, DeploymentState::Failed | DeploymentState::Inactive)
 }
 
 fn word(e: &Evidence, d: &Deployment) -> Word {

@@ -104,6 +104,11 @@ impl<'a> World<'a> {
         self.changes.iter().filter(|change| change.on_line)
     }
 
+    /// Deployments to production that were under way and are not known to have succeeded, in order.
+    pub fn attempts(&self) -> impl Iterator<Item = &DeploymentView<'a>> {
+        self.deployments.iter().filter(|d| d.production && d.under_way && d.succeeded.is_none())
+    }
+
     /// Successful deployments to production, in order.
     pub fn production(&self) -> impl Iterator<Item = &DeploymentView<'a>> {
         self.deployments.iter().filter(|d| d.production && d.succeeded.is_some())

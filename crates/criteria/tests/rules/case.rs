@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::{
-    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, Receipt, STANDARD, Tracked,
+    Certification, Criteria, Evaluated, Evidence, Identities, InScan, Input, Receipt, Refusal, STANDARD, Tracked,
     TrackedFinding, evaluate,
 };
 use certrail_domain::{
@@ -31,6 +31,7 @@ pub(crate) struct Case {
     pub(crate) context: Vec<Evidence>,
     pub(crate) people: Vec<(String, String)>,
     pub(crate) certifications: Vec<Certification>,
+    pub(crate) refusals: Vec<Refusal>,
     pub(crate) known: Vec<String>,
     pub(crate) now: Time,
     pub(crate) criteria: String,
@@ -52,6 +53,7 @@ impl Case {
             context: Vec::new(),
             people: Vec::new(),
             certifications: Vec::new(),
+            refusals: Vec::new(),
             known: Vec::new(),
             now: at(600),
             criteria: STANDARD.to_owned(),
@@ -146,8 +148,9 @@ impl Case {
                 exceptions: &[],
                 findings: &self.tracked(),
                 certifications: &self.certifications,
+                refusals: &self.refusals,
                 known_versions: &self.known,
-                elder: false,
+                twins: &[],
                 identities: &identities,
                 log_position: 1000,
                 next: false,

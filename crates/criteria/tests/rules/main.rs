@@ -5,6 +5,7 @@
     reason = "helpers of a test: values as they are written down"
 )]
 
+mod attempts;
 mod case;
 mod cover;
 mod findings;

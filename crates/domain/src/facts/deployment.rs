@@ -128,7 +128,7 @@ pub struct Deployment {
     /// When this state was reached, by the system's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
-    /// This deployment goes back to an earlier release.
+    /// Its sender calls it going back to an earlier release: kept as said. Whether it was is told by what ran before.
     #[serde(default)]
     pub rollback: bool,
     /// The repository, for tags.
@@ -152,7 +152,8 @@ impl Deployment {
     pub(super) fn keys(&self) -> Vec<Key> {
         let mut keys = vec![Key::deployment(&self.system, &self.id)];
         keys.extend(self.digests.iter().map(|d| Key::digest(d)));
-        keys.extend(self.commit.iter().map(|c| Key::commit(c)));
+        // What runs is the commit, whatever release is named.
+        keys.extend(self.commit.iter().flat_map(|c| [Key::commit(c), Key::cut(c)]));
         // A tag that names a release is the release named outright; the tag key is owned by that release alone.
         if let (Some(repository), Some(reference)) = (&self.repository, &self.reference) {
             keys.push(Key::tag(repository, reference.strip_prefix("refs/tags/").unwrap_or(reference)));

@@ -504,7 +504,7 @@ pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
         (
             "deployments",
             "SELECT COUNT(*) FROM shipment JOIN release ON release.seq = shipment.release
-             WHERE shipment.product <> release.product OR rollback NOT IN (0, 1)",
+             WHERE shipment.product <> release.product",
         ),
         ("members of releases", "SELECT COUNT(*) FROM member WHERE base NOT IN (0, 1)"),
         ("findings", "SELECT COUNT(*) FROM finding WHERE suppressed NOT IN (0, 1) OR exploited NOT IN (0, 1)"),

@@ -1,21 +1,20 @@
 //! When what went into which production environment: what follows what can be told in any order of arrival.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use crate::{Result, Tx};
+use crate::{Result, StoreError, Tx};
 
-/// Environment and time, microseconds, at which a release went into production, and whether that was going back to it.
-pub type Shipments = BTreeMap<(String, i64), bool>;
+/// Environment and time, microseconds, at which a release went into production.
+pub type Shipments = BTreeSet<(String, i64)>;
 
 /// Those of a release.
 ///
 /// # Errors
 /// When the database fails.
 pub fn of_release(tx: &Tx<'_>, release: i64) -> Result<Shipments> {
-    let rows =
-        tx.query("SELECT environment, at, rollback FROM shipment WHERE release = ?1", &[release.into()], |r| {
-            Ok(((r.text(0)?, r.int(1)?), r.flag(2)?))
-        })?;
+    let rows = tx.query("SELECT environment, at FROM shipment WHERE release = ?1", &[release.into()], |r| {
+        Ok((r.text(0)?, r.int(1)?))
+    })?;
     Ok(rows.into_iter().collect())
 }
 
@@ -25,26 +24,40 @@ pub fn of_release(tx: &Tx<'_>, release: i64) -> Result<Shipments> {
 /// When the database fails.
 pub fn replace(tx: &Tx<'_>, product: &str, release: i64, shipments: &Shipments) -> Result<()> {
     tx.exec("DELETE FROM shipment WHERE release = ?1", &[release.into()])?;
-    for ((environment, at), rollback) in shipments {
+    for (environment, at) in shipments {
         tx.exec(
-            "INSERT INTO shipment (product, environment, at, release, rollback) VALUES (?1, ?2, ?3, ?4, ?5)",
-            &[product.into(), environment.into(), (*at).into(), release.into(), i64::from(*rollback).into()],
+            "INSERT INTO shipment (product, environment, at, release) VALUES (?1, ?2, ?3, ?4)",
+            &[product.into(), environment.into(), (*at).into(), release.into()],
         )?;
     }
     Ok(())
 }
 
-/// Whether the next other release that went into an environment, from `at` on, was gone back to. `None` if none did.
+/// The next other releases that went into an environment after `at`, and when: several only at one moment.
 ///
 /// # Errors
 /// When the database fails.
-pub fn next_goes_back(tx: &Tx<'_>, product: &str, environment: &str, release: i64, at: i64) -> Result<Option<bool>> {
-    tx.first(
-        "SELECT rollback FROM shipment WHERE product = ?1 AND environment = ?2 AND at >= ?3 AND release <> ?4
-         ORDER BY at, rollback DESC LIMIT 1",
+pub fn next_others(tx: &Tx<'_>, product: &str, environment: &str, release: i64, at: i64) -> Result<Vec<(i64, i64)>> {
+    tx.query(
+        "SELECT release, at FROM shipment WHERE product = ?1 AND environment = ?2 AND release <> ?4
+           AND at = (SELECT MIN(at) FROM shipment
+             WHERE product = ?1 AND environment = ?2 AND at > ?3 AND release <> ?4)",
         &[product.into(), environment.into(), at.into(), release.into()],
-        |r| r.flag(0),
+        |r| Ok((r.int(0)?, r.int(1)?)),
     )
+}
+
+/// Whether the first of two releases went into an environment for the first time before the second did.
+///
+/// # Errors
+/// When the database fails.
+pub fn came_first(tx: &Tx<'_>, product: &str, environment: &str, (one, other): (i64, i64)) -> Result<bool> {
+    let first = |release: i64| {
+        let sql = "SELECT MIN(at) FROM shipment WHERE product = ?1 AND environment = ?2 AND release = ?3";
+        let found = tx.first(sql, &[product.into(), environment.into(), release.into()], |r| r.opt_int(0))?;
+        Ok::<_, StoreError>(found.flatten())
+    };
+    Ok(matches!((first(one)?, first(other)?), (Some(one), Some(other)) if one < other))
 }
 
 /// The other releases that something which went into an environment at `at` may follow: those at that very moment,

@@ -66,7 +66,7 @@ fn seen_in_production(tx: &Tx<'_>, stored: &StoredRelease) -> Result<bool, Store
     Ok(deployments.iter().any(|(signal, rule)| match &signal.signal.facts {
         Facts::Deployment(d) => {
             signal.signal.known == HowKnown::Observed
-                && product.is_production(d)
+                && product.is_production(d, signal.log_index)
                 && d.state == DeploymentState::Succeeded
                 && stored.release.is_deployed_by(d, *rule)
         }

@@ -43,7 +43,7 @@ pub(crate) use again::owned_again;
 pub(crate) use base::{Contained, refresh as refresh_base, worked_out as base_again};
 pub(crate) use ownership::Touched;
 pub(crate) use place::{Outcome, place, reason};
-pub(crate) use shipping::{has_elder, went_out_again};
+pub(crate) use shipping::{twins, twins_of, went_out_again};
 
 use crate::engine::{Batch, Fault, Job, random};
 use place::{Alone, Places};
@@ -267,14 +267,6 @@ fn change_of_all(places: &mut Places<'_>, stored: &StoredSignal) -> Result<Optio
 /// Looks at the deployments of a release again.
 pub(crate) fn refresh_shipping(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     shipping::refresh(batch, seq)
-}
-
-/// Looks at the deployments of every release of a product again: what counts as production has changed.
-pub(crate) fn ship_again(batch: &mut Batch<'_>, product: &str) -> Result<(), Fault> {
-    for stored in releases::of_product(batch.tx, product, None, i64::MAX as u64)? {
-        shipping::refresh(batch, stored.seq)?;
-    }
-    Ok(())
 }
 
 /// Looks again at pushes, tags and manifests among the touched signals: a product that was not known

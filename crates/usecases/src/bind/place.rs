@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use certrail_domain::{BindRule, Facts, Key, Match, Product, Release, ReleaseId, Signal, decide};
+use certrail_domain::{BindRule, Facts, Key, Match, Product, Release, ReleaseId, Signal, decide, facts::Deployment};
 use certrail_store::{
     StoreError, Tx,
     tables::{
@@ -85,7 +85,8 @@ impl<'a> Places<'a> {
         // Each product for itself: that one owns what a signal names more exactly takes it away from no other.
         let mut best: HashMap<String, i64> = HashMap::new();
         let of_change = matches!(signal.facts, Facts::Change(_) | Facts::Review(_));
-        for key in signal.keys() {
+        let of_deployment = matches!(signal.facts, Facts::Deployment(_));
+        for key in signal.keys().into_iter().filter(|key| !of_deployment || key.parts().0 != "cut") {
             for (seq, rank) in bindings::owners(self.tx, &key)? {
                 let rule = rule_of(rank)?;
                 let weight = rule.weight(of_change);
@@ -98,6 +99,12 @@ impl<'a> Places<'a> {
                 best.insert(product, weight);
                 matches.push(Match { rule, release: stored.release.id.clone(), key: key.clone() });
                 found.insert(stored.release.id.clone(), stored);
+            }
+        }
+        if let Facts::Deployment(Deployment { commit: Some(commit), .. }) = &signal.facts {
+            for m in self.run_instead(signal, told, commit, &found, &matches)? {
+                matches.push(m.1);
+                found.insert(m.0.release.id.clone(), m.0);
             }
         }
         let mut of_products: BTreeMap<String, Vec<Match>> = BTreeMap::new();
@@ -116,11 +123,41 @@ impl<'a> Places<'a> {
         Ok(Outcome { bound, context, unbound })
     }
 
+    /// The releases that are cut at the commit a deployment puts out, where it names others that are not: those went out, whatever
+    /// it is called.
+    fn run_instead(
+        &mut self,
+        signal: &Signal,
+        told: u64,
+        commit: &str,
+        found: &HashMap<ReleaseId, Arc<StoredRelease>>,
+        matches: &[Match],
+    ) -> Result<Vec<(Arc<StoredRelease>, Match)>, StoreError> {
+        let explicit = matches.iter().filter(|m| m.rule == BindRule::Explicit);
+        let named: Vec<&Release> =
+            explicit.filter_map(|m| found.get(&m.release)).map(|stored| &stored.release).collect();
+        let mut instead = Vec::new();
+        if named.is_empty() {
+            return Ok(instead);
+        }
+        let key = Key::cut(commit);
+        for (seq, _) in bindings::owners(self.tx, &key)? {
+            let Some(stored) = self.may_have(signal, told, &key, seq, &mut None)? else { continue };
+            let mut of_product = named.iter().filter(|r| r.product == stored.release.product).peekable();
+            if of_product.peek().is_some() && of_product.all(|r| r.commit.as_deref().is_some_and(|cut| cut != commit)) {
+                let m = Match { rule: BindRule::Explicit, release: stored.release.id.clone(), key: key.clone() };
+                instead.push((stored, m));
+            }
+        }
+        Ok(instead)
+    }
+
     /// What comes of it for a signal that the keys of one release changed. Those of a long range belong to dozens of releases
     /// already, at which nobody has to look for it: one that decides as strongly stands beside them.
     pub(super) fn alone(&mut self, signal: &Signal, told: u64, seq: i64) -> Result<Alone, StoreError> {
-        // What concerns a repository as a whole may be its context.
-        if signal.whole_repository().is_some() || bindings::is_bound(self.tx, seq, told)? {
+        // What concerns a repository as a whole may be its context; what a deployment is of depends on all that it names.
+        let of_deployment = matches!(signal.facts, Facts::Deployment(_));
+        if of_deployment || signal.whole_repository().is_some() || bindings::is_bound(self.tx, seq, told)? {
             return Ok(Alone::Unclear);
         }
         // One of those that decided; what is on its way may be so no longer.
@@ -223,7 +260,8 @@ pub(crate) fn reason(tx: &Tx<'_>, signal: &Signal) -> Result<String, StoreError>
     if keys.is_empty() {
         return Ok("It names no commit, artefact, change, run or release.".to_owned());
     }
-    let shown: Vec<&str> = keys.iter().filter(|k| !k.is_broad()).take(3).map(Key::as_str).collect();
+    let shown: Vec<&str> =
+        keys.iter().filter(|k| !k.is_broad() && k.parts().0 != "cut").take(3).map(Key::as_str).collect();
     Ok(match shown.is_empty() {
         true => "It concerns a branch without an open release.".to_owned(),
         // Whose they are is nobody's business whose word does not reach there.

@@ -76,6 +76,8 @@ pub(super) fn recompute(batch: &mut Batch<'_>, seq: i64, effects: &mut Effects) 
         stored.release.bases = bases;
         stored.release.includes = includes;
         releases::update(batch.tx, &stored, &version, batch.work_first)?;
+        // What it follows tells what going back is.
+        effects.ship.insert(seq);
         // Those that name it as the release before ask how far it is known.
         let place = place_of(&stored.release.product, &version);
         let mut waiting: BTreeSet<i64> =

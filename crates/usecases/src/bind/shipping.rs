@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_criteria::certified_before;
+use certrail_criteria::{Twin, certified_before};
 use certrail_domain::{
     BindRule, Course, Facts, Interval, Product, Release, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState, plain_environment},
@@ -31,8 +31,16 @@ struct Sealed<'a> {
     ungated: bool,
 }
 
-/// Looks at the deployments bound to a release and brings its state up to date, and that of releases it follows.
+/// Looks at the deployments bound to a release and brings its state up to date, and that of others at its commit.
 pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
+    let Some(stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
+    let twins = twins_of(batch.tx, seq, &stored.release, u64::MAX >> 1)?;
+    refresh_one(batch, seq)?;
+    twins.into_iter().try_for_each(|(twin, _)| refresh_one(batch, twin))
+}
+
+/// Looks at the deployments bound to a release and brings its state up to date, and that of releases it follows.
+fn refresh_one(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let Some(stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     if stored.release.commit.is_none() {
         return Ok(());
@@ -41,7 +49,7 @@ pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let Out { went_out, deployments } = out(batch.tx, &stored, &product)?;
     let ungated = !went_out.is_empty() && !decided(batch.tx, &stored, deployments.values())?;
     let followed = note(batch.tx, &stored, &went_out)?;
-    let shipped = went_out.keys().map(|(_, at)| Time::from_micros(*at)).min();
+    let shipped = went_out.iter().map(|(_, at)| Time::from_micros(*at)).min();
     restate(batch, stored, shipped, ungated)?;
     for other in followed {
         if let Some(other) = releases::by_seq(batch.tx, other)? {
@@ -64,7 +72,8 @@ struct Out {
 /// Reads the deployments bound to a release.
 fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
     let evidence = bindings::deployments(tx, stored.seq)?;
-    let elder = has_elder(tx, stored.seq, &stored.release, u64::MAX >> 1)?;
+    let twins = twins(tx, stored.seq, &stored.release, u64::MAX >> 1)?;
+    let own = twin(tx, stored)?;
     let mut named: BTreeSet<String> = BTreeSet::new();
     let mut words: BTreeMap<String, Vec<(&StoredSignal, &Deployment)>> = BTreeMap::new();
     for (signal, rule) in &evidence {
@@ -87,38 +96,61 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
     for (attempt, told) in each {
         let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
         let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
-        let of_elder = elder && stored.release.cut_at.is_some_and(|cut| began.at < cut);
-        if of_elder && !told.iter().any(|(_, d)| named.contains(&d.attempt())) {
+        // That it was production is said by any word about it, as the judgement has it.
+        if !told.iter().any(|(signal, d)| product.is_production(d, signal.log_index)) {
             continue;
         }
-        // That it was production is said by any word about it, as the judgement has it.
-        if !told.iter().any(|(_, d)| product.is_production(d)) {
+        // What any word about it names was deployed, as far as anybody knows.
+        let digests: BTreeSet<String> = told.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
+        let is_named = || told.iter().any(|(_, d)| named.contains(&d.attempt()));
+        let is_own = || own.as_ref().is_none_or(|own| own.is_deployed(&twins, began, &digests));
+        if !twins.is_empty() && !is_named() && !is_own() {
             continue;
         }
         for (_, d) in told.iter().filter(|(_, d)| d.state == DeploymentState::Succeeded) {
             let place = (plain_environment(&d.environment), succeeded.at.as_micros());
-            *out.went_out.entry(place).or_default() |= d.rollback;
+            out.went_out.insert(place);
         }
-        // What any word about it names was deployed, as far as anybody knows.
-        let named = || told.iter().filter(|(signal, _)| !signal.signal.claims_future(receipt(signal)));
-        let digests = named().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
-        let mut commits = named().filter_map(|(_, d)| d.commit.as_ref());
+        let mut commits = told.iter().filter_map(|(_, d)| d.commit.as_ref());
         let is_it = commits.all(|commit| Some(commit) == stored.release.commit.as_ref());
         out.deployments.insert(attempt, (is_it.then_some(began.at), digests));
     }
     Ok(out)
 }
 
-/// Whether an earlier release of its product, a candidate say, was cut at the commit of a release, as known at a position.
-pub(crate) fn has_elder(tx: &Tx<'_>, own: i64, release: &Release, position: u64) -> Result<bool, StoreError> {
-    let Some(commit) = &release.commit else { return Ok(false) };
+/// The other releases of its product that are cut at the commit of a release, as known at a position.
+pub(crate) fn twins_of(
+    tx: &Tx<'_>,
+    own: i64,
+    release: &Release,
+    position: u64,
+) -> Result<Vec<(i64, Release)>, StoreError> {
+    let Some(commit) = &release.commit else { return Ok(Vec::new()) };
+    let mut twins = Vec::new();
     for seq in graph::cut_at(tx, commit)?.into_iter().filter(|seq| *seq != own) {
         let other = releases::at(tx, seq, position)?;
-        if other.is_some_and(|o| o.product == release.product && o.cut_at.is_some() && o.cut_at < release.cut_at) {
-            return Ok(true);
-        }
+        twins.extend(other.filter(|o| o.product == release.product && o.cut_at.is_some()).map(|o| (seq, o)));
     }
-    Ok(false)
+    Ok(twins)
+}
+
+/// The same with what was decided on them.
+pub(crate) fn twins(tx: &Tx<'_>, own: i64, release: &Release, position: u64) -> Result<Vec<Twin>, StoreError> {
+    let mut twins = Vec::new();
+    for (seq, other) in twins_of(tx, own, release, position)? {
+        twins.extend(twin_at(tx, (seq, &other), position)?);
+    }
+    Ok(twins)
+}
+
+fn twin(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Twin>, StoreError> {
+    twin_at(tx, (stored.seq, &stored.release), u64::MAX)
+}
+
+fn twin_at(tx: &Tx<'_>, (seq, release): (i64, &Release), position: u64) -> Result<Option<Twin>, StoreError> {
+    let Some(cut_at) = release.cut_at else { return Ok(None) };
+    let certifications = crate::judge::certifications(tx, (seq, release), position)?;
+    Ok(Some(Twin { cut_at, digests: release.digests.clone(), certifications }))
 }
 
 /// When a release went into production, by its deployments, worked out again; `None` for one that is not cut.
@@ -133,7 +165,7 @@ fn decided<'a>(
     stored: &StoredRelease,
     mut deployments: impl Iterator<Item = &'a (Option<Time>, BTreeSet<String>)>,
 ) -> Result<bool, StoreError> {
-    let certifications = crate::judge::certifications(tx, stored, u64::MAX)?;
+    let certifications = crate::judge::certifications(tx, (stored.seq, &stored.release), u64::MAX)?;
     Ok(deployments.all(|(start, digests)| {
         start.is_some_and(|start| {
             let began = Interval::new(start, Interval::SERVER);
@@ -151,8 +183,8 @@ fn note(tx: &Tx<'_>, stored: &StoredRelease, went_out: &Shipments) -> Result<BTr
         return Ok(followed);
     }
     shipments::replace(tx, &stored.release.product, stored.seq, went_out)?;
-    for place in known.keys().chain(went_out.keys()).filter(|place| known.get(place) != went_out.get(place)) {
-        let (environment, at) = place;
+    // All its moments: whether it had been out before is what makes a later one going back.
+    for (environment, at) in known.union(went_out) {
         followed.extend(shipments::out_before(tx, &stored.release.product, environment, stored.seq, *at)?);
     }
     Ok(followed)
@@ -162,17 +194,48 @@ fn note(tx: &Tx<'_>, stored: &StoredRelease, went_out: &Shipments) -> Result<BTr
 /// none has this one as its newest.
 fn is_rolled_back(tx: &Tx<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
     let mut newest: BTreeMap<String, i64> = BTreeMap::new();
-    for (environment, at) in shipments::of_release(tx, stored.seq)?.into_keys() {
+    for (environment, at) in shipments::of_release(tx, stored.seq)? {
         newest.insert(environment, at); // in order of time within an environment
     }
     let mut taken_back = false;
     for (environment, at) in newest {
-        match shipments::next_goes_back(tx, &stored.release.product, &environment, stored.seq, at)? {
+        match next_goes_back(tx, stored, &environment, at)? {
             None => return Ok(false),
             Some(goes_back) => taken_back |= goes_back,
         }
     }
     Ok(taken_back)
+}
+
+/// Whether what went into an environment next, after `at`, took a release back: that is told by what runs, one that first was out
+/// there before it or that it follows. `None` where nothing else did; the same commit is nothing else.
+fn next_goes_back(
+    tx: &Tx<'_>,
+    stored: &StoredRelease,
+    environment: &str,
+    mut at: i64,
+) -> Result<Option<bool>, StoreError> {
+    let Release { product, bases, includes, commit, .. } = &stored.release;
+    loop {
+        let next = shipments::next_others(tx, product, environment, stored.seq, at)?;
+        let Some((_, then)) = next.first() else { return Ok(None) };
+        at = *then;
+        let (mut others, mut goes_back) = (false, false);
+        for (seq, _) in next {
+            let Some(other) = releases::by_seq(tx, seq)?.map(|other| other.release).filter(|o| o.commit != *commit)
+            else {
+                continue;
+            };
+            let is_base = bases.iter().any(|base| Some(&base.commit) == other.commit.as_ref());
+            others = true;
+            goes_back |= is_base
+                || includes.contains(&other.version)
+                || shipments::came_first(tx, product, environment, (seq, stored.seq))?;
+        }
+        if others {
+            return Ok(Some(goes_back));
+        }
+    }
 }
 
 /// Writes the state that follows, with an entry that tells of it, if it is another than before.
@@ -185,7 +248,7 @@ fn restate(
     let state = match (stored.release.state, shipped_at) {
         (_, Some(_)) if is_rolled_back(batch.tx, &stored)? => ReleaseState::RolledBack,
         (_, Some(_)) => ReleaseState::Shipped,
-        // What is production was set anew, and this never went there.
+        // What was heard of a deployment is bound elsewhere now, and this never went there.
         (ReleaseState::Shipped | ReleaseState::RolledBack, None) => stored.release.state_before_production(),
         (state, None) => state,
     };

@@ -81,6 +81,7 @@ pub(super) fn merged(now: &Product, before: &Product, after: &Product) -> Produc
         accepts_reported: _,
         sole_decider,
         baselines: _,
+        production_before: _,
     } = after.clone();
     if repositories != before.repositories {
         product.repositories = repositories;

@@ -297,7 +297,7 @@ pub struct DeploymentInput {
     /// The artefacts; those of the release where none are named.
     #[serde(default)]
     pub digests: Vec<String>,
-    /// It goes back to this release.
+    /// The sender calls it going back; whether it was is told by what ran before.
     #[serde(default)]
     pub rollback: bool,
     /// When.

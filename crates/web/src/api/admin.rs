@@ -99,6 +99,7 @@ pub(crate) async fn product(
         accepts_reported: usual.accepts_reported,
         sole_decider: input.sole_decider.unwrap_or(usual.sole_decider),
         baselines: usual.baselines,
+        production_before: usual.production_before,
     };
     Ok(match put_product(&app.engine, &caller, product, asked).await? {
         Put::InEffect(product) => (StatusCode::OK, Json(ProductAnswer { product, waiting: None })),

@@ -24,6 +24,7 @@ mod known;
 mod large_reports;
 mod lives;
 mod one_bad_row;
+mod places;
 mod production;
 mod range_bases;
 mod ranges;

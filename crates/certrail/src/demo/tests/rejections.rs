@@ -172,8 +172,14 @@ async fn what_a_candidate_was_deployed_as_is_not_the_final_versions_own() {
     stage.sender.call(at(3_000), &stage.ci, "POST", "/api/v1/facts", &told).await.expect("is kept");
     let later = || find_release(&stage.engine, "pay", "2.4.1-final").expect("cut").release;
     assert_eq!((later().state, later().ungated), (ReleaseState::Cut, false));
-    // What goes out from then on is its own, too, and nobody decided on it.
+    // Nor is what goes out from then on, as long as it names neither and one of them stands certified.
     deployed(&stage, 3_010, 77).await;
+    assert_eq!((later().state, later().ungated), (ReleaseState::Cut, false));
+    // What names the final version is its own, and nobody decided on it; nobody's word makes the candidate ungated.
+    let named = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1-final", "id": "78",
+        "environment": "production", "state": "succeeded" });
+    stage.sender.call(at(3_020), &stage.ci, "POST", "/api/v1/facts", &named).await.expect("is kept");
+    assert!(!find_release(&stage.engine, "pay", "2.4.1").expect("cut").release.ungated);
     assert_eq!((later().state, later().ungated), (ReleaseState::Shipped, true));
     stage.clean();
 }
