@@ -294,7 +294,7 @@ pub(crate) fn in_force<'a>(
 /// Whether a scan says that something is gone.
 #[must_use]
 pub fn closes(e: &Evidence, scan: &Scan) -> bool {
-    scan.closes(e.received, e.signal.occurred_at)
+    scan.closes(&e.signal.named, e.received, e.signal.occurred_at)
 }
 
 /// What a scan answers for: its scope, and which of several artefacts. One without a scope answers for itself alone.

@@ -123,8 +123,7 @@ impl Twin {
     /// stood certified; then the newest that was there, or the oldest where none was.
     fn rank(&self, start: Interval, digests: &BTreeSet<String>) -> (bool, bool, bool, i64) {
         let there = self.cut_at <= start.at;
-        let before = |at| Interval::new(at, Interval::SERVER).before(start);
-        let certified = certified_before(&self.certifications, before, digests) != Truth::False;
+        let certified = stood_certified(&self.certifications, (start, None), digests) != Truth::False;
         let age = if there { self.cut_at.as_micros() } else { -self.cut_at.as_micros() };
         (there, digests.iter().all(|d| self.digests.contains(d)), certified, age)
     }
@@ -148,18 +147,33 @@ pub struct Refusal {
 
 /// Whether a certification of artefacts stood at a moment: one was given before, of all of them, and none was withdrawn between.
 /// `before` tells of a time whether it is before that moment.
-pub fn certified_before<'a, D>(decisions: &[Certification], before: impl Fn(Time) -> Truth, digests: &'a D) -> Truth
-where
-    &'a D: IntoIterator<Item = &'a String>,
-{
+fn certified_before(decisions: &[Certification], before: impl Fn(Time) -> Truth, digests: &BTreeSet<String>) -> Truth {
     let stood = |yes: &Certification| {
         let ended = decisions.iter().filter(|no| !no.passed && no.log_index > yes.log_index).map(|no| before(no.at));
         // Both hold unless one does not.
         !Truth::any([!before(yes.at), Truth::any(ended)])
     };
     // A build that was not there when somebody decided was not decided on.
-    let speaks = |yes: &&Certification| yes.passed && digests.into_iter().all(|d| yes.digests.contains(d));
+    let speaks = |yes: &&Certification| yes.passed && digests.iter().all(|d| yes.digests.contains(d));
     Truth::any(decisions.iter().filter(speaks).map(stood))
+}
+
+/// Whether a certification of artefacts stood when a deployment began: where that it began then is only told, and by when we heard of
+/// it none stood any more, nobody knows.
+#[must_use]
+pub fn stood_certified(
+    decisions: &[Certification],
+    (start, told): (Interval, Option<Time>),
+    digests: &BTreeSet<String>,
+) -> Truth {
+    let at = |moment: Interval| {
+        certified_before(decisions, |at| Interval::new(at, Interval::SERVER).before(moment), digests)
+    };
+    let heard = told.map_or(Truth::True, |told| at(Interval::new(told, Interval::SERVER)));
+    match (at(start), heard) {
+        (Truth::True, Truth::False) => Truth::Unknown,
+        (stood, _) => stood,
+    }
 }
 
 /// Which accounts belong to one person.

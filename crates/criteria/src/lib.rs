@@ -23,7 +23,7 @@ pub use findings::{
     InScan, Incomplete, OpenFinding, OpenFindings, Tracked, TrackedFinding, closes, is_for, open_findings,
 };
 pub use frameworks::{Control, Framework, frameworks};
-pub use input::{Certification, Evidence, Identities, Input, Receipt, Refusal, Twin, certified_before};
+pub use input::{Certification, Evidence, Identities, Input, Receipt, Refusal, Twin, stood_certified};
 pub use predicate::PredicateError;
 pub use rules::{APPROVAL_DAYS, Approved, Rule, approval_for};
 pub use set::{Criteria, CriteriaError, Requirement, STANDARD};

@@ -35,6 +35,8 @@ pub struct Course {
     pub began: Interval,
     /// When it succeeded.
     pub succeeded: Option<Interval>,
+    /// When we first heard that it was under way, where its beginning is only told.
+    pub told: Option<Time>,
 }
 
 impl Course {
@@ -50,29 +52,43 @@ impl Course {
         });
         let known = [started, succeeded].into_iter().flatten().min_by_key(|i| i.at);
         let began = known.or_else(|| words.iter().filter(|w| !w.future).map(|w| w.at).min_by_key(|i| i.at))?;
-        Some(Self { began, succeeded })
+        let seen = words.iter().any(|w| w.observed && !w.future && w.at.at == began.at);
+        let ran = |w: &&Word| is_start(w.state) || w.state == DeploymentState::Succeeded;
+        let told = words.iter().filter(ran).map(|w| w.received).min().filter(|_| !seen);
+        Some(Self { began, succeeded, told })
     }
 }
 
-/// The tries of one deployment: pipelines retry a run under its number. A try ends when it failed, succeeded or was replaced, and the
-/// next one begins with whatever is said to be under way after that; what claims a time that had not come was when we heard of it.
-/// Each try is a list of the places of its words, in order of time.
+/// The tries of one deployment: pipelines retry a run under its number, and what was replaced is put back. A try ends when it failed,
+/// succeeded or was replaced, and the next one begins with whatever is asked for or said to be under way after that, or succeeds
+/// after it failed or was replaced; what claims a time that had not come was when we heard of it. Each try is a list of the places of its words, in order of time.
 #[must_use]
 pub fn tries(words: &[Word]) -> Vec<Vec<usize>> {
-    use DeploymentState::{Failed, Inactive, Started, Succeeded};
+    use DeploymentState::{Failed, Inactive, Requested, Started, Succeeded};
     let when = |word: &Word| if word.future { word.received } else { word.at.at };
     let mut places: Vec<usize> = (0..words.len()).collect();
     places.sort_by_key(|place| (when(&words[*place]), words[*place].log_index));
     let mut tries: Vec<Vec<usize>> = vec![Vec::new()];
-    let mut ended: Option<Time> = None;
+    let (mut ended, mut closed, mut succeeded): (Option<Time>, Option<Time>, bool) = (None, None, false);
     for place in places {
         let word = &words[place];
-        if word.state == Started && ended.is_some_and(|ended| ended < when(word)) {
+        let after = |end: Option<Time>| end.is_some_and(|end| end < when(word));
+        let begins = match word.state {
+            Requested | Started => after(ended),
+            // Told once more, it is the time of the same success that is put right.
+            Succeeded => after(closed) && (word.observed || !succeeded),
+            Failed | Inactive => false,
+        };
+        if begins {
             tries.push(Vec::new());
-            ended = None;
+            (ended, closed, succeeded) = (None, None, false);
         }
         if matches!(word.state, Failed | Inactive | Succeeded) {
             ended = ended.or(Some(when(word)));
+        }
+        succeeded |= word.state == Succeeded;
+        if matches!(word.state, Failed | Inactive) {
+            closed = closed.or(Some(when(word)));
         }
         if let Some(newest) = tries.last_mut() {
             newest.push(place);
@@ -147,18 +163,26 @@ mod tests {
 
     #[test]
     fn a_run_that_is_retried_is_another_try() {
-        use DeploymentState::{Failed, Requested, Started, Succeeded};
+        use DeploymentState::{Failed, Inactive, Requested, Started, Succeeded};
         for (words, each) in [
             (vec![(Requested, 1, 1), (Started, 2, 2), (Succeeded, 3, 3)], vec![vec![0, 1, 2]]),
             (vec![(Started, 1, 1), (Failed, 2, 2), (Started, 9, 9), (Succeeded, 10, 10)], vec![vec![0, 1], vec![2, 3]]),
             (vec![(Started, 1, 1), (Succeeded, 2, 2), (Succeeded, 3, 9)], vec![vec![0, 1, 2]]),
             (vec![(Succeeded, 2, 2), (Started, 2, 3)], vec![vec![0, 1]]),
+            // Put back, or retried without a word that it is under way.
+            (vec![(Succeeded, 2, 2), (Inactive, 5, 5), (Succeeded, 8, 8)], vec![vec![0, 1, 2]]),
+            (vec![(Started, 1, 1), (Failed, 2, 2), (Succeeded, 9, 9)], vec![vec![0, 1], vec![2]]),
+            (vec![(Failed, 2, 2), (Requested, 8, 8), (Succeeded, 9, 9)], vec![vec![0], vec![1, 2]]),
+            (vec![(Succeeded, 2, 2), (Requested, 8, 8), (Succeeded, 9, 9)], vec![vec![0], vec![1, 2]]),
             (vec![(Succeeded, 2, 2), (Started, 7, 7), (Succeeded, 8, 8)], vec![vec![0], vec![1, 2]]),
             // What claims to begin after it succeeded had begun when we heard of it.
             (vec![(Started, 90, 50), (Succeeded, 70, 70)], vec![vec![0, 1]]),
         ] {
             assert_eq!(tries(&told(&words)), each, "{words:?}");
         }
+        let mut back = told(&[(Succeeded, 2, 2), (Inactive, 5, 5), (Succeeded, 8, 8)]);
+        back.iter_mut().for_each(|word| word.observed = true);
+        assert_eq!(tries(&back), [vec![0, 1], vec![2]]);
     }
 
     #[test]

@@ -89,6 +89,14 @@ impl Key {
         Self(format!("within:{} {key}", repository.to_ascii_lowercase()))
     }
 
+    /// The first of some keys of one kind, where others of that kind are named and none of these.
+    #[must_use]
+    pub fn elsewhere(own: &[Self], named: &[Self]) -> Option<Self> {
+        let first = own.first()?;
+        let mut others = named.iter().filter(|key| key.parts().0 == first.parts().0).peekable();
+        (others.peek().is_some() && others.all(|key| !own.contains(key))).then(|| first.clone())
+    }
+
     /// Takes a key as it was stored.
     #[must_use]
     pub fn from_stored(text: impl Into<String>) -> Self {

@@ -346,7 +346,7 @@ async fn take(
                     .push("It has neither a name nor a scope, so it closes nothing; send it with --scope.".to_owned());
             }
             scan.all = findings.all().map_err(|e| internal(&e))?;
-            Some(findings.prepare(scan, &source, file.occurred_at, policy).map_err(|e| internal(&e))?)
+            Some(findings.prepare(scan, (&source, &named), file.occurred_at, policy).map_err(|e| internal(&e))?)
         }
         _ => None,
     };

@@ -3,7 +3,7 @@
 use certrail_domain::{Cause, Interval, Row, Subject, Time, Truth, Verdict, facts::same_environment};
 
 use super::{Found, Scope, rule};
-use crate::{certified_before, world::DeploymentView};
+use crate::{stood_certified, world::DeploymentView};
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     let mut rules = Vec::new();
@@ -21,6 +21,11 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                 (Truth::True, None) => {
                     (Verdict::Passed, Cause::Satisfied, "It was certified before it went to production.".to_owned())
                 }
+                (Truth::Unknown, None) if d.told.is_some_and(|told| told > d.start.at.plus(Interval::SERVER)) => (
+                    Verdict::Indeterminate,
+                    Cause::NotObserved,
+                    "That it went out while its certification stood is only told.".to_owned(),
+                ),
                 (Truth::Unknown, None) => (
                     Verdict::Indeterminate,
                     Cause::ClockUncertain,
@@ -86,9 +91,8 @@ fn begun(scope: &Scope<'_>, d: &DeploymentView<'_>) -> Option<Row> {
 
 /// Whether what was deployed was certified before; and the commit, where it is another one than the release's.
 fn certified<'d>(scope: &Scope<'_>, d: &'d DeploymentView<'_>) -> (Truth, Option<&'d String>) {
-    let before = |at| Interval::new(at, Interval::SERVER).before(d.start);
     match d.commits.iter().find(|commit| Some(*commit) != scope.input.release.commit.as_ref()) {
-        None => (certified_before(scope.input.certifications, before, &d.digests), None),
+        None => (stood_certified(scope.input.certifications, (d.start, d.told), &d.digests), None),
         elsewhere => (Truth::False, elsewhere),
     }
 }

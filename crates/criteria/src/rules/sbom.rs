@@ -2,7 +2,10 @@
 
 use certrail_domain::{Cause, Facts, Key, Row, Subject, Verdict, facts::Sbom};
 
-use super::{Found, Scope, scan::short_digest};
+use super::{
+    Found, Scope,
+    scan::{called, short_digest},
+};
 use crate::Evidence;
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
@@ -29,6 +32,10 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
             let key = Key::digest(digest);
             let name = format!("artefact {}", short_digest(digest));
             let own = sboms.iter().find(|(e, s)| s.subjects.contains(digest) || e.signal.named.contains(&key));
+            let elsewhere = own.and_then(|(e, s)| {
+                let subjects: Vec<Key> = s.subjects.iter().map(|d| Key::digest(d)).collect();
+                Key::elsewhere(&subjects, &e.signal.named)
+            });
             let (verdict, cause, sentence) = match own {
                 None if sboms.is_empty() => {
                     (Verdict::Missing, Cause::Absent, format!("We hold no bill of materials of {name}."))
@@ -38,6 +45,11 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                     Cause::WrongSubject,
                     format!("The bills of materials we hold are of other artefacts than {name}."),
                 ),
+                Some(_) if elsewhere.is_some() => {
+                    let other = elsewhere.as_ref().map(called).unwrap_or_default();
+                    let sentence = format!("The bill of materials names {other}, and its sender {name}.");
+                    (Verdict::Indeterminate, Cause::WrongSubject, sentence)
+                }
                 Some((_, s)) if s.components == 0 => {
                     (Verdict::Indeterminate, Cause::Empty, format!("The bill of materials of {name} lists nothing."))
                 }

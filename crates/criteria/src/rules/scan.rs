@@ -48,15 +48,12 @@ pub(super) fn check(scope: &Scope<'_>, on: Object, limits: &Limits<'_>) -> Found
     Found { rules, ..Found::rows(rows) }
 }
 
-/// What a report itself says that it looked at, where that is another commit or artefact than it was sent for.
-fn contradicts(scan: &Scan, subject: &str) -> Option<String> {
-    if subject.starts_with("digest:") {
-        let own = || scan.digests.iter().map(|d| Key::digest(d));
-        let other = scan.digests.first().filter(|_| own().all(|key| key.as_str() != subject))?;
-        return Some(format!("artefact {}", short_digest(other)));
+/// A commit or an artefact, as people call it.
+pub(super) fn called(key: &Key) -> String {
+    match key.parts() {
+        ("digest", digest) => format!("artefact {}", short_digest(digest)),
+        (kind, name) => format!("{kind} {}", short(name)),
     }
-    let commit = scan.commit.as_ref().filter(|c| Key::commit(c).as_str() != subject)?;
-    Some(format!("commit {}", short(commit)))
 }
 
 /// What a scan is held to.
@@ -112,7 +109,8 @@ fn one(
         );
         return (row(Verdict::Missing, cause, sentence, vec![]), vec![t14]);
     };
-    if let Some(named) = contradicts(scan, &subject.id) {
+    if let Some(named) = scan.contradiction(&e.signal.named) {
+        let named = called(&named);
         let sentence = format!("The report of {} names {named}, and its sender {}.", scan.tool, subject.name);
         let inputs = vec![e.id.clone()];
         let t14 = rule("T14", &format!("{kinds}:{}", subject.id), Truth::Unknown, sentence.clone(), inputs.clone());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    ActorKind, BindRule, Course, EvidenceId, Facts, Interval, Word,
+    ActorKind, BindRule, Course, EvidenceId, Facts, Interval, Time, Word,
     facts::{Deployment, DeploymentState},
     tries,
 };
@@ -22,6 +22,8 @@ pub struct DeploymentView<'a> {
     pub production: bool,
     /// When it began, as [`Course`] has it.
     pub start: Interval,
+    /// When we first heard that it was under way, where its beginning is only told.
+    pub told: Option<Time>,
     /// It was under way, by any word about it that is more than a request.
     pub under_way: bool,
     /// When it succeeded.
@@ -64,7 +66,7 @@ pub(super) fn deployments<'a>(
         .filter_map(|(id, mut events)| {
             events.sort_by_key(|(e, _)| (e.at(), e.log_index));
             let words: Vec<Word> = events.iter().map(|(e, d)| word(e, d)).collect();
-            let Course { began: start, succeeded } = Course::of(&words)?;
+            let Course { began: start, succeeded, told } = Course::of(&words)?;
             let production = events.iter().any(|(e, d)| input.product.is_production(d, e.log_index));
             let named = events.iter().any(|(e, _)| e.rule == BindRule::Explicit);
             let digests: BTreeSet<String> = events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
@@ -81,6 +83,7 @@ pub(super) fn deployments<'a>(
                 newest,
                 production,
                 start,
+                told,
                 under_way: events.iter().any(|(_, d)| d.state != DeploymentState::Requested),
                 succeeded,
                 ended: words.iter().filter(|w| is_over(w.state) && !w.future).map(|w| w.at).max_by_key(|at| at.at),

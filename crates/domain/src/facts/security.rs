@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FindingSeen;
-use crate::Time;
+use crate::{Key, Time};
 
 /// What a scan looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -306,13 +306,21 @@ impl Scan {
         self.finished_at.or(occurred).map_or(received, |at| at.min(received))
     }
 
-    /// Whether it says that something is gone: it is complete, it is known what part it answers for, and it does not claim to
-    /// come from the future (T39).
+    /// Whether it says that something is gone, sent for what is `named`: it is complete, it is known what part it answers for, it
+    /// looked at what it was sent for, and it does not claim to come from the future (T39).
     #[must_use]
-    pub fn closes(&self, received: Time, occurred: Option<Time>) -> bool {
+    pub fn closes(&self, named: &[Key], received: Time, occurred: Option<Time>) -> bool {
         let latest = received.plus(Self::AHEAD);
         let ahead = self.finished_at.into_iter().chain(occurred).any(|at| at > latest);
-        self.doubt().is_none() && self.scope.is_some() && !ahead
+        self.doubt().is_none() && self.scope.is_some() && !ahead && self.contradiction(named).is_none()
+    }
+
+    /// What the report itself says that it looked at, `commit:…` or `digest:…`, where its sender named others of that kind only.
+    #[must_use]
+    pub fn contradiction(&self, named: &[Key]) -> Option<Key> {
+        let artefacts: Vec<Key> = self.digests.iter().map(|d| Key::digest(d)).collect();
+        let commit: Vec<Key> = self.commit.iter().map(|c| Key::commit(c)).collect();
+        [artefacts, commit].into_iter().find_map(|own| Key::elsewhere(&own, named))
     }
 
     /// A scan about which nothing is known yet.

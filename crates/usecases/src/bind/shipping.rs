@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_criteria::{Twin, certified_before};
+use certrail_criteria::{Twin, stood_certified};
 use certrail_domain::{
     BindRule, Course, Facts, Interval, Product, Release, ReleaseState, Time, Truth, Word,
     facts::{Deployment, DeploymentState, plain_environment},
@@ -66,8 +66,11 @@ struct Out {
     went_out: Shipments,
     /// Each deployment by its own beginning and its own artefacts: what was deployed second is judged by itself (T23). No beginning
     /// where what was deployed is of another commit than the release.
-    deployments: BTreeMap<String, (Option<Time>, BTreeSet<String>)>,
+    deployments: BTreeMap<String, Deployed>,
 }
+
+/// When a deployment began, and when we heard so where that is only told; and its artefacts.
+type Deployed = (Option<(Interval, Option<Time>)>, BTreeSet<String>);
 
 /// Reads the deployments bound to a release.
 fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
@@ -95,7 +98,7 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
     });
     for (attempt, told) in each {
         let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
-        let Some(Course { began, succeeded: Some(succeeded) }) = course else { continue };
+        let Some(Course { began, succeeded: Some(succeeded), told: heard }) = course else { continue };
         // That it was production is said by any word about it, as the judgement has it.
         if !told.iter().any(|(signal, d)| product.is_production(d, signal.log_index)) {
             continue;
@@ -113,7 +116,7 @@ fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, St
         }
         let mut commits = told.iter().filter_map(|(_, d)| d.commit.as_ref());
         let is_it = commits.all(|commit| Some(commit) == stored.release.commit.as_ref());
-        out.deployments.insert(attempt, (is_it.then_some(began.at), digests));
+        out.deployments.insert(attempt, (is_it.then_some((began, heard)), digests));
     }
     Ok(out)
 }
@@ -163,15 +166,11 @@ pub(crate) fn went_out_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Opti
 fn decided<'a>(
     tx: &Tx<'_>,
     stored: &StoredRelease,
-    mut deployments: impl Iterator<Item = &'a (Option<Time>, BTreeSet<String>)>,
+    mut deployments: impl Iterator<Item = &'a Deployed>,
 ) -> Result<bool, StoreError> {
     let certifications = crate::judge::certifications(tx, (stored.seq, &stored.release), u64::MAX)?;
     Ok(deployments.all(|(start, digests)| {
-        start.is_some_and(|start| {
-            let began = Interval::new(start, Interval::SERVER);
-            let before = |at| Interval::new(at, Interval::SERVER).before(began);
-            certified_before(&certifications, before, digests) != Truth::False
-        })
+        start.is_some_and(|start| stood_certified(&certifications, start, digests) != Truth::False)
     }))
 }
 

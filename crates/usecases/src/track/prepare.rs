@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use certrail_domain::{
-    FindingId, Time,
+    FindingId, Key, Time,
     facts::{AllFindings, BandPolicy, FindingSeen, Level, Scan, ScanKind},
 };
 use certrail_ledger::{hex, sha256};
@@ -95,12 +95,12 @@ impl Gathered {
     pub(crate) fn prepare(
         mut self,
         scan: &Scan,
-        source: &str,
+        sent: (&str, &[Key]),
         occurred: Option<Time>,
         policy: BandPolicy,
     ) -> Result<Prepared, StoreError> {
         let few = self.held().map(|few| few.into_iter().filter_map(|seen| self.give(seen).transpose()).collect());
-        Ok(Prepared { few: few.transpose()?, ..Prepared::of(scan, &self.product, source, occurred, policy) })
+        Ok(Prepared { few: few.transpose()?, ..Prepared::of(scan, &self.product, sent, occurred, policy) })
     }
 
     /// What is held, if it is all: to be handed on by [`Self::give`].
@@ -138,6 +138,8 @@ pub(crate) struct Prepared {
     scan: Box<Scan>,
     /// When it was made, by its sender.
     occurred: Option<Time>,
+    /// What its sender named.
+    named: Vec<Key>,
     /// What decided how grave its findings are.
     pub(crate) policy: BandPolicy,
     /// What it saw, where that is few.
@@ -145,9 +147,16 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// What a scan of a product says of itself.
-    pub(crate) fn of(scan: &Scan, product: &str, source: &str, occurred: Option<Time>, policy: BandPolicy) -> Self {
+    /// What a scan of a product says of itself, sent from a source for what is named.
+    pub(crate) fn of(
+        scan: &Scan,
+        product: &str,
+        (source, named): (&str, &[Key]),
+        occurred: Option<Time>,
+        policy: BandPolicy,
+    ) -> Self {
         Self {
+            named: named.to_vec(),
             product: product.to_owned(),
             kind: scan.scan,
             scope: scan.answers_for(source),
@@ -160,7 +169,7 @@ impl Prepared {
 
     /// Whether it closes what it does not see, received then.
     pub(crate) fn closes(&self, received: Time) -> bool {
-        self.scan.closes(received, self.occurred)
+        self.scan.closes(&self.named, received, self.occurred)
     }
 
     /// When it was made, received then.

@@ -36,7 +36,8 @@ impl<'a> Reread<'a> {
             let mut gathered = Gathered::new(product, hold);
             let reading = certrail_formats::read(body, format, &hints, &mut |seen| gathered.take(seen));
             if reading.is_ok() && gathered.all()? == scan.all {
-                let scan = Prepared::of(scan, product, &signal.signal.source, signal.signal.occurred_at, policy);
+                let sent = (signal.signal.source.as_str(), signal.signal.named.as_slice());
+                let scan = Prepared::of(scan, product, sent, signal.signal.occurred_at, policy);
                 return Ok(Some(Self { scan, body, format, hints, gathered }));
             }
         }

@@ -161,7 +161,11 @@ impl<'de> Object<'de> for Run<'_, '_, 'de> {
                 let revision = provenance.revision_id.some().map(str::to_ascii_lowercase);
                 let revision =
                     revision.filter(|r| matches!(r.len(), 40 | 64) && r.bytes().all(|b| b.is_ascii_hexdigit()));
-                self.report.scan.commit = self.report.scan.commit.take().or(revision);
+                let known = self.report.scan.commit.take();
+                if known.is_some() && revision.is_some() && known != revision {
+                    self.report.partial("Its runs looked at different commits; send each in a report of its own");
+                }
+                self.report.scan.commit = known.or(revision);
                 self.report.subjects.extend(provenance.repository_uri.some().map(clip));
             })?,
             "automationDetails" => {
@@ -233,6 +237,12 @@ impl Run<'_, '_, '_> {
         }
         if scan.scan == ScanKind::Unknown {
             scan.scan = self.kind;
+        }
+        // What it counts as is one thing: a secret among findings in code would be counted as one of those.
+        let group = |kind| if kind == ScanKind::Container { ScanKind::Sca } else { kind };
+        let differs = group(self.kind) != group(scan.scan) && self.kind != ScanKind::Unknown;
+        if differs {
+            self.report.partial("Its runs look for different things; send each tool's in a report of its own");
         }
         if !name.is_empty() {
             self.tools.push(name);
