@@ -184,7 +184,7 @@ fn judge<'a>(requirement: &'a Requirement, found: Found, scope: &Scope<'_>, rule
 fn was_part(requirement: &Requirement, input: &Input<'_>, row: &Row, exception: &Exception) -> bool {
     let was = |digest: &String| exception.digests.contains(digest);
     match &requirement.check {
-        Rule::SignOff { .. } => input.release.digests.iter().all(was),
+        Rule::SignOff { .. } | Rule::Approval { .. } => input.release.digests.iter().all(was),
         _ => {
             let key = row.subject.id.strip_prefix("digest:").map(|_| &row.subject.id);
             key.is_none_or(|key| exception.digests.iter().any(|digest| Key::digest(digest).as_str() == key))

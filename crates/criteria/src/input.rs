@@ -6,8 +6,8 @@ use std::{
 };
 
 use certrail_domain::{
-    Actor, BindRule, EvidenceId, Exception, Home, HowKnown, Interval, PersonId, Product, Release, Signal, Time, Truth,
-    home, shown_account,
+    Actor, BindRule, DecidedAgainst, EvidenceId, Exception, Home, HowKnown, Interval, PersonId, Product, Release,
+    Signal, Time, Truth, home, shown_account,
 };
 
 use crate::findings::Tracked;
@@ -110,6 +110,10 @@ pub struct Certification {
 /// Another release of the product that is cut at the same commit: a candidate, say, and the final version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twin {
+    /// Its version.
+    pub version: String,
+    /// Who decided against it, where that stands.
+    pub against: Option<DecidedAgainst>,
     /// When it was cut.
     pub cut_at: Time,
     /// Its artefacts.
@@ -126,6 +130,17 @@ impl Twin {
         let certified = stood_certified(&self.certifications, (start, None), digests) != Truth::False;
         let age = if there { self.cut_at.as_micros() } else { -self.cut_at.as_micros() };
         (there, digests.iter().all(|d| self.digests.contains(d)), certified, age)
+    }
+
+    /// Who decided against it since a release with the same artefacts was certified, and not in favour of that one.
+    #[must_use]
+    pub fn opposes(&self, release: &Release, certifications: &[Certification]) -> Option<&DecidedAgainst> {
+        let against = self.against.as_ref()?;
+        let certified = certifications.iter().rev().find(|yes| yes.passed)?;
+        let since = self.certifications.last().is_some_and(|no| !no.passed && no.log_index > certified.log_index);
+        let other = |digest: &String| !release.digests.contains(digest);
+        let rebuilt = self.digests.iter().any(other) && !release.digests.is_empty();
+        (since && !rebuilt && against.superseded_by.as_ref() != Some(&release.version)).then_some(against)
     }
 
     /// Whether a deployment of its commit that names no release is of this one, and of none of the others.
@@ -305,6 +320,8 @@ pub struct Input<'a> {
     pub findings: &'a Tracked,
     /// Its certifications, oldest first.
     pub certifications: &'a [Certification],
+    /// The entry with which each artefact joined the release, where an approval names none.
+    pub joined: &'a BTreeMap<String, u64>,
     /// What its gates refused while a deployment was under way that did not succeed.
     pub refusals: &'a [Refusal],
     /// The product, as it was known.

@@ -15,6 +15,7 @@ use crate::{
     bind,
     engine::{ClockDoubt, Engine, Kept},
     judge::{Judged, judge_next},
+    tag_elsewhere::tag_elsewhere,
 };
 
 /// A named checkpoint.
@@ -327,7 +328,7 @@ fn blockers(gate: &Gate, judged: &Judged, now: Time) -> Vec<Blocker> {
                 return all;
             }
             let seen = &judged.seen;
-            let decided = decided_against(judged);
+            let decided = decided_against(judged).or_else(|| opposed(judged));
             let decided = decided.or_else(|| not_certified(&seen.certifications, &seen.evidence, &seen.release));
             all.splice(0..0, decided);
             all
@@ -354,6 +355,7 @@ fn not_approved(judged: &Judged, environment: &str, now: Time) -> Option<Blocker
                 && e.scope.requirement == id
                 && e.scope.subject.as_deref().is_none_or(|subject| subject == "release")
                 && e.in_force(now)
+                && judged.excuses_all(e)
         })
     };
     let left: Vec<i64> = asked
@@ -392,18 +394,21 @@ fn decided_against(judged: &Judged) -> Option<Blocker> {
     })
 }
 
-/// The commit that the tag of a release names now, in the repository it is cut from, where that is another one.
-pub(crate) fn tag_elsewhere<'a>(evidence: &'a [certrail_criteria::Evidence], release: &Release) -> Option<&'a str> {
-    // A release page names the commit at which its tag was to be made, and says nothing of one that was there.
-    let of_tags = evidence.iter().filter(|e| e.signal.name != "release");
-    let told = of_tags.filter_map(|e| match &e.signal.facts {
-        Facts::Tag(tag) if release.repository.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(&tag.repository)) => {
-            Some((e.at(), e.log_index, tag.commit.as_deref()?))
-        }
-        _ => None,
-    });
-    let (.., commit) = told.max_by_key(|(at, index, _)| (*at, *index))?;
-    (Some(commit) != release.commit.as_deref()).then_some(commit)
+/// Somebody decided since against another version of exactly the same.
+fn opposed(judged: &Judged) -> Option<Blocker> {
+    let seen = &judged.seen;
+    let (twin, against) =
+        seen.twins.iter().find_map(|twin| Some((twin, twin.opposes(&seen.release, &seen.certifications)?)))?;
+    let (who, version) = (seen.identities.name(&against.by), &seen.release.version);
+    Some(Blocker {
+        requirement: "certification".into(),
+        title: "Certification".into(),
+        verdict: Verdict::Failed,
+        sentence: format!("Of {}, which is the same commit, {who} {}", twin.version, against.words()),
+        fix: format!(
+            "Cut another version, or, where that does not hold for {version}, certify {version} again on its page."
+        ),
+    })
 }
 
 /// T23 and T24 at the gate: a yes is on record, and nothing that counts changed the build since.
@@ -425,11 +430,8 @@ fn not_certified(
     if release.digests.iter().any(|d| !newest.digests.contains(d)) {
         return Some(blocker("It has an artefact that was not there when it was certified.".into()));
     }
-    tag_elsewhere(evidence, release).map(|commit| {
-        let short: String = commit.chars().take(7).collect();
-        Blocker {
-            fix: format!("Put the tag of {} back, or cut another version.", release.version),
-            ..blocker(format!("Its tag names another commit now, {short}."))
-        }
+    tag_elsewhere(evidence.iter(), release).map(|elsewhere| Blocker {
+        fix: format!("Put the tag of {} back, or cut another version.", release.version),
+        ..blocker(elsewhere.sentence())
     })
 }

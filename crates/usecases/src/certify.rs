@@ -14,7 +14,6 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow, decides},
-    ask_gate::tag_elsewhere,
     bind,
     decision::{How, Meaning, freeze, sign},
     engine::{Batch, Engine, Fault, Kept, LogHead},
@@ -22,6 +21,7 @@ use crate::{
     judge::{certifications, judge_to_decide},
     make_dossier::{Renderer, with_decision},
     separation,
+    tag_elsewhere::tag_elsewhere,
 };
 
 /// The act of trying to certify in vain.
@@ -118,14 +118,15 @@ fn decide(
             .into());
         }
         // That it is out decides nothing: somebody may still say whether it should have been, and that they said so late stays.
-        // What joined since somebody certified it was not decided on: it is certified anew.
+        // What joined since somebody certified it was not decided on, and what was decided since against the same thing speaks of
+        // it: it is certified anew.
         ReleaseState::Cut
         | ReleaseState::Certified
         | ReleaseState::Shipped
         | ReleaseState::RolledBack
         | ReleaseState::Rejected
         | ReleaseState::Superseded
-            if stored.release.certified_at.is_none() || has_grown(batch, &stored)? => {}
+            if stored.release.certified_at.is_none() || is_to_be_certified_anew(batch, &stored)? => {}
         state => {
             let state = if stored.release.certified_at.is_some() { "certified" } else { state.name() };
             return Err(refuse(
@@ -168,9 +169,8 @@ fn decide(
         Ok(alone) => alone,
         Err(problem) => return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err),
     };
-    if let Some(commit) = tag_elsewhere(&judged.seen.evidence, &stored.release) {
-        let why = format!("Its tag names another commit now, {}.", &commit.chars().take(7).collect::<String>());
-        let problem = refuse("tag-moved", why, "Put the tag back, or cut another version.");
+    if let Some(elsewhere) = tag_elsewhere(judged.seen.evidence.iter(), &stored.release) {
+        let problem = refuse("tag-moved", elsewhere.sentence(), "Put the tag back, or cut another version.");
         return refused(batch, caller, &stored, &evaluation_bytes, problem).map(Err);
     }
     if evaluation.summary.counted == 0 {
@@ -211,12 +211,15 @@ fn decide(
     }))
 }
 
-/// Whether a release has an artefact that nobody certified it with.
-fn has_grown(batch: &Batch<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
-    let newest = certifications(batch.tx, (stored.seq, &stored.release), batch.next_index())?
-        .pop()
-        .filter(|newest| newest.passed);
-    Ok(newest.is_some_and(|newest| stored.release.digests.iter().any(|digest| !newest.digests.contains(digest))))
+/// Whether a release has an artefact that nobody certified it with, or another version of the same was decided against since.
+fn is_to_be_certified_anew(batch: &Batch<'_>, stored: &StoredRelease) -> Result<bool, StoreError> {
+    let StoredRelease { seq, release, .. } = stored;
+    let position = batch.next_index();
+    let certifications = certifications(batch.tx, (*seq, release), position)?;
+    let newest = certifications.last().filter(|newest| newest.passed);
+    let has_grown = newest.is_some_and(|newest| release.digests.iter().any(|digest| !newest.digests.contains(digest)));
+    let twins = bind::twins(batch.tx, *seq, release, position)?;
+    Ok(has_grown || twins.iter().any(|twin| twin.opposes(release, &certifications).is_some()))
 }
 
 /// That a release was not certified, with who tried, why not, and the evaluation that was looked at.

@@ -1,7 +1,7 @@
 //! Judging a release: gather what the log held at a position, and evaluate.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -29,6 +29,7 @@ use crate::{
     criteria_sets::CriteriaSets,
     doubts::Doubts,
     engine::{Engine, Kept, Made, internal},
+    tag_elsewhere::tag_elsewhere,
     track,
 };
 
@@ -49,6 +50,8 @@ pub struct Seen {
     pub findings: Tracked,
     /// The certifications.
     pub certifications: Vec<Certification>,
+    /// The entry with which each artefact joined, where an approval names none.
+    pub joined: BTreeMap<String, u64>,
     /// What its gates refused while a deployment was under way that did not succeed; not looked for where there is none.
     pub refusals: Option<Vec<Refusal>>,
     /// Who is who.
@@ -81,6 +84,7 @@ impl Seen {
             exceptions: &self.exceptions,
             findings: &self.findings,
             certifications: &self.certifications,
+            joined: &self.joined,
             refusals: self.refusals.as_deref().unwrap_or_default(),
             known_versions: &self.known_versions,
             twins: &self.twins,
@@ -131,6 +135,16 @@ impl Judged {
     /// Whether somebody wrote any of the release, by any of their accounts.
     pub(crate) fn wrote(&self, account: &str) -> Truth {
         self.seen.identities.among(account, self.authors.iter().map(String::as_str))
+    }
+
+    /// Whether an exception was approved by somebody who may, when every artefact of the release was there.
+    pub(crate) fn excuses_all(&self, exception: &Exception) -> bool {
+        let Seen { release, product, .. } = &self.seen;
+        let may = match exception.alone {
+            true => product.sole_decider,
+            false => exception.approver.as_deref().is_some_and(|by| self.wrote(by) == Truth::False),
+        };
+        may && release.digests.iter().all(|digest| exception.digests.contains(digest))
     }
 
     /// Whether a requirement checks something: sets name their requirements as they like, so what is checked counts, and no id.
@@ -408,7 +422,8 @@ fn see(
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
         twins: bind::twins(tx, stored.seq, &release, position)?,
-        known_versions: known_versions(tx, &release, &evidence, settled)?,
+        known_versions: known_versions(tx, &release, (&evidence, &doubts), settled)?,
+        joined: joined(tx, stored.seq, &evidence, position)?,
         refusals: refusals(tx, &release, &evidence, position)?,
         settled,
         findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
@@ -442,7 +457,7 @@ fn bound(
         }
     }
     for included in included(tx, release)? {
-        let told = bindings::manifests_at(tx, included.seq, position)?;
+        let told = bindings::of_kind_at(tx, included.seq, "release.manifest", position)?;
         bound.extend(told.into_iter().map(|index| (index, BindRule::Commit)));
     }
     // What is bound to it as well stands first, by its own rule.
@@ -681,6 +696,23 @@ pub(crate) fn as_evidence(signal: &StoredSignal, rule: BindRule, doubts: &Doubts
     }
 }
 
+/// The entry with which each artefact joined a release, looked for where an approval names none: a forge knows of no artefact.
+fn joined(tx: &Tx<'_>, seq: i64, evidence: &[Evidence], position: u64) -> Result<BTreeMap<String, u64>, StoreError> {
+    let names_none = |e: &Evidence| matches!(&e.signal.facts, Facts::Approval(a) if a.digests.is_empty());
+    let mut joined = BTreeMap::new();
+    if !evidence.iter().any(names_none) {
+        return Ok(joined);
+    }
+    for (from, state) in releases::states(tx, seq)?.into_iter().take_while(|(from, _)| *from < position) {
+        let digests = state?.digests;
+        joined.retain(|digest, _| digests.contains(digest));
+        for digest in digests {
+            joined.entry(digest).or_insert(from);
+        }
+    }
+    Ok(joined)
+}
+
 /// Refusals that are looked at: pipelines ask again and again.
 const REFUSALS: u64 = 1_000;
 
@@ -692,11 +724,20 @@ fn refusals(
     evidence: &[Evidence],
     position: u64,
 ) -> Result<Option<Vec<Refusal>>, StoreError> {
-    let over = |e: &&Evidence| match &e.signal.facts {
-        Facts::Deployment(d) => matches!(d.state, DeploymentState::Failed | DeploymentState::Inactive),
-        _ => false,
+    let words = || {
+        evidence.iter().filter_map(|e| match &e.signal.facts {
+            Facts::Deployment(d) => Some((d.attempt(), d.state)),
+            _ => None,
+        })
     };
-    if !evidence.iter().any(|e| over(&e)) {
+    let succeeded = |attempt: &String| words().any(|(other, s)| s == DeploymentState::Succeeded && other == *attempt);
+    let over = words().any(|(attempt, state)| match state {
+        DeploymentState::Failed => true,
+        // What was replaced had succeeded, as a rule.
+        DeploymentState::Inactive => !succeeded(&attempt),
+        DeploymentState::Requested | DeploymentState::Started | DeploymentState::Succeeded => false,
+    });
+    if !over {
         return Ok(None);
     }
     let deployments = evidence.iter().filter(|e| matches!(e.signal.facts, Facts::Deployment(_)));
@@ -714,7 +755,7 @@ fn refusals(
 fn known_versions(
     tx: &Tx<'_>,
     release: &Release,
-    evidence: &[Evidence],
+    (evidence, doubts): (&[Evidence], &Doubts),
     position: u64,
 ) -> Result<Vec<String>, StoreError> {
     let named: BTreeSet<&str> = evidence
@@ -727,12 +768,22 @@ fn known_versions(
     let mut known = Vec::new();
     for version in named {
         let Some(other) = releases::by_version(tx, &release.product, version)? else { continue };
-        // One whose certification was withdrawn, or that was taken back, is no refuge; and the same thing is no other.
-        let then = releases::at(tx, other.seq, position)?;
-        let differs = |then: &Release| then.state != ReleaseState::RolledBack && then.commit != release.commit;
-        let certified =
-            certifications(tx, (other.seq, &other.release), position)?.last().is_some_and(|newest| newest.passed);
-        if certified && then.as_ref().is_some_and(differs) {
+        // One whose certification was withdrawn, or that was taken back, is no refuge; nor is one that its own gate would not let
+        // through; and the same thing is no other.
+        let Some(then) = releases::at(tx, other.seq, position)? else { continue };
+        if then.state == ReleaseState::RolledBack || then.commit == release.commit {
+            continue;
+        }
+        let certifications = certifications(tx, (other.seq, &then), position)?;
+        let newest = certifications.last().filter(|newest| newest.passed);
+        if !newest.is_some_and(|newest| then.digests.iter().all(|digest| newest.digests.contains(digest))) {
+            continue;
+        }
+        let tags = bindings::of_kind_at(tx, other.seq, "code.tag", position)?.into_iter();
+        let tags: Vec<Evidence> = tags
+            .map(|index| Ok(as_evidence(bindings::bound(tx, index)?.as_ref(), BindRule::Explicit, doubts)))
+            .collect::<Result<_, StoreError>>()?;
+        if tag_elsewhere(tags.iter(), &then).is_none() {
             known.push(version.to_owned());
         }
     }

@@ -47,6 +47,7 @@ mod release_findings;
 mod separation;
 mod sign_in;
 mod state_baseline;
+mod tag_elsewhere;
 mod tokens;
 mod track;
 mod trust;

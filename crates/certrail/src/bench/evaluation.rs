@@ -1,6 +1,6 @@
 //! One evaluation by itself: a release of 300 commits in 100 changes, with 6,000 signals.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use certrail_criteria::{Criteria, Evidence, Identities, Input, Receipt, STANDARD, Tracked, evaluate};
 use certrail_domain::{
@@ -37,6 +37,7 @@ pub(super) fn evaluation(args: &Args) -> anyhow::Result<()> {
         findings: &tracked,
         certifications: &[],
         refusals: &[],
+        joined: &BTreeMap::new(),
         product: &product,
         known_versions: &[],
         twins: &[],

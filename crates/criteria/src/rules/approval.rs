@@ -76,6 +76,10 @@ fn approvals<'a>(
         if a.verdict == ApprovalVerdict::Approved && !e.is_believed(scope.input.product) || taken_back.contains(&e.id) {
             continue;
         }
+        // What was decided against since is approved anew, or not at all.
+        if a.verdict == ApprovalVerdict::Approved && decided_against_since(scope, e, start) {
+            continue;
+        }
         let late = start.is_some_and(|start| start.before(e.interval()) == Truth::True);
         if late && a.verdict != ApprovalVerdict::Approved {
             continue;
@@ -88,6 +92,12 @@ fn approvals<'a>(
         }
     }
     latest.into_values().map(|(_, e, a)| (e, a)).collect()
+}
+
+/// Whether somebody decided against the release after an approval of its deployment, and before the deployment began.
+fn decided_against_since(scope: &Scope<'_>, approval: &Evidence, start: Option<Interval>) -> bool {
+    let before = |at: Time| start.is_none_or(|start| Interval::new(at, Interval::SERVER).before(start) != Truth::False);
+    scope.input.certifications.iter().any(|no| !no.passed && no.log_index > approval.log_index && before(no.at))
 }
 
 /// Noes that their own tellers took back: a later word of the same person, told in the same way, is no yes and ends the no.
@@ -181,7 +191,7 @@ fn one(
                 false if e.is_dated() => Truth::True,
                 false => Truth::Unknown,
             };
-            (before, same_object(scope, a, deployment), separate(scope, a, deployment), valid, *pair)
+            (before, same_object(scope, **pair, deployment), separate(scope, a, deployment), valid, *pair)
         })
         .collect();
     let name = &subject.id;
@@ -308,7 +318,11 @@ fn told_yes<'a>(scope: &Scope<'a>, environment: &str) -> Option<(&'a Evidence, &
 }
 
 /// T20: the approval names the artefacts, or where it names none, the exact commit.
-pub(super) fn same_object(scope: &Scope<'_>, a: &Approval, deployment: Option<&DeploymentView<'_>>) -> bool {
+pub(super) fn same_object(
+    scope: &Scope<'_>,
+    (e, a): (&Evidence, &Approval),
+    deployment: Option<&DeploymentView<'_>>,
+) -> bool {
     let release = scope.input.release;
     let deployed: Vec<&String> = deployment
         .map(|d| d.digests.iter().collect())
@@ -316,6 +330,11 @@ pub(super) fn same_object(scope: &Scope<'_>, a: &Approval, deployment: Option<&D
         .unwrap_or_else(|| release.digests.iter().collect());
     // What was signed here before there was an artefact is no signature on one; a forge knows of none.
     if a.digests.is_empty() && a.repository.is_none() && !deployed.is_empty() {
+        return false;
+    }
+    // A forge's speaks of what was there when it was given.
+    let joined_later = |digest: &&String| scope.input.joined.get(*digest).is_some_and(|joined| *joined > e.log_index);
+    if a.digests.is_empty() && deployed.iter().any(joined_later) {
         return false;
     }
     if a.digests.is_empty() || deployed.is_empty() {

@@ -15,6 +15,7 @@ mod rollback_target;
 mod sbom;
 mod scan;
 mod sign_off;
+mod states;
 mod tests;
 mod validation;
 mod work_item;

@@ -33,7 +33,7 @@ pub(super) fn check(scope: &Scope<'_>, meaning: &str) -> Found {
         }
         let inputs = vec![e.id.clone()];
         // A no is taken back by whoever said it, and by no artefact that joins.
-        if a.verdict != ApprovalVerdict::Rejected && !same_object(scope, a, None) {
+        if a.verdict != ApprovalVerdict::Rejected && !same_object(scope, (e, a), None) {
             stale = stale.or(Some((who, inputs)));
             continue;
         }

@@ -2,90 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use certrail_domain::{ActorKind, Cause, Facts, Row, Subject, Truth, Verdict, facts::Ticket, plain};
+use certrail_domain::{ActorKind, Cause, Facts, Row, Subject, Truth, Verdict, facts::Ticket};
 
-use super::{Found, Scope};
+use super::{Found, Scope, states};
 use crate::{Evidence, world::ChangeView};
-
-/// States in which a tracker says that the work is not wanted, as letters alone.
-const REFUSED: [&str; 19] = [
-    "rejected",
-    "declined",
-    "denied",
-    "refused",
-    "notapproved",
-    "notplanned",
-    "cancelled",
-    "canceled",
-    "abandoned",
-    "withdrawn",
-    "invalid",
-    "duplicate",
-    "wontdo",
-    "wontfix",
-    "willnotdo",
-    "willnotfix",
-    "cannotreproduce",
-    "obsolete",
-    "deferred",
-];
-
-/// States of work that is wanted, from its authorisation to its end, as letters alone. Any other may mean anything.
-const WANTED: [&str; 44] = [
-    "authorised",
-    "authorized",
-    "approved",
-    "accepted",
-    "agreed",
-    "open",
-    "new",
-    "todo",
-    "ready",
-    "readyfordevelopment",
-    "readyfordev",
-    "readyfortest",
-    "readyforrelease",
-    "readytorelease",
-    "selected",
-    "selectedfordevelopment",
-    "scheduled",
-    "planned",
-    "assigned",
-    "active",
-    "doing",
-    "started",
-    "inprogress",
-    "indevelopment",
-    "development",
-    "implementing",
-    "implement",
-    "inreview",
-    "review",
-    "codereview",
-    "intest",
-    "intesting",
-    "testing",
-    "inqa",
-    "qa",
-    "verified",
-    "fixed",
-    "merged",
-    "resolved",
-    "done",
-    "complete",
-    "completed",
-    "closed",
-    "released",
-];
 
 pub(super) fn check(scope: &Scope<'_>) -> Found {
     let mut held: BTreeMap<&str, (&Evidence, &Ticket)> = BTreeMap::new();
     for e in &scope.world.usable {
         let Facts::Ticket(ticket) = &e.signal.facts else { continue };
         let newest = held.entry(&ticket.key).or_insert((e, ticket));
-        // A record that was observed is not replaced by what somebody told, but for a no.
-        let rank =
-            |e: &Evidence, t: &Ticket| (is_refused(t) || e.is_believed(scope.input.product), e.at(), e.log_index);
+        // A record that was observed is not replaced by what somebody told, but for what is no yes.
+        let rank = |e: &Evidence, t: &Ticket| {
+            (!states::is_wanted(&t.status) || e.is_believed(scope.input.product), e.at(), e.log_index)
+        };
         if rank(e, ticket) >= rank(newest.0, newest.1) {
             *newest = (e, ticket);
         }
@@ -113,21 +43,6 @@ fn row(scope: &Scope<'_>, change: &ChangeView<'_>, held: &BTreeMap<&str, (&Evide
     Row { subject, verdict, cause, sentence, inputs, exception: None }
 }
 
-/// A state as letters alone: trackers write `Won't do`, `wont-do`, and look-alikes of it.
-fn letters(status: &str) -> String {
-    plain(status).chars().filter(char::is_ascii_alphanumeric).collect()
-}
-
-/// It says no, in whatever words behind it: `Rejected by CAB`.
-fn is_refused(ticket: &Ticket) -> bool {
-    let said = letters(&ticket.status);
-    REFUSED.iter().any(|no| said.starts_with(no))
-}
-
-fn is_wanted(ticket: &Ticket) -> bool {
-    WANTED.contains(&letters(&ticket.status).as_str())
-}
-
 /// Passing wins; among the others the worse.
 fn better(new: Verdict, old: Verdict) -> bool {
     !old.opens_gate() && (new.opens_gate() || new > old)
@@ -142,10 +57,10 @@ fn standing(
     let (name, key) = (&change.name, &ticket.key);
     let identities = scope.input.identities;
     let wrote = |account: &str| identities.among(account, change.authors.iter().copied());
-    if is_refused(ticket) {
+    if states::is_refused(&ticket.status) {
         return (Verdict::Failed, Cause::Negative, format!("{name} names {key}, which is {}.", ticket.status));
     }
-    if !is_wanted(ticket) {
+    if !states::is_wanted(&ticket.status) {
         let sentence = format!(
             "{name} names {key}, whose state `{}` may mean anything; send it with one such as approved, in progress or done.",
             ticket.status

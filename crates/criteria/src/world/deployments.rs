@@ -56,6 +56,8 @@ pub(super) fn deployments<'a>(
         }
     }
     let own = input.release.cut_at.map(|cut_at| Twin {
+        version: input.release.version.clone(),
+        against: None,
         cut_at,
         digests: input.release.digests.clone(),
         certifications: input.certifications.to_vec(),

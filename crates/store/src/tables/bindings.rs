@@ -146,17 +146,17 @@ pub fn bound_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<(u64, Bi
     )
 }
 
-/// What checkouts told of a release, as the log stood at `position`.
+/// The signals of a kind that were bound to a release, as the log stood at `position`.
 ///
 /// # Errors
 /// When the database fails or a row is damaged.
-pub fn manifests_at(tx: &Tx<'_>, release: i64, position: u64) -> Result<Vec<u64>> {
+pub fn of_kind_at(tx: &Tx<'_>, release: i64, kind: &str, position: u64) -> Result<Vec<u64>> {
     tx.query(
         "SELECT log_index FROM binding
-         WHERE release = ?1 AND kind = 'release.manifest'
+         WHERE release = ?1 AND kind = ?3
            AND log_index < ?2 AND from_index < ?2 AND (to_index IS NULL OR to_index >= ?2)
          ORDER BY log_index",
-        &[release.into(), position.into()],
+        &[release.into(), position.into(), kind.into()],
         |r| r.uint(0),
     )
 }

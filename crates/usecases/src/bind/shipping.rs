@@ -153,7 +153,8 @@ fn twin(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Twin>, StoreError>
 fn twin_at(tx: &Tx<'_>, (seq, release): (i64, &Release), position: u64) -> Result<Option<Twin>, StoreError> {
     let Some(cut_at) = release.cut_at else { return Ok(None) };
     let certifications = crate::judge::certifications(tx, (seq, release), position)?;
-    Ok(Some(Twin { cut_at, digests: release.digests.clone(), certifications }))
+    let Release { version, decided_against, digests, .. } = release.clone();
+    Ok(Some(Twin { version, against: decided_against, cut_at, digests, certifications }))
 }
 
 /// When a release went into production, by its deployments, worked out again; `None` for one that is not cut.
