@@ -66,8 +66,8 @@ pub use people::Mentioned;
 pub use problem::{Problem, ProblemKind};
 pub use range_base::{BaseKind, Baseline, RangeBase};
 pub use release::{
-    AcceptedReport, DecidedAgainst, Emergency, EmergencyReason, FormerProduction, LookedBack, Product, Release,
-    ReleaseState, ReleaseType,
+    AcceptedReport, Certified, DecidedAgainst, Emergency, EmergencyReason, FormerProduction, LookedBack, Product,
+    Release, ReleaseState, ReleaseType,
 };
 pub use role::{Action, Role};
 pub use scope::{Audience, Extent, Scope};

@@ -256,9 +256,18 @@ pub struct Release {
     /// The newest decision is against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_against: Option<DecidedAgainst>,
-    /// Somebody looked back at it, where that was due.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub looked_back: Option<LookedBack>,
+    /// Each time somebody looked back at it, where that was due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked_back: Vec<LookedBack>,
+}
+
+/// A certification, as far as it matters to whoever looks back.
+#[derive(Clone, Copy, Debug)]
+pub struct Certified {
+    /// When.
+    pub at: Time,
+    /// One of the authors decided alone.
+    pub alone: bool,
 }
 
 /// That somebody looked back at a release, as an emergency and a decision of one person alone leave due.
@@ -379,6 +388,19 @@ impl Release {
         bound_by == BindRule::Explicit
             || deployment.digests.iter().any(|d| self.digests.contains(d))
             || deployment.commit.is_some() && deployment.commit == self.commit
+    }
+
+    /// From when on there is something that somebody has to look back at, and nobody did since: a decision of one person alone, or of an
+    /// emergency the newest decision, its deployment, or for want of both its declaration.
+    #[must_use]
+    pub fn to_look_back_at(&self, certified: &[Certified]) -> Option<Time> {
+        let lone = certified.iter().filter(|c| c.alone).map(|c| c.at);
+        let emergency = self.emergency.as_ref().map(|declared| {
+            let out = certified.iter().map(|c| c.at).chain(self.shipped_at).max();
+            out.unwrap_or(declared.declared_at)
+        });
+        let since = lone.chain(emergency).max()?;
+        self.looked_back.iter().all(|back| back.at < since).then_some(since)
     }
 
     /// What it is where it is not in production.

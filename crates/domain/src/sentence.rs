@@ -179,7 +179,7 @@ mod tests {
             ungated: false,
             emergency: None,
             decided_against: None,
-            looked_back: None,
+            looked_back: Vec::new(),
         }
     }
 

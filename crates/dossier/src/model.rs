@@ -1,8 +1,8 @@
 //! The value. Member order is the order in the file; changes within `/1` only add members.
 
 use certrail_domain::{
-    BindRule, Evaluation, EvidenceId, Exception, ExceptionId, FindingDecision, HowKnown, Mark, Release, Summary, Time,
-    Verdict,
+    BindRule, Certified, Evaluation, EvidenceId, Exception, ExceptionId, FindingDecision, HowKnown, Mark, Release,
+    Summary, Time, Verdict,
     facts::{Level, Levels},
 };
 use serde::{Deserialize, Serialize};
@@ -358,6 +358,14 @@ pub struct DecisionRow {
     pub evaluation: String,
     /// The signed statements.
     pub entries: Vec<DecisionEntry>,
+}
+
+impl DecisionRow {
+    /// What a certification is to whoever looks back; nothing of a decision against the release.
+    #[must_use]
+    pub fn certified(&self) -> Option<Certified> {
+        (self.kind == "certification").then_some(Certified { at: self.at, alone: self.review_due.is_some() })
+    }
 }
 
 /// A signed head of the log and how it relates to the one of this dossier.

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::{
     Caller,
     access::{On, allow, decides},
+    as_seen::{as_seen, no_such_position},
     bind,
     decision::{How, Meaning, freeze, sign},
     engine::{Batch, Engine, Fault, Kept, LogHead},
@@ -138,10 +139,10 @@ fn decide(
         }
     }
     if let Some(seen) = seen {
-        let then = releases::at(batch.tx, seq, seen.min(i64::MAX as u64))?;
-        if then.is_none_or(|then| {
-            (then.commit, then.digests) != (stored.release.commit.clone(), stored.release.digests.clone())
-        }) {
+        let Some(then) = as_seen(batch.tx, seq, seen, batch.next_index())? else {
+            return Err(no_such_position("The release was not certified.", &stored.release.title(), seen).into());
+        };
+        if (then.commit, then.digests) != (stored.release.commit.clone(), stored.release.digests.clone()) {
             return Err(refuse(
                 "another-build",
                 "It has another artefact than when you looked.",

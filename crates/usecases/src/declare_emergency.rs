@@ -79,7 +79,11 @@ fn declare(
     let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq}")))?;
     if stored.release.state != ReleaseState::Cut {
         let why = format!("It is {}.", stored.release.state.name().replace('_', " "));
-        let fix = "Declare it between its cut and its certification.";
+        let fix = match stored.release.state {
+            ReleaseState::Open => "Cut it first: `certrail release cut VERSION`.",
+            ReleaseState::Rejected | ReleaseState::Superseded => "Cut another version, and declare that one.",
+            _ => "Declare it between its cut and its certification; of what is certified or out, cut another version.",
+        };
         return Err(refuse(ProblemKind::Refused, "not-open", why, fix).into());
     }
     if stored.release.emergency.is_some() {

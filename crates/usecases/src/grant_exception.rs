@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::{
     Caller,
     access::{On, allow, decides},
+    as_seen::{as_seen, no_such_position},
     clock_era::OPERATOR,
     engine::{Batch, Engine, Fault, random},
     inputs::words,
@@ -119,7 +120,8 @@ pub async fn request_exception(engine: &Arc<Engine>, caller: &Caller, new: NewEx
     Ok(exception)
 }
 
-/// Approves, rejects or revokes an exception.
+/// Approves, rejects or revokes an exception. `seen` is the position of the log at which whoever decides looked at the release: what
+/// joined since is not excused.
 ///
 /// # Errors
 /// A role that may not, the requester or an author approving it, a state that does not allow it.
@@ -128,6 +130,7 @@ pub async fn decide_exception(
     caller: &Caller,
     id: &str,
     to: ExceptionState,
+    seen: Option<u64>,
 ) -> Result<Exception, Problem> {
     allow(caller, Action::GrantException, On::Reached)?;
     let (caller, id) = (caller.clone(), id.to_owned());
@@ -178,6 +181,12 @@ pub async fn decide_exception(
                 let wrote = separation::decides_alone(&caller, &product, &judged, "The exception was not recorded.")?;
                 exception.alone = own || wrote;
                 exception.digests.clone_from(&stored.release.digests);
+                if let Some(seen) = seen {
+                    let then = as_seen(batch.tx, stored.seq, seen, batch.next_index())?;
+                    let title = stored.release.title();
+                    let then = then.ok_or_else(|| no_such_position("Nothing was changed.", &title, seen))?;
+                    exception.digests.retain(|digest| then.digests.contains(digest));
+                }
             }
             if to == ExceptionState::Approved && exception.expires_at <= batch.now {
                 return Err(refuse("expired", "It would have ended already.", "Ask for a new one.").into());

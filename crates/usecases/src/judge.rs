@@ -69,7 +69,7 @@ pub struct Seen {
     /// It was judged for its next deployment to production.
     pub next: bool,
     /// The position of the log whose settings it was judged by.
-    settled: u64,
+    pub settled: u64,
 }
 
 impl Seen {
@@ -358,12 +358,12 @@ fn settled_at(
     if moment.next || release.shipped_at.is_none() {
         return Ok(moment.position);
     }
-    if let Some(decided) = certifications.iter().rev().find(|d| d.passed) {
-        return Ok(decided.log_index);
-    }
     let states = releases::states(tx, seq)?;
     let out = states.into_iter().find(|(_, state)| state.as_ref().is_ok_and(|r| r.shipped_at.is_some()));
-    Ok(out.map_or(moment.position, |(from, _)| from.min(moment.position)))
+    let out = out.map_or(moment.position, |(from, _)| from.min(moment.position));
+    // What was certified later settles nothing of what was out by then.
+    let before = |d: &&Certification| d.passed && d.log_index < out && release.shipped_at.is_none_or(|at| d.at <= at);
+    Ok(certifications.iter().rev().find(before).map_or(out, |decided| decided.log_index))
 }
 
 /// A product as its settings were where a release is settled. What counts as production is judged deployment by deployment, and

@@ -8,6 +8,7 @@ mod accept;
 mod accept_reported;
 mod access;
 mod add_evidence;
+mod as_seen;
 mod ask_gate;
 mod asked_last;
 mod begin_epoch;

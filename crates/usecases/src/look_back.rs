@@ -3,18 +3,24 @@
 
 use std::sync::Arc;
 
-use certrail_domain::{Action, LookedBack, Problem, ProblemKind, Release};
+use certrail_criteria::Evidence;
+use certrail_domain::{
+    Action, Certified, Facts, LookedBack, Problem, ProblemKind, Release, Truth, facts::ApprovalVerdict,
+};
 use certrail_ledger::leaf::label;
 use certrail_store::{
     StoreError,
-    tables::{decisions, releases},
+    tables::{
+        decisions::{self, StoredDecision},
+        releases,
+    },
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Caller,
     access::{On, allow, decides},
-    decision::how_decided,
+    decision::{decided_at, how_decided},
     engine::{Batch, Engine, Fault},
     inputs,
     judge::judge_in,
@@ -67,23 +73,37 @@ pub async fn look_back(
 fn record(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Result<Release, Fault> {
     let mut stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq}")))?;
     let release = &stored.release;
-    if release.looked_back.is_some() {
-        let fix = "Its page says who did, and what came of it.";
-        return Err(refuse(ProblemKind::Conflict, "looked-back", "Somebody looked back at it already.", fix).into());
+    let mut certified = Vec::new();
+    let mut deciders: Vec<String> = release.emergency.iter().map(|e| e.declared_by.clone()).collect();
+    for decision in decisions::of_release(batch.tx, release.id.as_str())?.into_iter().filter(StoredDecision::is_yes) {
+        let how = how_decided(&decision)?;
+        certified.push(Certified { at: decided_at(&decision), alone: how.review_due.is_some() });
+        deciders.push(how.by);
     }
-    let decision = decisions::newest(batch.tx, release.id.as_str())?;
-    let alone = decision.as_ref().map(how_decided).transpose()?.filter(|how| how.review_due.is_some());
-    let mut deciders: Vec<&str> = release.emergency.iter().map(|e| e.declared_by.as_str()).collect();
-    deciders.extend(alone.iter().map(|how| how.by.as_str()));
-    if deciders.is_empty() {
-        let why = "It is no emergency, and nobody decided on it alone.";
-        return Err(refuse(ProblemKind::Refused, "nothing-due", why, "There is nothing to do.").into());
+    if release.to_look_back_at(&certified).is_none() {
+        let (code, why) = match release.looked_back.is_empty() {
+            true => ("nothing-due", "It is no emergency, and nobody decided on it alone."),
+            false => ("looked-back", "Somebody looked back at it already, and nothing was decided since."),
+        };
+        return Err(refuse(ProblemKind::Conflict, code, why, "Its page says what is due.").into());
+    }
+    if certified.is_empty() && release.shipped_at.is_none() {
+        let why = "Nobody has decided on it, and it has not gone out: there is nothing to look back at yet.";
+        return Err(refuse(ProblemKind::Refused, "nothing-due", why, "Look back when it went out.").into());
     }
     let account = caller.account();
     let judged = judge_in(batch.tx, batch.criteria, &stored, batch.next_index(), batch.now)?;
-    if deciders.contains(&account.as_str()) {
-        let why = "Whoever decided does not look back at it.";
-        return Err(refuse(ProblemKind::Refused, "own-decision", why, "Ask somebody else.").into());
+    let excused = judged.seen.exceptions.iter().filter_map(|e| e.approver.clone());
+    deciders.extend(excused.chain(approvers(&judged.seen.evidence)));
+    if deciders.iter().any(|decider| judged.seen.identities.same(decider, &account) != Truth::False) {
+        let why = "Whoever declared, certified, excused or approved any of it does not look back at it.";
+        return Err(refuse(
+            ProblemKind::Refused,
+            "own-decision",
+            why,
+            "Ask an approver or a release manager who did none of that, by any of their accounts.",
+        )
+        .into());
     }
     if separation::decides_alone(caller, &judged.seen.product, &judged, "The review was not recorded.")? {
         let why = format!("{} is one of its authors, or may be.", caller.name);
@@ -94,7 +114,17 @@ fn record(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     let told = Told { release: release.id.as_str(), looked_back: &looked_back };
     batch.control(LOOKED_BACK, &account, &[mark], &told)?;
     let version = stored.release.version.clone();
-    stored.release.looked_back = Some(looked_back);
+    stored.release.looked_back.push(looked_back);
     releases::update(batch.tx, &stored, &version, batch.work_first)?;
     Ok(stored.release)
+}
+
+/// Whoever approved a deployment of it.
+fn approvers(evidence: &[Evidence]) -> impl Iterator<Item = String> {
+    evidence.iter().filter_map(|e| match &e.signal.facts {
+        Facts::Approval(a) if a.meaning == "approval" && a.verdict == ApprovalVerdict::Approved => {
+            a.approver.as_ref().map(|by| by.account.clone())
+        }
+        _ => None,
+    })
 }

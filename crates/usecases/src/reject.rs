@@ -57,6 +57,15 @@ pub async fn reject(
                 let why = "Another version, that is cut, takes the place of a release.";
                 return Err(refuse(ProblemKind::Refused, "not-another", why, "Name it, or nothing."));
             }
+            if other.release.decided_against.is_some() {
+                let why = format!("{} was decided against itself.", other.release.version);
+                return Err(refuse(
+                    ProblemKind::Refused,
+                    "not-another",
+                    why,
+                    "Name one that is to go out, or nothing.",
+                ));
+            }
             Some(other.release.version)
         }
         None => None,
@@ -96,11 +105,11 @@ fn decide(
         withdrew: stored.release.certified_at.is_some(),
         superseded_by,
     };
-    let late = stored.release.shipped_at.is_some();
-    let world = freeze(batch, &judged, &evaluation, How { alone: false, late })?;
+    let out = stored.release.shipped_at.is_some();
+    let world = freeze(batch, &judged, &evaluation, How { alone: false, late: false })?;
     sign(batch, caller, &stored, (&world, &evaluation), &Meaning::Against(&against))?;
     stored.release.certified_at = None;
-    if !late {
+    if !out {
         stored.release.state = against.state();
     }
     stored.release.decided_against = Some(against);

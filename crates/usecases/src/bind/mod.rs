@@ -672,7 +672,7 @@ fn new_release(batch: &mut Batch<'_>, product: &Product, version: &str) -> Resul
         ungated: false,
         emergency: None,
         decided_against: None,
-        looked_back: None,
+        looked_back: Vec::new(),
     };
     let stored = releases::insert(batch.tx, &release, &label_key, batch.work_first)?;
     let mark = [label(&label_key, release.id.as_str())];

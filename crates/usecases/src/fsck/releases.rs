@@ -81,7 +81,7 @@ impl Folded {
             }
             crate::look_back::LOOKED_BACK => {
                 doc["release"].as_str().and_then(|id| self.releases.get_mut(id)).and_then(|release| {
-                    release.looked_back = Some(serde_json::from_value(doc["looked_back"].clone()).ok()?);
+                    release.looked_back.push(serde_json::from_value(doc["looked_back"].clone()).ok()?);
                     Some(())
                 })
             }

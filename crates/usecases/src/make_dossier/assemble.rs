@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_criteria::World;
-use certrail_domain::{BaseKind, Baseline, Problem, Product, RangeBase, Time, sentence, shown_account};
+use certrail_domain::{BaseKind, Baseline, Certified, Problem, RangeBase, Time, sentence, shown_account};
 use certrail_dossier::{DecisionRow, Dossier, FindingsSection};
 use certrail_store::{
     StoreError, Tx,
@@ -17,7 +17,7 @@ use certrail_store::{
 use super::{events::events, marks::marks, proofs, sections};
 use crate::{
     engine::{Engine, LogHead, Made},
-    judge::{Judged, judge_in, judge_now},
+    judge::{Judged, Seen, judge_in, judge_now},
     release_findings,
 };
 
@@ -86,7 +86,7 @@ fn build(
     }
     let marks = marks(&judged);
     let mut notices = notices(&release, &decisions, &show);
-    notices.extend(changed_alone(tx, &judged.seen.product, position, &show)?);
+    notices.extend(changed_alone(tx, &judged.seen, &show)?);
     Ok(Dossier {
         schema: Dossier::SCHEMA.into(),
         number,
@@ -122,7 +122,9 @@ fn notices(
     show: &dyn Fn(&str) -> String,
 ) -> Vec<String> {
     let mut out = Vec::new();
-    let due = |what: &str| if release.looked_back.is_some() { String::new() } else { what.to_owned() };
+    let certified: Vec<Certified> = decisions.iter().filter_map(DecisionRow::certified).collect();
+    let open = release.to_look_back_at(&certified).is_some();
+    let due = |what: &str| if open { what.to_owned() } else { String::new() };
     if let Some(emergency) = &release.emergency {
         out.push(format!(
             "{} declared it an emergency on {} ({}): {}{}",
@@ -136,16 +138,29 @@ fn notices(
     if let Some(against) = &release.decided_against {
         out.push(format!("{} {}", show(&against.by), against.words()));
     }
-    if let Some(late) = decisions.last().filter(|d| d.late) {
+    let mut against: Option<&DecisionRow> = None;
+    for decision in decisions {
+        match (against.take(), decision.certified()) {
+            (_, None) => against = Some(decision),
+            (Some(no), Some(again)) => out.push(format!(
+                "{} had decided against it on {}; it was certified again on {}.",
+                no.by,
+                no.at.human(),
+                again.at.human()
+            )),
+            (None, Some(_)) => {}
+        }
+    }
+    for late in decisions.iter().filter(|d| d.late && d.certified().is_some()) {
         out.push(format!("It was certified on {}, after it had gone to production.", late.at.human()));
     }
-    if let Some(by) = decisions.last().and_then(|d| d.review_due) {
+    if let Some(by) = decisions.iter().rev().find_map(|d| d.review_due) {
         out.push(format!(
             "It was decided by its author; no separation of duties.{}",
             due(&format!(" A review by somebody else is due by {}.", by.date()))
         ));
     }
-    if let Some(back) = &release.looked_back {
+    for back in &release.looked_back {
         out.push(format!("{} looked back at it on {}: {}", show(&back.by), back.at.human(), back.note));
     }
     out
@@ -155,12 +170,9 @@ fn notices(
 const MOST_ALONE: usize = 3;
 
 /// What an admin changed alone of what this release is judged by, as far as it is in effect.
-fn changed_alone(
-    tx: &Tx<'_>,
-    product: &Product,
-    position: u64,
-    show: &dyn Fn(&str) -> String,
-) -> Result<Vec<String>, StoreError> {
+fn changed_alone(tx: &Tx<'_>, seen: &Seen, show: &dyn Fn(&str) -> String) -> Result<Vec<String>, StoreError> {
+    // Later settings judge nothing of what went out.
+    let (product, position) = (&seen.product, seen.settled);
     let keys = [format!("criteria:{}", product.criteria), format!("product:{}", product.name)];
     let mut out = Vec::new();
     for key in keys {

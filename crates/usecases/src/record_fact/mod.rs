@@ -20,6 +20,7 @@ use crate::{
     accept::{Ack, Incoming, accept, accept_part},
     access::{On, allow},
     add_evidence::{MetRequirement, met_by},
+    as_seen::{as_seen, no_such_position},
     connectors,
     engine::{Engine, LogHead},
     inputs::{self, refuse, required},
@@ -382,11 +383,9 @@ fn to_signal(engine: &Arc<Engine>, caller: &Caller, input: FactInput) -> Result<
 /// The artefacts of a release at the position of the log at which somebody looked.
 fn digests_at(engine: &Engine, product: &str, version: &str, seen: u64) -> Result<Vec<String>, Problem> {
     let stored = crate::look::find_release(engine, product, version)?;
-    let then = engine.read(|tx| releases::at(tx, stored.seq, seen.min(i64::MAX as u64)))?;
-    then.map(|release| release.digests).ok_or_else(|| {
-        let why = format!("{} was not there at position {seen} of the log.", stored.release.title());
-        refuse("no-such-position", why, "Look at its page again, and sign what is there now.")
-    })
+    let then = engine.read(|tx| as_seen(tx, stored.seq, seen, engine.head().size()))?;
+    let what = "The fact was not recorded.";
+    then.map(|release| release.digests).ok_or_else(|| no_such_position(what, &stored.release.title(), seen))
 }
 
 /// What is told of a product.

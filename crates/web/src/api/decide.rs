@@ -77,7 +77,7 @@ pub(crate) async fn exception(
     _: NoBody,
 ) -> Answer<Exception> {
     let to = super::findings::state_of(&verb)?;
-    Ok(Json(decide_exception(&app.engine, &caller, &id, to).await?))
+    Ok(Json(decide_exception(&app.engine, &caller, &id, to, None).await?))
 }
 
 #[derive(Deserialize)]

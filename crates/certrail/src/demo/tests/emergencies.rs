@@ -70,6 +70,10 @@ async fn a_person_declares_an_emergency_with_a_reason() {
         let who = &stage.tokens[who];
         stage.sender.call(at(minute), who, "POST", back, note).await.map_err(|e| e.to_string())
     };
+    let early = look(2_005, "priya", &note).await.unwrap_err();
+    assert!(early.contains("nothing to look back at yet"), "{early}");
+    let told = json!({ "kind": "deployment.event", "product": "pay", "release": "2.4.1", "id": "1", "environment": "production", "state": "succeeded" });
+    stage.sender.call(at(2_005), &stage.ci, "POST", "/api/v1/facts", &told).await.expect("is kept");
     assert!(look(2_006, "anna", &note).await.unwrap_err().contains("own-decision"));
     assert!(look(2_007, "vera", &note).await.is_err());
     assert!(look(2_008, "priya", &json!({ "note": "Fine." })).await.is_err());

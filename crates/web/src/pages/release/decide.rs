@@ -68,14 +68,15 @@ pub(super) fn decide(caller: &certrail_usecases::Caller, view: &ReleaseView, her
 }
 
 /// At which position of the log the page was made: nobody decides on what came later.
-fn seen(d: &Dossier) -> Markup {
+pub(super) fn seen(d: &Dossier) -> Markup {
     html! { input type="hidden" name="seen" value=(d.evaluation.snapshot.log_position); }
 }
 
 /// Whether somebody has to look back at it.
 fn is_due(d: &Dossier) -> bool {
-    let alone = d.decisions.last().is_some_and(|decision| decision.review_due.is_some());
-    d.release.looked_back.is_none() && (d.release.emergency.is_some() || alone)
+    let certified: Vec<_> = d.decisions.iter().filter_map(|decision| decision.certified()).collect();
+    let happened = !certified.is_empty() || d.release.shipped_at.is_some();
+    happened && d.release.to_look_back_at(&certified).is_some()
 }
 
 /// Puts on record that somebody looked back at it.

@@ -21,18 +21,19 @@ pub(super) fn list(caller: &Caller, d: &Dossier, here: &str) -> Markup {
     html! {
         @if !d.exceptions.is_empty() {
             h2 #exceptions { "Exceptions" }
-            ul { @for x in &d.exceptions { li { (one(caller, x, d.made_at, here)) } } }
+            ul { @for x in &d.exceptions { li { (one(caller, d, x, here)) } } }
         }
     }
 }
 
-fn one(caller: &Caller, x: &Exception, now: Time, here: &str) -> Markup {
+fn one(caller: &Caller, d: &Dossier, x: &Exception, here: &str) -> Markup {
+    let now = d.made_at;
     // The dossier has names; whoever asked is told by account where it is decided.
     let grants = caller.may(Action::GrantException) && x.requester != caller.name;
     let asked = x.state == ExceptionState::Requested && x.expires_at > now;
     let holds = x.state == ExceptionState::Approved && x.expires_at > now;
     let button = |verb: &str, word: &str| {
-        html! { form.small method="post" action=(format!("{here}/exceptions/{}/{verb}", x.id)) { button.plain type="submit" { (word) } } }
+        html! { form.small method="post" action=(format!("{here}/exceptions/{}/{verb}", x.id)) { (super::decide::seen(d)) button.plain type="submit" { (word) } } }
     };
     html! {
         @if asked { span.tag.pending { "… Asked for" } " " }
@@ -110,17 +111,24 @@ pub(in crate::pages) enum Verb {
     Revoke,
 }
 
+/// At which position of the log whoever decides looked.
+#[derive(Deserialize)]
+pub(in crate::pages) struct Looked {
+    seen: Option<u64>,
+}
+
 pub(in crate::pages) async fn answer(
     State(app): State<App>,
     Reader(caller): Reader,
     PagePath((product, version, id, verb)): PagePath<(String, String, String, Verb)>,
+    Filled(looked): Filled<Looked>,
 ) -> Result<Redirect, PageRefusal> {
     let to = match verb {
         Verb::Approve => ExceptionState::Approved,
         Verb::Reject => ExceptionState::Rejected,
         Verb::Revoke => ExceptionState::Revoked,
     };
-    decide_exception(&app.engine, &caller, &id, to).await?;
+    decide_exception(&app.engine, &caller, &id, to, looked.seen).await?;
     Ok(back(&product, &version))
 }
 
