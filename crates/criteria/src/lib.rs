@@ -27,5 +27,5 @@ pub use input::{Certification, Evidence, Identities, Input, Receipt, Refusal, Tw
 pub use predicate::PredicateError;
 pub use rules::{APPROVAL_DAYS, Approved, Rule, approval_for};
 pub use set::{Criteria, CriteriaError, Requirement, STANDARD};
-pub use weaker::weaker;
+pub use weaker::{own_environment, weaker};
 pub use world::{ChangeView, World, spans};

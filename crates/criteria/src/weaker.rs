@@ -1,6 +1,6 @@
 //! What of a criteria set becomes weaker with another one in its place, in words: whoever approves the other one reads this.
 
-use certrail_domain::facts::ScanKind;
+use certrail_domain::facts::{ScanKind, same_environment};
 
 use crate::{APPROVAL_DAYS, Criteria, Requirement, Rule};
 
@@ -17,7 +17,22 @@ pub fn weaker(before: &Criteria, after: &Criteria) -> Vec<String> {
     }
     let new = after.requirements.iter().filter(|is| before.requirements.iter().all(|was| was.id != is.id));
     out.extend(new.filter_map(|is| asks_less(before, is)));
+    out.extend(
+        named(after).filter(|name| !named(before).any(|known| same_environment(known, name))).map(own_environment),
+    );
     out
+}
+
+/// The environments that a set names besides production.
+fn named(set: &Criteria) -> impl Iterator<Item = &str> {
+    let names = set.requirements.iter().filter_map(|r| r.check.environment());
+    names.filter(|name| !same_environment(name, Rule::PRODUCTION))
+}
+
+/// What follows where an environment is named that was none so far: what nobody names is asked as production.
+#[must_use]
+pub fn own_environment(name: &str) -> String {
+    format!("`{name}` is asked as an environment of its own, and was asked as production so far, if at all.")
 }
 
 /// What a requirement that is new lets through that the gate itself asks where the criteria say nothing.
@@ -25,9 +40,12 @@ fn asks_less(before: &Criteria, is: &Requirement) -> Option<String> {
     let none = |what: fn(&Rule) -> bool| before.requirements.iter().all(|was| !what(&was.check));
     let Requirement { id, check, applies, .. } = is;
     match check {
-        Rule::Approval { validity_days, .. } if none(Rule::is_approval) => {
+        Rule::Approval { environment, validity_days } => {
+            let of_it = |was: &Requirement| {
+                was.check.is_approval() && was.check.environment().is_some_and(|of| same_environment(of, environment))
+            };
             let longer = *validity_days > APPROVAL_DAYS || applies.is_some();
-            longer.then(|| {
+            (longer && !before.requirements.iter().any(of_it)).then(|| {
                 format!("`{id}` is asked for in place of an approval of {APPROVAL_DAYS} days for every release.")
             })
         }
@@ -40,6 +58,10 @@ fn asks_less(before: &Criteria, is: &Requirement) -> Option<String> {
 
 fn of_requirement(was: &Requirement, is: &Requirement) -> Vec<String> {
     let mut out = Vec::new();
+    // Dossiers say what was met by its title.
+    if was.title != is.title {
+        out.push(format!("is called “{}”, and was called “{}”.", is.title, was.title));
+    }
     if was.blocking && !is.blocking {
         out.push("keeps no gate closed any more.".to_owned());
     }
@@ -199,7 +221,18 @@ mod tests {
             becomes(&[("approvals: 1", "approvals: 2"), ("high_days: 30", "high_days: 14")]),
             Vec::<String>::new()
         );
-        assert_eq!(becomes(&[("title: ", "title: Our ")]), Vec::<String>::new());
+        assert_eq!(becomes(&[("why: ", "why: Since ")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_environment_that_is_named_is_production_no_more() {
+        let said = becomes(&[("kind: validation, environment: production,", "kind: validation, environment: live,")]);
+        assert!(said.iter().any(|what| what.starts_with("`live` is asked as an environment of its own")), "{said:?}");
+        let longer = |environment: &str| {
+            let of = format!("kind: approval, environment: {environment}, validity_days: 30000");
+            becomes(&[("kind: approval, environment: production, validity_days: 7", &of)])
+        };
+        assert!(!longer("production").is_empty());
     }
 
     #[test]
@@ -209,6 +242,7 @@ mod tests {
             ("high_days: 30", "high_days: 60", "allows more days for high findings: 60 instead of 30."),
             ("lines_percent: 80", "lines_percent: 60", "asks for fewer lines covered in a hundred: 60 instead of 80."),
             ("kind: sbom", "kind: exceptions", "checks something else."),
+            ("title: Certified before", "title: Certified twice before", "is called “Certified twice before"),
             ("suites: []", "suites: [smoke]", "looks at smoke alone; every suite that ran had to pass."),
             ("of: [sca, container]", "of: [sca]", "is met by sca, and was met by sca, container."),
         ] {

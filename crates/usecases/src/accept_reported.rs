@@ -12,6 +12,7 @@ use crate::{
     Caller,
     access::{On, allow, decides},
     engine::{Batch, Engine, Fault},
+    held::is_no_newcomer,
     inputs,
 };
 
@@ -95,7 +96,7 @@ pub async fn decide_acceptance(
     // product's admin declared that there is no other.
     allow(caller, Action::Read, On::Product(product))?;
     let account = person(caller)?;
-    let (caller, kind) = (caller.clone(), kind.to_owned());
+    let (caller, kind, name) = (caller.clone(), kind.to_owned(), product.to_owned());
     change(engine, product, move |batch, product| {
         let alone = product.sole_decider && caller.may(Action::RequestException);
         if !alone {
@@ -114,6 +115,9 @@ pub async fn decide_acceptance(
         if approve && seen.is_some_and(|seen| seen != asked.requested_at) {
             let why = "It was asked for again since you looked, with another reason perhaps.";
             return Err(refuse(ProblemKind::Conflict, "asked-again", why, "Read it again.").into());
+        }
+        if approve && !alone {
+            is_no_newcomer(batch.tx, &caller, (&name, "Nothing was changed."), asked.requested_at)?;
         }
         if approve {
             // What lowers what has to be observed is itself never a report.

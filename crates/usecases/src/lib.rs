@@ -30,6 +30,7 @@ mod finding_effect;
 mod finding_queue;
 mod fsck;
 mod grant_exception;
+mod held;
 mod inputs;
 mod jobs;
 mod judge;

@@ -17,6 +17,7 @@ use crate::{
     Caller,
     access::{On, allow, decides},
     engine::{Batch, Engine, Fault, Job},
+    held::is_no_newcomer,
     inputs, jobs,
 };
 
@@ -128,6 +129,7 @@ pub async fn decide_baseline(
     }
     inputs::product(engine, product)?;
     let (name, commit, account) = (product.to_owned(), commit.to_ascii_lowercase(), caller.account());
+    let caller = caller.clone();
     let (decided, _) = engine
         .write(move |batch| {
             let mut product = known(batch.tx, &name)?;
@@ -158,7 +160,10 @@ pub async fn decide_baseline(
                     let why = "It was stated again since you looked, with another reason perhaps.";
                     return Err(refuse(ProblemKind::Conflict, "asked-again", why, "Read it again.").into());
                 }
-                (true, None) => (baseline.approver, baseline.since) = (Some(account.clone()), Some(index)),
+                (true, None) => {
+                    is_no_newcomer(batch.tx, &caller, (&name, "Nothing was changed."), baseline.requested_at)?;
+                    (baseline.approver, baseline.since) = (Some(account.clone()), Some(index));
+                }
                 (false, Some(_)) => baseline.until = Some(index),
                 (false, None) => drop(product.baselines.remove(place)),
             }

@@ -52,12 +52,13 @@ pub fn at(tx: &Tx<'_>, name: &str, position: u64) -> Result<Option<Product>> {
     )
 }
 
-/// Every state a product ever had, oldest first.
+/// Every state a product had below a log position, oldest first.
 ///
 /// # Errors
 /// When the database fails.
-pub fn versions(tx: &Tx<'_>, name: &str) -> Result<Vec<Product>> {
-    tx.query("SELECT document FROM product_version WHERE name = ?1 ORDER BY from_index", &[name.into()], |r| r.json(0))
+pub fn versions(tx: &Tx<'_>, name: &str, position: u64) -> Result<Vec<Product>> {
+    let sql = "SELECT document FROM product_version WHERE name = ?1 AND from_index < ?2 ORDER BY from_index";
+    tx.query(sql, &[name.into(), position.into()], |r| r.json(0))
 }
 
 /// The name of every product, in order.

@@ -44,7 +44,7 @@ pub(crate) fn owned_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<(Owned,
             // How a tag is written was the product's word of its time.
             let mut base = walked.base;
             let (product, version) = (&stored.release.product, &stored.release.version);
-            for then in products::versions(tx, product)? {
+            for then in products::versions(tx, product, i64::MAX as u64)? {
                 for repository in &then.repositories {
                     let tag = Key::tag(repository, &then.tag_pattern.replace("{version}", version));
                     if bindings::member(tx, stored.seq, &tag)?.is_some() {

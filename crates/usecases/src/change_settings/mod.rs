@@ -14,7 +14,6 @@ use certrail_domain::{
 use certrail_store::{
     StoreError, Tx,
     tables::{
-        log,
         people::{self, Person},
         settings_changes,
     },
@@ -28,6 +27,7 @@ use crate::{
     Caller,
     access::{On, allow, decides},
     engine::{Batch, Engine, Fault, random},
+    held::held_since,
     inputs, jobs, separation,
 };
 
@@ -188,24 +188,15 @@ fn may_approve(batch: &Batch<'_>, caller: &Caller, change: &SettingsChange) -> R
         return Err(refuse(ProblemKind::Refused, "own-request", why, fix).into());
     }
     // Whoever could make a second admin on the spot would decide alone, and faster than somebody who is.
-    let since = administers_since(batch.tx, caller, &change.settings)?;
-    if since.is_none_or(|since| change.requested_at.since(since) < SettingsChange::ALONE) {
+    let since = held_since(batch.tx, caller, |person| is_admin(person, &change.settings))?;
+    // The program asks for nobody: of what it proposes the day counts from now.
+    let asked = if change.requester == PROGRAM { batch.now } else { change.requested_at };
+    if since.is_none_or(|since| asked.since(since) < SettingsChange::ALONE) {
         let why = format!("{} did not administer this for a day already when it was asked for.", caller.name);
         let fix = "Ask another admin; or take it back, and ask for it again when they have been one for a day.";
         return Err(refuse(ProblemKind::Refused, "too-new", why, fix).into());
     }
     Ok(())
-}
-
-/// Since when somebody has administered something without a break.
-fn administers_since(tx: &Tx<'_>, caller: &Caller, of: &ChangedSettings) -> Result<Option<Time>, StoreError> {
-    let Some(own) = &caller.person else { return Ok(None) };
-    let mut since = None;
-    for (index, person) in people::versions(tx, own.as_str())? {
-        since = if is_admin(&person, of) { since.or(Some(index)) } else { None };
-    }
-    let entry = since.map(|index| log::acts(tx, index, index + 1)).transpose()?;
-    Ok(entry.and_then(|acts| acts.first().map(|act| Time::from_micros(act.received))))
 }
 
 /// What it weakens is what whoever decides was shown.

@@ -1,6 +1,6 @@
 //! What becomes weaker by a change of settings, in words.
 
-use certrail_criteria::{Criteria, weaker};
+use certrail_criteria::{Criteria, own_environment, weaker};
 use certrail_domain::{ChangedSettings, Product, facts::BandPolicy};
 use certrail_store::{
     StoreError,
@@ -38,6 +38,9 @@ pub(crate) fn of_product(batch: &Batch<'_>, before: &Product, after: &Product) -
     for environment in before.production.iter().filter(|e| !after.calls_production(e)) {
         out.push(format!("`{environment}` counts as production no more."));
     }
+    let known = |name: &&String| before.environments.contains(name) || before.calls_production(name);
+    let new = after.environments.iter().filter(|name| !known(name) && !after.calls_production(name));
+    out.extend(new.map(|name| own_environment(name)));
     if before.branch != after.branch {
         out.push(format!("Releases are cut from `{}` instead of `{}`.", after.branch, before.branch));
     }

@@ -377,7 +377,7 @@ impl Told {
             let same = kept.as_ref().and_then(|p| serde_json::to_string(p).ok()).as_ref() == Some(document);
             let mut owned = same;
             let ever: BTreeSet<String> =
-                products::versions(tx, name)?.into_iter().flat_map(|then| then.repositories).collect();
+                products::versions(tx, name, i64::MAX as u64)?.into_iter().flat_map(|then| then.repositories).collect();
             repositories += ever.len() as u64;
             for repository in &ever {
                 let has = kept.as_ref().is_some_and(|p| p.repositories.contains(repository));

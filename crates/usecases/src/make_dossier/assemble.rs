@@ -1,6 +1,9 @@
 //! The value itself: every section from one state of the world.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use certrail_criteria::World;
 use certrail_domain::{BaseKind, Baseline, Certified, Problem, RangeBase, Time, sentence, shown_account};
@@ -9,6 +12,7 @@ use certrail_store::{
     StoreError, Tx,
     tables::{
         people::{self, Person},
+        products,
         releases::StoredRelease,
         settings_changes,
     },
@@ -167,16 +171,25 @@ fn notices(
 }
 
 /// Changes by one admin alone that are named, of criteria and of a product each: the newest.
-const MOST_ALONE: usize = 3;
+const MOST_ALONE: usize = 10;
 
 /// What an admin changed alone of what this release is judged by, as far as it is in effect.
 fn changed_alone(tx: &Tx<'_>, seen: &Seen, show: &dyn Fn(&str) -> String) -> Result<Vec<String>, StoreError> {
     // Later settings judge nothing of what went out.
     let (product, position) = (&seen.product, seen.settled);
-    let keys = [format!("criteria:{}", product.criteria), format!("product:{}", product.name)];
+    // Another set in place of one that was changed alone takes nothing of that back.
+    let sets = products::versions(tx, &product.name, position)?.into_iter().map(|then| then.criteria);
+    let sets: BTreeSet<String> = sets.chain([product.criteria.clone()]).collect();
+    let keys = sets.iter().map(|set| format!("criteria:{set}")).chain([format!("product:{}", product.name)]);
     let mut out = Vec::new();
     for key in keys {
-        for change in settings_changes::applied(tx, &key, position)?.iter().filter(|c| c.alone).take(MOST_ALONE) {
+        let mut alone = settings_changes::applied(tx, &key, position)?;
+        alone.retain(|change| change.alone);
+        let more = alone.len().saturating_sub(MOST_ALONE);
+        if more > 0 {
+            out.push(format!("{more} earlier changes by one admin alone are on the page of settings."));
+        }
+        for change in alone.iter().take(MOST_ALONE) {
             let weaker = match change.weaker.as_slice() {
                 [] => String::new(),
                 weaker => format!(" Weaker since: {}", weaker.join(" ")),

@@ -229,11 +229,11 @@ async fn what_weakens_a_product_once_it_was_decided_on_waits_too() {
     }
     assert_eq!((&answer["criteria"], &answer["sole_decider"]), (&json!("standard"), &Value::Null), "{answer:#}");
     // What is changed meanwhile stays.
-    put(3_002, json!({ "environments": ["staging"] })).await;
+    put(3_002, json!({ "tag_pattern": "pay-{version}" })).await;
     let (open, _) = settings_changes(&stage.engine, &here(&ines)).expect("reads");
     assert_eq!(decides(&stage, 3_003, &here(&ines), &open[0], true).await, Ok(SettingsState::Applied));
     let product = certrail_usecases::known_product(&stage.engine, "pay").expect("reads").expect("is there");
-    assert_eq!((product.production, product.environments), (vec!["live".to_owned()], vec!["staging".to_owned()]));
+    assert_eq!((product.production, product.tag_pattern.as_str()), (vec!["live".to_owned()], "pay-{version}"));
     assert_eq!((product.criteria.as_str(), product.sole_decider), ("own", true));
     stage.clean();
 }
