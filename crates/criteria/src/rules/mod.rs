@@ -227,15 +227,17 @@ impl Rule {
         }
     }
 
-    /// Whether it is asked before a product is deployed to an environment, which counts as production or not: of what speaks of another environment only a check
-    /// after its deployment is, since it tells whether this one may follow. To what is no production goes what is not signed yet
-    /// and needs no way back.
+    /// Whether it is asked before a product is deployed to an environment, which counts as production or not: of what speaks of
+    /// another environment only a check after its deployment is, since it tells whether this one may follow. To what is no
+    /// production goes what is not signed yet and needs no way back.
     #[must_use]
     pub fn is_asked_for(&self, environment: &str, production: bool) -> bool {
         let means_it =
             |of: &str| same_environment(of, environment) || production && same_environment(of, Self::PRODUCTION);
         match self {
-            Self::SignOff { .. } | Self::RollbackTarget | Self::CertifiedFirst => production,
+            Self::SignOff { .. } | Self::RollbackTarget => production,
+            // What began without a decision is past; the gate itself asks for one.
+            Self::CertifiedFirst => false,
             Self::Approval { environment: of, .. } => means_it(of),
             Self::Validation { environment: of, .. } => production && !means_it(of),
             _ => true,
