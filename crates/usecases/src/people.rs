@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use certrail_domain::{
     Action, Extent, PersonId, Problem, ProblemKind, Role, Scope, accounts_meant, is_invisible, is_own_id, own_account,
+    plain,
 };
 use certrail_store::{
     StoreError, Tx,
@@ -187,6 +188,14 @@ pub async fn put_person(engine: &Arc<Engine>, caller: &Caller, new: NewPerson) -
             }
             if let Some(before) = &before {
                 keeps_accounts(batch.tx, before, &new)?;
+            }
+            // Pages and dossiers say who did what by name: it is one person's, the names of those who left included.
+            let called = plain(&new.name);
+            let others = people::all_at(batch.tx, NOW)?.into_iter().filter(|p| before.as_ref().is_none_or(|b| b.id != p.id));
+            if let Some(other) = others.into_iter().find(|p| plain(&p.name) == called) {
+                let why = format!("Somebody else is called {} already.", other.name);
+                let fix = "Write what tells them apart behind the name: a team, or a second initial.";
+                return Err(refuse(ProblemKind::Conflict, "name-taken", why, fix).into());
             }
             let managed = has_admin(batch.tx)?;
             let person = record(batch, before.as_ref().map(|p| p.id.clone()), &new, &caller.account())?;

@@ -236,9 +236,8 @@ impl Rule {
             |of: &str| same_environment(of, environment) || production && same_environment(of, Self::PRODUCTION);
         match self {
             Self::SignOff { .. } | Self::RollbackTarget => production,
-            // What began without a decision is past; the gate itself asks for one.
-            Self::CertifiedFirst => false,
-            Self::Approval { environment: of, .. } => means_it(of),
+            // What began without a decision is past; the gate itself asks for one, and for an approval of exactly this environment.
+            Self::CertifiedFirst | Self::Approval { .. } => false,
             Self::Validation { environment: of, .. } => production && !means_it(of),
             _ => true,
         }

@@ -10,6 +10,7 @@ mod case;
 mod cover;
 mod findings;
 mod protection;
+mod staging;
 
 use std::sync::Arc;
 

@@ -84,8 +84,8 @@ pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Past>> {
 }
 
 /// Kinds of which a release has few among thousands of others, and that are looked for by themselves: where it went, and
-/// what a checkout told of it.
-const LOOKED_FOR: [&str; 2] = ["deployment.event", "release.manifest"];
+/// what a checkout told of it, and its tags.
+const LOOKED_FOR: [&str; 3] = ["code.tag", "deployment.event", "release.manifest"];
 
 /// Binds a signal of a kind.
 ///

@@ -81,6 +81,6 @@ async fn a_gate_asks_what_is_checked_and_no_name() {
     let certify = "/api/v1/products/pay/releases/2.4.1/certify";
     stage.sender.call(at(1_905), &stage.tokens["anna"], "POST", certify, &json!({})).await.expect("certified");
     let shut = asked(&stage, Gate::Deploy("production".into())).await;
-    assert!(!shut.allow && shut.blockers.iter().any(|b| b.requirement == "go"), "{shut:#?}");
+    assert!(!shut.allow && shut.blockers.iter().any(|b| b.requirement == "approval"), "{shut:#?}");
     stage.clean();
 }

@@ -31,6 +31,7 @@ mod ranges;
 mod rejections;
 mod repeats;
 mod report_files;
+mod same_thing;
 mod separation;
 mod sessions;
 mod settings;

@@ -170,5 +170,15 @@ async fn what_one_person_certified_alone_says_so_on_page_one() {
         ),
         "{says}"
     );
+    // Withdrawn by whoever decided alone, it was decided alone all the same.
+    let against = json!({ "reason": "It loses every second payment." });
+    let reject = "/api/v1/products/pay/releases/2.4.1/reject";
+    stage.sender.call(at(2_010), &dana, "POST", reject, &against).await.expect("withdraws");
+    let notices = release_view(&stage.engine, "pay", "2.4.1").expect("is there").dossier.notices.join("\n");
+    assert!(notices.contains("no separation of duties. A review by somebody else is due by 10 Apr"), "{notices}");
+    assert!(!notices.contains("after it had gone to production"), "{notices}");
+    let back = "/api/v1/products/pay/releases/2.4.1/look-back";
+    let note = json!({ "note": "I looked at each change of it, and at what it did." });
+    stage.sender.call(at(2_011), &stage.tokens["anna"], "POST", back, &note).await.expect("somebody else looks back");
     stage.clean();
 }

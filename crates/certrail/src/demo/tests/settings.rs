@@ -172,6 +172,15 @@ async fn one_admin_alone_waits_a_day_and_it_is_said() {
     );
     let (_, decided) = settings_changes(&stage.engine, &here(&olaf)).expect("reads");
     assert!(decided.iter().any(|c| c.id == change.id && c.alone), "{decided:?}");
+    // The same under another name takes nothing of that back.
+    let other = lax().replace("name: own", "name: other");
+    assert!(matches!(puts(&stage, 3_500, &here(&olaf), other).await, Ok(Put::InEffect(_))));
+    let moved = json!({ "criteria": "other" });
+    stage.sender.call(at(3_501), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &moved).await.expect("set");
+    let (_, notices) = judged_by(&stage);
+    assert!(notices.iter().any(|n| n.contains("olaf changed the criteria own, version 2")), "{notices:?}");
+    let moved = json!({ "criteria": "own" });
+    stage.sender.call(at(3_502), &stage.tokens["olaf"], "PUT", "/api/v1/products/pay", &moved).await.expect("set");
     // Whoever sends the other admin away is not alone for what they asked before.
     let ines = person(&stage, 4_000, "ines", Role::Admin).await;
     waits(&stage, 4_001, &here(&olaf), lax().replace("version: '2'", "version: '3'")).await;

@@ -30,6 +30,29 @@ pub(super) enum Say {
     Back,
 }
 
+/// Where something goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Production,
+    /// Another region of production.
+    Eu,
+    Staging,
+}
+
+impl Place {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Eu => "prod-eu",
+            Self::Staging => "staging",
+        }
+    }
+
+    fn any(dice: &mut Dice) -> Self {
+        [Self::Production, Self::Eu, Self::Staging][dice.below(3)]
+    }
+}
+
 /// A requirement that somebody may ask an exception to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Of {
@@ -71,8 +94,8 @@ pub(super) enum Move {
     Sbom { of: Artefact, empty: bool },
     /// Somebody signs the build off, in a session of theirs or with a token.
     Sign { by: Who, say: Say, told: bool },
-    /// Somebody says whether it may go to production.
-    Approve { by: Who, say: Say, told: bool },
+    /// Somebody says whether it may go to a region of production.
+    Approve { by: Who, say: Say, told: bool, to: Place },
     /// Somebody asks for an exception; it would end in ten days.
     Ask { by: Who, of: Of },
     /// Somebody grants the one that was asked for last.
@@ -81,10 +104,12 @@ pub(super) enum Move {
     Certify { by: Who },
     /// Somebody rejects it, or withdraws its certification.
     Against { by: Who },
-    /// An artefact goes to production; a pipeline tells, or the forge.
-    Deploy { of: Artefact, told: bool, ok: bool },
-    /// The gate of production is asked.
-    Gate,
+    /// An artefact goes somewhere; a pipeline tells, or the forge.
+    Deploy { of: Artefact, told: bool, ok: bool, to: Place },
+    /// What runs on staging is looked at: the pages, or the payments.
+    Check { pages: bool, ok: bool },
+    /// The gate of a place is asked.
+    Gate { to: Place },
     /// The tag of the release is put at its commit, or at another one.
     Tag { here: bool },
     /// Time passes.
@@ -109,7 +134,8 @@ pub(super) fn story(seed: u64) -> Story {
         for _ in 0..1 + dice.below(4) {
             spoil(&mut dice, &mut moves);
         }
-        moves.push(Move::Gate);
+        moves.push(Move::Gate { to: Place::any(&mut dice) });
+        moves.push(Move::Gate { to: Place::Production });
     }
     Story { seed, honest, moves }
 }
@@ -150,6 +176,17 @@ fn honest_release(dice: &mut Dice) -> Vec<Move> {
         evidence.push(Move::Tag { here: true });
     }
     moves.append(&mut evidence);
+    if dice.one_in(3) && excused.is_none() {
+        moves.push(Move::Gate { to: Place::Staging });
+    }
+    moves.extend((0..artefacts).map(|of| Move::Deploy { of, told: dice.one_in(2), ok: true, to: Place::Staging }));
+    if dice.one_in(4) {
+        moves.push(Move::Check { pages: true, ok: false });
+    }
+    moves.push(Move::Check { pages: true, ok: true });
+    if dice.one_in(2) {
+        moves.push(Move::Check { pages: false, ok: true });
+    }
     if let Some(of) = excused {
         moves.push(Move::Ask { by: ANNA, of });
         moves.push(Move::Grant { by: PRIYA });
@@ -167,20 +204,22 @@ fn honest_release(dice: &mut Dice) -> Vec<Move> {
         moves.push(Move::Certify { by: ANNA });
     }
     let approver = [PRIYA, BEN][dice.below(2)];
-    moves.push(Move::Approve { by: approver, say: Say::Yes, told: false });
-    moves.push(Move::Gate);
-    let out: Vec<Move> = (0..artefacts).map(|of| Move::Deploy { of, told: dice.one_in(2), ok: true }).collect();
+    let to = if dice.one_in(3) { Place::Eu } else { Place::Production };
+    let approve = Move::Approve { by: approver, say: Say::Yes, told: false, to };
+    moves.push(approve);
+    moves.push(Move::Gate { to });
+    let out: Vec<Move> = (0..artefacts).map(|of| Move::Deploy { of, told: dice.one_in(2), ok: true, to }).collect();
     if dice.one_in(2) {
         if dice.one_in(4) {
-            moves.push(Move::Deploy { of: 0, told: false, ok: false });
+            moves.push(Move::Deploy { of: 0, told: false, ok: false, to });
         }
         moves.extend(out.clone());
         if dice.one_in(2) {
             // Days later it goes out again.
             moves.push(Move::Wait { days: 8 });
             moves.extend((0..artefacts).map(|of| Move::Sca { of, days: 0, whole: true }));
-            moves.push(Move::Approve { by: approver, say: Say::Yes, told: false });
-            moves.push(Move::Gate);
+            moves.push(approve);
+            moves.push(Move::Gate { to });
             moves.extend(out);
         }
     }
@@ -194,7 +233,8 @@ fn spoil(dice: &mut Dice, moves: &mut Vec<Move>) {
     let say = [Say::Yes, Say::No, Say::Back][dice.below(3)];
     let artefact = [0, 1, 2, 7][dice.below(4)];
     let here = !dice.one_in(3);
-    let some = match dice.below(20) {
+    let to = Place::any(dice);
+    let some = match dice.below(22) {
         0 if !moves.is_empty() => {
             moves.remove(at);
             return;
@@ -217,13 +257,17 @@ fn spoil(dice: &mut Dice, moves: &mut Vec<Move>) {
         7 => Move::Sca { of: artefact, days: [0, 2, 4][dice.below(3)], whole: !dice.one_in(3) },
         8 => Move::Sbom { of: artefact, empty: dice.one_in(2) },
         9 => Move::Sign { by: who, say, told: dice.one_in(2) },
-        10 => Move::Approve { by: who, say, told: dice.one_in(2) },
+        10 => {
+            let to = if to == Place::Staging { Place::Production } else { to };
+            Move::Approve { by: who, say, told: dice.one_in(2), to }
+        }
         11 => Move::Ask { by: who, of: Of::ALL[dice.below(5)] },
         12 => Move::Grant { by: who },
         13 => Move::Certify { by: who },
         14 => Move::Against { by: who },
-        15 => Move::Deploy { of: artefact, told: dice.one_in(2), ok: !dice.one_in(3) },
-        16 => Move::Gate,
+        15 | 20 => Move::Deploy { of: artefact, told: dice.one_in(2), ok: !dice.one_in(3), to },
+        16 => Move::Gate { to },
+        21 => Move::Check { pages: dice.one_in(2), ok: dice.one_in(2) },
         18 => Move::Tag { here: dice.one_in(3) },
         17 => Move::Wait { days: [1, 3, 6, 9, 15, 40][dice.below(6)] },
         _ => Move::Wear { who, hat: [Hat::Viewer, Hat::Manager, Hat::Approver][dice.below(3)] },

@@ -6,7 +6,7 @@ use certrail_usecases::{Caller, NewPerson, NewToken, Person, create_token, find_
 use serde_json::{Value, json};
 
 use super::{
-    moves::{Artefact, Hat, Move, PEOPLE, Say, Story, Who},
+    moves::{Artefact, Hat, Move, PEOPLE, Place, Say, Story, Who},
     world::World,
 };
 use crate::{
@@ -42,6 +42,7 @@ requirements:
   - { id: sca, title: Dependencies, why: To know., fix: Scan., check: { kind: scan, of: [sca, container], target: digest, max_age_days: 3 } }
   - { id: sbom, title: Bill of materials, why: To know., fix: Make one., check: { kind: sbom } }
   - { id: sign-off, title: Sign-off, why: To know., fix: Sign., check: { kind: sign-off, meaning: qa } }
+  - { id: staging, title: Tried, why: To know., fix: Look., check: { kind: validation, environment: staging, within_hours: 24 } }
   - { id: exceptions, title: Exceptions, why: To know., fix: Renew., check: { kind: exceptions } }
   - { id: approval, title: Approval, why: To know., fix: Approve., check: { kind: approval, environment: production, validity_days: 7 } }
   - { id: certified-first, title: Certified first, why: To know., fix: Certify., check: { kind: certified-first } }
@@ -110,6 +111,9 @@ impl Telling<'_> {
         }
         let (root, cut) = (self.commit("root"), self.commit("cut"));
         self.on.begin_with(&self.name, &self.repository, &root, "gates").await;
+        let places = json!({ "production": ["production", "prod-eu"], "environments": ["staging"] });
+        let path = format!("/api/v1/products/{}", self.name);
+        self.on.sender.call(self.world.now, &self.on.admin, "PUT", &path, &places).await.expect("kept");
         let commits = [(cut, "dana".to_owned(), "Round half to even".to_owned())];
         let push = forge::push(&self.repository, self.world.now, "main", Some(&root), &commits, "dana");
         self.on.sender.github(self.world.now, "push", &push).await.expect("kept");
@@ -215,8 +219,8 @@ impl Telling<'_> {
                 self.report(&about, 0, bytes).await;
                 self.world.listed(of, empty);
             }
-            Move::Sign { by, say, told } => self.signs(by, say, told, false).await,
-            Move::Approve { by, say, told } => self.signs(by, say, told, true).await,
+            Move::Sign { by, say, told } => self.signs(by, say, told, None).await,
+            Move::Approve { by, say, told, to } => self.signs(by, say, told, Some(to)).await,
             Move::Ask { by, of } => {
                 let ask = json!({ "product": self.name, "release": "1.0.0", "requirement": of.id(),
                     "reason": "It cannot be had before the deadline.",
@@ -253,16 +257,24 @@ impl Telling<'_> {
                     self.world.decides(false);
                 }
             }
-            Move::Deploy { of, told, ok } => self.deploys(of, told, ok).await,
-            Move::Gate => {
-                let is = self.world.may_go_out();
-                let answer = self.pipeline("POST", &self.of_release("gates/deploy:production"), &Value::Null).await;
+            Move::Deploy { of, told, ok, to } => self.deploys(of, (told, ok), to).await,
+            Move::Check { pages, ok } => {
+                let name = if pages { "pages" } else { "payments" };
+                let told = json!({ "kind": "deployment.validation", "product": self.name, "release": "1.0.0",
+                    "environment": "staging", "name": name, "passed": ok });
+                self.pipeline("POST", "/api/v1/facts", &told).await.expect("kept");
+                self.world.looked(pages, ok);
+            }
+            Move::Gate { to } => {
+                let is = self.world.may_go(to);
+                let gate = self.of_release(&format!("gates/deploy:{}", to.name()));
+                let answer = self.pipeline("POST", &gate, &Value::Null).await;
                 let answer = answer.unwrap_or_else(|e| panic!("{e}"));
                 self.played.opened += u64::from(answer["allow"] == true && is);
                 self.compare(answer["allow"] == true, is, || {
                     let blockers = answer["blockers"].as_array().into_iter().flatten();
                     let said: Vec<&str> = blockers.filter_map(|b| b["sentence"].as_str()).collect();
-                    format!("gate: {}", said.join(" "))
+                    format!("gate of {}: {}", to.name(), said.join(" "))
                 });
             }
             Move::Tag { here } => {
@@ -278,19 +290,19 @@ impl Telling<'_> {
         }
     }
 
-    /// Somebody signs it off, or says whether it may go to production.
-    async fn signs(&mut self, by: Who, say: Say, told: bool, to_production: bool) {
+    /// Somebody signs it off, or says whether it may go to a region of production.
+    async fn signs(&mut self, by: Who, say: Say, told: bool, to: Option<Place>) {
         let verdict = match say {
             Say::Yes => "approved",
             Say::No => "rejected",
             Say::Back => "withdrawn",
         };
         let mut said = json!({ "kind": "deployment.approval", "product": self.name, "release": "1.0.0",
-            "meaning": if to_production { "approval" } else { "qa" }, "verdict": verdict });
-        if to_production {
-            said["environment"] = json!("production");
+            "meaning": if to.is_some() { "approval" } else { "qa" }, "verdict": verdict });
+        if let Some(to) = to {
+            said["environment"] = json!(to.name());
         }
-        let may = if to_production { self.world.may_approve(by) } else { self.world.may_sign(by) };
+        let may = if to.is_some() { self.world.may_approve(by) } else { self.world.may_sign(by) };
         let sent = if told {
             let sent = self.on.sender.call(self.world.now, &self.own[by], "POST", "/api/v1/facts", &said).await;
             sent.map_err(|e| e.to_string())
@@ -299,36 +311,29 @@ impl Telling<'_> {
             self.compare(sent.is_ok(), may, || format!("signing: {sent:?}"));
             sent
         };
-        match (sent.is_ok(), to_production) {
-            (true, false) => self.world.signs(by, say, told),
-            (true, true) => self.world.approves(by, say, told),
+        match (sent.is_ok(), to) {
+            (true, None) => self.world.signs(by, say, told),
+            (true, Some(to)) => self.world.approves(by, say, told, to),
             (false, _) => {}
         }
     }
 
-    async fn deploys(&mut self, of: Artefact, told: bool, ok: bool) {
+    async fn deploys(&mut self, of: Artefact, (told, ok): (bool, bool), to: Place) {
         self.deployments += 1;
         let (state, digest) = (if ok { "success" } else { "failure" }, self.digest(of));
         if told {
             let state = if ok { "succeeded" } else { "failed" };
             let event = json!({ "kind": "deployment.event", "product": self.name, "release": "1.0.0",
-                "id": format!("run {}", self.deployments), "environment": "production", "state": state, "digests": [digest] });
+                "id": format!("run {}", self.deployments), "environment": to.name(), "state": state, "digests": [digest] });
             self.pipeline("POST", "/api/v1/facts", &event).await.expect("kept");
         } else {
             let (number, commit) = (self.deployments, self.commit("cut"));
-            let event = forge::deployment(
-                &self.repository,
-                self.world.now,
-                number,
-                "production",
-                &commit,
-                &digest,
-                Some(state),
-            );
+            let event =
+                forge::deployment(&self.repository, self.world.now, number, to.name(), &commit, &digest, Some(state));
             self.on.sender.github(self.world.now, "deployment_status", &event).await.expect("kept");
         }
         if ok {
-            self.world.deployed(of);
+            self.world.deployed(of, to);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The shortest of the stories in which the product and the truth once differed, each kept as a test of its own.
 
 use super::{
-    moves::{ANNA, BEN, Move, Of, PRIYA, Say, Story, Who},
+    moves::{ANNA, BEN, Move, Of, PRIYA, Place, Say, Story, Who},
     play, product,
 };
 
@@ -29,7 +29,9 @@ fn evidence(artefacts: &[usize]) -> Vec<Move> {
     ];
     for of in artefacts {
         moves.extend([Move::Sca { of: *of, days: 0, whole: true }, Move::Sbom { of: *of, empty: false }]);
+        moves.push(Move::Deploy { of: *of, told: false, ok: true, to: Place::Staging });
     }
+    moves.push(Move::Check { pages: true, ok: true });
     moves
 }
 
@@ -39,15 +41,16 @@ fn then(mut before: Vec<Move>, more: &[Move]) -> Vec<Move> {
 }
 
 const CERTIFY: Move = Move::Certify { by: ANNA };
-const APPROVE: Move = Move::Approve { by: PRIYA, say: Say::Yes, told: false };
+const APPROVE: Move = Move::Approve { by: PRIYA, say: Say::Yes, told: false, to: Place::Production };
+const GATE: Move = Move::Gate { to: Place::Production };
 
 /// A no stands, whatever joins the release after it.
 #[test]
 fn a_no_to_a_build_stands_when_another_artefact_joins() {
-    let no = [sign(BEN, Say::No), Move::Build { artefact: 1 }, sign(ANNA, Say::Yes), CERTIFY, APPROVE, Move::Gate];
+    let no = [sign(BEN, Say::No), Move::Build { artefact: 1 }, sign(ANNA, Say::Yes), CERTIFY, APPROVE, GATE];
     agrees(&then(evidence(&[0, 1]), &no));
     // Whoever said no says yes to what is there now.
-    let back = [sign(BEN, Say::No), Move::Build { artefact: 1 }, sign(BEN, Say::Yes), CERTIFY, APPROVE, Move::Gate];
+    let back = [sign(BEN, Say::No), Move::Build { artefact: 1 }, sign(BEN, Say::Yes), CERTIFY, APPROVE, GATE];
     agrees(&then(evidence(&[0, 1]), &back));
 }
 
@@ -61,6 +64,6 @@ fn an_exception_covers_no_artefact_that_joined_since() {
         moves.extend_from_slice(more);
         agrees(&moves);
     };
-    listed(Of::Sbom, &[sign(BEN, Say::Yes), CERTIFY, APPROVE, Move::Gate]);
-    listed(Of::SignOff, &[CERTIFY, APPROVE, Move::Gate]);
+    listed(Of::Sbom, &[sign(BEN, Say::Yes), CERTIFY, APPROVE, GATE]);
+    listed(Of::SignOff, &[CERTIFY, APPROVE, GATE]);
 }

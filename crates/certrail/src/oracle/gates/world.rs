@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::Time;
 
-use super::moves::{ANNA, Artefact, BEN, DANA, Hat, Of, PRIYA, Say, Who};
+use super::moves::{ANNA, Artefact, BEN, DANA, Hat, Of, PRIYA, Place, Say, Who};
 
 /// What somebody said last of a build, and how.
 struct Word {
@@ -44,12 +44,16 @@ pub(super) struct World {
     /// Whether the newest list of an artefact's parts names any, and when it was heard.
     sbom: BTreeMap<Artefact, (bool, Time)>,
     signed: BTreeMap<Who, Word>,
-    approved: BTreeMap<Who, Word>,
-    /// A no that was told with somebody's token stands until they say otherwise.
-    told_no: BTreeMap<(Who, bool), Time>,
+    approved: BTreeMap<(Who, Place), Word>,
+    /// A no that was told with somebody's token stands until they say otherwise: of the build, or of going somewhere.
+    told_no: BTreeMap<(Who, Option<Place>), Time>,
     exceptions: Vec<Exception>,
-    /// What was decided: whether it is certified, and what it was made of.
-    decided: Vec<(bool, BTreeSet<Artefact>)>,
+    /// What went to staging, in order.
+    staged: Vec<(Artefact, Time)>,
+    /// What was looked at there: the pages or the payments, and whether it worked.
+    checked: Vec<(bool, bool, Time)>,
+    /// What was decided: whether it is certified, what it was made of, and when.
+    decided: Vec<(bool, BTreeSet<Artefact>, Time)>,
     /// The tag names another commit now.
     pub(super) tag_moved: bool,
     pub(super) ungated: bool,
@@ -70,6 +74,8 @@ impl World {
             approved: BTreeMap::new(),
             told_no: BTreeMap::new(),
             exceptions: Vec::new(),
+            staged: Vec::new(),
+            checked: Vec::new(),
             decided: Vec::new(),
             tag_moved: false,
             ungated: false,
@@ -105,25 +111,27 @@ impl World {
 
     /// Somebody signed it off, or said no, in a session of their own or told with a token of theirs.
     pub(super) fn signs(&mut self, by: Who, say: Say, told: bool) {
-        self.says(by, say, told, false);
+        self.says(by, say, told, None);
     }
 
-    /// Somebody said whether it may go to production.
-    pub(super) fn approves(&mut self, by: Who, say: Say, told: bool) {
-        self.says(by, say, told, true);
+    /// Somebody said whether it may go to a region of production.
+    pub(super) fn approves(&mut self, by: Who, say: Say, told: bool, to: Place) {
+        self.says(by, say, told, Some(to));
     }
 
-    fn says(&mut self, by: Who, say: Say, told: bool, to_production: bool) {
+    fn says(&mut self, by: Who, say: Say, told: bool, to: Option<Place>) {
         // Whatever somebody says of themselves later ends what was told before; a yes that was told is none.
         match (told, say) {
-            (true, Say::No) => drop(self.told_no.insert((by, to_production), self.now)),
-            _ => drop(self.told_no.remove(&(by, to_production))),
+            (true, Say::No) => drop(self.told_no.insert((by, to), self.now)),
+            _ => drop(self.told_no.remove(&(by, to))),
         }
         let word = Word { say, build: self.build.clone(), at: self.now };
-        let words = if to_production { &mut self.approved } else { &mut self.signed };
         // Taking back what one said oneself is bad news, and counts however it is told.
         if !told || say == Say::Back {
-            words.insert(by, word);
+            match to {
+                Some(to) => drop(self.approved.insert((by, to), word)),
+                None => drop(self.signed.insert(by, word)),
+            }
         }
     }
 
@@ -156,49 +164,86 @@ impl World {
     /// Whether somebody may certify it now.
     pub(super) fn may_certify(&self, by: Who) -> bool {
         // What joined it since it was certified is certified anew.
-        let again = self.decided.last().is_none_or(|(yes, build)| !yes || !self.build.is_subset(build));
+        let again = self.decided.last().is_none_or(|(yes, build, _)| !yes || !self.build.is_subset(build));
         self.hats[by] == Hat::Manager && by != DANA && again && self.is_good()
     }
 
     pub(super) fn may_reject(&self, by: Who) -> bool {
-        self.hats[by] == Hat::Manager && self.decided.last().is_none_or(|(yes, _)| *yes)
+        self.hats[by] == Hat::Manager && self.decided.last().is_none_or(|(yes, ..)| *yes)
     }
 
     pub(super) fn decides(&mut self, yes: bool) {
-        self.decided.push((yes, self.build.clone()));
+        self.decided.push((yes, self.build.clone(), self.now));
     }
 
-    /// An artefact of it is in production from now on.
-    pub(super) fn deployed(&mut self, of: Artefact) {
-        let certified = self.decided.last().is_some_and(|(yes, build)| *yes && build.contains(&of));
+    /// An artefact runs somewhere from now on.
+    pub(super) fn deployed(&mut self, of: Artefact, to: Place) {
+        if to == Place::Staging {
+            self.staged.push((of, self.now));
+            return;
+        }
+        let certified = self.decided.last().is_some_and(|(yes, build, _)| *yes && build.contains(&of));
         self.ungated |= !certified;
     }
 
-    /// Whether it may go to production: everything holds, it is certified as it is, and somebody allowed it.
-    pub(super) fn may_go_out(&self) -> bool {
-        let certified = self.decided.last().is_some_and(|(yes, build)| *yes && self.build.is_subset(build));
-        self.is_good() && certified && self.is_allowed()
+    /// Somebody looked at what runs on staging.
+    pub(super) fn looked(&mut self, pages: bool, ok: bool) {
+        self.checked.push((pages, ok, self.now));
     }
 
-    /// An approver who wrote none of it allowed exactly this within a week, and nobody's no stands.
-    fn is_allowed(&self) -> bool {
-        let no = self.approved.values().any(|word| word.say == Say::No);
-        let told_no = self.told_no.keys().any(|(_, to_production)| *to_production);
-        let yes = [ANNA, PRIYA, BEN].iter().filter_map(|who| self.approved.get(who)).any(|word| {
-            word.say == Say::Yes && self.build.is_subset(&word.build) && self.now.since(word.at) <= 7 * Time::DAY
+    /// Whether it may go to a place: everything that is asked there holds, and to production, it is certified as it is, and somebody
+    /// allowed it.
+    pub(super) fn may_go(&self, to: Place) -> bool {
+        if to == Place::Staging {
+            return self.is_sound();
+        }
+        let certified = self.decided.last().is_some_and(|(yes, build, _)| *yes && self.build.is_subset(build));
+        self.is_good() && certified && self.is_allowed(to)
+    }
+
+    /// An approver who wrote none of it allowed exactly this to go there within a week, after whatever was decided against it, and
+    /// nobody's no stands.
+    fn is_allowed(&self, to: Place) -> bool {
+        let no = self.approved.iter().any(|((_, place), word)| *place == to && word.say == Say::No);
+        let told_no = self.told_no.keys().any(|(_, place)| *place == Some(to));
+        let against = self.decided.iter().rev().find(|(yes, ..)| !yes).map(|(.., at)| *at);
+        let yes = [ANNA, PRIYA, BEN].iter().filter_map(|who| self.approved.get(&(*who, to))).any(|word| {
+            word.say == Say::Yes
+                && self.build.is_subset(&word.build)
+                && self.now.since(word.at) <= 7 * Time::DAY
+                && against.is_none_or(|against| against < word.at)
         });
         yes && !no && !told_no
     }
 
     /// Everything that is asked of it before somebody certifies it.
     fn is_good(&self) -> bool {
-        !self.tag_moved
-            && self.is_tested()
+        !self.tag_moved && self.is_sound() && self.is_signed() && self.is_tried()
+    }
+
+    /// On staging runs exactly this, each artefact of it, and the newest look at each thing there found that it works; somebody
+    /// looked within a day.
+    fn is_tried(&self) -> bool {
+        let of = |artefact: &Artefact| self.staged.iter().rev().find(|(of, _)| of == artefact);
+        let mut running: Vec<(Artefact, Time)> = self.build.iter().filter_map(of).copied().collect();
+        running.extend(self.staged.last().copied());
+        self.build.iter().all(|artefact| of(artefact).is_some())
+            && running.iter().all(|(artefact, since)| {
+                let looks: Vec<&(bool, bool, Time)> = self.checked.iter().filter(|(.., at)| at >= since).collect();
+                let newest =
+                    |pages: bool| looks.iter().rev().find(|(of, ..)| *of == pages).is_none_or(|(_, ok, _)| *ok);
+                let soon = looks.iter().any(|(_, ok, at)| *ok && at.since(*since) <= Time::DAY);
+                self.build.contains(artefact) && newest(true) && newest(false) && soon
+            })
+    }
+
+    /// What is known of it without anybody's word.
+    fn is_sound(&self) -> bool {
+        self.is_tested()
             && self.is_covered()
             && self.is_searched()
             && self.is_scanned()
             && self.is_listed()
-            && self.is_signed()
             && self.exceptions_are_in_order()
     }
 
@@ -232,7 +277,7 @@ impl World {
     /// Somebody who wrote none of it signed exactly this, and nobody's no stands.
     fn is_signed(&self) -> bool {
         let said = self.signed.values().filter(|word| word.say == Say::No).map(|word| word.at);
-        let told = self.told_no.iter().filter(|((_, to_production), _)| !to_production).map(|(_, at)| *at);
+        let told = self.told_no.iter().filter(|((_, to), _)| to.is_none()).map(|(_, at)| *at);
         let no = said.chain(told).max();
         let mut yes = [ANNA, PRIYA, BEN].iter().filter_map(|who| self.signed.get(who));
         let yes = yes.any(|word| word.say == Say::Yes && self.build.is_subset(&word.build));
