@@ -141,6 +141,9 @@ pub(super) async fn load(
         if version == "1.1.0" {
             story.go_back(now.plus(-(days - 2) * DAY), product, "1.0.0").await?;
         }
+        if version == "5.2.0" {
+            story.begin_in_vain(now.plus(-(days - 1) * DAY), product, version).await?;
+        }
     }
     // What belongs to nobody we know, and what nobody can read.
     let at = now.plus(-18 * HOUR);
@@ -551,6 +554,23 @@ impl Story<'_> {
         }
         let check = json!({ "kind": "deployment.validation", "product": product, "release": to, "environment": "production", "name": "smoke test", "passed": true });
         self.sender.call(at.plus(20 * MINUTE), &self.ci, "POST", "/api/v1/facts", &check).await?;
+        Ok(())
+    }
+
+    /// Somebody begins to roll out what nobody decided on, and asks no gate; it fails.
+    async fn begin_in_vain(&mut self, at: Time, product: &str, version: &str) -> anyhow::Result<()> {
+        let Some((commit, image)) = self.built.get(&format!("{product} {version}")).cloned() else { return Ok(()) };
+        self.number += 1;
+        let repo = format!("northwind/{product}");
+        for (minute, name, state) in [
+            (0, "deployment", None),
+            (1, "deployment_status", Some("in_progress")),
+            (4, "deployment_status", Some("failure")),
+        ] {
+            let at = at.plus(minute * MINUTE);
+            let event = forge::deployment(&repo, at, self.number, "production", &commit, &image, state);
+            self.sender.github(at, name, &event).await?;
+        }
         Ok(())
     }
 

@@ -1,0 +1,112 @@
+//! What deployments, approvals and ways back make it necessary to look for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certrail_criteria::{Evidence, Refusal};
+use certrail_domain::{BindRule, Facts, Release, ReleaseState, Time, facts::DeploymentState};
+use certrail_store::{
+    StoreError, Tx,
+    tables::{bindings, decisions, releases},
+};
+
+use super::{as_evidence, certifications};
+use crate::{doubts::Doubts, tag_elsewhere::tag_elsewhere};
+
+/// The entry with which each artefact joined a release, looked for where an approval names none: a forge knows of no artefact.
+pub(super) fn joined(
+    tx: &Tx<'_>,
+    seq: i64,
+    evidence: &[Evidence],
+    position: u64,
+) -> Result<BTreeMap<String, u64>, StoreError> {
+    let names_none = |e: &Evidence| matches!(&e.signal.facts, Facts::Approval(a) if a.digests.is_empty());
+    let mut joined = BTreeMap::new();
+    if !evidence.iter().any(names_none) {
+        return Ok(joined);
+    }
+    for (from, state) in releases::states(tx, seq)?.into_iter().take_while(|(from, _)| *from < position) {
+        let digests = state?.digests;
+        joined.retain(|digest, _| digests.contains(digest));
+        for digest in digests {
+            joined.entry(digest).or_insert(from);
+        }
+    }
+    Ok(joined)
+}
+
+/// Refusals that are looked at: pipelines ask again and again.
+const REFUSALS: u64 = 1_000;
+
+/// What the gates of a release refused from its first deployment on that was under way and ended otherwise than it should. `None`
+/// where there is no such deployment.
+pub(super) fn refusals(
+    tx: &Tx<'_>,
+    release: &Release,
+    evidence: &[Evidence],
+    position: u64,
+) -> Result<Option<Vec<Refusal>>, StoreError> {
+    let words = || {
+        evidence.iter().filter_map(|e| match &e.signal.facts {
+            Facts::Deployment(d) => Some((d.attempt(), d.state)),
+            _ => None,
+        })
+    };
+    let succeeded = |attempt: &String| words().any(|(other, s)| s == DeploymentState::Succeeded && other == *attempt);
+    let over = words().any(|(attempt, state)| match state {
+        DeploymentState::Failed => true,
+        // What was replaced had succeeded, as a rule.
+        DeploymentState::Inactive => !succeeded(&attempt),
+        DeploymentState::Requested | DeploymentState::Started | DeploymentState::Succeeded => false,
+    });
+    if !over {
+        return Ok(None);
+    }
+    let deployments = evidence.iter().filter(|e| matches!(e.signal.facts, Facts::Deployment(_)));
+    let first = deployments.map(|e| e.at().min(e.received)).min().unwrap_or(release.created_at);
+    let from = first.plus(-Time::DAY).as_micros();
+    let said = decisions::refusals(tx, release.id.as_str(), (from, position), REFUSALS)?;
+    let refusal = |(gate, at): (String, i64)| {
+        let environment = gate.strip_prefix("deploy:")?.to_owned();
+        Some(Refusal { environment, at: Time::from_micros(at) })
+    };
+    Ok(Some(said.into_iter().filter_map(refusal).collect()))
+}
+
+/// The versions named as rollback targets that a decision before `position` certified.
+pub(super) fn known_versions(
+    tx: &Tx<'_>,
+    release: &Release,
+    (evidence, doubts): (&[Evidence], &Doubts),
+    position: u64,
+) -> Result<Vec<String>, StoreError> {
+    let named: BTreeSet<&str> = evidence
+        .iter()
+        .filter_map(|e| match &e.signal.facts {
+            Facts::RollbackTarget(target) if target.version != release.version => Some(target.version.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut known = Vec::new();
+    for version in named {
+        let Some(other) = releases::by_version(tx, &release.product, version)? else { continue };
+        // One whose certification was withdrawn, or that was taken back, is no refuge; nor is one that its own gate would not let
+        // through; and the same thing is no other.
+        let Some(then) = releases::at(tx, other.seq, position)? else { continue };
+        if then.state == ReleaseState::RolledBack || then.commit == release.commit {
+            continue;
+        }
+        let certifications = certifications(tx, (other.seq, &then), position)?;
+        let newest = certifications.last().filter(|newest| newest.passed);
+        if !newest.is_some_and(|newest| then.digests.iter().all(|digest| newest.digests.contains(digest))) {
+            continue;
+        }
+        let tags = bindings::of_kind_at(tx, other.seq, "code.tag", position)?.into_iter();
+        let tags: Vec<Evidence> = tags
+            .map(|index| Ok(as_evidence(bindings::bound(tx, index)?.as_ref(), BindRule::Explicit, doubts)))
+            .collect::<Result<_, StoreError>>()?;
+        if tag_elsewhere(tags.iter(), &then).is_none() {
+            known.push(version.to_owned());
+        }
+    }
+    Ok(known)
+}
