@@ -69,24 +69,27 @@ pub fn tries(words: &[Word]) -> Vec<Vec<usize>> {
     let mut places: Vec<usize> = (0..words.len()).collect();
     places.sort_by_key(|place| (when(&words[*place]), words[*place].log_index));
     let mut tries: Vec<Vec<usize>> = vec![Vec::new()];
-    let (mut ended, mut closed, mut succeeded): (Option<Time>, Option<Time>, bool) = (None, None, false);
+    let (mut ended, mut closed, mut replaced, mut succeeded) = (None::<Time>, None::<Time>, None::<Time>, false);
     for place in places {
         let word = &words[place];
         let after = |end: Option<Time>| end.is_some_and(|end| end < when(word));
         let begins = match word.state {
             Requested | Started => after(ended),
-            // Told once more, it is the time of the same success that is put right.
-            Succeeded => after(closed) && (word.observed || !succeeded),
+            // Told once more of a time before it was replaced, it is the same success whose time is put right.
+            Succeeded => after(closed) && (word.observed || !succeeded || replaced.is_some_and(|end| end < when(word))),
             Failed | Inactive => false,
         };
         if begins {
             tries.push(Vec::new());
-            (ended, closed, succeeded) = (None, None, false);
+            (ended, closed, replaced, succeeded) = (None, None, None, false);
         }
         if matches!(word.state, Failed | Inactive | Succeeded) {
             ended = ended.or(Some(when(word)));
         }
         succeeded |= word.state == Succeeded;
+        if word.state == Inactive {
+            replaced = replaced.or(Some(when(word)));
+        }
         if matches!(word.state, Failed | Inactive) {
             closed = closed.or(Some(when(word)));
         }
@@ -170,7 +173,8 @@ mod tests {
             (vec![(Started, 1, 1), (Succeeded, 2, 2), (Succeeded, 3, 9)], vec![vec![0, 1, 2]]),
             (vec![(Succeeded, 2, 2), (Started, 2, 3)], vec![vec![0, 1]]),
             // Put back, or retried without a word that it is under way.
-            (vec![(Succeeded, 2, 2), (Inactive, 5, 5), (Succeeded, 8, 8)], vec![vec![0, 1, 2]]),
+            (vec![(Succeeded, 2, 2), (Inactive, 5, 5), (Succeeded, 8, 8)], vec![vec![0, 1], vec![2]]),
+            (vec![(Succeeded, 2, 2), (Failed, 3, 3), (Succeeded, 8, 8)], vec![vec![0, 1, 2]]),
             (vec![(Started, 1, 1), (Failed, 2, 2), (Succeeded, 9, 9)], vec![vec![0, 1], vec![2]]),
             (vec![(Failed, 2, 2), (Requested, 8, 8), (Succeeded, 9, 9)], vec![vec![0], vec![1, 2]]),
             (vec![(Succeeded, 2, 2), (Requested, 8, 8), (Succeeded, 9, 9)], vec![vec![0], vec![1, 2]]),

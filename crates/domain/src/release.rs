@@ -115,9 +115,15 @@ impl Product {
     /// was heard, or the sender does. Later edits neither heal nor hurt it.
     #[must_use]
     pub fn is_production(&self, deployment: &Deployment, heard: u64) -> bool {
-        let then = self.production_before.iter().find(|former| heard < former.until);
+        deployment.production || self.called_production(&deployment.environment, heard)
+    }
+
+    /// Whether an environment was one that it called production at an entry of the log.
+    #[must_use]
+    pub fn called_production(&self, environment: &str, entry: u64) -> bool {
+        let then = self.production_before.iter().find(|former| entry < former.until);
         let names = then.map_or(&self.production, |former| &former.environments);
-        deployment.production || names.iter().any(|name| same_environment(name, &deployment.environment))
+        names.iter().any(|name| same_environment(name, environment))
     }
 
     /// This product as it comes after another state of it, by an entry of the log: what counted as production until then is kept.

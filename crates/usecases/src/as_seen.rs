@@ -11,7 +11,7 @@ pub(crate) fn as_seen(tx: &Tx<'_>, seq: i64, seen: u64, now: u64) -> Result<Opti
 
 /// That there is no such position.
 pub(crate) fn no_such_position(what: &str, title: &str, seen: u64) -> Problem {
-    let why = format!("{title} was not there at position {seen} of the log.");
+    let why = format!("{title} was not there at position {seen} of the log, or that is still to come.");
     let fix = "Look at its page again, and decide on what is there now.";
     Problem::new(ProblemKind::BadInput, "no-such-position", what, why, fix)
 }

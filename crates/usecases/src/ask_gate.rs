@@ -404,7 +404,10 @@ fn opposed(judged: &Judged) -> Option<Blocker> {
         requirement: "certification".into(),
         title: "Certification".into(),
         verdict: Verdict::Failed,
-        sentence: format!("Of {}, which is the same commit, {who} {}", twin.version, against.words()),
+        sentence: format!(
+            "{who} decided against {}, which is cut at the same commit: {}",
+            twin.version, against.reason
+        ),
         fix: format!(
             "Cut another version, or, where that does not hold for {version}, certify {version} again on its page."
         ),

@@ -201,7 +201,8 @@ fn decide(
     stored.release.certified_at = Some(batch.now);
     stored.release.decided_against = None;
     releases::update(batch.tx, &stored, &old_version, batch.work_first)?;
-    bind::refresh_base(batch, seq)?;
+    // What goes out as one of several releases at a commit goes out as the one that stands certified.
+    bind::refresh_shipping(batch, seq)?;
     Ok(Ok(CertifyReceipt {
         id: signed.id,
         index: signed.index,

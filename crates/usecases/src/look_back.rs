@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use certrail_criteria::Evidence;
 use certrail_domain::{
-    Action, Certified, Facts, LookedBack, Problem, ProblemKind, Release, Truth, facts::ApprovalVerdict,
+    Action, Certified, ExceptionState, Facts, LookedBack, Problem, ProblemKind, Release, Truth, facts::ApprovalVerdict,
 };
 use certrail_ledger::leaf::label;
 use certrail_store::{
@@ -93,7 +93,8 @@ fn record(batch: &mut Batch<'_>, caller: &Caller, seq: i64, note: &str) -> Resul
     }
     let account = caller.account();
     let judged = judge_in(batch.tx, batch.criteria, &stored, batch.next_index(), batch.now)?;
-    let excused = judged.seen.exceptions.iter().filter_map(|e| e.approver.clone());
+    let approved = judged.seen.exceptions.iter().filter(|e| e.state == ExceptionState::Approved);
+    let excused = approved.filter_map(|e| e.approver.clone());
     deciders.extend(excused.chain(approvers(&judged.seen.evidence)));
     if deciders.iter().any(|decider| judged.seen.identities.same(decider, &account) != Truth::False) {
         let why = "Whoever declared, certified, excused or approved any of it does not look back at it.";

@@ -115,6 +115,8 @@ fn decide(
     stored.release.decided_against = Some(against);
     let version = stored.release.version.clone();
     releases::update(batch.tx, &stored, &version, batch.work_first)?;
-    bind::refresh_base(batch, seq)?;
+    // What had no decision then may have been another release's at the same commit.
+    bind::refresh_shipping(batch, seq)?;
+    let stored = releases::by_seq(batch.tx, seq)?.ok_or_else(|| StoreError::Damaged(format!("release {seq}")))?;
     Ok(stored.release)
 }

@@ -10,7 +10,7 @@ pub(crate) fn user(login: &str) -> Value {
 
 fn repository(name: &str, at: Time) -> Value {
     // The forge's id of it: a repository keeps it whatever it is called.
-    let id = name.bytes().fold(7_u64, |id, b| (id * 31 + u64::from(b)) % 1_000_003);
+    let id = name.bytes().fold(7_u64, |id, b| (id * 31 + u64::from(b)) % 2_147_483_647);
     json!({ "id": id, "full_name": name, "pushed_at": at.as_micros() / 1_000_000, "default_branch": "main" })
 }
 

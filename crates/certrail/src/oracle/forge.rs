@@ -442,6 +442,15 @@ impl Forge {
                 self.commit(vec![tip.to_owned()], opener, &with, true, writers, "Squashed")
             }
             How::Rebase => {
+                // Whom only a merge commit names, rebasing names no more; in a fork nobody heard them push.
+                let (merges, kept): (Vec<&String>, Vec<&String>) =
+                    own.iter().partition(|id| self.commits[*id].parents.len() > 1);
+                let named: BTreeSet<Who> = kept.iter().map(|id| self.commits[*id].author).collect();
+                let change = &self.changes[n];
+                let author = |id: &String| self.commits[id].author;
+                let forgotten =
+                    merges.iter().map(|id| author(id)).any(|who| who != change.opener && !named.contains(&who));
+                self.untold |= change.fork && forgotten;
                 let mut tip = tip.to_owned();
                 for id in own {
                     let old = self.commits[&id].clone();

@@ -63,7 +63,8 @@ const UNDER_WAY: i64 = 3600 * Time::SECOND;
 /// What is to be said of a deployment that began and is not known to have succeeded. One that was certified has still to end; where
 /// a gate said no while it was under way and it ended, the gate stopped it.
 fn begun(scope: &Scope<'_>, d: &DeploymentView<'_>) -> Option<Row> {
-    if certified(scope, d).0 != Truth::False {
+    let truth = certified(scope, d).0;
+    if truth == Truth::True {
         return None;
     }
     let refused = |at: Interval| {
@@ -76,17 +77,24 @@ fn begun(scope: &Scope<'_>, d: &DeploymentView<'_>) -> Option<Row> {
     };
     let (environment, at) = (&d.newest.environment, d.start.at.human());
     let begun = format!("A deployment to {environment} began on {at} without a valid decision");
-    let outcome = match d.ended {
+    let (outcome, sentence) = match d.ended {
         Some(ended) if refused(ended) => return None,
-        Some(_) => {
-            (Verdict::Failed, Cause::Absent, format!("{begun} and failed; how much of it ran there is not known."))
-        }
+        _ if truth == Truth::Unknown => (
+            (Verdict::Indeterminate, Cause::ClockUncertain),
+            format!(
+                "Whether a deployment to {environment} began on {at} while its certification stood cannot be told."
+            ),
+        ),
+        Some(_) => (
+            (Verdict::Failed, Cause::Absent),
+            format!("{begun} and did not succeed; how much of it ran there is not known."),
+        ),
         None if scope.world.clock.is_longer_ago(d.start.at, UNDER_WAY) => {
-            (Verdict::Failed, Cause::Absent, format!("{begun}, and nobody has said how it ended."))
+            ((Verdict::Failed, Cause::Absent), format!("{begun}, and nobody has said how it ended."))
         }
-        None => (Verdict::Missing, Cause::NotYet, format!("{begun}, and is under way.")),
+        None => ((Verdict::Missing, Cause::NotYet), format!("{begun}, and is under way.")),
     };
-    Some(row(d, (outcome.0, outcome.1), outcome.2))
+    Some(row(d, outcome, sentence))
 }
 
 /// Whether what was deployed was certified before; and the commit, where it is another one than the release's.

@@ -32,9 +32,9 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
             let key = Key::digest(digest);
             let name = format!("artefact {}", short_digest(digest));
             let own = sboms.iter().find(|(e, s)| s.subjects.contains(digest) || e.signal.named.contains(&key));
-            let elsewhere = own.and_then(|(e, s)| {
+            let elsewhere = own.and_then(|(_, s)| {
                 let subjects: Vec<Key> = s.subjects.iter().map(|d| Key::digest(d)).collect();
-                Key::elsewhere(&subjects, &e.signal.named)
+                Key::elsewhere(&subjects, std::slice::from_ref(&key))
             });
             let (verdict, cause, sentence) = match own {
                 None if sboms.is_empty() => {

@@ -109,7 +109,8 @@ fn one(
         );
         return (row(Verdict::Missing, cause, sentence, vec![]), vec![t14]);
     };
-    if let Some(named) = scan.contradiction(&e.signal.named) {
+    // What it names itself is what it looked at, whatever else it was sent for.
+    if let Some(named) = scan.contradiction(&[Key::from_stored(subject.id.as_str())]) {
         let named = called(&named);
         let sentence = format!("The report of {} names {named}, and its sender {}.", scan.tool, subject.name);
         let inputs = vec![e.id.clone()];

@@ -37,7 +37,7 @@ const REFUSED: [&str; 31] = [
     "unauthorized",
 ];
 
-/// The work is wanted, from its authorisation to its end: what a state begins with.
+/// The work is wanted, from its authorisation to its end.
 const WANTED: [&str; 41] = [
     "authorised",
     "authorized",
@@ -121,12 +121,19 @@ pub(super) fn is_refused(status: &str) -> bool {
     said.any(|phrase| REFUSED.contains(&phrase.as_str())) || REFUSED.iter().any(|no| whole.starts_with(no))
 }
 
-/// Whether it says yes and nothing that could take it back. Who it says did so, after `by`, is for people to read.
+/// Whether it says yes and nothing that could take it back. Who it says did so, after `by` and up to the next sign, is for people
+/// to read.
 pub(super) fn is_wanted(status: &str) -> bool {
     if is_refused(status) {
         return false;
     }
-    let words = words(status);
+    let clauses = status.split([',', ';', ':', '(', ')', '/', '|']).flat_map(|clause| clause.split(" - "));
+    let said: Vec<bool> = clauses.filter(|clause| !clause.trim().is_empty()).map(is_yes).collect();
+    said.iter().any(|yes| *yes) && said.iter().all(|yes| *yes)
+}
+
+fn is_yes(clause: &str) -> bool {
+    let words = words(clause);
     let mut left: &[String] = words.split(|word| word == "by").next().unwrap_or_default();
     let mut any = false;
     while !left.is_empty() {
@@ -166,7 +173,6 @@ mod tests {
             "Approved by CAB",
             "Selected for development",
             "RESOLVED",
-            "Approved by the board, not by Tom",
         ] {
             assert!(is_wanted(wanted) && !is_refused(wanted), "{wanted}");
         }
@@ -203,6 +209,9 @@ mod tests {
             "Рейджектед",
             "Closed as spam",
             "by Tom",
+            "Approved by the board, not by Tom",
+            "Approved by dev, awaiting CAB",
+            "Done by vendor, on hold",
             "7",
         ] {
             assert!(!is_refused(neither) && !is_wanted(neither), "{neither}");

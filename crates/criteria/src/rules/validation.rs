@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_domain::{
-    Cause, Facts, Row, Subject, Time, Truth, Verdict,
+    Cause, Facts, Key, Row, Subject, Time, Truth, Verdict,
     facts::{Validation, same_environment},
     plain,
 };
@@ -21,7 +21,7 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
     let asked: Vec<&DeploymentView<'_>> =
         if production { deployed.clone() } else { running(scope, &deployed).into_iter().collect() };
     let rows: Vec<Row> = asked.iter().map(|d| one(scope, d, &deployed, within_hours)).collect();
-    let missing = (!production && !rows.is_empty()).then(|| not_deployed(scope, &asked)).flatten();
+    let missing = if production || rows.is_empty() { Vec::new() } else { not_deployed(scope, &asked) };
     let pending = production && rows.iter().all(|row| row.cause == Cause::NotYet);
     let fallback = match production {
         true => (Verdict::Missing, Cause::NotYet, format!("It is not deployed to {environment} yet.")),
@@ -29,15 +29,16 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
             (Verdict::Missing, Cause::Absent, format!("Nobody checked it on {environment}: it was not deployed there."))
         }
     };
-    let absent = missing.map(|digest| {
-        let subject = Subject { id: format!("artefact:{digest}"), name: format!("artefact {}", short_digest(&digest)) };
+    let absent = missing.into_iter().map(|digest| {
+        let subject =
+            Subject { id: Key::digest(&digest).to_string(), name: format!("artefact {}", short_digest(&digest)) };
         let sentence = format!("It was not deployed to {environment}, and so not checked there.");
         Row { subject, verdict: Verdict::Missing, cause: Cause::Absent, sentence, inputs: Vec::new(), exception: None }
     });
     Found { pending, fallback, ..Found::rows(rows.into_iter().chain(absent).collect()) }
 }
 
-/// What runs where something is tried: the newest deployment of each artefact, or the newest one where none names any.
+/// What runs where something is tried: the newest deployment of each artefact, and the newest of all.
 fn running<'d, 'a>(scope: &Scope<'_>, deployed: &[&'d DeploymentView<'a>]) -> Vec<&'d DeploymentView<'a>> {
     let newest = deployed.last().copied();
     let of =
@@ -49,10 +50,10 @@ fn running<'d, 'a>(scope: &Scope<'_>, deployed: &[&'d DeploymentView<'a>]) -> Ve
     running
 }
 
-/// The first artefact of the release that nothing which runs there carries.
-fn not_deployed(scope: &Scope<'_>, running: &[&DeploymentView<'_>]) -> Option<String> {
+/// The artefacts of the release that nothing which runs there carries.
+fn not_deployed(scope: &Scope<'_>, running: &[&DeploymentView<'_>]) -> Vec<String> {
     let carried = |digest: &&String| running.iter().any(|d| d.digests.is_empty() || d.digests.contains(*digest));
-    scope.input.release.digests.iter().find(|digest| !carried(digest)).cloned()
+    scope.input.release.digests.iter().filter(|digest| !carried(digest)).cloned().collect()
 }
 
 /// How a deployment was checked.

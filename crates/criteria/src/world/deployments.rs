@@ -86,7 +86,8 @@ pub(super) fn deployments<'a>(
                 production,
                 start,
                 told,
-                under_way: events.iter().any(|(_, d)| d.state != DeploymentState::Requested),
+                // What was only asked for and then called off never began; what nobody asked for and failed had.
+                under_way: began(&events),
                 succeeded,
                 ended: words.iter().filter(|w| is_over(w.state) && !w.future).map(|w| w.at).max_by_key(|at| at.at),
                 digests,
@@ -113,6 +114,13 @@ fn tries_of<'a>(id: &str, events: &[(&'a Evidence, &'a Deployment)]) -> Vec<(Str
     let named = |n: usize| if n == 0 { id.to_owned() } else { format!("{id}#{}", n + 1) };
     let of = |places: Vec<usize>| places.into_iter().map(|place| events[place]).collect();
     tries(&words).into_iter().enumerate().map(|(n, places)| (named(n), of(places))).collect()
+}
+
+fn began(events: &Events<'_>) -> bool {
+    let any = |state| events.iter().any(|(_, d)| d.state == state);
+    any(DeploymentState::Started)
+        || any(DeploymentState::Succeeded)
+        || any(DeploymentState::Failed) && !any(DeploymentState::Requested)
 }
 
 const fn is_over(state: DeploymentState) -> bool {

@@ -21,7 +21,9 @@ fn what_began_without_a_decision_leaves_a_trace_however_it_ended() {
     let silent = tried(&[(60, "requested"), (61, "started")]);
     silent.gives(ask, Verdict::Failed, Cause::Absent);
     tried(&[(60, "started"), (70, "failed")]).gives(ask, Verdict::Failed, Cause::Absent);
-    tried(&[(60, "requested"), (70, "failed")]).gives(ask, Verdict::Failed, Cause::Absent);
+    tried(&[(70, "failed")]).gives(ask, Verdict::Failed, Cause::Absent);
+    // Called off before it began.
+    tried(&[(60, "requested"), (70, "failed")]).gives(ask, Verdict::Missing, Cause::NotYet);
     let mut under_way = tried(&[(60, "started")]);
     under_way.now = at(100);
     under_way.gives(ask, Verdict::Missing, Cause::NotYet);

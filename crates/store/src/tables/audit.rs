@@ -484,7 +484,7 @@ pub fn contradictions(tx: &Tx<'_>) -> Result<Vec<(&'static str, u64)>> {
             "kinds of bindings",
             "SELECT COUNT(*) FROM binding b JOIN signal s ON s.log_index = b.log_index
              WHERE COALESCE(b.kind, '') <>
-                 CASE WHEN s.kind IN ('code.tag', 'deployment.event', 'release.manifest') THEN s.kind ELSE '' END",
+                 CASE WHEN s.kind IN ('code.tag', 'deployment.event', 'deployment.rollback_target', 'release.manifest') THEN s.kind ELSE '' END",
         ),
         (
             "places of bodies",

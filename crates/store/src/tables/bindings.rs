@@ -84,8 +84,8 @@ pub fn history(tx: &Tx<'_>, log_index: u64) -> Result<Vec<Past>> {
 }
 
 /// Kinds of which a release has few among thousands of others, and that are looked for by themselves: where it went, and
-/// what a checkout told of it, and its tags.
-const LOOKED_FOR: [&str; 3] = ["code.tag", "deployment.event", "release.manifest"];
+/// what a checkout told of it, its tags, and what it can go back to.
+const LOOKED_FOR: [&str; 4] = ["code.tag", "deployment.event", "deployment.rollback_target", "release.manifest"];
 
 /// Binds a signal of a kind.
 ///

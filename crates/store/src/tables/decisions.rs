@@ -167,15 +167,22 @@ pub fn asks(tx: &Tx<'_>, release: &str, limit: u64) -> Result<Vec<GateAsk>> {
     )
 }
 
-/// The gate and the time of each no that was said of a release from a time on, below a position, oldest first.
+/// The gate and the time of each no that was said of a release between two times, below a position, newest first.
 ///
 /// # Errors
 /// When the database fails.
-pub fn refusals(tx: &Tx<'_>, release: &str, (from, position): (i64, u64), limit: u64) -> Result<Vec<(String, i64)>> {
+pub fn refusals(
+    tx: &Tx<'_>,
+    release: &str,
+    (from, to): (i64, i64),
+    position: u64,
+    limit: u64,
+) -> Result<Vec<(String, i64)>> {
     tx.query(
         "SELECT gate, asked FROM gate_ask
-         WHERE release = ?1 AND log_index < ?2 AND asked >= ?3 AND answer = 'deny' ORDER BY log_index LIMIT ?4",
-        &[release.into(), position.into(), from.into(), limit.into()],
+         WHERE release = ?1 AND log_index < ?2 AND asked >= ?3 AND asked <= ?5 AND answer = 'deny'
+         ORDER BY log_index DESC LIMIT ?4",
+        &[release.into(), position.into(), from.into(), limit.into(), to.into()],
         |r| Ok((r.text(0)?, r.int(1)?)),
     )
 }

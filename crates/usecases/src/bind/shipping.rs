@@ -52,7 +52,12 @@ fn refresh_one(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let shipped = went_out.iter().map(|(_, at)| Time::from_micros(*at)).min();
     restate(batch, stored, shipped, ungated)?;
     for other in followed {
-        if let Some(other) = releases::by_seq(batch.tx, other)? {
+        let Some(other) = releases::by_seq(batch.tx, other)? else { continue };
+        // Others at its commit run on with it, and are taken back with it.
+        let twins = twins_of(batch.tx, other.seq, &other.release, u64::MAX >> 1)?;
+        let twins = twins.into_iter().map(|(twin, _)| releases::by_seq(batch.tx, twin));
+        let twins: Vec<Option<StoredRelease>> = twins.collect::<Result<_, _>>()?;
+        for other in std::iter::once(other).chain(twins.into_iter().flatten()) {
             let (shipped, ungated) = (other.release.shipped_at, other.release.ungated);
             restate(batch, other, shipped, ungated)?;
         }

@@ -1,7 +1,10 @@
 //! What becomes weaker by a change of settings, in words.
 
 use certrail_criteria::{Criteria, own_environment, weaker};
-use certrail_domain::{ChangedSettings, Product, facts::BandPolicy};
+use certrail_domain::{
+    ChangedSettings, Product,
+    facts::{BandPolicy, same_environment},
+};
 use certrail_store::{
     StoreError,
     tables::{criteria, products},
@@ -38,7 +41,9 @@ pub(crate) fn of_product(batch: &Batch<'_>, before: &Product, after: &Product) -
     for environment in before.production.iter().filter(|e| !after.calls_production(e)) {
         out.push(format!("`{environment}` counts as production no more."));
     }
-    let known = |name: &&String| before.environments.contains(name) || before.calls_production(name);
+    let known = |name: &&String| {
+        before.environments.iter().any(|other| same_environment(other, name)) || before.calls_production(name)
+    };
     let new = after.environments.iter().filter(|name| !known(name) && !after.calls_production(name));
     out.extend(new.map(|name| own_environment(name)));
     if before.branch != after.branch {

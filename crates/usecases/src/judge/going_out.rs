@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certrail_criteria::{Evidence, Refusal};
-use certrail_domain::{BindRule, Facts, Release, ReleaseState, Time, facts::DeploymentState};
+use certrail_domain::{BindRule, Facts, Product, Release, ReleaseState, Time, facts::DeploymentState};
 use certrail_store::{
     StoreError, Tx,
     tables::{bindings, decisions, releases},
@@ -34,37 +34,36 @@ pub(super) fn joined(
     Ok(joined)
 }
 
-/// Refusals that are looked at: pipelines ask again and again.
+/// Refusals that are looked at, the newest: pipelines ask again and again.
 const REFUSALS: u64 = 1_000;
 
-/// What the gates of a release refused from its first deployment on that was under way and ended otherwise than it should. `None`
+/// What the gates of a release refused while a deployment to production was under way that ended otherwise than it should. `None`
 /// where there is no such deployment.
 pub(super) fn refusals(
     tx: &Tx<'_>,
-    release: &Release,
+    (release, product): (&Release, &Product),
     evidence: &[Evidence],
     position: u64,
 ) -> Result<Option<Vec<Refusal>>, StoreError> {
-    let words = || {
-        evidence.iter().filter_map(|e| match &e.signal.facts {
-            Facts::Deployment(d) => Some((d.attempt(), d.state)),
-            _ => None,
-        })
-    };
-    let succeeded = |attempt: &String| words().any(|(other, s)| s == DeploymentState::Succeeded && other == *attempt);
-    let over = words().any(|(attempt, state)| match state {
-        DeploymentState::Failed => true,
-        // What was replaced had succeeded, as a rule.
-        DeploymentState::Inactive => !succeeded(&attempt),
-        DeploymentState::Requested | DeploymentState::Started | DeploymentState::Succeeded => false,
-    });
-    if !over {
-        return Ok(None);
+    let mut runs: BTreeMap<String, Vec<(DeploymentState, Time)>> = BTreeMap::new();
+    for e in evidence {
+        if let Facts::Deployment(d) = &e.signal.facts
+            && product.is_production(d, e.log_index)
+        {
+            runs.entry(d.attempt()).or_default().push((d.state, e.at().min(e.received)));
+        }
     }
-    let deployments = evidence.iter().filter(|e| matches!(e.signal.facts, Facts::Deployment(_)));
-    let first = deployments.map(|e| e.at().min(e.received)).min().unwrap_or(release.created_at);
-    let from = first.plus(-Time::DAY).as_micros();
-    let said = decisions::refusals(tx, release.id.as_str(), (from, position), REFUSALS)?;
+    let is = |words: &[(DeploymentState, Time)], state| words.iter().any(|(known, _)| *known == state);
+    // What was replaced had succeeded, as a rule.
+    runs.retain(|_, words| {
+        is(words, DeploymentState::Failed)
+            || is(words, DeploymentState::Inactive) && !is(words, DeploymentState::Succeeded)
+    });
+    let times = || runs.values().flatten().map(|(_, at)| *at);
+    let Some((first, last)) = times().min().zip(times().max()) else { return Ok(None) };
+    // By clocks that may differ.
+    let between = (first.plus(-Time::DAY).as_micros(), last.plus(Time::DAY).as_micros());
+    let said = decisions::refusals(tx, release.id.as_str(), between, position, REFUSALS)?;
     let refusal = |(gate, at): (String, i64)| {
         let environment = gate.strip_prefix("deploy:")?.to_owned();
         Some(Refusal { environment, at: Time::from_micros(at) })
@@ -89,8 +88,8 @@ pub(super) fn known_versions(
     let mut known = Vec::new();
     for version in named {
         let Some(other) = releases::by_version(tx, &release.product, version)? else { continue };
-        // One whose certification was withdrawn, or that was taken back, is no refuge; nor is one that its own gate would not let
-        // through; and the same thing is no other.
+        // One whose certification was withdrawn, or that was taken back, is no refuge; nor is one whose tag was moved, or that
+        // grew; and the same thing is no other.
         let Some(then) = releases::at(tx, other.seq, position)? else { continue };
         if then.state == ReleaseState::RolledBack || then.commit == release.commit {
             continue;

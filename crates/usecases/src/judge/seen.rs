@@ -160,7 +160,7 @@ pub(super) fn see(
         twins: bind::twins(tx, stored.seq, &release, position)?,
         known_versions: known_versions(tx, &release, (&evidence, &doubts), settled)?,
         joined: joined(tx, stored.seq, &evidence, position)?,
-        refusals: refusals(tx, &release, &evidence, position)?,
+        refusals: refusals(tx, (&release, &product), &evidence, position)?,
         settled,
         findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
         release,
@@ -215,19 +215,27 @@ fn elders(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec
 /// Whether what was told of a candidate speaks of what was built, and of no deployment to production.
 fn is_of_same_build(signal: &StoredSignal, product: &Product) -> bool {
     match &signal.signal.facts {
-        Facts::Validation(v) => !product.calls_production(&v.environment),
+        Facts::Validation(v) => !product.called_production(&v.environment, signal.log_index),
         Facts::Deployment(d) => !product.is_production(d, signal.log_index),
         Facts::Approval(a) => a.meaning != "approval",
         _ => false,
     }
 }
 
-/// The releases that another rests on besides itself: those it includes, and others at its commit.
+/// The releases that another rests on besides itself: those it includes, others at its commit, and what it could go back to.
 pub(super) fn beside(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Vec<StoredRelease>, StoreError> {
     let mut beside = included(tx, &stored.release)?;
     for (seq, _) in bind::twins_of(tx, stored.seq, &stored.release, u64::MAX >> 1)? {
         beside.extend(releases::by_seq(tx, seq)?);
     }
+    let kind = "deployment.rollback_target";
+    for index in bindings::of_kind_at(tx, stored.seq, kind, u64::MAX >> 1)? {
+        if let Facts::RollbackTarget(target) = &bindings::bound(tx, index)?.signal.facts {
+            beside.extend(releases::by_version(tx, &stored.release.product, &target.version)?);
+        }
+    }
+    beside.sort_by_key(|other| other.seq);
+    beside.dedup_by_key(|other| other.seq);
     Ok(beside)
 }
 

@@ -187,7 +187,8 @@ fn changed_alone(tx: &Tx<'_>, seen: &Seen, show: &dyn Fn(&str) -> String) -> Res
         alone.retain(|change| change.alone);
         let more = alone.len().saturating_sub(MOST_ALONE);
         if more > 0 {
-            out.push(format!("{more} earlier changes by one admin alone are on the page of settings."));
+            let what = if more == 1 { "One more change" } else { "More changes" };
+            out.push(format!("{what} by one admin alone, {more} in all, of {key}: see the page of settings."));
         }
         for change in alone.iter().take(MOST_ALONE) {
             let weaker = match change.weaker.as_slice() {

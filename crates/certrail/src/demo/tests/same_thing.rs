@@ -174,7 +174,8 @@ async fn what_is_decided_against_speaks_of_the_same_thing_under_another_name() {
             assert_eq!(why, "open", "it takes the place of the other");
         } else {
             assert!(
-                why.contains("Of 2.4.1-final, which is the same commit, anna rejected it") && why.contains(AGAINST),
+                why.contains("anna decided against 2.4.1-final, which is cut at the same commit")
+                    && why.contains(AGAINST),
                 "{why}"
             );
             certifies(&stage, 2_025, "2.4.1").await.expect("somebody says that it holds all the same");
@@ -240,4 +241,109 @@ async fn a_told_beginning_from_before_a_withdrawal_proves_nothing() {
     assert_eq!(verdict, Verdict::Indeterminate, "{why}");
     assert!(why.contains("is only told"), "{why}");
     stage.clean();
+}
+
+/// One report for two images speaks of the one that it names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_one_image_is_none_of_another_that_it_was_sent_for() {
+    let stage = told().await;
+    let (image, other) = (digest("pay 2.4.1"), digest("pay-worker 2.4.1"));
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.1", "repository": REPO,
+        "commit": sha("merge"), "digests": [image, other] });
+    stage.sender.call(at(2_000), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("is kept");
+    let about = format!("product=pay&digest={image},{other}&name=sbom.json");
+    stage.sender.report(at(2_001), &stage.ci, &about, reports::cyclonedx("pay", "2.4.1", &image)).await.expect("kept");
+    let (verdict, why) = row(&stage, "2.4.1", "sbom");
+    assert_eq!(verdict, Verdict::Indeterminate, "{why}");
+    let about = format!("product=pay&digest={other}&name=sbom.json");
+    stage.sender.report(at(2_002), &stage.ci, &about, reports::cyclonedx("w", "2.4.1", &other)).await.expect("kept");
+    assert_eq!(row(&stage, "2.4.1", "sbom").0, Verdict::Passed);
+    stage.clean();
+}
+
+/// An exception to the approval, and one granted on a page of before, cover what was there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_to_the_approval_covers_no_artefact_that_joined() {
+    let stage = told().await;
+    certified(&stage).await;
+    let asks = async |minute: i64| {
+        let ask = json!({ "product": "pay", "release": "2.4.1", "requirement": "deployment-approval",
+            "reason": "Whoever approves is away until Monday.", "expires_at": at(60 * 24 * 20).to_string() });
+        let asked = post(&stage, minute, "anna", "/api/v1/exceptions", ask).await;
+        let approve = format!("/api/v1/exceptions/{}/approve", asked["id"].as_str().expect("an id"));
+        post(&stage, minute, "priya", &approve, Value::Null).await;
+    };
+    asks(2_020).await;
+    assert_eq!(gate(&stage, 2_021, "2.4.1").await, "open");
+    let (image, other) = (digest("pay 2.4.1"), digest("pay-worker 2.4.1"));
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.1", "repository": REPO,
+        "commit": sha("merge"), "digests": [image, other] });
+    stage.sender.call(at(2_030), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("is kept");
+    let when = at(2_031).to_string().replace(':', "%3A");
+    let about = format!("product=pay&digest={other}&name=trivy.sarif&database_date={when}");
+    stage.sender.report(at(2_031), &stage.ci, &about, reports::sarif("Trivy", "1", &[])).await.expect("kept");
+    let about = format!("product=pay&digest={other}&name=sbom.json");
+    stage.sender.report(at(2_032), &stage.ci, &about, reports::cyclonedx("w", "2.4.1", &other)).await.expect("kept");
+    approves(&stage, 2_033, "2.4.1", "qa").await;
+    certifies(&stage, 2_034, "2.4.1").await.expect("certified anew");
+    let why = gate(&stage, 2_035, "2.4.1").await;
+    assert!(why.contains("Nobody has approved the deployment"), "{why}");
+    asks(2_036).await;
+    assert_eq!(gate(&stage, 2_037, "2.4.1").await, "open");
+    stage.clean();
+}
+
+/// Nobody decides on a page of tomorrow, puts what was decided against in the place of another, or takes somebody else's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_second_thing_and_nobody_else_is_refused() {
+    let stage = told().await;
+    let tomorrow = says(&stage, 2_000, "anna", ("2.4.1", "certify"), json!({ "seen": 1_000_000 })).await.unwrap_err();
+    assert!(tomorrow.contains("no-such-position") && tomorrow.contains("still to come"), "{tomorrow}");
+    let mut signed = of_release("qa", None);
+    signed["seen"] = json!(1_000_000);
+    let sent = stage.sender.call(at(2_001), &stage.tokens["priya"], "POST", "/api/v1/facts", &signed).await;
+    assert!(sent.unwrap_err().to_string().contains("no-such-position"));
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.2", "repository": REPO,
+        "commit": sha("newer"), "digests": [] });
+    stage.sender.call(at(2_002), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("is kept");
+    withdraws(&stage, 2_003, "2.4.2", Some("2.4.1")).await;
+    let round = json!({ "reason": AGAINST, "superseded_by": "2.4.2" });
+    let round = says(&stage, 2_004, "anna", ("2.4.1", "reject"), round).await.unwrap_err();
+    assert!(round.contains("was decided against itself"), "{round}");
+    for name in ["priya", "Priya", "Рriyа"] {
+        let person = json!({ "name": name, "accounts": ["mallory"], "role": "approver" });
+        let made = stage.sender.call(at(2_005), &stage.tokens["olaf"], "PUT", "/api/v1/people", &person).await;
+        assert!(made.unwrap_err().to_string().contains("name-taken"), "{name}");
+    }
+    let moved = forge::tag(REPO, at(2_006), "v2.4.1", &sha("evil"), "mallory");
+    send(&stage, at(2_006), &Step::Hook("push", moved)).await;
+    let mut gone = forge::tag(REPO, at(2_007), "v2.4.1", &"0".repeat(40), "mallory");
+    (gone["deleted"], gone["before"], gone["created"]) = (json!(true), json!(sha("evil")), json!(false));
+    send(&stage, at(2_007), &Step::Hook("push", gone)).await;
+    let refused = certifies(&stage, 2_008, "2.4.1").await.unwrap_err();
+    assert!(refused.contains("requirements-open") || refused.contains("is gone"), "{refused}");
+    stage.clean();
+}
+
+/// Going back is going back from every name that the same commit has, in whatever order it is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_is_taken_back_under_each_of_its_names() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+        let stage = told().await;
+        let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.1-final", "repository": REPO,
+            "commit": sha("merge"), "digests": [digest("pay 2.4.1")] });
+        stage.sender.call(at(2_000), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("is kept");
+        let told = [(2_100, "2.4.1"), (2_200, "2.4.1-final"), (2_300, "2.4.0")];
+        for (n, place) in (0..).zip(order) {
+            let (minute, release) = told[place];
+            let word = json!({ "kind": "deployment.event", "product": "pay", "release": release, "id": minute.to_string(),
+                "environment": "production", "state": "succeeded", "occurred_at": at(minute).to_string() });
+            stage.sender.call(at(3_000 + n), &stage.ci, "POST", "/api/v1/facts", &word).await.expect("is kept");
+        }
+        for version in ["2.4.1", "2.4.1-final"] {
+            let state = find_release(&stage.engine, "pay", version).expect("cut").release.state;
+            assert_eq!(state, certrail_domain::ReleaseState::RolledBack, "{version} {order:?}");
+        }
+        stage.clean();
+    }
 }
