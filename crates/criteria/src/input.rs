@@ -118,18 +118,21 @@ pub struct Twin {
     pub cut_at: Time,
     /// Its artefacts.
     pub digests: Vec<String>,
+    /// The entry with which each of them joined it.
+    pub joined: BTreeMap<String, u64>,
     /// The decisions on it.
     pub certifications: Vec<Certification>,
 }
 
 impl Twin {
-    /// How much speaks for it where a deployment says of no release that it is the one: that it was there, has what was deployed and
-    /// stood certified; then the newest that was there, or the oldest where none was.
-    fn rank(&self, start: Interval, digests: &BTreeSet<String>) -> (bool, bool, bool, i64) {
+    /// How much speaks for it where a deployment says of no release that it is the one: that it was there, had what was deployed when
+    /// that was heard, and stood certified; then the newest that was there, or the oldest where none was.
+    fn rank(&self, (start, heard): (Interval, u64), digests: &BTreeSet<String>) -> (bool, bool, bool, i64) {
         let there = self.cut_at <= start.at;
         let certified = stood_certified(&self.certifications, (start, None), digests) != Truth::False;
         let age = if there { self.cut_at.as_micros() } else { -self.cut_at.as_micros() };
-        (there, digests.iter().all(|d| self.digests.contains(d)), certified, age)
+        let has = |digest: &String| self.joined.get(digest).is_some_and(|joined| *joined <= heard);
+        (there, digests.iter().all(has), certified, age)
     }
 
     /// Who decided against it since a release with the same artefacts was certified, and not in favour of that one.
@@ -143,11 +146,12 @@ impl Twin {
         (since && !rebuilt && against.superseded_by.as_ref() != Some(&release.version)).then_some(against)
     }
 
-    /// Whether a deployment of its commit that names no release is of this one, and of none of the others.
+    /// Whether a deployment of its commit that names no release is of this one rather than of the others. It began at some time, and
+    /// some entry told of it first.
     #[must_use]
-    pub fn is_deployed(&self, others: &[Self], start: Interval, digests: &BTreeSet<String>) -> bool {
-        let own = self.rank(start, digests);
-        others.iter().all(|other| other.rank(start, digests) <= own)
+    pub fn is_deployed(&self, others: &[Self], began: (Interval, u64), digests: &BTreeSet<String>) -> bool {
+        let own = (self.rank(began, digests), &self.version);
+        others.iter().all(|other| (other.rank(began, digests), &other.version) <= own)
     }
 }
 
@@ -320,7 +324,7 @@ pub struct Input<'a> {
     pub findings: &'a Tracked,
     /// Its certifications, oldest first.
     pub certifications: &'a [Certification],
-    /// The entry with which each artefact joined the release, where an approval names none.
+    /// The entry with which each artefact joined the release, where something asks for that.
     pub joined: &'a BTreeMap<String, u64>,
     /// What its gates refused while a deployment was under way that did not succeed.
     pub refusals: &'a [Refusal],

@@ -47,7 +47,9 @@ pub(super) fn check(scope: &Scope<'_>) -> Found {
                 ),
                 Some(_) if elsewhere.is_some() => {
                     let other = elsewhere.as_ref().map(called).unwrap_or_default();
-                    let sentence = format!("The bill of materials names {other}, and its sender {name}.");
+                    let sentence = format!(
+                        "The bill of materials names {other}, and its sender {name}; send one that names {name}."
+                    );
                     (Verdict::Indeterminate, Cause::WrongSubject, sentence)
                 }
                 Some((_, s)) if s.components == 0 => {

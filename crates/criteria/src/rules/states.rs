@@ -38,7 +38,7 @@ const REFUSED: [&str; 31] = [
 ];
 
 /// The work is wanted, from its authorisation to its end.
-const WANTED: [&str; 41] = [
+const WANTED: [&str; 47] = [
     "authorised",
     "authorized",
     "approved",
@@ -80,10 +80,16 @@ const WANTED: [&str; 41] = [
     "deployed",
     "shipped",
     "live",
+    "implemented",
+    "delivered",
+    "finished",
+    "validated",
+    "validation",
+    "verification",
 ];
 
 /// What may stand beside it and changes nothing. Whatever else does may change everything.
-const BESIDE: [&str; 17] = [
+const BESIDE: [&str; 22] = [
     "in",
     "for",
     "to",
@@ -101,6 +107,11 @@ const BESIDE: [&str; 17] = [
     "deployment",
     "passed",
     "dev",
+    "as",
+    "merge",
+    "ship",
+    "code",
+    "integration",
 ];
 
 /// Words that are looked at together: `won't do`, `out of scope`.
@@ -117,8 +128,8 @@ pub(super) fn is_refused(status: &str) -> bool {
     let words = words(status);
     let phrases = (0..words.len()).flat_map(|from| (1..=TOGETHER).map(move |n| (from, n)));
     let mut said = phrases.filter_map(|(from, n)| Some(words.get(from..from + n)?.concat()));
-    let whole = words.concat();
-    said.any(|phrase| REFUSED.contains(&phrase.as_str())) || REFUSED.iter().any(|no| whole.starts_with(no))
+    said.any(|phrase| REFUSED.contains(&phrase.as_str()))
+        || words.first().is_some_and(|first| REFUSED.iter().any(|no| first.starts_with(no)))
 }
 
 /// Whether it says yes and nothing that could take it back. Who it says did so, after `by` and up to the next sign, is for people
@@ -172,6 +183,11 @@ mod tests {
             "Under review",
             "Approved by CAB",
             "Selected for development",
+            "In Validation",
+            "Closed as completed",
+            "Ready to merge",
+            "Code complete",
+            "Integration testing",
             "RESOLVED",
         ] {
             assert!(is_wanted(wanted) && !is_refused(wanted), "{wanted}");

@@ -1,6 +1,6 @@
 //! T32: it was checked after deployment, soon, in the same place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use certrail_domain::{
     Cause, Facts, Key, Row, Subject, Time, Truth, Verdict,
@@ -38,9 +38,11 @@ pub(super) fn check(scope: &Scope<'_>, environment: &str, within_hours: i64) -> 
     Found { pending, fallback, ..Found::rows(rows.into_iter().chain(absent).collect()) }
 }
 
-/// What runs where something is tried: the newest deployment of each artefact, and the newest of all.
+/// What runs where something is tried: the newest deployment of each artefact, and the newest of all but for what carries none of
+/// them, which is of something else in the same repository.
 fn running<'d, 'a>(scope: &Scope<'_>, deployed: &[&'d DeploymentView<'a>]) -> Vec<&'d DeploymentView<'a>> {
-    let newest = deployed.last().copied();
+    let own = |d: &&&DeploymentView<'_>| is_own(scope, d);
+    let newest = deployed.iter().rev().find(own).copied();
     let of =
         |digest: &String| deployed.iter().rev().find(|d| d.digests.is_empty() || d.digests.contains(digest)).copied();
     let mut running: Vec<&DeploymentView<'_>> =
@@ -50,10 +52,14 @@ fn running<'d, 'a>(scope: &Scope<'_>, deployed: &[&'d DeploymentView<'a>]) -> Ve
     running
 }
 
-/// The artefacts of the release that nothing which runs there carries.
+/// The artefacts of the release that joined it after whatever runs there was deployed, and that nothing there carries: what was there
+/// then and does not run there is not for running there.
 fn not_deployed(scope: &Scope<'_>, running: &[&DeploymentView<'_>]) -> Vec<String> {
     let carried = |digest: &&String| running.iter().any(|d| d.digests.is_empty() || d.digests.contains(*digest));
-    scope.input.release.digests.iter().filter(|digest| !carried(digest)).cloned().collect()
+    let newest = running.iter().map(|d| d.heard).max().unwrap_or_default();
+    let joined_later = |digest: &&String| scope.input.joined.get(*digest).is_none_or(|joined| *joined > newest);
+    let of_release = scope.input.release.digests.iter();
+    of_release.filter(|digest| !carried(digest)).filter(joined_later).cloned().collect()
 }
 
 /// How a deployment was checked.
@@ -107,7 +113,10 @@ fn checks<'a>(scope: &Scope<'a>, d: &DeploymentView<'_>, deployed: &[&Deployment
     let end = d.succeeded.unwrap_or(d.start);
     let there = |other: &&&DeploymentView<'_>| same_environment(&other.newest.environment, &d.newest.environment);
     let replaces = |other: &&&DeploymentView<'_>| {
-        d.digests.is_empty() || other.digests.is_empty() || !d.digests.is_disjoint(&other.digests)
+        d.digests.is_empty()
+            || other.digests.is_empty()
+            || !d.digests.is_disjoint(&other.digests)
+            || !is_own(scope, other)
     };
     let next = deployed
         .iter()
@@ -140,11 +149,14 @@ fn newest_of_each<'a>(checks: &[Check<'a>]) -> BTreeMap<String, Check<'a>> {
     newest
 }
 
-/// Whether something else than the release was deployed: of another commit, or with an artefact that is not one of its own. That it
-/// works tells nothing of the release.
+/// Whether something else than the release was deployed: of another commit, or with none of its artefacts. That it works tells
+/// nothing of the release.
 fn another_build(scope: &Scope<'_>, d: &DeploymentView<'_>) -> bool {
-    let release = scope.input.release;
-    let own: BTreeSet<&String> = release.digests.iter().collect();
-    d.commits.iter().any(|commit| Some(commit) != release.commit.as_ref())
-        || !own.is_empty() && d.digests.iter().any(|digest| !own.contains(digest))
+    d.commits.iter().any(|commit| Some(commit) != scope.input.release.commit.as_ref()) || !is_own(scope, d)
+}
+
+/// Whether something of the release was deployed; what names no artefact may be it.
+fn is_own(scope: &Scope<'_>, d: &DeploymentView<'_>) -> bool {
+    let own = &scope.input.release.digests;
+    d.digests.is_empty() || own.is_empty() || d.digests.iter().any(|digest| own.contains(digest))
 }

@@ -36,6 +36,8 @@ pub struct DeploymentView<'a> {
     pub commits: BTreeSet<String>,
     /// The people who deployed it, by any of its events.
     pub deployers: BTreeSet<String>,
+    /// The first entry that tells of it.
+    pub heard: u64,
     /// The evidence that tells of it.
     pub evidence: Vec<EvidenceId>,
 }
@@ -60,6 +62,7 @@ pub(super) fn deployments<'a>(
         against: None,
         cut_at,
         digests: input.release.digests.clone(),
+        joined: input.joined.clone(),
         certifications: input.certifications.to_vec(),
     });
     let mut views: Vec<DeploymentView<'a>> = by_id
@@ -74,7 +77,8 @@ pub(super) fn deployments<'a>(
             let digests: BTreeSet<String> = events.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
             let commits = events.iter().filter_map(|(_, d)| d.commit.clone()).collect();
             // A candidate that becomes the final version is the same thing, and was tried as it; to production it went as one of them.
-            let is_own = || own.as_ref().is_none_or(|own| own.is_deployed(input.twins, start, &digests));
+            let heard = events.iter().map(|(e, _)| e.log_index).min().unwrap_or_default();
+            let is_own = || own.as_ref().is_none_or(|own| own.is_deployed(input.twins, (start, heard), &digests));
             if production && !named && !input.twins.is_empty() && !is_own() {
                 return None;
             }
@@ -84,6 +88,7 @@ pub(super) fn deployments<'a>(
                 id,
                 newest,
                 production,
+                heard,
                 start,
                 told,
                 // What was only asked for and then called off never began; what nobody asked for and failed had.

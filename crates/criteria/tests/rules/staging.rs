@@ -44,7 +44,21 @@ fn what_was_checked_is_this_build() {
     other_commit["commit"] = json!(OLD);
     let named = |event: Value| staged().told(10, event, certrail_domain::BindRule::Explicit, None);
     named(other_commit).with(20, checked("smoke", true)).gives(ASK, Verdict::Failed, Cause::WrongSubject);
-    named(to_staging("1", &[OTHER])).with(20, checked("smoke", true)).gives(ASK, Verdict::Failed, Cause::WrongSubject);
+    // Something else of the same repository is nothing of this.
+    named(to_staging("1", &[OTHER])).with(20, checked("smoke", true)).gives(ASK, Verdict::Missing, Cause::Absent);
+    named(to_staging("1", &[IMAGE, OTHER])).with(20, checked("smoke", true)).gives(
+        ASK,
+        Verdict::Passed,
+        Cause::Satisfied,
+    );
+    // What it replaced was not looked at by a check behind it.
+    let replaced = staged().with(5, to_staging("1", &[IMAGE])).told(
+        10,
+        to_staging("2", &[OTHER]),
+        certrail_domain::BindRule::Explicit,
+        None,
+    );
+    replaced.with(20, checked("smoke", true)).gives(ASK, Verdict::Missing, Cause::NotYet);
     named(to_staging("1", &[])).with(20, checked("smoke", true)).gives(ASK, Verdict::Passed, Cause::Satisfied);
 }
 
@@ -57,6 +71,10 @@ fn each_artefact_was_there() {
     };
     let one = || two(staged()).with(10, to_staging("1", &[IMAGE])).with(20, checked("smoke", true));
     one().gives(ASK, Verdict::Missing, Cause::Absent);
+    // A tool for the command line that was part of it when the image was deployed is not for running there.
+    let mut tool = one();
+    tool.joined.insert(OTHER.to_owned(), 0);
+    tool.gives(ASK, Verdict::Passed, Cause::Satisfied);
     // Deployed one by one, the check behind the last speaks of both.
     let both = two(staged()).with(10, to_staging("1", &[IMAGE])).with(11, to_staging("2", &[OTHER]));
     both.with(20, checked("smoke", true)).gives(ASK, Verdict::Passed, Cause::Satisfied);

@@ -229,7 +229,7 @@ fn describe(bill: &mut Bill, metadata: &Metadata<'_>) {
     bill.about.extend(about.purl.some().map(clip));
     let hashes = about.hashes.iter().filter(|h| h.alg == "SHA-256" && plausible_hash(&h.content));
     bill.sbom.subjects.extend(hashes.map(|h| format!("sha256:{}", h.content.to_ascii_lowercase())));
-    bill.sbom.subjects.extend([&about.version, &about.purl].into_iter().filter_map(|t| digest_in(t)));
+    bill.sbom.subjects.extend([&about.version, &about.purl, &about.name].into_iter().filter_map(|t| digest_in(t)));
 }
 
 /// A component, counted and checked as it is walked through; those inside it come the same way.

@@ -180,7 +180,7 @@ pub fn refusals(
 ) -> Result<Vec<(String, i64)>> {
     tx.query(
         "SELECT gate, asked FROM gate_ask
-         WHERE release = ?1 AND log_index < ?2 AND asked >= ?3 AND asked <= ?5 AND answer = 'deny'
+         WHERE release = ?1 AND log_index < ?2 AND asked >= ?3 AND asked <= ?5 AND answer = 'deny' AND gate LIKE 'deploy:%'
          ORDER BY log_index DESC LIMIT ?4",
         &[release.into(), position.into(), from.into(), limit.into(), to.into()],
         |r| Ok((r.text(0)?, r.int(1)?)),

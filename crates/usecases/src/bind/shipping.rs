@@ -34,19 +34,49 @@ struct Sealed<'a> {
 /// Looks at the deployments bound to a release and brings its state up to date, and that of others at its commit.
 pub(super) fn refresh(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     let Some(stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
-    let twins = twins_of(batch.tx, seq, &stored.release, u64::MAX >> 1)?;
-    refresh_one(batch, seq)?;
-    twins.into_iter().try_for_each(|(twin, _)| refresh_one(batch, twin))
+    let all = AtOneCommit::of(batch.tx, &stored)?;
+    refresh_one(batch, seq, &all)?;
+    let others: Vec<i64> = all.0.iter().map(|(twin, _)| *twin).filter(|twin| *twin != seq).collect();
+    others.into_iter().try_for_each(|twin| refresh_one(batch, twin, &all))
 }
 
+/// The releases of a product that are cut at one commit, with what was decided on them.
+struct AtOneCommit(Vec<(i64, Twin)>);
+
+impl AtOneCommit {
+    fn of(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Self, StoreError> {
+        let others = twins_of(tx, stored.seq, &stored.release, NOW)?;
+        // Mostly there is one, and nobody asks what speaks for it.
+        if others.is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let mut all = Vec::new();
+        for (seq, release) in others.iter().map(|(seq, release)| (*seq, release)).chain([(stored.seq, &stored.release)])
+        {
+            all.extend(twin_at(tx, (seq, release), NOW)?.map(|twin| (seq, twin)));
+        }
+        Ok(Self(all))
+    }
+
+    /// Whether a deployment that names none of them is of this one.
+    fn is_of(&self, seq: i64, began: (Interval, u64), digests: &BTreeSet<String>) -> bool {
+        let own = self.0.iter().find(|(twin, _)| *twin == seq);
+        let others: Vec<Twin> = self.0.iter().filter(|(twin, _)| *twin != seq).map(|(_, twin)| twin.clone()).collect();
+        own.is_none_or(|(_, own)| own.is_deployed(&others, began, digests))
+    }
+}
+
+/// Behind everything that the log holds.
+const NOW: u64 = u64::MAX >> 1;
+
 /// Looks at the deployments bound to a release and brings its state up to date, and that of releases it follows.
-fn refresh_one(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
+fn refresh_one(batch: &mut Batch<'_>, seq: i64, all: &AtOneCommit) -> Result<(), Fault> {
     let Some(stored) = releases::by_seq(batch.tx, seq)? else { return Ok(()) };
     if stored.release.commit.is_none() {
         return Ok(());
     }
     let Some(product) = products::get(batch.tx, &stored.release.product)? else { return Ok(()) };
-    let Out { went_out, deployments } = out(batch.tx, &stored, &product)?;
+    let Out { went_out, deployments } = out(batch.tx, &stored, &product, all)?;
     let ungated = !went_out.is_empty() && !decided(batch.tx, &stored, deployments.values())?;
     let followed = note(batch.tx, &stored, &went_out)?;
     let shipped = went_out.iter().map(|(_, at)| Time::from_micros(*at)).min();
@@ -54,7 +84,7 @@ fn refresh_one(batch: &mut Batch<'_>, seq: i64) -> Result<(), Fault> {
     for other in followed {
         let Some(other) = releases::by_seq(batch.tx, other)? else { continue };
         // Others at its commit run on with it, and are taken back with it.
-        let twins = twins_of(batch.tx, other.seq, &other.release, u64::MAX >> 1)?;
+        let twins = twins_of(batch.tx, other.seq, &other.release, NOW)?;
         let twins = twins.into_iter().map(|(twin, _)| releases::by_seq(batch.tx, twin));
         let twins: Vec<Option<StoredRelease>> = twins.collect::<Result<_, _>>()?;
         for other in std::iter::once(other).chain(twins.into_iter().flatten()) {
@@ -78,48 +108,42 @@ struct Out {
 type Deployed = (Option<(Interval, Option<Time>)>, BTreeSet<String>);
 
 /// Reads the deployments bound to a release.
-fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product) -> Result<Out, StoreError> {
+fn out(tx: &Tx<'_>, stored: &StoredRelease, product: &Product, all: &AtOneCommit) -> Result<Out, StoreError> {
     let evidence = bindings::deployments(tx, stored.seq)?;
-    let twins = twins(tx, stored.seq, &stored.release, u64::MAX >> 1)?;
-    let own = twin(tx, stored)?;
-    let mut named: BTreeSet<String> = BTreeSet::new();
-    let mut words: BTreeMap<String, Vec<(&StoredSignal, &Deployment)>> = BTreeMap::new();
+    let mut words: BTreeMap<String, Vec<(&StoredSignal, &Deployment, bool)>> = BTreeMap::new();
     for (signal, rule) in &evidence {
         if let Facts::Deployment(d) = &signal.signal.facts
             && stored.release.is_deployed_by(d, *rule)
         {
-            words.entry(d.attempt()).or_default().push((signal.as_ref(), d));
-            if *rule == BindRule::Explicit {
-                named.insert(d.attempt());
-            }
+            words.entry(d.attempt()).or_default().push((signal.as_ref(), d, *rule == BindRule::Explicit));
         }
     }
     let mut out = Out { went_out: Shipments::new(), deployments: BTreeMap::new() };
     let each = words.into_iter().flat_map(|(attempt, told)| {
-        let all: Vec<Word> = told.iter().map(|(signal, d)| word(signal, d)).collect();
+        let words: Vec<Word> = told.iter().map(|(signal, d, _)| word(signal, d)).collect();
         let of = |places: Vec<usize>| places.into_iter().map(|place| told[place]).collect::<Vec<_>>();
         let named = |(n, places)| (format!("{attempt}#{n}"), of(places));
-        tries(&all).into_iter().enumerate().map(named).collect::<Vec<_>>()
+        tries(&words).into_iter().enumerate().map(named).collect::<Vec<_>>()
     });
     for (attempt, told) in each {
-        let course = Course::of(&told.iter().map(|(signal, d)| word(signal, d)).collect::<Vec<_>>());
+        let course = Course::of(&told.iter().map(|(signal, d, _)| word(signal, d)).collect::<Vec<_>>());
         let Some(Course { began, succeeded: Some(succeeded), told: heard }) = course else { continue };
         // That it was production is said by any word about it, as the judgement has it.
-        if !told.iter().any(|(signal, d)| product.is_production(d, signal.log_index)) {
+        if !told.iter().any(|(signal, d, _)| product.is_production(d, signal.log_index)) {
             continue;
         }
         // What any word about it names was deployed, as far as anybody knows.
-        let digests: BTreeSet<String> = told.iter().flat_map(|(_, d)| d.digests.iter().cloned()).collect();
-        let is_named = || told.iter().any(|(_, d)| named.contains(&d.attempt()));
-        let is_own = || own.as_ref().is_none_or(|own| own.is_deployed(&twins, began, &digests));
-        if !twins.is_empty() && !is_named() && !is_own() {
+        let digests: BTreeSet<String> = told.iter().flat_map(|(_, d, _)| d.digests.iter().cloned()).collect();
+        let first = told.iter().map(|(signal, ..)| signal.log_index).min().unwrap_or_default();
+        let is_named = told.iter().any(|(.., named)| *named);
+        if !is_named && !all.is_of(stored.seq, (began, first), &digests) {
             continue;
         }
-        for (_, d) in told.iter().filter(|(_, d)| d.state == DeploymentState::Succeeded) {
+        for (_, d, _) in told.iter().filter(|(_, d, _)| d.state == DeploymentState::Succeeded) {
             let place = (plain_environment(&d.environment), succeeded.at.as_micros());
             out.went_out.insert(place);
         }
-        let mut commits = told.iter().filter_map(|(_, d)| d.commit.as_ref());
+        let mut commits = told.iter().filter_map(|(_, d, _)| d.commit.as_ref());
         let is_it = commits.all(|commit| Some(commit) == stored.release.commit.as_ref());
         out.deployments.insert(attempt, (is_it.then_some((began, heard)), digests));
     }
@@ -151,21 +175,18 @@ pub(crate) fn twins(tx: &Tx<'_>, own: i64, release: &Release, position: u64) -> 
     Ok(twins)
 }
 
-fn twin(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Twin>, StoreError> {
-    twin_at(tx, (stored.seq, &stored.release), u64::MAX)
-}
-
 fn twin_at(tx: &Tx<'_>, (seq, release): (i64, &Release), position: u64) -> Result<Option<Twin>, StoreError> {
     let Some(cut_at) = release.cut_at else { return Ok(None) };
     let certifications = crate::judge::certifications(tx, (seq, release), position)?;
+    let joined = crate::judge::joined(tx, seq, position)?;
     let Release { version, decided_against, digests, .. } = release.clone();
-    Ok(Some(Twin { version, against: decided_against, cut_at, digests, certifications }))
+    Ok(Some(Twin { version, against: decided_against, cut_at, digests, joined, certifications }))
 }
 
 /// When a release went into production, by its deployments, worked out again; `None` for one that is not cut.
 pub(crate) fn went_out_again(tx: &Tx<'_>, stored: &StoredRelease) -> Result<Option<Shipments>, StoreError> {
     let product = products::get(tx, &stored.release.product)?.filter(|_| stored.release.commit.is_some());
-    product.map(|product| Ok(out(tx, stored, &product)?.went_out)).transpose()
+    product.map(|product| Ok(out(tx, stored, &product, &AtOneCommit::of(tx, stored)?)?.went_out)).transpose()
 }
 
 /// Whether a certification stood before each deployment, and spoke of its artefacts.

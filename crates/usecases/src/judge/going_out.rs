@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certrail_criteria::{Evidence, Refusal};
+use certrail_criteria::{Evidence, Refusal, Twin};
 use certrail_domain::{BindRule, Facts, Product, Release, ReleaseState, Time, facts::DeploymentState};
 use certrail_store::{
     StoreError, Tx,
@@ -12,18 +12,26 @@ use certrail_store::{
 use super::{as_evidence, certifications};
 use crate::{doubts::Doubts, tag_elsewhere::tag_elsewhere};
 
-/// The entry with which each artefact joined a release, looked for where an approval names none: a forge knows of no artefact.
-pub(super) fn joined(
+/// [`joined`] where something asks for it: an approval that names no artefact, as a forge knows of none; what was tried somewhere, of
+/// a release with several; and other releases at its commit.
+pub(super) fn joined_where_asked(
     tx: &Tx<'_>,
-    seq: i64,
-    evidence: &[Evidence],
+    (seq, release): (i64, &Release),
+    (evidence, twins): (&[Evidence], &[Twin]),
     position: u64,
 ) -> Result<BTreeMap<String, u64>, StoreError> {
-    let names_none = |e: &Evidence| matches!(&e.signal.facts, Facts::Approval(a) if a.digests.is_empty());
+    let asks = |e: &Evidence| match &e.signal.facts {
+        Facts::Approval(a) => a.digests.is_empty(),
+        Facts::Validation(_) => release.digests.len() > 1,
+        _ => false,
+    };
+    let asked = !twins.is_empty() || evidence.iter().any(asks);
+    if asked { joined(tx, seq, position) } else { Ok(BTreeMap::new()) }
+}
+
+/// The entry with which each artefact of a release joined it, as known at a position.
+pub(crate) fn joined(tx: &Tx<'_>, seq: i64, position: u64) -> Result<BTreeMap<String, u64>, StoreError> {
     let mut joined = BTreeMap::new();
-    if !evidence.iter().any(names_none) {
-        return Ok(joined);
-    }
     for (from, state) in releases::states(tx, seq)?.into_iter().take_while(|(from, _)| *from < position) {
         let digests = state?.digests;
         joined.retain(|digest, _| digests.contains(digest));

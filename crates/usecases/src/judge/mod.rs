@@ -17,6 +17,7 @@ use certrail_store::{
     tables::releases::{self, StoredRelease},
 };
 
+pub(crate) use going_out::joined;
 pub(crate) use seen::{Seen, as_evidence, certifications};
 
 use self::seen::{beside, see};

@@ -16,7 +16,7 @@ use certrail_store::{
 use super::{
     Moment,
     findings::tracked,
-    going_out::{joined, known_versions, refusals},
+    going_out::{joined_where_asked, known_versions, refusals},
 };
 use crate::{bind, doubts::Doubts};
 
@@ -129,6 +129,7 @@ pub(super) fn see(
     let certifications = certifications(tx, (stored.seq, &release), position)?;
     let settled = settled_at(tx, (stored.seq, &release), &certifications, Moment { position, at, next })?;
     let product = product_of(tx, &release.product, (settled, position))?;
+    let twins = bind::twins(tx, stored.seq, &release, position)?;
     let bound = bound(tx, stored.seq, (&release, &product), position)?;
     let (evidence, signals) = evidence(tx, bound, &doubts, before)?;
     let context = context(tx, &product, since(&release, &evidence, at), position)?;
@@ -157,9 +158,9 @@ pub(super) fn see(
     let identities = Identities::new(claimed.chain(own)).with_names(names).incomplete(unread);
     Ok(Seen {
         exceptions: exceptions::of_release_at(tx, release.id.as_str(), position)?,
-        twins: bind::twins(tx, stored.seq, &release, position)?,
         known_versions: known_versions(tx, &release, (&evidence, &doubts), settled)?,
-        joined: joined(tx, stored.seq, &evidence, position)?,
+        joined: joined_where_asked(tx, (stored.seq, &release), (&evidence, &twins), position)?,
+        twins,
         refusals: refusals(tx, (&release, &product), &evidence, position)?,
         settled,
         findings: tracked(tx, &release.product, (&evidence, &context), &doubts, position)?,
@@ -208,7 +209,11 @@ fn elders(tx: &Tx<'_>, seq: i64, release: &Release, position: u64) -> Result<Vec
         digests.iter().all(|d| release.digests.contains(d)) && release.digests.iter().all(|d| digests.contains(d))
     };
     let mut elders = bind::twins_of(tx, seq, release, position)?;
-    elders.retain(|(_, other)| other.cut_at < release.cut_at && same(&other.digests));
+    // What somebody decided against was not signed for what comes after it.
+    let stands = |other: &Release| {
+        other.decided_against.as_ref().is_none_or(|no| no.superseded_by.as_ref() == Some(&release.version))
+    };
+    elders.retain(|(_, other)| other.cut_at < release.cut_at && same(&other.digests) && stands(other));
     Ok(elders)
 }
 

@@ -347,3 +347,43 @@ async fn what_is_taken_back_is_taken_back_under_each_of_its_names() {
         stage.clean();
     }
 }
+
+/// What joins another version later takes no deployment away from the one that stood certified.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_later_artefact_moves_a_deployment_to_another_version() {
+    let stage = told().await;
+    let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.1-rc1", "repository": REPO,
+        "commit": sha("merge"), "digests": [digest("pay 2.4.1")] });
+    stage.sender.call(at(1_900), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("is kept");
+    certified(&stage).await;
+    let mut event =
+        forge::deployment(REPO, at(2_100), 77, "production", &sha("merge"), &digest("pay 2.4.1"), Some("success"));
+    event["deployment"]["payload"] = json!({ "digests": [digest("pay 2.4.1"), digest("evil")] });
+    send(&stage, at(2_100), &Step::Hook("deployment_status", event)).await;
+    let ungated = |version: &str| find_release(&stage.engine, "pay", version).expect("cut").release.ungated;
+    let before = (ungated("2.4.1"), ungated("2.4.1-rc1"));
+    assert!(before.0 || before.1, "it is on record");
+    let about = format!("product=pay&release=2.4.1-rc1&digest={}&name=sbom.json", digest("evil"));
+    let bill = reports::cyclonedx("pay", "2.4.1", &digest("evil"));
+    stage.sender.report(at(2_200), &stage.ci, &about, bill).await.expect("kept");
+    assert_eq!((ungated("2.4.1"), ungated("2.4.1-rc1")), before);
+    stage.clean();
+}
+
+/// What a candidate was signed as was the final version, unless somebody decided against the candidate.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_was_rejected_is_signed_for_nobody() {
+    for rejected in [false, true] {
+        let stage = told().await;
+        approves(&stage, 2_000, "2.4.1", "qa").await;
+        if rejected {
+            withdraws(&stage, 2_001, "2.4.1", None).await;
+        }
+        let cut = json!({ "kind": "release.manifest", "product": "pay", "version": "2.4.1-final", "repository": REPO,
+            "commit": sha("merge"), "digests": [digest("pay 2.4.1")] });
+        stage.sender.call(at(2_010), &stage.ci, "POST", "/api/v1/facts", &cut).await.expect("is kept");
+        let (verdict, why) = row(&stage, "2.4.1-final", "qa-sign-off");
+        assert_eq!(verdict == Verdict::Passed, !rejected, "{why}");
+        stage.clean();
+    }
+}

@@ -175,7 +175,7 @@ impl Telling<'_> {
     async fn tell(&mut self, some: Move) {
         match some {
             Move::Build { artefact } => {
-                if self.world.build.insert(artefact) {
+                if self.world.joins(artefact) {
                     self.manifest().await;
                 }
             }

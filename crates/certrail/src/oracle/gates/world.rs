@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) hats: [Hat; 4],
     pub(super) build: BTreeSet<Artefact>,
+    /// When each artefact joined it.
+    joined: BTreeMap<Artefact, Time>,
     /// Whether the newest run of the suite on this commit passed, and when it was heard.
     test: Option<(bool, Time)>,
     coverage: Option<(bool, Time)>,
@@ -65,6 +67,7 @@ impl World {
             now,
             hats: [Hat::Manager, Hat::Manager, Hat::Approver, Hat::Approver],
             build: BTreeSet::from([0]),
+            joined: BTreeMap::from([(0, now)]),
             test: None,
             coverage: None,
             sast: None,
@@ -80,6 +83,12 @@ impl World {
             tag_moved: false,
             ungated: false,
         }
+    }
+
+    /// An artefact joins it; whether it had not before.
+    pub(super) fn joins(&mut self, artefact: Artefact) -> bool {
+        self.joined.entry(artefact).or_insert(self.now);
+        self.build.insert(artefact)
     }
 
     pub(super) fn tested(&mut self, ok: bool) {
@@ -221,19 +230,24 @@ impl World {
         !self.tag_moved && self.is_sound() && self.is_signed() && self.is_tried()
     }
 
-    /// On staging runs exactly this, each artefact of it, and the newest look at each thing there found that it works; somebody
-    /// looked within a day.
+    /// On staging runs something of this, and whatever joined it later; of what runs there the newest look at each thing, until
+    /// something else took its place, found that it works, and somebody looked within a day.
     fn is_tried(&self) -> bool {
-        let of = |artefact: &Artefact| self.staged.iter().rev().find(|(of, _)| of == artefact);
-        let mut running: Vec<(Artefact, Time)> = self.build.iter().filter_map(of).copied().collect();
-        running.extend(self.staged.last().copied());
-        self.build.iter().all(|artefact| of(artefact).is_some())
-            && running.iter().all(|(artefact, since)| {
-                let looks: Vec<&(bool, bool, Time)> = self.checked.iter().filter(|(.., at)| at >= since).collect();
+        let own = || self.staged.iter().filter(|(of, _)| self.build.contains(of));
+        let Some((_, newest)) = own().last() else { return false };
+        let of = |artefact: &Artefact| own().filter(|(of, _)| of == artefact).last();
+        let whole = self.build.iter().all(|artefact| of(artefact).is_some() || self.joined[artefact] <= *newest);
+        whole
+            && self.build.iter().filter_map(of).all(|(artefact, since)| {
+                let replaces =
+                    |(of, at): &&(Artefact, Time)| at > since && (of == artefact || !self.build.contains(of));
+                let until = self.staged.iter().find(replaces).map(|(_, at)| *at);
+                let there = |(.., at): &&(bool, bool, Time)| at >= since && until.is_none_or(|until| *at < until);
+                let looks: Vec<&(bool, bool, Time)> = self.checked.iter().filter(there).collect();
                 let newest =
                     |pages: bool| looks.iter().rev().find(|(of, ..)| *of == pages).is_none_or(|(_, ok, _)| *ok);
                 let soon = looks.iter().any(|(_, ok, at)| *ok && at.since(*since) <= Time::DAY);
-                self.build.contains(artefact) && newest(true) && newest(false) && soon
+                newest(true) && newest(false) && soon
             })
     }
 

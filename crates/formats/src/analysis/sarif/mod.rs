@@ -157,17 +157,22 @@ impl<'de> Object<'de> for Run<'_, '_, 'de> {
                 self.files = Some(files);
             }
             "invocations" => json::each(value, |invocation: Invocation<'de>| self.invocation(&invocation))?,
-            "versionControlProvenance" => json::each(value, |provenance: Provenance<'de>| {
-                let revision = provenance.revision_id.some().map(str::to_ascii_lowercase);
-                let revision =
-                    revision.filter(|r| matches!(r.len(), 40 | 64) && r.bytes().all(|b| b.is_ascii_hexdigit()));
+            "versionControlProvenance" => {
+                // Of several the first is the repository itself, the others are what it takes in.
+                let mut own = None;
+                json::each(value, |provenance: Provenance<'de>| {
+                    let revision = provenance.revision_id.some().map(str::to_ascii_lowercase);
+                    let revision =
+                        revision.filter(|r| matches!(r.len(), 40 | 64) && r.bytes().all(|b| b.is_ascii_hexdigit()));
+                    own = own.take().or(revision);
+                    self.report.subjects.extend(provenance.repository_uri.some().map(clip));
+                })?;
                 let known = self.report.scan.commit.take();
-                if known.is_some() && revision.is_some() && known != revision {
+                if known.is_some() && own.is_some() && known != own {
                     self.report.partial("Its runs looked at different commits; send each in a report of its own");
                 }
-                self.report.scan.commit = known.or(revision);
-                self.report.subjects.extend(provenance.repository_uri.some().map(clip));
-            })?,
+                self.report.scan.commit = known.or(own);
+            }
             "automationDetails" => {
                 let details: Maybe<AutomationDetails<'de>> = json::value(value)?;
                 // Behind the last slash it may name the run (§3.17.3): a date or a number, which would be another one each time.
