@@ -149,9 +149,14 @@ impl Twin {
     /// Whether a deployment of its commit that names no release is of this one rather than of the others. It began at some time, and
     /// some entry told of it first.
     #[must_use]
-    pub fn is_deployed(&self, others: &[Self], began: (Interval, u64), digests: &BTreeSet<String>) -> bool {
+    pub fn is_deployed<'t>(
+        &self,
+        others: impl IntoIterator<Item = &'t Self>,
+        began: (Interval, u64),
+        digests: &BTreeSet<String>,
+    ) -> bool {
         let own = (self.rank(began, digests), &self.version);
-        others.iter().all(|other| (other.rank(began, digests), &other.version) <= own)
+        others.into_iter().all(|other| (other.rank(began, digests), &other.version) <= own)
     }
 }
 

@@ -61,8 +61,8 @@ impl AtOneCommit {
     /// Whether a deployment that names none of them is of this one.
     fn is_of(&self, seq: i64, began: (Interval, u64), digests: &BTreeSet<String>) -> bool {
         let own = self.0.iter().find(|(twin, _)| *twin == seq);
-        let others: Vec<Twin> = self.0.iter().filter(|(twin, _)| *twin != seq).map(|(_, twin)| twin.clone()).collect();
-        own.is_none_or(|(_, own)| own.is_deployed(&others, began, digests))
+        let others = self.0.iter().filter(|(twin, _)| *twin != seq).map(|(_, twin)| twin);
+        own.is_none_or(|(_, own)| own.is_deployed(others, began, digests))
     }
 }
 

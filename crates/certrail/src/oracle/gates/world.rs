@@ -234,8 +234,8 @@ impl World {
     /// something else took its place, found that it works, and somebody looked within a day.
     fn is_tried(&self) -> bool {
         let own = || self.staged.iter().filter(|(of, _)| self.build.contains(of));
-        let Some((_, newest)) = own().last() else { return false };
-        let of = |artefact: &Artefact| own().filter(|(of, _)| of == artefact).last();
+        let Some((_, newest)) = own().next_back() else { return false };
+        let of = |artefact: &Artefact| own().rfind(|(of, _)| of == artefact);
         let whole = self.build.iter().all(|artefact| of(artefact).is_some() || self.joined[artefact] <= *newest);
         whole
             && self.build.iter().filter_map(of).all(|(artefact, since)| {
