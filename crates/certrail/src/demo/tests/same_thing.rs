@@ -387,3 +387,28 @@ async fn a_candidate_that_was_rejected_is_signed_for_nobody() {
         stage.clean();
     }
 }
+
+/// Whoever was made an approver on the spot lowers nothing of what a product asks, once something of it was decided on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_is_no_second_person() {
+    let stage = told().await;
+    decide(&stage).await;
+    let new = NewPerson { name: "nina".into(), accounts: vec!["nina".into()], role: Role::Approver, scope: Scope::ALL };
+    stage.clock.set(at(2_100));
+    let nina = put_person(&stage.engine, &Caller::internal("test"), new).await.expect("a person");
+    let path = "/api/v1/products/pay/accepts-reported";
+    let asked = json!({ "kind": "requirement.ticket", "reason": "Our tracker cannot be reached from here." });
+    let asks = async |minute: i64| stage.sender.call(at(minute), &stage.tokens["anna"], "POST", path, &asked).await;
+    let approves = async |minute: i64| {
+        let session = session_for(&stage.engine, &nina).await.expect("a session").secret;
+        let one = format!("{path}/requirement.ticket");
+        stage.sender.call(at(minute), &session, "POST", &one, &json!({})).await.map_err(|e| e.to_string())
+    };
+    asks(2_101).await.expect("asked");
+    let refused = approves(2_102).await.unwrap_err();
+    assert!(refused.contains("too-new") && refused.contains("nina did not hold the right"), "{refused}");
+    // A day later it is asked for again, and she is one of two.
+    asks(2_100 + 24 * 60 + 1).await.expect("asked again");
+    approves(2_100 + 24 * 60 + 2).await.expect("approved");
+    stage.clean();
+}
